@@ -1,0 +1,1 @@
+//! Bloblang: parse, check, compile and evaluate.

@@ -1,0 +1,1 @@
+//! Spans, codes and the one renderer of errors that a user can cause.

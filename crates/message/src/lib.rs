@@ -1,0 +1,1 @@
+//! The vocabulary of the message path: value, message, batch, origin and acknowledgement.

@@ -1,0 +1,1 @@
+//! The derive that turns a config struct into its field table and its reader.

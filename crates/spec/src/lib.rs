@@ -1,0 +1,1 @@
+//! Config fields: the spanned tree, readers, lint, documentation and schema.

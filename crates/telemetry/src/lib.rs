@@ -1,0 +1,1 @@
+//! Metric registry, log layer and trace set-up.
