@@ -1,1 +1,3 @@
 //! Bloblang: parse, check, compile and evaluate.
+
+pub mod ast;
