@@ -1,0 +1,271 @@
+//! The one renderer: quoted line, caret, help; and the form of one line.
+//!
+//! ```text
+//! error[unknown-field]: field huh not recognised
+//!  --> pipeline.yaml:4:5
+//!   |
+//! 4 |     huh: what
+//!   |     ^^^ `generate` has no such field
+//!   = help: did you mean `mapping`?
+//! ```
+//!
+//! A line longer than [`QUOTED_COLUMNS`] is quoted as a window around the place. Control characters
+//! are shown as `·`, so hostile input cannot steer the terminal. Secrets are masked everywhere.
+
+use crate::{Diagnostic, Diagnostics, Position, Redactor, Severity, Source, SourceMap, Span};
+use std::fmt::Write as _;
+use unicode_width::UnicodeWidthChar;
+
+/// The most columns of a source line that are quoted.
+const QUOTED_COLUMNS: usize = 120;
+/// Columns kept before the place when a line is cut.
+const COLUMNS_BEFORE: usize = 40;
+
+/// Turns diagnostics into text.
+pub struct Renderer<'a> {
+    sources: &'a SourceMap,
+    redactor: Redactor,
+    colour: bool,
+}
+
+impl<'a> Renderer<'a> {
+    /// A renderer without colours that knows no secrets.
+    pub fn new(sources: &'a SourceMap) -> Self {
+        Self {
+            sources,
+            redactor: Redactor::new(),
+            colour: false,
+        }
+    }
+
+    /// Masks these secrets in everything that is rendered.
+    #[must_use]
+    pub fn redact(mut self, redactor: Redactor) -> Self {
+        self.redactor = redactor;
+        self
+    }
+
+    /// Switches ANSI colours on or off.
+    #[must_use]
+    pub fn colour(mut self, colour: bool) -> Self {
+        self.colour = colour;
+        self
+    }
+
+    /// All diagnostics in full, separated by empty lines.
+    pub fn render_all(&self, diagnostics: &Diagnostics) -> String {
+        let texts: Vec<_> = diagnostics.iter().map(|it| self.render(it)).collect();
+        texts.join("\n")
+    }
+
+    /// One diagnostic in full; ends with a line break.
+    pub fn render(&self, diagnostic: &Diagnostic) -> String {
+        let mut out = String::new();
+        let style = Style::of(diagnostic.severity, self.colour);
+        let word = diagnostic.severity.word();
+        let message = self.clean(&diagnostic.message);
+        let Style {
+            strong,
+            bold,
+            dim,
+            end,
+        } = style;
+        let code = diagnostic.code;
+        let _ = writeln!(out, "{strong}{word}[{code}]{end}{bold}: {message}{end}");
+        let gutter = self.gutter(diagnostic);
+        if let Some(span) = diagnostic.span {
+            let label = diagnostic.label.as_deref().unwrap_or_default();
+            self.quote(&mut out, span, label, gutter, style);
+        }
+        for related in &diagnostic.related {
+            self.quote(&mut out, related.span, &related.text, gutter, style);
+        }
+        let notes = diagnostic.notes.iter().map(|note| ("note", note));
+        for (kind, text) in diagnostic
+            .help
+            .iter()
+            .map(|help| ("help", help))
+            .chain(notes)
+        {
+            let text = self
+                .clean(text)
+                .replace('\n', &format!("\n{:gutter$}         ", ""));
+            let _ = writeln!(out, "{:gutter$} {dim}={end} {bold}{kind}{end}: {text}", "");
+        }
+        out
+    }
+
+    /// One line: `path(line,column) message`, with the severity's word when it is not an error and
+    /// the help in brackets.
+    pub fn one_line(&self, diagnostic: &Diagnostic) -> String {
+        let mut out = String::new();
+        if let Some((name, Position { line, column })) =
+            diagnostic.span.and_then(|span| self.sources.locate(span))
+        {
+            let _ = write!(out, "{name}({line},{column}) ");
+        }
+        if diagnostic.severity != Severity::Error {
+            let _ = write!(out, "{}: ", diagnostic.severity.word());
+        }
+        out.push_str(&self.clean(&diagnostic.message));
+        if let Some(help) = &diagnostic.help {
+            let _ = write!(out, " ({})", self.clean(help));
+        }
+        out.replace('\n', " ")
+    }
+
+    /// Bento's form for its HTTP API: `(line,1) message`; the column is always 1 there.
+    pub fn api_line(&self, diagnostic: &Diagnostic) -> String {
+        let position = diagnostic.span.and_then(|span| self.sources.locate(span));
+        let line = position.map_or(0, |(_, position)| position.line);
+        format!("({line},1) {}", self.clean(&diagnostic.message))
+    }
+
+    /// Quotes the first line of `span` with a marker under it.
+    fn quote(&self, out: &mut String, span: Span, label: &str, gutter: usize, style: Style) {
+        let Some(source) = self.sources.get(span.source) else {
+            return;
+        };
+        let at = source.position(span.start);
+        let Style {
+            strong, dim, end, ..
+        } = style;
+        let _ = writeln!(out, "{:gutter$}{dim}-->{end} {}:{at}", "", source.name());
+        let Some(window) = self.window(&source, span, at) else {
+            return;
+        };
+        let number = format!("{:>gutter$}", at.line);
+        let _ = writeln!(out, "{:gutter$} {dim}|{end}", "");
+        let _ = writeln!(out, "{dim}{number} |{end} {}", window.text);
+        let marker = "^".repeat(window.width.max(1));
+        let label = self.clean(label);
+        let separator = if label.is_empty() { "" } else { " " };
+        let _ = writeln!(
+            out,
+            "{:gutter$} {dim}|{end} {:indent$}{strong}{marker}{separator}{label}{end}",
+            "",
+            "",
+            indent = window.indent
+        );
+    }
+
+    /// The part of the line that is shown, and where the marker goes.
+    fn window(&self, source: &Source, span: Span, at: Position) -> Option<Window> {
+        let (line_start, line) = source.line(at.line)?;
+        let masked = self.mask(line);
+        let cells: Vec<(char, usize)> = masked.chars().map(cell).collect();
+        let first = (at.column as usize - 1).min(cells.len());
+        let marked_text = source.slice(Span {
+            end: span.end.min(line_start + line.len() as u32),
+            ..span
+        });
+        let marked_end = (first + marked_text.chars().count()).min(cells.len());
+        let width = |cells: &[(char, usize)]| cells.iter().map(|(_, width)| width).sum::<usize>();
+
+        let from = if width(&cells) <= QUOTED_COLUMNS {
+            0
+        } else {
+            first.saturating_sub(COLUMNS_BEFORE)
+        };
+        let mut to = from;
+        let mut columns = 0;
+        while to < cells.len() && columns + cells[to].1 <= QUOTED_COLUMNS {
+            columns += cells[to].1;
+            to += 1;
+        }
+        let mut text: String = cells[from..to].iter().map(|(shown, _)| *shown).collect();
+        let mut indent = width(&cells[from..first.clamp(from, to)]);
+        if from > 0 {
+            text.insert(0, '…');
+            indent += 1;
+        }
+        if to < cells.len() {
+            text.push('…');
+        }
+        let marked = first.clamp(from, to)..marked_end.clamp(first.clamp(from, to), to);
+        Some(Window {
+            text,
+            indent,
+            width: width(&cells[marked]),
+        })
+    }
+
+    /// The line with secrets masked by as many stars as they have characters, so that markers still
+    /// stand where they belong.
+    fn mask(&self, line: &str) -> String {
+        self.redactor.apply_keeping_length(line)
+    }
+
+    fn clean(&self, text: &str) -> String {
+        let printable = |it: char| {
+            if it.is_control() && it != '\n' {
+                '·'
+            } else {
+                it
+            }
+        };
+        self.redactor.apply(text).chars().map(printable).collect()
+    }
+
+    /// Digits of the largest line number that is quoted.
+    fn gutter(&self, diagnostic: &Diagnostic) -> usize {
+        let spans = diagnostic
+            .span
+            .into_iter()
+            .chain(diagnostic.related.iter().map(|it| it.span));
+        let lines = spans
+            .filter_map(|span| self.sources.locate(span))
+            .map(|(_, at)| at.line);
+        lines.max().unwrap_or(1).to_string().len()
+    }
+}
+
+struct Window {
+    text: String,
+    indent: usize,
+    width: usize,
+}
+
+/// The character to print and the columns it takes.
+fn cell(char: char) -> (char, usize) {
+    match char {
+        '\t' => (' ', 1),
+        it if it.is_control() => ('·', 1),
+        it => (it, it.width().unwrap_or(0)),
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Style {
+    strong: &'static str,
+    bold: &'static str,
+    dim: &'static str,
+    end: &'static str,
+}
+
+impl Style {
+    fn of(severity: Severity, colour: bool) -> Self {
+        if !colour {
+            return Self {
+                strong: "",
+                bold: "",
+                dim: "",
+                end: "",
+            };
+        }
+        let strong = match severity {
+            Severity::Note => "\x1b[1;36m",
+            Severity::Warning => "\x1b[1;33m",
+            Severity::Error => "\x1b[1;31m",
+        };
+        Self {
+            strong,
+            bold: "\x1b[1m",
+            dim: "\x1b[1;34m",
+            end: "\x1b[0m",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
