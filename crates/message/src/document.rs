@@ -1,0 +1,268 @@
+//! A parsed payload: its bytes plus one flat tape that says where each value stands.
+//!
+//! A node takes 16 bytes. Containers come before their members; `next` is the index of the first
+//! node after the subtree, so a subtree is skipped in one step. An object holds, per member, a key
+//! node followed by the nodes of its value; the `next` of a key is the next key.
+//!
+//! The tape holds no decoded text: a string with escapes is decoded when it is read.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::json::JsonError;
+use crate::json::escape;
+use crate::text::Text;
+
+/// A payload and its tape. Immutable; values point into it through an `Arc`.
+pub struct Document {
+    source: Bytes,
+    nodes: Vec<Node>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum NodeKind {
+    Null,
+    True,
+    False,
+    /// A number whose text is exactly what printing it as an `i64` gives.
+    Integer,
+    /// Any other number: its text is kept.
+    Number,
+    String,
+    Key,
+    Array,
+    Object,
+}
+
+/// One entry of the tape.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Node {
+    /// First byte of the value: after the quote of a string, at the bracket of a container.
+    pub start: u32,
+    /// One past the last byte; the same rule.
+    pub end: u32,
+    /// Index of the node after this subtree (after the member's value, for a key).
+    pub next: u32,
+    /// Members of a container (`u16::MAX`: at least so many); [`key_tag`] of a key.
+    pub extra: u16,
+    pub kind: NodeKind,
+    pub flags: u8,
+}
+
+/// The source range is what the printer would write.
+pub(crate) const CANONICAL: u8 = 1;
+/// The text must be decoded: it has escapes or invalid UTF-8.
+pub(crate) const ENCODED: u8 = 2;
+/// The keys of the object stand in ascending order, each once.
+pub(crate) const SORTED: u8 = 4;
+
+const _: () = assert!(size_of::<Node>() == 16);
+
+/// First and last byte of a key: most keys that differ, differ here.
+#[inline]
+pub(crate) fn key_tag(key: &[u8]) -> u16 {
+    match key {
+        [] => 0,
+        [one] => u16::from_le_bytes([*one, *one]),
+        [first, .., last] => u16::from_le_bytes([*first, *last]),
+    }
+}
+
+impl Document {
+    /// Parses one JSON document; white space around it is allowed.
+    ///
+    /// # Errors
+    /// When the bytes are not one JSON document, nest deeper than [`crate::json::DEPTH_MAX`], or
+    /// exceed 4 GiB.
+    pub fn parse(source: Bytes) -> Result<Document, JsonError> {
+        let nodes = crate::json::parse::parse(&source)?;
+        Ok(Document { source, nodes })
+    }
+
+    /// Bytes to be shared by slices, without a tape; `None` above 4 GiB.
+    pub(crate) fn opaque(source: Bytes) -> Option<Document> {
+        u32::try_from(source.len()).ok()?;
+        Some(Document {
+            source,
+            nodes: Vec::new(),
+        })
+    }
+
+    /// The payload as it came in.
+    #[inline]
+    pub fn source(&self) -> &[u8] {
+        &self.source
+    }
+
+    /// The payload as it came in, to be shared.
+    pub fn bytes(&self) -> &Bytes {
+        &self.source
+    }
+
+    /// Bytes held beside the payload.
+    pub fn tape_bytes(&self) -> usize {
+        self.nodes.capacity() * size_of::<Node>()
+    }
+
+    #[inline]
+    pub(crate) fn node(&self, index: u32) -> &Node {
+        &self.nodes[index as usize]
+    }
+
+    /// The source range of a node.
+    #[inline]
+    pub(crate) fn raw(&self, node: &Node) -> &[u8] {
+        &self.source[node.start as usize..node.end as usize]
+    }
+
+    /// The text of a string or key node, decoded when necessary.
+    #[inline]
+    pub(crate) fn text(self: &Arc<Self>, node: &Node) -> Text {
+        if node.flags & ENCODED != 0 {
+            return Text::from(escape::decode(self.raw(node)));
+        }
+        debug_assert!(std::str::from_utf8(self.raw(node)).is_ok());
+        #[allow(unsafe_code)]
+        // SAFETY: the parser marks every string that is not valid UTF-8 as `ENCODED`, and node
+        // ranges lie within the source it was given.
+        unsafe {
+            Text::slice_of(self, node.start, node.end)
+        }
+    }
+
+    /// The node of the value of `key` in the object `object`; the last one of duplicates.
+    #[inline]
+    pub(crate) fn member(&self, object: u32, key: &[u8]) -> Option<u32> {
+        let node = self.node(object);
+        let end = node.next;
+        let unique = node.flags & SORTED != 0;
+        let tag = key_tag(key);
+        let mut index = object + 1;
+        let mut found = None;
+        while index < end {
+            let candidate = self.node(index);
+            if candidate.extra == tag && self.key_equals(candidate, key) {
+                found = Some(index + 1);
+                if unique {
+                    return found;
+                }
+            }
+            index = candidate.next;
+        }
+        found
+    }
+
+    #[inline]
+    fn key_equals(&self, node: &Node, key: &[u8]) -> bool {
+        if node.flags & ENCODED != 0 {
+            return escape::decode(self.raw(node)).as_bytes() == key;
+        }
+        self.raw(node) == key
+    }
+
+    /// How many members a container has.
+    pub(crate) fn count(&self, container: u32) -> usize {
+        let node = self.node(container);
+        if node.kind == NodeKind::Object && node.flags & SORTED == 0 {
+            return self.sorted_keys(container).len();
+        }
+        if node.extra != u16::MAX {
+            return usize::from(node.extra);
+        }
+        let mut index = container + 1;
+        let mut count = 0;
+        while index < node.next {
+            index = self.node(index).next;
+            count += 1;
+        }
+        count
+    }
+
+    /// The node of element `position` of an array.
+    pub(crate) fn element(&self, array: u32, position: usize) -> Option<u32> {
+        let node = self.node(array);
+        let count = usize::from(node.extra);
+        if node.extra != u16::MAX && node.next as usize == array as usize + 1 + count {
+            // Every element is one node: no walk.
+            return (position < count).then(|| array + 1 + position as u32);
+        }
+        let mut index = array + 1;
+        for _ in 0..position {
+            if index >= node.next {
+                return None;
+            }
+            index = self.node(index).next;
+        }
+        (index < node.next).then_some(index)
+    }
+
+    /// The key nodes of an object in the order of their text, the last of duplicates only.
+    pub(crate) fn sorted_keys(&self, object: u32) -> KeyList {
+        let node = self.node(object);
+        let mut keys = KeyList::with_capacity(usize::from(node.extra));
+        let mut index = object + 1;
+        while index < node.next {
+            keys.push(index);
+            index = self.node(index).next;
+        }
+        if node.flags & SORTED == 0 {
+            keys.sort_by(|a, b| self.compare_keys(*a, *b).then(a.cmp(b)));
+            let mut kept = 0;
+            for i in 0..keys.len() {
+                let last_of_its_name = i + 1 == keys.len()
+                    || self.compare_keys(keys[i], keys[i + 1]) != std::cmp::Ordering::Equal;
+                if last_of_its_name {
+                    keys[kept] = keys[i];
+                    kept += 1;
+                }
+            }
+            keys.truncate(kept);
+        }
+        keys
+    }
+
+    fn compare_keys(&self, a: u32, b: u32) -> std::cmp::Ordering {
+        let (a, b) = (self.node(a), self.node(b));
+        if (a.flags | b.flags) & ENCODED == 0 {
+            return self.raw(a).cmp(self.raw(b));
+        }
+        let text = |node: &Node| match node.flags & ENCODED {
+            0 => String::from_utf8_lossy(self.raw(node)).into_owned(),
+            _ => escape::decode(self.raw(node)),
+        };
+        text(a).cmp(&text(b))
+    }
+
+    /// A document of its own that holds the subtree at `root` as its node 0.
+    pub(crate) fn subtree(&self, root: u32) -> Document {
+        let first = *self.node(root);
+        let nodes = self.nodes[root as usize..first.next as usize]
+            .iter()
+            .map(|node| Node {
+                start: node.start - first.start,
+                end: node.end - first.start,
+                next: node.next - root,
+                ..*node
+            })
+            .collect();
+        Document {
+            source: Bytes::copy_from_slice(self.raw(&first)),
+            nodes,
+        }
+    }
+}
+
+/// Key nodes of one object; objects of up to 24 members need no allocation.
+pub(crate) type KeyList = smallvec::SmallVec<[u32; 24]>;
+
+impl fmt::Debug for Document {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Document")
+            .field("bytes", &self.source.len())
+            .field("nodes", &self.nodes.len())
+            .finish()
+    }
+}
