@@ -5,7 +5,20 @@ pub mod json;
 pub mod text;
 pub mod value;
 
+mod batch;
+mod context;
+mod error;
+mod message;
+mod metadata;
+mod origin;
+
+pub use batch::{MessageBatch, settle_all};
+pub use context::{Context, Replies};
 pub use document::Document;
+pub use error::{Error, ErrorClass, Fault};
 pub use json::JsonError;
+pub use message::Message;
+pub use metadata::Metadata;
+pub use origin::{Handle, Origin, Outcome, Outcomes, Settle, Transaction};
 pub use text::Text;
 pub use value::{Array, Kind, Number, Object, PathError, Segment, Value};

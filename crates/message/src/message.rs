@@ -1,0 +1,211 @@
+//! One message: payload, metadata, error flag, and where it came from.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+
+use crate::{Context, Error, Fault, JsonError, Metadata, Origin, Value};
+
+/// One message on its way through a pipeline.
+///
+/// The payload is held as bytes, as a [`Value`], or as both: each form is made once, when it is
+/// first asked for. Bytes that nobody parsed go out exactly as they came in.
+///
+/// Cloning copies the payload by reference and opens further handles on the origin.
+#[derive(Clone, Default)]
+pub struct Message {
+    bytes: OnceLock<Bytes>,
+    value: OnceLock<Result<Value, JsonError>>,
+    /// Names and values beside the payload.
+    pub metadata: Metadata,
+    fault: Option<Arc<Fault>>,
+    context: Option<Arc<Context>>,
+    origin: Origin,
+}
+
+impl Message {
+    /// A message of raw bytes, detached from any source.
+    pub fn from_bytes(bytes: impl Into<Bytes>) -> Self {
+        let message = Self::default();
+        let _fresh = message.bytes.set(bytes.into());
+        message
+    }
+
+    /// A message of a structured value, detached from any source.
+    pub fn from_value(value: Value) -> Self {
+        let message = Self::default();
+        let _fresh = message.value.set(Ok(value));
+        message
+    }
+
+    /// The payload as bytes; a structured value is printed as JSON once.
+    pub fn bytes(&self) -> &Bytes {
+        self.bytes.get_or_init(|| match self.value.get() {
+            Some(Ok(value)) => value.to_json(),
+            _ => Bytes::new(),
+        })
+    }
+
+    /// The payload as a value; bytes are parsed as JSON once.
+    ///
+    /// # Errors
+    /// The place and reason when the payload is not one JSON document.
+    pub fn value(&self) -> Result<&Value, &JsonError> {
+        self.value
+            .get_or_init(|| Value::parse_json(self.bytes().clone()))
+            .as_ref()
+    }
+
+    /// The payload as a value when it is held in that form already.
+    pub fn parsed(&self) -> Option<&Value> {
+        self.value.get().and_then(|value| value.as_ref().ok())
+    }
+
+    /// Takes the value out so that it can be changed in place, leaving the message empty.
+    ///
+    /// # Errors
+    /// As [`Message::value`]; the payload is untouched then.
+    pub fn take_value(&mut self) -> Result<Value, JsonError> {
+        self.value().map_err(Clone::clone)?;
+        self.bytes = OnceLock::new();
+        self.value.take().unwrap_or(Ok(Value::Null))
+    }
+
+    /// Replaces the payload by bytes.
+    pub fn set_bytes(&mut self, bytes: impl Into<Bytes>) {
+        self.bytes = OnceLock::from(bytes.into());
+        self.value = OnceLock::new();
+    }
+
+    /// Replaces the payload by a value.
+    pub fn set_value(&mut self, value: Value) {
+        self.bytes = OnceLock::new();
+        self.value = OnceLock::from(Ok(value));
+    }
+
+    /// Roughly how many bytes of memory the payload holds, for the byte budget.
+    pub fn size(&self) -> usize {
+        self.bytes.get().map_or(0, Bytes::len)
+    }
+
+    /// Why a processor failed on this message, when one did.
+    pub fn fault(&self) -> Option<&Arc<Fault>> {
+        self.fault.as_ref()
+    }
+
+    /// Flags the message as failed; an earlier flag is replaced.
+    pub fn set_fault(&mut self, fault: impl Into<Arc<Fault>>) {
+        self.fault = Some(fault.into());
+    }
+
+    /// Takes the failure flag away.
+    pub fn clear_fault(&mut self) -> Option<Arc<Fault>> {
+        self.fault.take()
+    }
+
+    /// What travels with every descendant of the source message.
+    pub fn context(&self) -> Option<&Arc<Context>> {
+        self.context.as_ref()
+    }
+
+    /// Sets what travels with every descendant.
+    pub fn set_context(&mut self, context: Option<Arc<Context>>) {
+        self.context = context;
+    }
+
+    /// The handles on the source messages it descends from.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// Gives the message its origin; the handles of an earlier one fail.
+    pub fn set_origin(&mut self, origin: Origin) {
+        self.origin = origin;
+    }
+
+    /// Takes the origin out, leaving the message detached.
+    #[must_use]
+    pub fn take_origin(&mut self) -> Origin {
+        std::mem::take(&mut self.origin)
+    }
+
+    /// A copy that no source waits for: payload, metadata, error flag and context.
+    #[must_use]
+    pub fn detached(&self) -> Self {
+        Self {
+            bytes: self.bytes.clone(),
+            value: self.value.clone(),
+            metadata: self.metadata.clone(),
+            fault: self.fault.clone(),
+            context: self.context.clone(),
+            origin: Origin::Detached,
+        }
+    }
+
+    /// The message is accepted: settles its origin.
+    pub fn deliver(self) {
+        self.origin.deliver();
+    }
+
+    /// The message is removed on purpose by the component of type `by`.
+    pub fn filter(self, by: &Arc<str>) {
+        self.origin
+            .settle(crate::Outcome::Filtered { by: Arc::clone(by) });
+    }
+
+    /// The message ends where nobody reads it.
+    pub fn drop_because(self, reason: impl Into<Arc<str>>) {
+        self.origin.settle(crate::Outcome::Dropped {
+            reason: reason.into(),
+        });
+    }
+
+    /// The message cannot be delivered.
+    pub fn fail(self, error: Error) {
+        self.origin.fail(error);
+    }
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Message")
+            .field("payload", &String::from_utf8_lossy(self.bytes()))
+            .field("metadata", &self.metadata)
+            .field("fault", &self.fault)
+            .field("origin", &self.origin)
+            .finish_non_exhaustive()
+    }
+}
+
+impl From<&str> for Message {
+    fn from(text: &str) -> Self {
+        Self::from_bytes(Bytes::copy_from_slice(text.as_bytes()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn untouched_bytes_go_out_as_they_came_in() {
+        let message = Message::from("{ \"b\": 1,\n \"a\": 1.0 }");
+        assert!(message.value().is_ok());
+        assert_eq!(&message.bytes()[..], b"{ \"b\": 1,\n \"a\": 1.0 }");
+    }
+
+    #[test]
+    fn a_new_value_replaces_the_bytes() {
+        let mut message = Message::from("old");
+        message.set_value(Value::Bool(true));
+        assert_eq!(&message.bytes()[..], b"true");
+    }
+
+    #[test]
+    fn a_payload_that_is_not_json_is_an_error_and_stays() {
+        let mut message = Message::from("not json");
+        assert!(message.take_value().is_err());
+        assert_eq!(&message.bytes()[..], b"not json");
+    }
+}
