@@ -1,1 +1,9 @@
-//! Metric registry, log layer and trace set-up.
+//! Metric registry, log layer, redaction and trace set-up.
+
+pub mod export;
+mod json;
+pub mod metric;
+pub mod redact;
+
+pub use metric::{ComponentLabels, Registry, Scope};
+pub use redact::Redactor;

@@ -1,0 +1,7 @@
+//! Exporters: how the registry's series are written for others.
+
+mod prometheus;
+mod stats;
+
+pub use prometheus::{CONTENT_TYPE, PrometheusExporter, PrometheusSettings};
+pub use stats::stats_json;

@@ -1,0 +1,387 @@
+//! The registry: every series of the process, who owns it, and how many there may be.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use parking_lot::Mutex;
+
+use super::connection::ConnectionState;
+use super::counter::Counter;
+use super::gauge::{Gauge, GaugeFn};
+use super::name::{MetricName, valid_metric_name};
+use super::scope::{ComponentLabels, Scope};
+use super::series::{Labels, MetricError, MetricKind, Series, SeriesKey, SeriesValue};
+use super::timer::{DEFAULT_BOUNDS_SECONDS, Timer, TimerSnapshot};
+
+/// What a metric mapping returns: the name and the labels to use instead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mapped {
+    pub name: String,
+    pub labels: Vec<(String, String)>,
+}
+
+/// A metric mapping: called once for each series that is created, with Bento's name and the labels
+/// of the component (`label`, `path`, `stream`; not those of the metric itself, such as `mechanism`).
+/// `None` drops the series.
+pub type MappingFn = dyn Fn(&str, &[(&str, &str)]) -> Option<Mapped> + Send + Sync;
+
+/// How a registry is made.
+#[derive(Clone)]
+pub struct RegistrySettings {
+    /// Evaluated once per series; `None` leaves everything as it is.
+    pub mapping: Option<Arc<MappingFn>>,
+    /// Upper bounds of timer histograms in seconds, rising.
+    pub histogram_bounds: Vec<f64>,
+    /// Most series in all; above it a handle records into nothing.
+    pub series_max: usize,
+    /// Most series of one user metric; above it they share one with the label value `overflow`.
+    pub series_per_family_max: usize,
+}
+
+impl Default for RegistrySettings {
+    fn default() -> Self {
+        Self {
+            mapping: None,
+            histogram_bounds: DEFAULT_BOUNDS_SECONDS.to_vec(),
+            series_max: 50_000,
+            series_per_family_max: 2_000,
+        }
+    }
+}
+
+/// The metrics of a process. Cloning shares it.
+#[derive(Clone)]
+pub struct Registry {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    mapping: Option<Arc<MappingFn>>,
+    bounds: Arc<[u64]>,
+    series_max: usize,
+    series_per_family_max: usize,
+    next_owner: AtomicU64,
+    refused: Counter,
+    series: Mutex<BTreeMap<SeriesKey, Entry>>,
+}
+
+/// A series with the cells of all its owners.
+struct Entry {
+    verbatim: bool,
+    cells: Vec<(OwnerId, Cell)>,
+    /// What owners that are gone left behind, while others remain.
+    retired: Option<Cell>,
+}
+
+pub(super) type OwnerId = u64;
+
+#[derive(Clone, Debug)]
+pub(super) enum Cell {
+    Counter(Counter),
+    Gauge(Gauge),
+    GaugeFn(GaugeFn),
+    Timer(Timer),
+    Connection(ConnectionState),
+}
+
+impl Registry {
+    pub fn new(settings: RegistrySettings) -> Self {
+        let mut bounds: Vec<u64> = settings
+            .histogram_bounds
+            .iter()
+            .filter(|it| it.is_finite() && **it > 0.0)
+            .map(|seconds| (seconds * 1e9).round() as u64)
+            .collect();
+        bounds.sort_unstable();
+        bounds.dedup();
+        let registry = Self {
+            inner: Arc::new(Inner {
+                mapping: settings.mapping,
+                bounds: bounds.into(),
+                series_max: settings.series_max,
+                series_per_family_max: settings.series_per_family_max,
+                next_owner: AtomicU64::new(1),
+                refused: Counter::detached(),
+                series: Mutex::default(),
+            }),
+        };
+        registry.register_refused();
+        registry
+    }
+
+    /// A scope for one component, or for anything else that owns metrics.
+    pub fn scope(&self, labels: ComponentLabels) -> Scope {
+        Scope::new(self.clone(), labels)
+    }
+
+    /// Every series in a stable order (by name, then by labels).
+    pub fn snapshot(&self) -> Vec<Series> {
+        let entries: Vec<_> = {
+            let series = self.inner.series.lock();
+            series
+                .iter()
+                .map(|(key, entry)| {
+                    let cells: Vec<Cell> = entry
+                        .retired
+                        .iter()
+                        .chain(entry.cells.iter().map(|it| &it.1))
+                        .cloned()
+                        .collect();
+                    (key.clone(), entry.verbatim, cells, entry.retired.is_some())
+                })
+                .collect()
+        };
+        entries
+            .into_iter()
+            .filter_map(|(key, verbatim, cells, first_is_retired)| {
+                Some(Series {
+                    name: key.name,
+                    verbatim,
+                    labels: key.labels,
+                    value: combined(&cells, usize::from(first_is_retired))?,
+                })
+            })
+            .collect()
+    }
+
+    pub(super) fn new_owner(&self) -> OwnerId {
+        self.inner.next_owner.fetch_add(1, Relaxed)
+    }
+
+    pub(super) fn bounds(&self) -> Arc<[u64]> {
+        self.inner.bounds.clone()
+    }
+
+    /// The key under which a series is kept, after the mapping; `None` when the mapping drops it.
+    pub(super) fn key(
+        &self,
+        name: &MetricName,
+        component: &Labels,
+        own: &[(&str, &str)],
+    ) -> Option<(SeriesKey, bool)> {
+        let pairs: Vec<_> = component.iter().collect();
+        let Some(mapping) = &self.inner.mapping else {
+            let labels = Labels::new(pairs.into_iter().chain(own.iter().copied()));
+            return Some((new_key(&name.text, labels), name.verbatim));
+        };
+        let mapped = mapping(&name.text, &pairs)?;
+        let kept = mapped.labels.iter().map(|it| (&*it.0, &*it.1));
+        let labels = Labels::new(kept.chain(own.iter().copied()));
+        // A name that the mapping changed is the user's own.
+        let verbatim = name.verbatim || mapped.name != name.text;
+        Some((new_key(&mapped.name, labels), verbatim))
+    }
+
+    /// Adds the cell of an owner to a series, or returns the one that is already there.
+    pub(super) fn attach(
+        &self,
+        owner: OwnerId,
+        key: &SeriesKey,
+        verbatim: bool,
+        bounded_family: bool,
+        kind: MetricKind,
+        new_cell: impl FnOnce() -> Cell,
+    ) -> Result<Cell, MetricError> {
+        let mut series = self.inner.series.lock();
+        if let Some(entry) = series.get_mut(key) {
+            return entry.attach(owner, kind, &key.name, new_cell);
+        }
+        let mut family_size = 0;
+        let from = new_key(&key.name, Labels::default());
+        for (_, entry) in series
+            .range(from..)
+            .take_while(|it| it.0.name == key.name)
+            .take(self.inner.series_per_family_max)
+        {
+            entry.check_kind(kind, &key.name)?;
+            family_size += 1;
+        }
+        let limit = match bounded_family && family_size >= self.inner.series_per_family_max {
+            true => Some(self.inner.series_per_family_max),
+            false => (series.len() >= self.inner.series_max).then_some(self.inner.series_max),
+        };
+        if let Some(limit) = limit {
+            let name = key.name.to_string();
+            return Err(MetricError::LimitReached { name, limit });
+        }
+        let cell = new_cell();
+        let entry = Entry {
+            verbatim,
+            cells: vec![(owner, cell.clone())],
+            retired: None,
+        };
+        series.insert(key.clone(), entry);
+        Ok(cell)
+    }
+
+    /// Takes an owner away from its series; a series without owners disappears.
+    pub(super) fn detach(&self, owner: OwnerId, keys: &BTreeSet<SeriesKey>) {
+        let mut series = self.inner.series.lock();
+        for key in keys {
+            let Some(entry) = series.get_mut(key) else {
+                continue;
+            };
+            if entry.detach(owner) {
+                series.remove(key);
+            }
+        }
+    }
+
+    pub(super) fn count_refused(&self) {
+        self.inner.refused.inc();
+    }
+
+    fn register_refused(&self) {
+        let key = new_key("millrace_metric_series_refused_total", Labels::default());
+        let entry = Entry {
+            verbatim: true,
+            cells: vec![(0, Cell::Counter(self.inner.refused.clone()))],
+            retired: None,
+        };
+        self.inner.series.lock().insert(key, entry);
+    }
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        Self::new(RegistrySettings::default())
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registry").finish_non_exhaustive()
+    }
+}
+
+fn new_key(name: &str, labels: Labels) -> SeriesKey {
+    SeriesKey {
+        name: valid_metric_name(name).into(),
+        labels,
+    }
+}
+
+impl Entry {
+    fn attach(
+        &mut self,
+        owner: OwnerId,
+        kind: MetricKind,
+        name: &str,
+        new_cell: impl FnOnce() -> Cell,
+    ) -> Result<Cell, MetricError> {
+        self.check_kind(kind, name)?;
+        if let Some((_, cell)) = self.cells.iter().find(|it| it.0 == owner) {
+            return Ok(cell.clone());
+        }
+        let cell = match &self.cells[..] {
+            // All owners of a gauge share one cell: the last value set is the value.
+            [(_, Cell::Gauge(gauge)), ..] => Cell::Gauge(gauge.clone()),
+            _ => new_cell(),
+        };
+        self.cells.push((owner, cell.clone()));
+        Ok(cell)
+    }
+
+    fn check_kind(&self, wanted: MetricKind, name: &str) -> Result<(), MetricError> {
+        match self.cells.first().map(|it| it.1.kind()) {
+            Some(existing) if existing != wanted => Err(MetricError::KindConflict {
+                name: name.to_owned(),
+                wanted,
+                existing,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether no owner remains.
+    fn detach(&mut self, owner: OwnerId) -> bool {
+        let Some(position) = self.cells.iter().position(|it| it.0 == owner) else {
+            return self.cells.is_empty();
+        };
+        let (_, cell) = self.cells.swap_remove(position);
+        if self.cells.is_empty() {
+            return true;
+        }
+        match &self.retired {
+            Some(retired) => retired.absorb(&cell),
+            None => self.retired = cell.retire(),
+        }
+        false
+    }
+}
+
+impl Cell {
+    fn kind(&self) -> MetricKind {
+        match self {
+            Self::Counter(_) => MetricKind::Counter,
+            Self::Gauge(_) | Self::GaugeFn(_) => MetricKind::Gauge,
+            Self::Timer(_) => MetricKind::Timer,
+            Self::Connection(_) => MetricKind::Connection,
+        }
+    }
+
+    /// The cell to keep when its owner goes; what is a state and no count leaves nothing behind.
+    fn retire(self) -> Option<Self> {
+        match self {
+            Self::Gauge(_) | Self::GaugeFn(_) => None,
+            counted => Some(counted),
+        }
+    }
+
+    fn absorb(&self, other: &Self) {
+        match (self, other) {
+            (Self::Counter(mine), Self::Counter(theirs)) => mine.absorb(theirs),
+            (Self::Timer(mine), Self::Timer(theirs)) => mine.absorb(theirs),
+            (Self::Connection(mine), Self::Connection(theirs)) => mine.absorb(theirs),
+            _ => {}
+        }
+    }
+}
+
+/// The value of a series from the cells of its owners. The first `retired` cells have no owner any
+/// more: they count, but say nothing about the present.
+fn combined(cells: &[Cell], retired: usize) -> Option<SeriesValue> {
+    match cells.first()? {
+        Cell::Counter(_) => Some(SeriesValue::Counter(cells.iter().fold(
+            0.0,
+            |sum, cell| match cell {
+                Cell::Counter(it) => sum + it.get(),
+                _ => sum,
+            },
+        ))),
+        Cell::Gauge(shared) => Some(SeriesValue::Gauge(shared.get())),
+        Cell::GaugeFn(_) => Some(SeriesValue::Gauge(cells.iter().fold(
+            0.0,
+            |sum, cell| match cell {
+                Cell::GaugeFn(it) => sum + (it.0)(),
+                _ => sum,
+            },
+        ))),
+        Cell::Timer(_) => {
+            let mut merged = TimerSnapshot::default();
+            for cell in cells {
+                if let Cell::Timer(it) = cell {
+                    merged.merge(&it.snapshot());
+                }
+            }
+            Some(SeriesValue::Timer(merged))
+        }
+        Cell::Connection(_) => {
+            let states = || {
+                cells.iter().filter_map(|cell| match cell {
+                    Cell::Connection(it) => Some(it),
+                    _ => None,
+                })
+            };
+            Some(SeriesValue::Connection {
+                up: states().skip(retired).all(ConnectionState::is_up),
+                established: states().map(ConnectionState::established).sum(),
+            })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,130 @@
+//! Redaction: secrets are replaced by `***` before a text reaches any sink.
+//!
+//! Two nets lie one behind the other. Known secrets (registered when the config is read) are found
+//! wherever they stand, in the forms in which other crates quote them: JSON-escaped, debug-escaped,
+//! percent-encoded, as the Base64 of basic authentication. What was never registered is still caught
+//! where its place gives it away: the user part of a URL, a password of a DSN, an authorization
+//! header.
+
+mod pattern;
+mod variant;
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::{Arc, LazyLock};
+
+use aho_corasick::{AhoCorasick, Input, MatchKind};
+use parking_lot::{Mutex, RwLock};
+
+/// What stands in place of a secret.
+pub const MASK: &str = "***";
+
+/// Shorter secrets are not searched for: replacing them would destroy the text and hide nothing.
+const SECRET_BYTES_MIN: usize = 4;
+
+/// Shorter secrets are replaced only where they stand alone, so that a password `test` leaves
+/// `latest` readable.
+const ANYWHERE_BYTES_MIN: usize = 8;
+
+/// Values that configs give for "nothing" and that every log contains.
+const NEVER_SECRET: &[&str] = &["true", "false", "null", "none", "default"];
+
+/// A set of secrets and the search for them. There is one for the process.
+#[derive(Default)]
+pub struct Redactor {
+    secrets: Mutex<BTreeSet<String>>,
+    search: RwLock<Option<Arc<AhoCorasick>>>,
+}
+
+impl Redactor {
+    /// An empty set of its own, for tests.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The set of the process, which every log line, error text and metric label passes.
+    pub fn global() -> &'static Self {
+        static GLOBAL: LazyLock<Redactor> = LazyLock::new(Redactor::new);
+        &GLOBAL
+    }
+
+    /// Registers the value of a secret field. Values under 4 bytes, and words such as `true`, are
+    /// left out; values under 8 bytes are replaced only where they stand alone.
+    pub fn add(&self, secret: &str) {
+        self.add_all([secret]);
+    }
+
+    /// Registers several secrets at the cost of one.
+    pub fn add_all<'a>(&self, secrets: impl IntoIterator<Item = &'a str>) {
+        let mut known = self.secrets.lock();
+        let before = known.len();
+        for secret in secrets {
+            for variant in variant::variants_of(secret) {
+                let is_word = NEVER_SECRET.contains(&variant.to_ascii_lowercase().as_str());
+                if variant.len() >= SECRET_BYTES_MIN && !is_word {
+                    known.insert(variant);
+                }
+            }
+        }
+        if known.len() > before {
+            let search = AhoCorasick::builder()
+                .match_kind(MatchKind::LeftmostLongest)
+                .build(known.iter())
+                .expect("the patterns of a config are far below the automaton's limits");
+            *self.search.write() = Some(Arc::new(search));
+        }
+    }
+
+    /// Registers what is secret in a URL, a list of URLs or a DSN: passwords, and user parts
+    /// without a password, which are tokens.
+    pub fn add_url(&self, url: &str) {
+        let found = pattern::credentials_of(url);
+        self.add_all(found.iter().map(String::as_str));
+    }
+
+    /// The text without secrets; borrowed when there were none.
+    pub fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        match self.mask_known(text) {
+            None => pattern::scrub(text),
+            Some(masked) => match pattern::scrub(&masked) {
+                Cow::Owned(scrubbed) => Cow::Owned(scrubbed),
+                Cow::Borrowed(_) => Cow::Owned(masked),
+            },
+        }
+    }
+
+    fn mask_known(&self, text: &str) -> Option<String> {
+        let search = self.search.read().clone()?;
+        let mut masked: Option<String> = None;
+        let (mut copied, mut from) = (0, 0);
+        while let Some(found) = search.find(Input::new(text).range(from..)) {
+            if found.len() < ANYWHERE_BYTES_MIN && !stands_alone(text, found.start(), found.end()) {
+                from = found.start() + 1;
+                continue;
+            }
+            let masked = masked.get_or_insert_default();
+            masked.push_str(&text[copied..found.start()]);
+            masked.push_str(MASK);
+            copied = found.end();
+            from = found.end();
+        }
+        let mut masked = masked?;
+        masked.push_str(&text[copied..]);
+        Some(masked)
+    }
+}
+
+impl fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redactor").finish_non_exhaustive()
+    }
+}
+
+fn stands_alone(text: &str, start: usize, end: usize) -> bool {
+    let joins = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric());
+    !joins(text[..start].chars().next_back()) && !joins(text[end..].chars().next())
+}
+
+#[cfg(test)]
+mod tests;
