@@ -1,0 +1,327 @@
+//! Reading typed config from the spanned tree, collecting every complaint.
+
+use crate::env::EnvUses;
+use crate::{FieldKind, FieldSpec, FieldType, Mapping, Node, Value, codes};
+use millrace_diagnostics::{
+    Code, Diagnostic, Diagnostics, Redactor, Severity, SourceMap, Span, did_you_mean,
+};
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// How strict a reading is.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct LintOptions {
+    /// Deprecated fields and components are errors instead of warnings.
+    pub deny_deprecated: bool,
+    /// Every component that can have a label must have one.
+    pub require_labels: bool,
+}
+
+/// What a reader needs and what it leaves behind: complaints, secrets, and whatever the layers
+/// above store in it.
+pub struct ReadContext {
+    sources: Arc<SourceMap>,
+    diagnostics: Diagnostics,
+    redactor: Redactor,
+    env: EnvUses,
+    options: LintOptions,
+    path: Vec<String>,
+    extensions: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
+    state: HashMap<TypeId, Box<dyn Any + Send>>,
+}
+
+impl ReadContext {
+    /// A context for nodes whose spans point into `sources`.
+    pub fn new(sources: Arc<SourceMap>) -> Self {
+        Self {
+            sources,
+            diagnostics: Diagnostics::new(),
+            redactor: Redactor::new(),
+            env: EnvUses::default(),
+            options: LintOptions::default(),
+            path: Vec::new(),
+            extensions: HashMap::new(),
+            state: HashMap::new(),
+        }
+    }
+
+    /// Sets how strict the reading is.
+    #[must_use]
+    pub fn with_options(mut self, options: LintOptions) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// The texts that spans point into.
+    pub fn sources(&self) -> &Arc<SourceMap> {
+        &self.sources
+    }
+
+    /// How strict the reading is.
+    pub fn options(&self) -> LintOptions {
+        self.options
+    }
+
+    /// Tells which variables went into which places of a source.
+    pub fn add_env(&mut self, uses: EnvUses) {
+        self.env.extend(uses);
+    }
+
+    /// Adds a complaint and gives it back for more details.
+    pub fn report(&mut self, diagnostic: Diagnostic) -> &mut Diagnostic {
+        self.diagnostics.push(diagnostic)
+    }
+
+    /// Adds an error at a place.
+    pub fn error(&mut self, code: Code, span: Span, message: impl Into<String>) -> &mut Diagnostic {
+        self.report(Diagnostic::error(code, message).at(span))
+    }
+
+    /// Adds a warning at a place.
+    pub fn warn(&mut self, code: Code, span: Span, message: impl Into<String>) -> &mut Diagnostic {
+        self.report(Diagnostic::warning(code, message).at(span))
+    }
+
+    /// Adds the complaint about a value of the wrong type. `expected` is Bento's word: `string`,
+    /// `int`, `array`, `object`, …
+    pub fn wrong_type(&mut self, node: &Node, expected: &str) -> &mut Diagnostic {
+        let found = node.tag();
+        let message = format!("expected {expected} value, got {found}");
+        let diagnostic = self.error(codes::WRONG_TYPE, node.span, message);
+        if node.is_null() && expected == "object" {
+            diagnostic.help = Some("write `{}` for an object without fields".to_owned());
+        }
+        diagnostic
+    }
+
+    /// Adds the complaint about a deprecated field or component, as strictly as the options say.
+    pub fn deprecated(&mut self, span: Span, message: impl Into<String>) -> &mut Diagnostic {
+        let strict = self.options.deny_deprecated;
+        let severity = if strict { Severity::Error } else { Severity::Warning };
+        self.report(Diagnostic::new(codes::DEPRECATED, severity, message).at(span))
+    }
+
+    /// What was found so far.
+    pub fn diagnostics(&self) -> &Diagnostics {
+        &self.diagnostics
+    }
+
+    /// Takes what was found so far.
+    pub fn take_diagnostics(&mut self) -> Diagnostics {
+        std::mem::take(&mut self.diagnostics)
+    }
+
+    /// Runs a reader and says whether it reported an error.
+    pub fn errors_in<R>(&mut self, read: impl FnOnce(&mut Self) -> R) -> (R, bool) {
+        let before = self.diagnostics.len();
+        let result = read(self);
+        let failed = self.diagnostics.iter().skip(before).any(|it| it.severity == Severity::Error);
+        (result, failed)
+    }
+
+    /// Runs a reader with `segment` added to the path of the config.
+    pub fn within<R>(&mut self, segment: impl Into<String>, read: impl FnOnce(&mut Self) -> R) -> R {
+        self.path.push(segment.into());
+        let result = read(self);
+        self.path.pop();
+        result
+    }
+
+    /// Where the reader is, as Bento writes component paths: `pipeline.processors.0.branch`.
+    pub fn path(&self) -> String {
+        self.path.join(".")
+    }
+
+    /// The segments of [`Self::path`].
+    pub fn path_segments(&self) -> &[String] {
+        &self.path
+    }
+
+    /// Lends something to every reader, such as the component registry; one value per type.
+    pub fn set_extension<T: Any + Send + Sync>(&mut self, value: Arc<T>) {
+        self.extensions.insert(TypeId::of::<T>(), value);
+    }
+
+    /// What [`Self::set_extension`] lent.
+    pub fn extension<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        let value = Arc::clone(self.extensions.get(&TypeId::of::<T>())?);
+        value.downcast().ok()
+    }
+
+    /// What readers collect on the way, such as the labels seen; one value per type, created on
+    /// first use.
+    pub fn state<T: Any + Send + Default>(&mut self) -> &mut T {
+        let value = self.state.entry(TypeId::of::<T>()).or_insert_with(|| Box::new(T::default()));
+        value.downcast_mut().expect("the key of the entry is the type of its value")
+    }
+
+    /// Remembers as secret every text below `node` and every value of a variable used in it.
+    pub fn add_secret(&mut self, node: &Node) {
+        match &node.value {
+            Value::Scalar(scalar) => self.redactor.add(&*scalar.text),
+            Value::Sequence(items) => items.iter().for_each(|item| self.add_secret(item)),
+            Value::Mapping(map) => map.entries.iter().for_each(|it| self.add_secret(&it.value)),
+        }
+        self.add_secret_env(node.span);
+    }
+
+    /// Remembers a text as secret.
+    pub fn add_secret_text(&mut self, text: impl Into<String>) {
+        self.redactor.add(text);
+    }
+
+    /// Remembers as secret the values of all variables that were used within a span.
+    pub fn add_secret_env(&mut self, span: Span) {
+        let values: Vec<String> = self.env.values_within(span).map(str::to_owned).collect();
+        self.redactor.extend(values);
+    }
+
+    /// What is known to be secret so far.
+    pub fn redactor(&self) -> &Redactor {
+        &self.redactor
+    }
+}
+
+/// A check of one field's value, run after it was read.
+pub type FieldLint<T> = fn(&T, &Node, &mut ReadContext);
+
+/// The fields of one object while they are read one by one; knows afterwards which keys nobody
+/// asked for.
+pub struct Fields<'n> {
+    node: &'n Node,
+    mapping: &'n Mapping,
+    known: Vec<String>,
+}
+
+impl<'n> Fields<'n> {
+    /// Opens an object; anything else is reported.
+    pub fn open(node: &'n Node, cx: &mut ReadContext) -> Option<Self> {
+        let Some(mapping) = node.as_mapping() else {
+            cx.wrong_type(node, "object");
+            return None;
+        };
+        Some(Self { node, mapping, known: Vec::new() })
+    }
+
+    /// The object.
+    pub fn node(&self) -> &'n Node {
+        self.node
+    }
+
+    /// Reads a field: present, default, or absent as the type decides. `None` when something was
+    /// reported.
+    pub fn read<T: FieldType>(
+        &mut self,
+        spec: &FieldSpec,
+        lint: Option<FieldLint<T>>,
+        cx: &mut ReadContext,
+    ) -> Option<T> {
+        let present = self.take(spec, cx);
+        cx.within(&*spec.name, |cx| match (present, &spec.default) {
+            (Some(node), _) => read_present(spec, node, lint, cx),
+            (None, Some(default)) => T::read(&Node::from_literal(default, self.node.span), cx),
+            (None, None) => T::read_absent(&spec.name, self.node.span, cx),
+        })
+    }
+
+    /// Reads a field that has no default and may be absent.
+    pub fn read_optional<T: FieldType>(
+        &mut self,
+        spec: &FieldSpec,
+        lint: Option<FieldLint<T>>,
+        cx: &mut ReadContext,
+    ) -> Option<Option<T>> {
+        match self.take(spec, cx) {
+            None => Some(None),
+            Some(node) => cx.within(&*spec.name, |cx| read_present(spec, node, lint, cx).map(Some)),
+        }
+    }
+
+    /// The value of a key that is known from now on.
+    pub fn take_node(&mut self, key: &str) -> Option<&'n Node> {
+        self.known.push(key.to_owned());
+        self.mapping.get(key).map(|entry| &entry.value)
+    }
+
+    /// Reports every key that was not asked for.
+    pub fn finish(self, cx: &mut ReadContext) {
+        for entry in &self.mapping.entries {
+            if self.known.iter().any(|known| **known == *entry.key) {
+                continue;
+            }
+            let message = format!("field {} not recognised", entry.key);
+            let help = did_you_mean(&entry.key, self.known.iter().map(String::as_str));
+            cx.error(codes::UNKNOWN_FIELD, entry.key_span, message).help = help;
+        }
+    }
+
+    /// The field's value under its name or an alias; more than one of them is reported.
+    fn take(&mut self, spec: &FieldSpec, cx: &mut ReadContext) -> Option<&'n Node> {
+        let names = std::iter::once(&*spec.name).chain(spec.aliases.iter().copied());
+        let mut found: Option<&'n crate::Entry> = None;
+        for name in names {
+            self.known.push(name.to_owned());
+            let Some(entry) = self.mapping.get(name) else { continue };
+            match found {
+                None => found = Some(entry),
+                Some(first) => conflict(first, entry, cx),
+            }
+        }
+        let entry = found?;
+        if spec.deprecated {
+            cx.deprecated(entry.key_span, format!("field {} is deprecated", spec.name));
+        }
+        Some(&entry.value)
+    }
+}
+
+fn conflict(first: &crate::Entry, second: &crate::Entry, cx: &mut ReadContext) {
+    let message = format!("fields {} and {} mean the same and are both set", first.key, second.key);
+    let diagnostic = cx.error(codes::CONFLICT, second.key_span, message);
+    diagnostic.help = Some(format!("remove `{}`", second.key));
+}
+
+fn read_present<T: FieldType>(
+    spec: &FieldSpec,
+    node: &Node,
+    lint: Option<FieldLint<T>>,
+    cx: &mut ReadContext,
+) -> Option<T> {
+    if spec.secret {
+        cx.add_secret(node);
+    }
+    let value = T::read(node, cx)?;
+    if let FieldKind::Options(options) = &spec.kind
+        && !check_option(options, node, cx)
+    {
+        return None;
+    }
+    if let Some(lint) = lint {
+        let ((), failed) = cx.errors_in(|cx| lint(&value, node, cx));
+        if failed {
+            return None;
+        }
+    }
+    Some(value)
+}
+
+/// Whether the text is one of the options; reports when it is not.
+pub(crate) fn check_option(
+    options: &[crate::FieldOption],
+    node: &Node,
+    cx: &mut ReadContext,
+) -> bool {
+    let Some(text) = node.text() else { return true };
+    if options.iter().any(|option| option.value == text) {
+        return true;
+    }
+    let names = || options.iter().map(|option| &*option.value);
+    let message = format!("value {text} is not a valid option for this field");
+    let help = did_you_mean(text, names()).unwrap_or_else(|| {
+        let list: Vec<_> = names().map(|name| format!("`{name}`")).collect();
+        format!("one of {}", list.join(", "))
+    });
+    cx.error(codes::INVALID_OPTION, node.span, message).help = Some(help);
+    false
+}
