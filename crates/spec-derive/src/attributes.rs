@@ -87,7 +87,11 @@ impl TypeAttributes {
                 }
             },
         };
-        let Self { categories, examples, .. } = self;
+        let Self {
+            categories,
+            examples,
+            ..
+        } = self;
         Ok(quote!(::millrace_spec::About {
             component: #component,
             description: #docs,
@@ -126,7 +130,8 @@ impl FieldAttributes {
                 let content;
                 parenthesized!(content in meta.input);
                 let options = Punctuated::<OptionWord, Token![,]>::parse_terminated(&content)?;
-                self.options.extend(options.into_iter().map(|it| (it.value, it.description)));
+                self.options
+                    .extend(options.into_iter().map(|it| (it.value, it.description)));
             }
             _ => {
                 return Err(meta.error(
@@ -162,10 +167,16 @@ pub fn docs(attributes: &[Attribute]) -> String {
     let mut lines = Vec::new();
     for attribute in attributes.iter().filter(|it| it.path().is_ident("doc")) {
         if let Meta::NameValue(pair) = &attribute.meta
-            && let Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) = &pair.value
+            && let Expr::Lit(ExprLit {
+                lit: Lit::Str(text),
+                ..
+            }) = &pair.value
         {
             let text = text.value();
-            lines.extend(text.split('\n').map(|it| it.strip_prefix(' ').unwrap_or(it).to_owned()));
+            lines.extend(
+                text.split('\n')
+                    .map(|it| it.strip_prefix(' ').unwrap_or(it).to_owned()),
+            );
         }
     }
     lines.join("\n").trim().to_owned()

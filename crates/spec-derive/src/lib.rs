@@ -16,20 +16,27 @@ use syn::{Data, DeriveInput, Error, Fields, parse_macro_input};
 #[proc_macro_derive(Spec, attributes(spec))]
 pub fn derive_spec(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
-    expand(&input).unwrap_or_else(Error::into_compile_error).into()
+    expand(&input)
+        .unwrap_or_else(Error::into_compile_error)
+        .into()
 }
 
 fn expand(input: &DeriveInput) -> syn::Result<proc_macro2::TokenStream> {
     if let Some(parameter) = input.generics.params.first() {
-        return Err(Error::new_spanned(parameter, "a config type has no generic parameters"));
+        return Err(Error::new_spanned(
+            parameter,
+            "a config type has no generic parameters",
+        ));
     }
     match &input.data {
         Data::Struct(data) => match &data.fields {
-            Fields::Named(fields) => structure::named(input, fields),
+            Fields::Named(fields) => {
+                structure::object(input, &fields.named.iter().collect::<Vec<_>>())
+            }
             Fields::Unnamed(fields) if fields.unnamed.len() == 1 => {
                 structure::bare(input, &fields.unnamed[0])
             }
-            Fields::Unit => structure::unit(input),
+            Fields::Unit => structure::object(input, &[]),
             Fields::Unnamed(fields) => Err(Error::new_spanned(
                 fields,
                 "a config struct has named fields or wraps exactly one value",

@@ -23,7 +23,9 @@ impl Parse for Constant {
             let entries = Punctuated::<Entry, Token![,]>::parse_terminated(&content)?;
             let keys = entries.iter().map(|entry| &entry.key);
             let values = entries.iter().map(|entry| &entry.value.0);
-            quote!(::millrace_spec::Literal::Map(vec![#((#keys.into(), #values)),*]))
+            quote!(::millrace_spec::Literal::Map(
+                vec![#((#keys.into(), #values)),*]
+            ))
         } else if input.peek(Ident) && !input.peek(syn::LitBool) {
             let word: Ident = input.parse()?;
             if word != "null" {
@@ -46,7 +48,10 @@ impl Parse for Entry {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let key = input.parse()?;
         input.parse::<Token![:]>()?;
-        Ok(Self { key, value: input.parse()? })
+        Ok(Self {
+            key,
+            value: input.parse()?,
+        })
     }
 }
 
@@ -58,6 +63,11 @@ fn scalar(input: ParseStream<'_>) -> syn::Result<TokenStream> {
         Lit::Str(it) if minus.is_none() => quote!(::millrace_spec::Literal::String(#it.into())),
         Lit::Int(it) => quote!(::millrace_spec::Literal::Int(#minus #it)),
         Lit::Float(it) => quote!(::millrace_spec::Literal::Float(#minus #it)),
-        other => return Err(syn::Error::new(other.span(), "not a value that a config can hold")),
+        other => {
+            return Err(syn::Error::new(
+                other.span(),
+                "not a value that a config can hold",
+            ));
+        }
     })
 }

@@ -3,16 +3,20 @@
 use crate::attributes::{FieldAttributes, TypeAttributes, docs};
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::{DeriveInput, Error, Field, FieldsNamed, Path};
+use syn::{DeriveInput, Error, Field, Path};
 
-/// A struct with named fields is an object.
-pub fn named(input: &DeriveInput, fields: &FieldsNamed) -> syn::Result<TokenStream> {
+/// A struct with named fields, or with none at all, is an object.
+pub fn object(input: &DeriveInput, fields: &[&Field]) -> syn::Result<TokenStream> {
     let attributes = TypeAttributes::parse(&input.attrs)?;
     let about = attributes.about(&docs(&input.attrs))?;
-    let parts: Vec<Part> = fields.named.iter().map(part).collect::<syn::Result<_>>()?;
+    let parts: Vec<Part> = fields
+        .iter()
+        .copied()
+        .map(part)
+        .collect::<syn::Result<_>>()?;
     let tables = parts.iter().map(|part| &part.table);
     let reads = parts.iter().map(|part| &part.read);
-    let names: Vec<_> = fields.named.iter().map(|field| &field.ident).collect();
+    let names: Vec<_> = fields.iter().map(|field| &field.ident).collect();
     let check = check_call(attributes.check.as_ref(), &quote!(fields.node()));
     let name = &input.ident;
     Ok(quote! {
@@ -93,37 +97,6 @@ pub fn bare(input: &DeriveInput, field: &Field) -> syn::Result<TokenStream> {
     })
 }
 
-/// A unit struct is an object without fields.
-pub fn unit(input: &DeriveInput) -> syn::Result<TokenStream> {
-    let attributes = TypeAttributes::parse(&input.attrs)?;
-    let about = attributes.about(&docs(&input.attrs))?;
-    let name = &input.ident;
-    Ok(quote! {
-        impl ::millrace_spec::FieldType for #name {
-            fn kind() -> ::millrace_spec::FieldKind {
-                ::millrace_spec::FieldKind::Object(Vec::new())
-            }
-
-            fn read(
-                node: &::millrace_spec::Node,
-                cx: &mut ::millrace_spec::ReadContext,
-            ) -> Option<Self> {
-                let fields = ::millrace_spec::Fields::open(node, cx)?;
-                fields.finish(cx);
-                Some(Self)
-            }
-        }
-
-        impl ::millrace_spec::Spec for #name {
-            const ABOUT: ::millrace_spec::About = #about;
-
-            fn fields() -> Vec<::millrace_spec::FieldSpec> {
-                Vec::new()
-            }
-        }
-    })
-}
-
 /// The end of a reader: runs the type's own check over `value`.
 fn check_call(check: Option<&Path>, node: &TokenStream) -> TokenStream {
     match check {
@@ -167,13 +140,19 @@ fn part(field: &Field) -> syn::Result<Part> {
     } else {
         quote!(let #ident = fields.read::<#ty>(&#spec, #lint, cx);)
     };
-    Ok(Part { table: quote!(table.push(#spec);), read })
+    Ok(Part {
+        table: quote!(table.push(#spec);),
+        read,
+    })
 }
 
 /// The `FieldSpec` expression of a field.
 fn field_spec(field: &Field, attributes: &FieldAttributes) -> syn::Result<TokenStream> {
     let ty = &field.ty;
-    let ident = field.ident.as_ref().ok_or_else(|| Error::new_spanned(field, "no name"))?;
+    let ident = field
+        .ident
+        .as_ref()
+        .ok_or_else(|| Error::new_spanned(field, "no name"))?;
     let name = match &attributes.rename {
         Some(name) => name.value(),
         None => ident.to_string().trim_start_matches("r#").to_owned(),
@@ -198,14 +177,32 @@ fn field_spec(field: &Field, attributes: &FieldAttributes) -> syn::Result<TokenS
         (attributes.deprecated, quote!(.deprecated())),
         (attributes.secret, quote!(.secret())),
     ];
-    spec.extend(flags.into_iter().filter(|(set, _)| *set).map(|(_, call)| call));
+    spec.extend(
+        flags
+            .into_iter()
+            .filter(|(set, _)| *set)
+            .map(|(_, call)| call),
+    );
     if let Some(since) = &attributes.since {
         spec.extend(quote!(.since(#since)));
     }
-    spec.extend(attributes.aliases.iter().map(|alias| quote!(.alias(#alias))));
-    spec.extend(attributes.examples.iter().map(|example| quote!(.example(#example))));
+    spec.extend(
+        attributes
+            .aliases
+            .iter()
+            .map(|alias| quote!(.alias(#alias))),
+    );
+    spec.extend(
+        attributes
+            .examples
+            .iter()
+            .map(|example| quote!(.example(#example))),
+    );
     if !attributes.options.is_empty() {
-        let options = attributes.options.iter().map(|(value, docs)| quote!((#value, #docs)));
+        let options = attributes
+            .options
+            .iter()
+            .map(|(value, docs)| quote!((#value, #docs)));
         spec.extend(quote!(.options([#(#options),*])));
     }
     Ok(spec)

@@ -10,7 +10,9 @@ impl ByteSize {
     /// Reads a number with an optional unit; `None` when it is neither.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
-        let digits = text.find(|it: char| !it.is_ascii_digit() && it != '.').unwrap_or(text.len());
+        let digits = text
+            .find(|it: char| !it.is_ascii_digit() && it != '.')
+            .unwrap_or(text.len());
         let (number, unit) = text.split_at(digits);
         let scale: u64 = match unit.trim().to_ascii_lowercase().as_str() {
             "" | "b" => 1,
@@ -45,7 +47,11 @@ impl FieldType for ByteSize {
             _ => None,
         });
         if value.is_none() {
-            let diagnostic = cx.error(codes::INVALID_VALUE, node.span, "expected a number of bytes");
+            let diagnostic = cx.error(
+                codes::INVALID_VALUE,
+                node.span,
+                "expected a number of bytes",
+            );
             diagnostic.help = Some("a number such as `1048576`, `64KiB` or `10MB`".to_owned());
         }
         value

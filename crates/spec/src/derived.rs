@@ -30,7 +30,11 @@ pub fn read_absent_object<T: FieldGroup>(
     cx: &mut ReadContext,
 ) -> Option<T> {
     if T::fields().iter().any(FieldSpec::is_required) {
-        let diagnostic = cx.error(codes::MISSING_FIELD, parent, format!("field {name} is required"));
+        let diagnostic = cx.error(
+            codes::MISSING_FIELD,
+            parent,
+            format!("field {name} is required"),
+        );
         diagnostic.label = Some(format!("`{name}` is missing here"));
         return None;
     }

@@ -18,7 +18,10 @@ impl Duration {
     /// # Errors
     /// A text says what is wrong, without quoting more than the text itself.
     pub fn parse(text: &str) -> Result<Self, String> {
-        parse_nanos(text).map(|nanos| Self { text: text.to_owned(), nanos })
+        parse_nanos(text).map(|nanos| Self {
+            text: text.to_owned(),
+            nanos,
+        })
     }
 
     /// The text as it was written.
@@ -45,7 +48,10 @@ impl Duration {
 impl From<std::time::Duration> for Duration {
     fn from(duration: std::time::Duration) -> Self {
         let nanos = i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX);
-        Self { text: format!("{nanos}ns"), nanos }
+        Self {
+            text: format!("{nanos}ns"),
+            nanos,
+        }
     }
 }
 
@@ -103,9 +109,13 @@ fn parse_nanos(text: &str) -> Result<i64, String> {
     }
     let mut total: i64 = 0;
     while !rest.is_empty() {
-        let digits = rest.find(|it: char| !it.is_ascii_digit() && it != '.').unwrap_or(rest.len());
+        let digits = rest
+            .find(|it: char| !it.is_ascii_digit() && it != '.')
+            .unwrap_or(rest.len());
         let (number, after) = rest.split_at(digits);
-        let unit_len = after.find(|it: char| it.is_ascii_digit() || it == '.').unwrap_or(after.len());
+        let unit_len = after
+            .find(|it: char| it.is_ascii_digit() || it == '.')
+            .unwrap_or(after.len());
         let (unit, after) = after.split_at(unit_len);
         if unit.is_empty() {
             return Err(format!("missing unit in duration `{text}`"));
@@ -126,9 +136,19 @@ fn scaled(number: &str, scale: f64) -> Option<i64> {
     if whole.is_empty() && fraction.is_empty() || fraction.contains('.') {
         return None;
     }
-    let whole: i64 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
-    let part = if fraction.is_empty() { 0.0 } else { format!("0.{fraction}").parse().ok()? };
-    whole.checked_mul(scale as i64)?.checked_add((part * scale).round() as i64)
+    let whole: i64 = if whole.is_empty() {
+        0
+    } else {
+        whole.parse().ok()?
+    };
+    let part = if fraction.is_empty() {
+        0.0
+    } else {
+        format!("0.{fraction}").parse().ok()?
+    };
+    whole
+        .checked_mul(scale as i64)?
+        .checked_add((part * scale).round() as i64)
 }
 
 #[cfg(test)]
@@ -158,7 +178,11 @@ mod tests {
             ("1d", None),
             ("1 s", None),
         ] {
-            assert_eq!(Duration::parse(text).ok().map(|it| it.nanos()), nanos, "{text}");
+            assert_eq!(
+                Duration::parse(text).ok().map(|it| it.nanos()),
+                nanos,
+                "{text}"
+            );
         }
     }
 }

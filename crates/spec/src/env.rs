@@ -1,6 +1,115 @@
-//! Environment variables in config texts.
+//! Environment variables in config texts: `${VAR}`, `${VAR:default}`, `${{ESCAPED}}`.
+//!
+//! Variables are replaced in the raw text before it is parsed, as Bento does, with a map back to
+//! the text as written. The rules, each from Bento:
+//!
+//! - Names consist of letters, digits, `_` and `.`.
+//! - A variable that is set but empty takes the default.
+//! - A default may hold one level of `${…}`, which is kept as it stands.
+//! - A line break in a value becomes the two characters `\n`.
+//! - `${{VAR}}` becomes `${VAR}`, after all variables were replaced.
+//! - A variable without a default that is not set is reported; all of them at once.
 
-use millrace_diagnostics::Span;
+use crate::{OffsetMap, codes};
+use millrace_diagnostics::{Diagnostic, SourceId, Span};
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+mod dotenv;
+
+pub use dotenv::{DotenvError, parse_dotenv};
+
+/// The variables that a config may use.
+#[derive(Clone, Default, Debug)]
+pub struct Environment {
+    vars: BTreeMap<String, String>,
+}
+
+impl Environment {
+    /// No variable at all.
+    pub fn empty() -> Self {
+        Self::default()
+    }
+
+    /// The variables of this process. Values that are not Unicode are taken with replacement
+    /// characters.
+    pub fn of_process() -> Self {
+        let vars = std::env::vars_os();
+        let text = |it: std::ffi::OsString| it.to_string_lossy().into_owned();
+        Self {
+            vars: vars
+                .map(|(name, value)| (text(name), text(value)))
+                .collect(),
+        }
+    }
+
+    /// Sets a variable, whatever it was before.
+    pub fn set(&mut self, name: impl Into<String>, value: impl Into<String>) {
+        self.vars.insert(name.into(), value.into());
+    }
+
+    /// Adds the assignments of a `.env` file; they win over what was set before.
+    pub fn extend(&mut self, assignments: impl IntoIterator<Item = (String, String)>) {
+        self.vars.extend(assignments);
+    }
+
+    /// The value of a variable.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.vars.get(name).map(String::as_str)
+    }
+}
+
+/// A text with its variables replaced.
+#[derive(Clone, Debug)]
+pub struct InterpolatedText {
+    /// What the parser reads.
+    pub text: String,
+    /// From there back to the source.
+    pub map: OffsetMap,
+    /// The source text that was interpolated.
+    pub source: SourceId,
+    /// Which values went where.
+    pub uses: EnvUses,
+    /// Variables without a default that are not set; their place holds an empty text.
+    pub missing: Vec<EnvUse>,
+}
+
+impl InterpolatedText {
+    /// A text in which nothing is replaced.
+    pub fn verbatim(text: &str, source: SourceId) -> Self {
+        Self {
+            text: text.to_owned(),
+            map: OffsetMap::identity(text.len()),
+            source,
+            uses: EnvUses::default(),
+            missing: Vec::new(),
+        }
+    }
+
+    /// The complaint about missing variables: one for all of them, pointing at each.
+    pub fn missing_diagnostic(&self) -> Option<Diagnostic> {
+        let (first, others) = self.missing.split_first()?;
+        let names: Vec<_> = self.missing.iter().map(|it| it.name.as_str()).collect();
+        let list = names.join(" ");
+        let message = format!("required environment variables were not set: [{list}]");
+        let mut diagnostic = Diagnostic::error(codes::MISSING_ENV_VAR, message)
+            .at(first.span)
+            .help(format!(
+                "set `{0}`, or give it a default: `${{{0}:value}}`",
+                first.name
+            ));
+        for other in others {
+            diagnostic = diagnostic.related(other.span, "and here");
+        }
+        Some(diagnostic)
+    }
+
+    /// The place in the source of a range of the interpolated text.
+    pub fn span(&self, range: Range<usize>) -> Span {
+        let range = self.map.range(range);
+        Span::new(self.source, range.start, range.end)
+    }
+}
 
 /// Which variable's value went into which place of a source.
 #[derive(Clone, Default, Debug)]
@@ -13,7 +122,7 @@ pub struct EnvUses {
 pub struct EnvUse {
     /// The name.
     pub name: String,
-    /// What stands in its place.
+    /// What stands in its place, before line breaks are escaped.
     pub value: String,
     /// The `${…}` as written.
     pub span: Span,
@@ -34,4 +143,155 @@ impl EnvUses {
     pub fn values_within(&self, span: Span) -> impl Iterator<Item = &str> {
         self.within(span).map(|it| it.value.as_str())
     }
+
+    /// All uses.
+    pub fn iter(&self) -> impl Iterator<Item = &EnvUse> {
+        self.uses.iter()
+    }
 }
+
+/// Replaces the variables of a text.
+pub fn interpolate(text: &str, source: SourceId, environment: &Environment) -> InterpolatedText {
+    let last_brace = text.rfind('}').unwrap_or(0);
+    let (mut out, mut map) = (String::with_capacity(text.len()), OffsetMap::default());
+    let (mut uses, mut missing) = (EnvUses::default(), Vec::new());
+    let mut copied = 0;
+    let mut at = 0;
+    while let Some(found) = text[at..last_brace.max(at)].find("${") {
+        let start = at + found;
+        let Some(reference) = Reference::at(text, start, "${") else {
+            at = start + 2;
+            continue;
+        };
+        out.push_str(&text[copied..start]);
+        map.copied(copied..start);
+        let span = Span::new(source, start, reference.end);
+        let name = reference.name.to_owned();
+        let value = match (environment.get(&name), reference.default) {
+            (Some(value), None) => value,
+            (Some(value), Some(_)) if !value.is_empty() => value,
+            (_, Some(default)) => default,
+            (None, None) => {
+                missing.push(EnvUse {
+                    name: name.clone(),
+                    value: String::new(),
+                    span,
+                });
+                ""
+            }
+        };
+        let inserted = value.replace('\n', "\\n");
+        out.push_str(&inserted);
+        map.replaced(start..reference.end, inserted.len());
+        uses.uses.push(EnvUse {
+            name,
+            value: value.to_owned(),
+            span,
+        });
+        copied = reference.end;
+        at = copied;
+    }
+    out.push_str(&text[copied..]);
+    map.copied(copied..text.len());
+    let (text, map) = unescape(&out, map);
+    InterpolatedText {
+        text,
+        map,
+        source,
+        uses,
+        missing,
+    }
+}
+
+/// Turns every `${{VAR}}` into `${VAR}`.
+fn unescape(text: &str, map: OffsetMap) -> (String, OffsetMap) {
+    let last_brace = text.rfind('}').unwrap_or(0);
+    let mut kept: Vec<Range<usize>> = Vec::new();
+    let (mut copied, mut at) = (0, 0);
+    while let Some(found) = text[at..last_brace.max(at)].find("${{") {
+        let start = at + found;
+        match Reference::at(text, start, "${{") {
+            Some(it) if text[it.end..].starts_with('}') => {
+                kept.push(copied..start + 1);
+                kept.push(start + 2..it.end);
+                copied = it.end + 1;
+                at = copied;
+            }
+            _ => at = start + 2,
+        }
+    }
+    if kept.is_empty() {
+        return (text.to_owned(), map);
+    }
+    kept.push(copied..text.len());
+    let out = kept.iter().map(|range| &text[range.clone()]).collect();
+    (out, map.of_copies(&kept))
+}
+
+/// One `${NAME}` or `${NAME:default}`.
+struct Reference<'a> {
+    name: &'a str,
+    default: Option<&'a str>,
+    /// One past the closing brace.
+    end: usize,
+}
+
+impl<'a> Reference<'a> {
+    /// The reference that starts with `opening` at `start`.
+    fn at(text: &'a str, start: usize, opening: &str) -> Option<Self> {
+        let name_start = start + opening.len();
+        let rest = &text[name_start..];
+        let is_name = |it: u8| it.is_ascii_alphanumeric() || it == b'_' || it == b'.';
+        let name_len = rest.bytes().take_while(|it| is_name(*it)).count();
+        let (name, rest) = rest.split_at(name_len);
+        if name.is_empty() {
+            return None;
+        }
+        let after = name_start + name_len;
+        match rest.as_bytes().first() {
+            Some(b'}') => Some(Self {
+                name,
+                default: None,
+                end: after + 1,
+            }),
+            Some(b':') => {
+                let close = default_end(&text[after + 1..])? + after + 1;
+                Some(Self {
+                    name,
+                    default: Some(&text[after + 1..close]),
+                    end: close + 1,
+                })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The position of the brace that closes a default: the first one that closes no `${…}` inside;
+/// when the text ends before it, the last inner one.
+fn default_end(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let mut inner = None;
+    let mut at = 0;
+    while at < bytes.len() {
+        if bytes[at] == b'}' {
+            return Some(at);
+        }
+        if bytes[at..].starts_with(b"${") {
+            match text[at + 2..].find('}') {
+                None => return inner,
+                Some(0) => {}
+                Some(len) => {
+                    inner = Some(at + 2 + len);
+                    at += 2 + len + 1;
+                    continue;
+                }
+            }
+        }
+        at += 1;
+    }
+    inner
+}
+
+#[cfg(test)]
+mod tests;

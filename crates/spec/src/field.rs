@@ -353,12 +353,21 @@ impl Status {
 
     /// The status of a word.
     pub fn from_name(name: &str) -> Option<Self> {
-        let all = [Self::Stable, Self::Beta, Self::Experimental, Self::Deprecated];
+        let all = [
+            Self::Stable,
+            Self::Beta,
+            Self::Experimental,
+            Self::Deprecated,
+        ];
         all.into_iter().find(|status| status.name() == name)
     }
 }
 
 fn first_paragraph(text: &str) -> String {
-    let lines = text.trim_start().lines().map(str::trim).take_while(|line| !line.is_empty());
+    let lines = text
+        .trim_start()
+        .lines()
+        .map(str::trim)
+        .take_while(|line| !line.is_empty());
     lines.collect::<Vec<_>>().join(" ")
 }

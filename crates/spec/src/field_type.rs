@@ -26,7 +26,11 @@ pub trait FieldType: Sized {
     /// The value of a field that is neither present nor has a default; `parent` is the object's
     /// place. Reports that the field is required, unless the type has a natural absent value.
     fn read_absent(name: &str, parent: Span, cx: &mut ReadContext) -> Option<Self> {
-        let diagnostic = cx.error(codes::MISSING_FIELD, parent, format!("field {name} is required"));
+        let diagnostic = cx.error(
+            codes::MISSING_FIELD,
+            parent,
+            format!("field {name} is required"),
+        );
         diagnostic.label = Some(format!("`{name}` is missing here"));
         None
     }
@@ -358,11 +362,17 @@ impl<T: FieldType> FieldType for Spanned<T> {
     }
 
     fn read(node: &Node, cx: &mut ReadContext) -> Option<Self> {
-        T::read(node, cx).map(|value| Self { value, span: node.span })
+        T::read(node, cx).map(|value| Self {
+            value,
+            span: node.span,
+        })
     }
 
     fn read_absent(name: &str, parent: Span, cx: &mut ReadContext) -> Option<Self> {
-        T::read_absent(name, parent, cx).map(|value| Self { value, span: parent })
+        T::read_absent(name, parent, cx).map(|value| Self {
+            value,
+            span: parent,
+        })
     }
 
     fn means_absent(node: &Node) -> bool {

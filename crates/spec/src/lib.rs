@@ -12,7 +12,9 @@ mod field;
 mod field_type;
 mod literal;
 mod node;
+mod offset_map;
 mod read;
+pub mod tree;
 
 pub use byte_size::ByteSize;
 pub use duration::Duration;
@@ -22,4 +24,5 @@ pub use literal::Literal;
 pub use millrace_diagnostics as diagnostics;
 pub use millrace_spec_derive::Spec;
 pub use node::{Entry, Mapping, Node, Resolved, Scalar, Value};
+pub use offset_map::OffsetMap;
 pub use read::{FieldLint, Fields, LintOptions, ReadContext};

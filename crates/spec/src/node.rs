@@ -35,9 +35,20 @@ pub struct Scalar {
     pub text: Arc<str>,
     /// What the text means; always [`Resolved::String`] for quoted and block scalars.
     pub resolved: Resolved,
-    /// Where parts of `text` stand in the source: `(offset in text, offset in source)`, ascending;
-    /// between two entries both advance together. Empty when the text was not written by the user.
-    pub(crate) places: Arc<[(u32, u32)]>,
+    /// Where parts of `text` stand in the source, ascending by text; empty when the text was not
+    /// written by the user.
+    pub(crate) places: Arc<[Place]>,
+}
+
+/// Where a part of a scalar's text stands; the part ends where the next place begins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Place {
+    /// Offset in the text.
+    pub text: u32,
+    /// Offset in the source.
+    pub source: u32,
+    /// One past the escape or variable that the part was made from; `None` for a copy.
+    pub until: Option<u32>,
 }
 
 /// The value of a scalar.
@@ -84,16 +95,21 @@ impl Node {
             Literal::Int(it) => Value::Scalar(Scalar::new(&it.to_string(), Resolved::Int(*it))),
             Literal::Float(it) => Value::Scalar(Scalar::new(&it.to_string(), Resolved::Float(*it))),
             Literal::String(it) => Value::Scalar(Scalar::new(it, Resolved::String)),
-            Literal::List(items) => {
-                Value::Sequence(items.iter().map(|it| Self::from_literal(it, span)).collect())
-            }
+            Literal::List(items) => Value::Sequence(
+                items
+                    .iter()
+                    .map(|it| Self::from_literal(it, span))
+                    .collect(),
+            ),
             Literal::Map(entries) => {
                 let entry = |(key, value): &(_, Literal)| Entry {
                     key: Arc::from(AsRef::<str>::as_ref(key)),
                     key_span: span,
                     value: Self::from_literal(value, span),
                 };
-                Value::Mapping(Mapping { entries: entries.iter().map(entry).collect() })
+                Value::Mapping(Mapping {
+                    entries: entries.iter().map(entry).collect(),
+                })
             }
         };
         Self { span, value }
@@ -101,12 +117,18 @@ impl Node {
 
     /// A string node, for values that come from elsewhere than a file.
     pub fn string(text: &str, span: Span) -> Self {
-        Self { span, value: Value::Scalar(Scalar::new(text, Resolved::String)) }
+        Self {
+            span,
+            value: Value::Scalar(Scalar::new(text, Resolved::String)),
+        }
     }
 
     /// An object without entries.
     pub fn empty_mapping(span: Span) -> Self {
-        Self { span, value: Value::Mapping(Mapping::default()) }
+        Self {
+            span,
+            value: Value::Mapping(Mapping::default()),
+        }
     }
 
     /// The scalar, unless this is a collection.
@@ -150,7 +172,13 @@ impl Node {
 
     /// Whether this is a null.
     pub fn is_null(&self) -> bool {
-        matches!(self.as_scalar(), Some(Scalar { resolved: Resolved::Null, .. }))
+        matches!(
+            self.as_scalar(),
+            Some(Scalar {
+                resolved: Resolved::Null,
+                ..
+            })
+        )
     }
 
     /// The YAML tag of the value: `!!str`, `!!map`, …
@@ -174,10 +202,18 @@ impl Node {
         let Some(scalar) = self.as_scalar().filter(|it| !it.places.is_empty()) else {
             return self.span;
         };
-        let start = scalar.place(range.start);
-        let end = if range.is_empty() { start } else { scalar.place(range.end - 1) + 1 };
+        let start = scalar.place(range.start).0;
+        let end = if range.is_empty() {
+            start
+        } else {
+            scalar.place(range.end - 1).1
+        };
         let within = |at: u32| at.clamp(self.span.start, self.span.end);
-        Span { source: self.span.source, start: within(start), end: within(end.max(start)) }
+        Span {
+            source: self.span.source,
+            start: within(start),
+            end: within(end.max(start)),
+        }
     }
 
     /// How many nodes this one consists of, itself included.
@@ -193,14 +229,27 @@ impl Node {
 impl Scalar {
     /// A scalar that was not written by the user.
     pub fn new(text: &str, resolved: Resolved) -> Self {
-        Self { text: Arc::from(text), resolved, places: Arc::from([]) }
+        Self {
+            text: Arc::from(text),
+            resolved,
+            places: Arc::from([]),
+        }
     }
 
-    fn place(&self, at: usize) -> u32 {
+    /// Start and end in the source of the byte at `at`.
+    fn place(&self, at: usize) -> (u32, u32) {
         let at = u32::try_from(at).unwrap_or(u32::MAX);
-        let index = self.places.partition_point(|(text, _)| *text <= at).saturating_sub(1);
-        let (text, source) = self.places[index];
-        source.saturating_add(at.saturating_sub(text))
+        let index = self
+            .places
+            .partition_point(|it| it.text <= at)
+            .saturating_sub(1);
+        let place = self.places[index];
+        let start = place.source.saturating_add(at.saturating_sub(place.text));
+        place
+            .until
+            .map_or((start, start.saturating_add(1)), |until| {
+                (place.source, until)
+            })
     }
 }
 

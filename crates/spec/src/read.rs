@@ -98,7 +98,11 @@ impl ReadContext {
     /// Adds the complaint about a deprecated field or component, as strictly as the options say.
     pub fn deprecated(&mut self, span: Span, message: impl Into<String>) -> &mut Diagnostic {
         let strict = self.options.deny_deprecated;
-        let severity = if strict { Severity::Error } else { Severity::Warning };
+        let severity = if strict {
+            Severity::Error
+        } else {
+            Severity::Warning
+        };
         self.report(Diagnostic::new(codes::DEPRECATED, severity, message).at(span))
     }
 
@@ -116,12 +120,20 @@ impl ReadContext {
     pub fn errors_in<R>(&mut self, read: impl FnOnce(&mut Self) -> R) -> (R, bool) {
         let before = self.diagnostics.len();
         let result = read(self);
-        let failed = self.diagnostics.iter().skip(before).any(|it| it.severity == Severity::Error);
+        let failed = self
+            .diagnostics
+            .iter()
+            .skip(before)
+            .any(|it| it.severity == Severity::Error);
         (result, failed)
     }
 
     /// Runs a reader with `segment` added to the path of the config.
-    pub fn within<R>(&mut self, segment: impl Into<String>, read: impl FnOnce(&mut Self) -> R) -> R {
+    pub fn within<R>(
+        &mut self,
+        segment: impl Into<String>,
+        read: impl FnOnce(&mut Self) -> R,
+    ) -> R {
         self.path.push(segment.into());
         let result = read(self);
         self.path.pop();
@@ -152,8 +164,13 @@ impl ReadContext {
     /// What readers collect on the way, such as the labels seen; one value per type, created on
     /// first use.
     pub fn state<T: Any + Send + Default>(&mut self) -> &mut T {
-        let value = self.state.entry(TypeId::of::<T>()).or_insert_with(|| Box::new(T::default()));
-        value.downcast_mut().expect("the key of the entry is the type of its value")
+        let value = self
+            .state
+            .entry(TypeId::of::<T>())
+            .or_insert_with(|| Box::new(T::default()));
+        value
+            .downcast_mut()
+            .expect("the key of the entry is the type of its value")
     }
 
     /// Remembers as secret every text below `node` and every value of a variable used in it.
@@ -201,7 +218,11 @@ impl<'n> Fields<'n> {
             cx.wrong_type(node, "object");
             return None;
         };
-        Some(Self { node, mapping, known: Vec::new() })
+        Some(Self {
+            node,
+            mapping,
+            known: Vec::new(),
+        })
     }
 
     /// The object.
@@ -234,7 +255,9 @@ impl<'n> Fields<'n> {
     ) -> Option<Option<T>> {
         match self.take(spec, cx) {
             None => Some(None),
-            Some(node) => cx.within(&*spec.name, |cx| read_present(spec, node, lint, cx).map(Some)),
+            Some(node) => cx.within(&*spec.name, |cx| {
+                read_present(spec, node, lint, cx).map(Some)
+            }),
         }
     }
 
@@ -262,7 +285,9 @@ impl<'n> Fields<'n> {
         let mut found: Option<&'n crate::Entry> = None;
         for name in names {
             self.known.push(name.to_owned());
-            let Some(entry) = self.mapping.get(name) else { continue };
+            let Some(entry) = self.mapping.get(name) else {
+                continue;
+            };
             match found {
                 None => found = Some(entry),
                 Some(first) => conflict(first, entry, cx),
@@ -277,7 +302,10 @@ impl<'n> Fields<'n> {
 }
 
 fn conflict(first: &crate::Entry, second: &crate::Entry, cx: &mut ReadContext) {
-    let message = format!("fields {} and {} mean the same and are both set", first.key, second.key);
+    let message = format!(
+        "fields {} and {} mean the same and are both set",
+        first.key, second.key
+    );
     let diagnostic = cx.error(codes::CONFLICT, second.key_span, message);
     diagnostic.help = Some(format!("remove `{}`", second.key));
 }

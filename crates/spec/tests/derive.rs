@@ -27,7 +27,11 @@ struct Retry {
 
 fn at_least_one(value: &u32, node: &Node, cx: &mut ReadContext) {
     if *value == 0 {
-        cx.error(codes::INVALID_VALUE, node.span, "retries must be at least 1");
+        cx.error(
+            codes::INVALID_VALUE,
+            node.span,
+            "retries must be at least 1",
+        );
     }
 }
 
@@ -72,15 +76,151 @@ struct Nothing;
 fn the_table_says_what_the_struct_says() {
     let fields = Config::fields();
     let names: Vec<_> = fields.iter().map(|it| &*it.name).collect();
-    assert_eq!(names, ["url", "topics", "timeout", "mode", "tls", "retries", "type", "extra", "password"]);
+    assert_eq!(
+        names,
+        [
+            "url", "topics", "timeout", "mode", "tls", "retries", "type", "extra", "password"
+        ]
+    );
     assert_eq!(fields[0].description, "Where to.");
     assert!(fields[0].is_required() && !fields[4].is_required() && fields[2].advanced);
     assert!(fields[8].secret && fields[8].optional);
-    assert_eq!(fields[1].default, Some(Literal::List(vec!["a".into(), "b".into()])));
+    assert_eq!(
+        fields[1].default,
+        Some(Literal::List(vec!["a".into(), "b".into()]))
+    );
     assert_eq!(Config::ABOUT.summary(), "Sends things.");
-    assert_eq!(Config::ABOUT.component, Some((ComponentKind::Output, "thing")));
+    assert_eq!(
+        Config::ABOUT.component,
+        Some((ComponentKind::Output, "thing"))
+    );
     assert_eq!(Bare::kind(), FieldKind::List(Box::new(Retry::kind())));
-    let FieldKind::Options(options) = Mode::kind() else { panic!("no options") };
-    assert_eq!((&*options[0].value, &*options[0].description, &*options[1].value), ("first_only", "Once.", "ALL"));
+    let FieldKind::Options(options) = Mode::kind() else {
+        panic!("no options")
+    };
+    assert_eq!(
+        (
+            &*options[0].value,
+            &*options[0].description,
+            &*options[1].value
+        ),
+        ("first_only", "Once.", "ALL")
+    );
     assert_eq!(Nothing::kind(), FieldKind::Object(vec![]));
+}
+
+/// Reads a config text and gives what came of it and the one-line complaints.
+fn read<T: FieldType>(text: &str) -> (Option<T>, Vec<String>) {
+    use millrace_spec::diagnostics::{Renderer, SourceMap};
+    let sources = std::sync::Arc::new(SourceMap::new());
+    let id = sources.add("c.yaml", text);
+    let text = env::interpolate(text, id, &env::Environment::empty());
+    let mut diagnostics = diagnostics::Diagnostics::new();
+    let node = tree::parse(&text, &mut diagnostics).expect("the text is YAML");
+    let mut cx = ReadContext::new(sources.clone());
+    let value = T::read(&node, &mut cx);
+    let mut found = cx.take_diagnostics();
+    found.sort();
+    let renderer = Renderer::new(&sources).redact(cx.redactor().clone());
+    let lines = found.iter().map(|it| renderer.one_line(it)).collect();
+    assert_eq!(value.is_none(), found.has_errors(), "{found:?}");
+    (value, lines)
+}
+
+#[test]
+fn absent_fields_have_their_defaults() {
+    let (config, complaints) =
+        read::<Config>("url: http://x\ntls: {enabled: false}\npw: hunter2\n");
+    let config = config.unwrap();
+    assert!(complaints.is_empty());
+    assert_eq!(config.topics, ["a", "b"]);
+    assert_eq!(config.timeout.get(), std::time::Duration::from_secs(5));
+    assert_eq!(
+        (
+            config.mode,
+            config.retry.retries,
+            &*config.kind,
+            config.extra.len()
+        ),
+        (None, 3, "x", 0)
+    );
+    assert_eq!(
+        config.password.as_ref().map(|it| it.expose().as_str()),
+        Some("hunter2")
+    );
+    assert!(!format!("{config:?}").contains("hunter2"));
+    assert_eq!(config.tls.key, "");
+}
+
+#[test]
+fn every_complaint_is_reported_at_once() {
+    let (_, complaints) = read::<Config>(
+        "topics: a\ntimeout: 5 apples\nmode: All\ntls:\n  enabeld: true\nretries: 0\ntype: z\nextra: [1, x, 300000000000000000000]\n",
+    );
+    assert_eq!(
+        complaints,
+        [
+            "c.yaml(1,1) field url is required",
+            "c.yaml(1,9) expected array value, got !!str (write a list, also for one value: `[ … ]`)",
+            "c.yaml(2,10) unknown unit ` apples` in duration `5 apples` (a duration such as `500ms`, `10s` or `1h30m`)",
+            "c.yaml(3,7) value All is not a valid option for this field (did you mean `ALL`?)",
+            "c.yaml(5,3) field enabeld not recognised (did you mean `enabled`?)",
+            "c.yaml(6,10) retries must be at least 1",
+            "c.yaml(7,7) value z is not a valid option for this field (one of `x`, `y`)",
+            "c.yaml(8,12) expected int value, got !!str",
+            "c.yaml(8,15) expected int value, got !!float",
+        ]
+    );
+}
+
+#[test]
+fn a_check_of_the_whole_struct_runs_when_its_fields_are_good() {
+    let (_, complaints) = read::<Config>("url: http://x\ntls: {enabled: true}");
+    assert_eq!(complaints, ["c.yaml(1,6) tls needs an https url"]);
+}
+
+#[test]
+fn two_spellings_of_one_field_are_refused() {
+    let (_, complaints) = read::<Config>("url: x\npassword: aaa\npw: bbb\n");
+    assert_eq!(
+        complaints,
+        ["c.yaml(3,1) fields password and pw mean the same and are both set (remove `pw`)"]
+    );
+}
+
+#[test]
+fn a_wrapper_is_its_bare_value_and_a_unit_struct_an_empty_object() {
+    assert_eq!(
+        read::<Bare>("[{}, {retries: 2}]").0.unwrap().0[1].retries,
+        2
+    );
+    assert_eq!(read::<Nothing>("{}").1, Vec::<String>::new());
+    assert_eq!(
+        read::<Nothing>("a: 1").1,
+        ["c.yaml(1,1) field a not recognised"]
+    );
+    assert_eq!(
+        read::<Nothing>("null").1,
+        ["c.yaml(1,1) expected object value, got !!null (write `{}` for an object without fields)"]
+    );
+}
+
+#[test]
+fn scalars_are_taken_by_their_text() {
+    assert_eq!(
+        read::<Vec<String>>("[007, true, 1.50]").0.unwrap(),
+        ["007", "true", "1.50"]
+    );
+    assert_eq!(
+        read::<Vec<u16>>("[5, '5', 5.0, 0x10]").0.unwrap(),
+        [5, 5, 5, 16]
+    );
+    assert_eq!(
+        read::<Vec<bool>>("[true, yes, 'off']").0.unwrap(),
+        [true, true, false]
+    );
+    assert_eq!(
+        read::<Vec<u16>>("[70000]").1,
+        ["c.yaml(1,2) value 70000 is out of range for this field (from 0 to 65535)"]
+    );
 }

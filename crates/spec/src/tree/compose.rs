@@ -1,0 +1,331 @@
+//! Composes parser events into nodes: anchors, aliases, merge keys, duplicate keys, limits.
+
+use super::places::{Style, align};
+use super::{MAX_ALIASED_NODES, MAX_DEPTH, explain, scalar};
+use crate::env::InterpolatedText;
+use crate::node::Place;
+use crate::{Entry, Mapping, Node, Resolved, Scalar, Value, codes};
+use millrace_diagnostics::{Diagnostic, Diagnostics, Span};
+use saphyr_parser::{Event, Parser, ScalarStyle, StrInput, Tag};
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+type Failure = Box<Diagnostic>;
+type EventTag<'i> = Option<Cow<'i, Tag>>;
+
+/// The one document of a text.
+pub fn document(text: &InterpolatedText, diagnostics: &mut Diagnostics) -> Result<Node, Failure> {
+    let mut composer = Composer {
+        text,
+        parser: Parser::new_from_str(&text.text),
+        offsets: ByteOffsets::new(&text.text),
+        anchors: HashMap::new(),
+        aliased: 0,
+        diagnostics,
+    };
+    loop {
+        match composer.next()? {
+            (Event::StreamStart | Event::DocumentStart(_), _) => {}
+            (Event::StreamEnd, range) => {
+                return Ok(null(text.span(range)));
+            }
+            (event, range) => {
+                let node = composer.node(event, range, 0)?;
+                composer.expect_end()?;
+                return Ok(node);
+            }
+        }
+    }
+}
+
+struct Composer<'i, 'd> {
+    text: &'i InterpolatedText,
+    parser: Parser<'i, StrInput<'i>>,
+    offsets: ByteOffsets,
+    anchors: HashMap<usize, Node>,
+    aliased: usize,
+    diagnostics: &'d mut Diagnostics,
+}
+
+impl<'i> Composer<'i, '_> {
+    /// The next event with its byte range in the interpolated text.
+    fn next(&mut self) -> Result<(Event<'i>, Range<usize>), Failure> {
+        match self.parser.next_event() {
+            Some(Ok((event, span))) => {
+                let start = self.offsets.byte(span.start.index());
+                let end = self.offsets.byte(span.end.index());
+                Ok((event, start..end.max(start)))
+            }
+            Some(Err(error)) => {
+                let at = self.offsets.byte(error.marker().index());
+                Err(Box::new(explain::syntax(self.text, at, error.info())))
+            }
+            None => Ok((Event::StreamEnd, self.text.text.len()..self.text.text.len())),
+        }
+    }
+
+    /// Reads on until the end and refuses a second document.
+    fn expect_end(&mut self) -> Result<(), Failure> {
+        loop {
+            let (event, range) = self.next()?;
+            match event {
+                Event::StreamEnd => return Ok(()),
+                Event::DocumentStart(_) => {
+                    let span = self.text.span(range);
+                    let message = "a config file holds one YAML document, and here begins another";
+                    let help = "put each config into its own file, or remove the line `---`";
+                    let error = Diagnostic::error(codes::YAML_SYNTAX, message).at(span);
+                    return Err(Box::new(error.help(help)));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn node(
+        &mut self,
+        event: Event<'i>,
+        range: Range<usize>,
+        depth: usize,
+    ) -> Result<Node, Failure> {
+        if depth > MAX_DEPTH {
+            let message = format!("more than {MAX_DEPTH} levels of objects and lists");
+            let span = self.text.span(range);
+            return Err(Box::new(Diagnostic::error(codes::LIMIT, message).at(span)));
+        }
+        let (node, anchor) = match event {
+            Event::Alias(anchor) => return self.alias(anchor, range),
+            Event::Scalar(text, style, anchor, tag) => {
+                (self.scalar(&text, style, tag, range), anchor)
+            }
+            Event::SequenceStart(anchor, _) => (self.sequence(range, depth)?, anchor),
+            Event::MappingStart(anchor, _) => (self.mapping(range, depth)?, anchor),
+            _ => (null(self.text.span(range)), 0),
+        };
+        if anchor != 0 {
+            self.anchors.insert(anchor, node.clone());
+        }
+        Ok(node)
+    }
+
+    fn alias(&mut self, anchor: usize, range: Range<usize>) -> Result<Node, Failure> {
+        let span = self.text.span(range);
+        let Some(node) = self.anchors.get(&anchor) else {
+            let message = "an alias cannot stand inside the value that it names";
+            return Err(Box::new(
+                Diagnostic::error(codes::YAML_SYNTAX, message).at(span),
+            ));
+        };
+        self.aliased = self.aliased.saturating_add(node.size());
+        if self.aliased > MAX_ALIASED_NODES {
+            let message = format!("aliases expand to more than {MAX_ALIASED_NODES} values");
+            return Err(Box::new(Diagnostic::error(codes::LIMIT, message).at(span)));
+        }
+        Ok(node.clone())
+    }
+
+    fn scalar(
+        &self,
+        text: &str,
+        style: ScalarStyle,
+        tag: EventTag<'_>,
+        range: Range<usize>,
+    ) -> Node {
+        let style = match style {
+            ScalarStyle::Plain => Style::Plain,
+            ScalarStyle::SingleQuoted => Style::SingleQuoted,
+            ScalarStyle::DoubleQuoted => Style::DoubleQuoted,
+            ScalarStyle::Literal | ScalarStyle::Folded => Style::Block,
+        };
+        let raw = &self.text.text[range.clone()];
+        let places: Arc<[Place]> = align(text, raw, range.start, style, &self.text.map).into();
+        let resolved = match tag.as_deref().and_then(core_tag) {
+            Some("str" | "binary") => Resolved::String,
+            Some("int" | "float" | "bool" | "null") => scalar::resolve(text),
+            _ if style == Style::Plain => scalar::resolve(text),
+            _ => Resolved::String,
+        };
+        let value = Value::Scalar(Scalar {
+            text: Arc::from(text),
+            resolved,
+            places,
+        });
+        Node {
+            span: self.text.span(trimmed(raw, range)),
+            value,
+        }
+    }
+
+    fn sequence(&mut self, range: Range<usize>, depth: usize) -> Result<Node, Failure> {
+        let mut items = Vec::new();
+        let mut span = self.text.span(range);
+        loop {
+            let (event, range) = self.next()?;
+            if event == Event::SequenceEnd {
+                span = self.close(span, range);
+                break;
+            }
+            let item = self.node(event, range, depth + 1)?;
+            span = cover(span, item.span);
+            items.push(item);
+        }
+        Ok(Node {
+            span,
+            value: Value::Sequence(items),
+        })
+    }
+
+    fn mapping(&mut self, range: Range<usize>, depth: usize) -> Result<Node, Failure> {
+        let mut mapping = Mapping::default();
+        let mut merges = Vec::new();
+        let mut span = self.text.span(range);
+        loop {
+            let (event, range) = self.next()?;
+            if event == Event::MappingEnd {
+                span = self.close(span, range);
+                break;
+            }
+            let plain = matches!(event, Event::Scalar(_, ScalarStyle::Plain, ..));
+            let key = self.node(event, range, depth + 1)?;
+            let key_span = key.span;
+            let (event, range) = self.next()?;
+            let mut value = self.node(event, range, depth + 1)?;
+            if value.is_null() && value.span.is_empty() {
+                value.span = key_span;
+            }
+            span = cover(cover(span, key_span), value.span);
+            let Some(key) = key.as_scalar() else {
+                let error = Diagnostic::error(codes::YAML_SYNTAX, "a key must be a plain value");
+                let help = "put `{{ … }}` and `[ … ]` in quotes when they are text";
+                return Err(Box::new(error.at(key_span).help(help)));
+            };
+            if plain && &*key.text == "<<" {
+                merges.push((key_span, value));
+            } else {
+                self.insert(
+                    &mut mapping,
+                    Entry {
+                        key: Arc::clone(&key.text),
+                        key_span,
+                        value,
+                    },
+                );
+            }
+        }
+        for (key_span, value) in merges {
+            merge(&mut mapping, &value, key_span)?;
+        }
+        Ok(Node {
+            span,
+            value: Value::Mapping(mapping),
+        })
+    }
+
+    fn insert(&mut self, mapping: &mut Mapping, entry: Entry) {
+        let Some(first) = mapping.get(&entry.key) else {
+            mapping.entries.push(entry);
+            return;
+        };
+        let message = format!("mapping key \"{}\" is defined twice", entry.key);
+        self.diagnostics.push(
+            Diagnostic::error(codes::DUPLICATE_KEY, message)
+                .at(entry.key_span)
+                .related(first.key_span, "first defined here")
+                .help("remove one of them"),
+        );
+    }
+
+    /// Extends a collection to its closing bracket. A block collection's end event is empty: it
+    /// stands where the next token starts, which is no part of it.
+    fn close(&self, span: Span, end: Range<usize>) -> Span {
+        if end.is_empty() {
+            span
+        } else {
+            span.to(self.text.span(end))
+        }
+    }
+}
+
+/// Extends a collection's span by a part of it; parts that an alias brought stand elsewhere.
+fn cover(span: Span, part: Span) -> Span {
+    if part.start >= span.start {
+        span.to(part)
+    } else {
+        span
+    }
+}
+
+/// Adds the entries that `<<` brings and the mapping does not have.
+fn merge(mapping: &mut Mapping, from: &Node, key_span: Span) -> Result<(), Failure> {
+    match &from.value {
+        Value::Mapping(other) => {
+            for entry in &other.entries {
+                if mapping.get(&entry.key).is_none() {
+                    mapping.entries.push(entry.clone());
+                }
+            }
+            Ok(())
+        }
+        Value::Sequence(items) if items.iter().all(|item| item.as_mapping().is_some()) => items
+            .iter()
+            .try_for_each(|item| merge(mapping, item, key_span)),
+        _ => {
+            let message = "the merge key `<<` takes an object or a list of objects";
+            Err(Box::new(
+                Diagnostic::error(codes::YAML_SYNTAX, message).at(key_span),
+            ))
+        }
+    }
+}
+
+fn null(span: Span) -> Node {
+    Node {
+        span,
+        value: Value::Scalar(Scalar::new("", Resolved::Null)),
+    }
+}
+
+/// The suffix of a tag of YAML's core schema.
+fn core_tag(tag: &Tag) -> Option<&str> {
+    tag.is_yaml_core_schema().then_some(&*tag.suffix)
+}
+
+/// A scalar's range without the white space after it.
+fn trimmed(raw: &str, range: Range<usize>) -> Range<usize> {
+    range.start..range.start + raw.trim_end().len()
+}
+
+/// From the parser's character positions to bytes.
+struct ByteOffsets {
+    /// Byte offset of every character; empty for ASCII, where both are the same.
+    bytes: Vec<u32>,
+    len: usize,
+}
+
+impl ByteOffsets {
+    fn new(text: &str) -> Self {
+        let narrow = |offset: usize| u32::try_from(offset).unwrap_or(u32::MAX);
+        let bytes = if text.is_ascii() {
+            Vec::new()
+        } else {
+            text.char_indices()
+                .map(|(offset, _)| narrow(offset))
+                .collect()
+        };
+        Self {
+            bytes,
+            len: text.len(),
+        }
+    }
+
+    fn byte(&self, char: usize) -> usize {
+        if self.bytes.is_empty() {
+            return char.min(self.len);
+        }
+        self.bytes
+            .get(char)
+            .map_or(self.len, |offset| *offset as usize)
+    }
+}
