@@ -2,8 +2,10 @@
 
 pub mod export;
 mod json;
+pub mod log;
 pub mod metric;
 pub mod redact;
 
+pub use log::ComponentLogger;
 pub use metric::{ComponentLabels, Registry, Scope};
 pub use redact::Redactor;
