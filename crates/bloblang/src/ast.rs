@@ -15,7 +15,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 /// How deep expressions and statements may nest.
-pub const MAX_DEPTH: usize = 128;
+pub const MAX_DEPTH: usize = 100;
 
 /// How many links a chain and how many operators a level of an expression may have.
 pub const MAX_CHAIN: usize = 1000;
