@@ -1,4 +1,45 @@
 //! Bloblang: parse, check, compile and evaluate.
+//!
+//! # Grammar
+//!
+//! A mapping is a list of statements, one per line, or one expression that stands for
+//! `root = expression`, or `from "path"`. `# …` is a comment up to the end of its line.
+//!
+//! ```text
+//! mapping     = statement (line-break statement)* | expression | "from" string
+//! statement   = target " = " expression
+//!             | "if" expression block ("else if" expression block)* ("else" block)?
+//!             | "map" name block | "import" string               (at the top only)
+//! block       = "{" statement (line-break statement)* "}"
+//! target      = word ("." (word | string))*                      root.a."b c", a.b
+//!             | "meta" name? | "let" name
+//! name        = word | string
+//!
+//! expression  = operand (operator operand)*
+//! operand     = "-"? "!"? primary link*
+//! link        = "." name | "." word arguments | ".(" expression ")"
+//!             | "[" expression "]" | "[" bound? ":" bound? (":" bound?)? "]"
+//! primary     = literal | array | object | "(" expression ")" | word arguments
+//!             | "this" | "root" | word | "$" word | "@" name?
+//!             | word " -> " expression
+//!             | "if" expression "{" expression "}" ("else if" …)* ("else" "{" expression "}")?
+//!             | "match" expression? "{" (pattern "=>" expression),* "}"
+//! arguments   = "(" ((word ":")? expression),* ")"               all named or none
+//! pattern     = "_" | expression
+//! word        = (letter | digit | "_")+
+//! literal     = "null" | "true" | "false" | digits ("." digits)? | string | """text"""
+//! ```
+//!
+//! Operators from the strongest to the weakest, each level from left to right: `* / % |`, `+ -`,
+//! `== != > >= < <=`, `&& ||` (the last two bind equally). A sign or `!` takes the whole chain that
+//! follows: `-5.abs()` is `-(5.abs())`. An operator stands on the line of its left operand, a dot
+//! directly behind the value it follows; line breaks are free after both. Cases of a `match` are
+//! separated by commas or line breaks, elements and arguments by commas, of which a last one may
+//! trail.
+//!
+//! A string is written as in Go: `\n`, `\"`, `\xff`, `\u263a`; in triple quotes nothing is escaped.
+//! A field of a configuration that is interpolated holds text with `${! expression }` in it, where
+//! `${{! … }}` stands for the text `${! … }`.
 
 pub mod ast;
 mod error;

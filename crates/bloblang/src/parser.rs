@@ -14,6 +14,8 @@ mod interpolation;
 mod mapping;
 mod primary;
 
+use std::collections::HashMap;
+
 use crate::ast::{Expr, Interpolation, MAX_CHAIN, MAX_DEPTH, Mapping, Span};
 use crate::error::SyntaxError;
 use crate::lexer::Cursor;
@@ -135,6 +137,7 @@ fn run<'t, T>(
         errors: Vec::new(),
         parameters: Vec::new(),
         depth: 0,
+        braces: HashMap::new(),
     };
     let (tree, error) = parse(&mut parser);
     let mut errors = parser.errors;
@@ -153,6 +156,8 @@ struct Parser<'t> {
     /// Names of the lambdas around the current place.
     parameters: Vec<&'t str>,
     depth: usize,
+    /// Which braces hold an object, by position; filled where a `match` has to know.
+    braces: HashMap<usize, bool>,
 }
 
 impl<'t> Parser<'t> {

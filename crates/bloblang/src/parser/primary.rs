@@ -1,9 +1,11 @@
 //! What an expression can begin with: literals, references, calls, `match`, `if`, lambdas and
 //! parentheses.
 
+use super::mapping::BracketScan;
 use super::{Parse, Parser};
 use crate::ast::{Expr, ExprKind, Literal, MatchCase, Name, Pattern};
 use crate::error::SyntaxError;
+use crate::lexer::Cursor;
 
 impl<'t> Parser<'t> {
     pub(super) fn primary(&mut self) -> Parse<Expr> {
@@ -270,24 +272,45 @@ impl<'t> Parser<'t> {
 
     /// Whether the braces that open here hold an object rather than the cases of a `match`: the
     /// first `:` or `=>` that is not inside further brackets decides.
-    fn is_object_ahead(&self) -> bool {
-        let mut scan = super::mapping::BracketScan::new(self.cursor);
-        scan.step();
-        let opened = scan.depth();
+    ///
+    /// One walk decides about all braces inside too, so nested matches cost no more than flat ones.
+    fn is_object_ahead(&mut self) -> bool {
+        let start = self.cursor.position();
+        if let Some(is_object) = self.braces.get(&start) {
+            return *is_object;
+        }
+        let mut scan = BracketScan::new(self.cursor);
+        // Position and, once it is known, kind of each bracket that is open.
+        let mut open: Vec<(usize, Option<bool>)> = Vec::new();
         loop {
-            let rest = scan.cursor.rest();
-            if scan.depth() == opened && rest.starts_with(':') {
-                return true;
+            let at = scan.cursor.position();
+            if let Some((_, kind @ None)) = open.last_mut() {
+                let rest = scan.cursor.rest();
+                *kind = match rest.as_bytes().first() {
+                    Some(b':') => Some(true),
+                    Some(b'=') if rest.starts_with("=>") => Some(false),
+                    _ => None,
+                };
             }
-            if scan.depth() == opened && rest.starts_with("=>") || !scan.step() {
-                return false;
+            if !scan.step() {
+                break;
             }
-            if scan.depth() < opened {
-                // Nothing decided: `{}` before a further brace is an empty object.
-                scan.cursor.skip_trivia();
-                return scan.cursor.peek() == Some(b'{');
+            if scan.depth() > open.len() {
+                open.push((at, None));
+            } else if scan.depth() < open.len()
+                && let Some((at, kind)) = open.pop()
+            {
+                self.braces
+                    .insert(at, kind.unwrap_or_else(|| is_brace_next(scan.cursor)));
+            }
+            if open.is_empty() {
+                break;
             }
         }
+        for (at, kind) in open {
+            self.braces.insert(at, kind.unwrap_or(false));
+        }
+        self.braces.get(&start).copied().unwrap_or(false)
     }
 
     /// What follows `if` and its blank.
@@ -348,4 +371,10 @@ impl<'t> Parser<'t> {
         }
         found
     }
+}
+
+/// Whether the next thing is a brace: then the empty braces before it were an object.
+fn is_brace_next(mut cursor: Cursor<'_>) -> bool {
+    cursor.skip_trivia();
+    cursor.peek() == Some(b'{')
 }
