@@ -209,11 +209,9 @@ impl<'t> Cursor<'t> {
             match byte {
                 b'"' => return Ok(at + 1),
                 b'\n' => return Err(self.unclosed(at, "the end of the line")),
-                b'\\' => {
-                    // A line break cannot be escaped, so it must still be seen.
-                    if self.rest().as_bytes().get(at + 1) != Some(&b'\n') {
-                        bytes.next();
-                    }
+                // A line break cannot be escaped, so it must still be seen.
+                b'\\' if self.rest().as_bytes().get(at + 1) != Some(&b'\n') => {
+                    bytes.next();
                 }
                 _ => {}
             }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 /// The rows of one file of cases; empty, with a note on stderr, when there is no such file.
+#[allow(clippy::print_stderr)]
 pub fn rows(file: &str) -> Vec<Value> {
     let Some(path) = folder()
         .map(|folder| folder.join("bento").join(file))
