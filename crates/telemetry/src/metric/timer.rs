@@ -55,6 +55,12 @@ impl Timer {
         Self::new(Arc::default())
     }
 
+    /// Whether an exporter shows it: when not, callers save themselves the reading of the clock.
+    #[inline]
+    pub fn is_observed(&self) -> bool {
+        !self.0.bounds.is_empty()
+    }
+
     #[inline]
     pub fn observe(&self, elapsed: Duration) {
         self.observe_nanos(nanos(elapsed), 1);

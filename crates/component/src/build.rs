@@ -1,0 +1,290 @@
+//! What a component may use while it is built: its children, resources, metrics, and the stream
+//! it belongs to.
+
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use millrace_message::{Error, Fault};
+use millrace_telemetry::Scope;
+
+use crate::config::{InputChild, OutputChild, ProcessorChild, ScannerChild};
+use crate::{
+    BuiltBuffer, BuiltCache, BuiltProcessor, BuiltRateLimit, Connection, Flow, LeafInput,
+    LeafOutput, ScannerFactory, Side, Sink, Source,
+};
+
+/// An input, built: a leaf that the engine runs, or a composite that runs its children.
+pub enum InputPart {
+    /// A leaf.
+    Leaf(LeafInput),
+    /// A composite that is running already.
+    Composite(Source),
+}
+
+/// An output, built: a leaf that the engine runs, or a composite that runs its children.
+pub enum OutputPart {
+    /// A leaf.
+    Leaf(LeafOutput),
+    /// A composite that is running already.
+    Composite(Arc<dyn Sink>),
+}
+
+/// The engine, as components see it while they are built.
+pub trait Engine: Send + Sync {
+    /// Builds and starts an input with its processors.
+    ///
+    /// # Errors
+    /// The input, or one of its processors, cannot be built.
+    fn input(&self, child: &InputChild, cx: &BuildContext) -> Result<Source, Error>;
+
+    /// Builds and starts an output with its processors.
+    ///
+    /// # Errors
+    /// The output, or one of its processors, cannot be built.
+    fn output(&self, child: &OutputChild, cx: &BuildContext) -> Result<Arc<dyn Sink>, Error>;
+
+    /// Builds a processor, observed by the engine.
+    ///
+    /// # Errors
+    /// The processor cannot be built.
+    fn processor(&self, child: &ProcessorChild, cx: &BuildContext)
+    -> Result<BuiltProcessor, Error>;
+
+    /// The cache of this label.
+    ///
+    /// # Errors
+    /// There is none, or it cannot be built.
+    fn cache(&self, label: &str) -> Result<BuiltCache, Error>;
+
+    /// The rate limit of this label.
+    ///
+    /// # Errors
+    /// There is none, or it cannot be built.
+    fn rate_limit(&self, label: &str) -> Result<BuiltRateLimit, Error>;
+
+    /// The processor resource of this label.
+    ///
+    /// # Errors
+    /// There is none, or it cannot be built.
+    fn processor_resource(&self, label: &str) -> Result<BuiltProcessor, Error>;
+
+    /// The input resource of this label; it runs once, so only its first user gets it.
+    ///
+    /// # Errors
+    /// There is none, it has a user already, or it cannot be built.
+    fn input_resource(&self, label: &str) -> Result<Source, Error>;
+
+    /// The output resource of this label.
+    ///
+    /// # Errors
+    /// There is none, or it cannot be built.
+    fn output_resource(&self, label: &str) -> Result<Arc<dyn Sink>, Error>;
+}
+
+/// What a component may use while it is built. Cloning is cheap.
+#[derive(Clone)]
+pub struct BuildContext {
+    engine: Arc<dyn Engine>,
+    flow: Flow,
+    metrics: Scope,
+    identity: Arc<Identity>,
+    services: Services,
+}
+
+/// Which component this is.
+#[derive(Debug)]
+pub struct Identity {
+    /// Its type name.
+    pub component: Arc<str>,
+    /// Its place in the config, such as `root.pipeline.processors.0`.
+    pub path: Arc<str>,
+    /// Its label, empty when it has none.
+    pub label: Arc<str>,
+}
+
+impl Identity {
+    /// The flag of a message that this component failed on.
+    pub fn fault(&self, cause: Error) -> Fault {
+        Fault {
+            component: Arc::clone(&self.component),
+            path: Arc::clone(&self.path),
+            label: Arc::clone(&self.label),
+            cause,
+        }
+    }
+}
+
+/// Things that the process lends to components, one of each type: the HTTP server of the
+/// service, the process-wide limiters, the pipes of `inproc`.
+#[derive(Clone, Default)]
+pub struct Services {
+    services: Arc<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
+}
+
+impl Services {
+    /// Adds a service, replacing an earlier one of the same type.
+    #[must_use]
+    pub fn with<T: Any + Send + Sync>(self, service: Arc<T>) -> Self {
+        let mut services = Arc::unwrap_or_clone(self.services);
+        services.insert(TypeId::of::<T>(), service);
+        Self {
+            services: Arc::new(services),
+        }
+    }
+
+    /// The service of this type.
+    pub fn get<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        Arc::clone(self.services.get(&TypeId::of::<T>())?)
+            .downcast()
+            .ok()
+    }
+}
+
+impl BuildContext {
+    /// The context of the root of a stream; `metrics` is the scope of the stream.
+    pub fn new(engine: Arc<dyn Engine>, flow: Flow, metrics: Scope, services: Services) -> Self {
+        let identity = Identity {
+            component: "stream".into(),
+            path: "root".into(),
+            label: "".into(),
+        };
+        Self {
+            engine,
+            flow,
+            metrics,
+            identity: Arc::new(identity),
+            services,
+        }
+    }
+
+    /// The context of a component below this one: `segment` is added to the path.
+    #[must_use]
+    pub fn child(&self, component: &str, label: &str, segment: &str) -> Self {
+        let path = format!("{}.{segment}", self.identity.path);
+        Self {
+            engine: Arc::clone(&self.engine),
+            flow: self.flow.clone(),
+            metrics: self.metrics.child(label, path.as_str()),
+            identity: Arc::new(Identity {
+                component: component.into(),
+                path: path.into(),
+                label: label.into(),
+            }),
+            services: self.services.clone(),
+        }
+    }
+
+    /// Who this component is.
+    pub fn identity(&self) -> &Arc<Identity> {
+        &self.identity
+    }
+
+    /// Its type name.
+    pub fn component(&self) -> &str {
+        &self.identity.component
+    }
+
+    /// Its place in the config.
+    pub fn path(&self) -> &str {
+        &self.identity.path
+    }
+
+    /// Its label, empty when it has none.
+    pub fn label(&self) -> &str {
+        &self.identity.label
+    }
+
+    /// The stream that it belongs to.
+    pub fn flow(&self) -> &Flow {
+        &self.flow
+    }
+
+    /// Where its metrics are registered.
+    pub fn metrics(&self) -> &Scope {
+        &self.metrics
+    }
+
+    /// A service of the process.
+    pub fn service<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        self.services.get()
+    }
+
+    /// Registers the connection of this leaf.
+    pub fn connection(&self, side: Side) -> Connection {
+        self.flow
+            .connection(side, self.component(), self.path(), self.label())
+    }
+
+    /// Builds and starts a child input; `segment` is its field, such as `inputs.0`.
+    ///
+    /// # Errors
+    /// The child cannot be built.
+    pub fn input(&self, child: &InputChild, segment: &str) -> Result<Source, Error> {
+        self.engine
+            .input(child, &self.child(child.name, &child.label, segment))
+    }
+
+    /// Builds and starts a child output; `segment` is its field, such as `outputs.0`.
+    ///
+    /// # Errors
+    /// The child cannot be built.
+    pub fn output(&self, child: &OutputChild, segment: &str) -> Result<Arc<dyn Sink>, Error> {
+        self.engine
+            .output(child, &self.child(child.name, &child.label, segment))
+    }
+
+    /// Builds a list of child processors; `segment` is their field, such as `processors`.
+    ///
+    /// # Errors
+    /// One of them cannot be built.
+    pub fn processors(
+        &self,
+        children: &[ProcessorChild],
+        segment: &str,
+    ) -> Result<Vec<BuiltProcessor>, Error> {
+        let build = |(index, child): (usize, &ProcessorChild)| {
+            let cx = self.child(child.name, &child.label, &format!("{segment}.{index}"));
+            self.engine.processor(child, &cx)
+        };
+        children.iter().enumerate().map(build).collect()
+    }
+
+    /// Builds a child scanner.
+    ///
+    /// # Errors
+    /// The child cannot be built.
+    pub fn scanner(
+        &self,
+        child: &ScannerChild,
+        segment: &str,
+    ) -> Result<Arc<dyn ScannerFactory>, Error> {
+        child.config.build(&self.child(child.name, "", segment))
+    }
+
+    /// The cache resource of this label.
+    ///
+    /// # Errors
+    /// There is none, or it cannot be built.
+    pub fn cache(&self, label: &str) -> Result<BuiltCache, Error> {
+        self.engine.cache(label)
+    }
+
+    /// The rate limit resource of this label.
+    ///
+    /// # Errors
+    /// There is none, or it cannot be built.
+    pub fn rate_limit(&self, label: &str) -> Result<BuiltRateLimit, Error> {
+        self.engine.rate_limit(label)
+    }
+
+    /// The engine, for components that stand for a resource.
+    pub fn engine(&self) -> &Arc<dyn Engine> {
+        &self.engine
+    }
+
+    /// A buffer's own context needs nothing more than this one.
+    pub fn buffer(&self, buffer: &crate::BufferChild) -> Result<BuiltBuffer, Error> {
+        buffer.config.build(&self.child(buffer.name, "", "buffer"))
+    }
+}

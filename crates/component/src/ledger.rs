@@ -1,0 +1,142 @@
+//! The accounting of source messages: received = delivered + filtered + dropped + returned +
+//! in flight.
+//!
+//! The unit is the source message as an input emitted it, counted once, when it settles. A
+//! message held for replay stays in flight; one that goes back to its source is returned, and
+//! its redelivery is a new receipt.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use millrace_message::Outcome;
+use parking_lot::Mutex;
+
+/// The ledger of one stream. Cloning copies a pointer.
+#[derive(Clone, Default)]
+pub struct Ledger {
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    received: AtomicU64,
+    delivered: AtomicU64,
+    replayed: AtomicU64,
+    /// Outcomes other than delivery are told apart by a short reason; the reasons are a small
+    /// set fixed by the config, so the map stays small.
+    others: Mutex<BTreeMap<(Kind, Arc<str>), u64>>,
+}
+
+/// The outcomes that carry a reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// Removed on purpose by a processor.
+    Filtered,
+    /// Ended where nobody reads.
+    Dropped,
+    /// Given back to the source.
+    Returned,
+}
+
+impl Kind {
+    /// The value of the metric label `outcome`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Filtered => "filtered",
+            Self::Dropped => "dropped",
+            Self::Returned => "returned",
+        }
+    }
+}
+
+/// The counts at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Balance {
+    /// Messages that inputs emitted.
+    pub received: u64,
+    /// Messages that an output accepted.
+    pub delivered: u64,
+    /// Messages sent again after a failure; each stays one received message.
+    pub replayed: u64,
+    /// Messages that ended otherwise, by kind and reason.
+    pub others: BTreeMap<(Kind, Arc<str>), u64>,
+}
+
+impl Kind {
+    const ALL: [Self; 3] = [Self::Filtered, Self::Dropped, Self::Returned];
+}
+
+impl Balance {
+    /// How many messages ended this way, over all reasons.
+    pub fn total(&self, kind: Kind) -> u64 {
+        self.others
+            .iter()
+            .filter(|((of, _), _)| *of == kind)
+            .map(|(_, count)| count)
+            .sum()
+    }
+
+    /// Messages received and not settled.
+    pub fn in_flight(&self) -> u64 {
+        let settled = self.delivered
+            + Kind::ALL
+                .into_iter()
+                .map(|kind| self.total(kind))
+                .sum::<u64>();
+        self.received.saturating_sub(settled)
+    }
+}
+
+impl Ledger {
+    /// Counts messages that an input emitted.
+    pub fn receive(&self, messages: usize) {
+        self.shared
+            .received
+            .fetch_add(messages as u64, Ordering::Relaxed);
+    }
+
+    /// Counts messages that are sent again.
+    pub fn replay(&self, messages: usize) {
+        self.shared
+            .replayed
+            .fetch_add(messages as u64, Ordering::Relaxed);
+    }
+
+    /// Counts one settled message; a failure counts as returned to the source.
+    pub fn settle(&self, outcome: &Outcome) {
+        match outcome {
+            Outcome::Delivered => {
+                self.shared.delivered.fetch_add(1, Ordering::Relaxed);
+            }
+            Outcome::Filtered { by } => self.count(Kind::Filtered, by),
+            Outcome::Dropped { reason } => self.count(Kind::Dropped, reason),
+            Outcome::Failed(error) => self.count(Kind::Returned, &error.class().name().into()),
+        }
+    }
+
+    /// Counts one message that ended as `kind` for `reason`.
+    pub fn count(&self, kind: Kind, reason: &Arc<str>) {
+        *self
+            .shared
+            .others
+            .lock()
+            .entry((kind, Arc::clone(reason)))
+            .or_default() += 1;
+    }
+
+    /// The counts now. Settlements are read before receipts, so that in flight is never
+    /// understated.
+    pub fn balance(&self) -> Balance {
+        let others = self.shared.others.lock().clone();
+        let delivered = self.shared.delivered.load(Ordering::Acquire);
+        let replayed = self.shared.replayed.load(Ordering::Acquire);
+        let received = self.shared.received.load(Ordering::Acquire);
+        Balance {
+            received,
+            delivered,
+            replayed,
+            others,
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! The contract between engines and components: traits, descriptors, registry, policies.
+//!
+//! Engines and components never see each other; both depend on this crate alone.
+
+mod batching;
+mod budget;
+mod buffer;
+mod build;
+mod cache;
+mod config;
+mod descriptor;
+mod flow;
+mod input;
+mod ledger;
+mod output;
+mod policy;
+mod processor;
+pub mod queue;
+mod rate_limit;
+mod resource_ref;
+mod scanner;
+mod script;
+mod sink;
+mod source;
+mod track;
+
+pub use batching::{BatchPolicy, Batcher};
+pub use budget::{Budget, Charge};
+pub use buffer::{Buffer, BuiltBuffer, Guarantee};
+pub use build::{BuildContext, Engine, Identity, InputPart, OutputPart, Services};
+pub use cache::{Added, BuiltCache, Cache, LocalCache};
+pub use config::{
+    AnyConfig, BufferChild, BufferConfig, CacheChild, CacheConfig, Configured, InputChild,
+    InputConfig, OutputChild, OutputConfig, ProcessorChild, ProcessorConfig, RateLimitChild,
+    RateLimitConfig, ScannerChild, ScannerConfig,
+};
+pub use descriptor::{Descriptor, Registry};
+pub use flow::{Connection, Flow, Side, Urgency};
+pub use input::{Ack, BLOCKING_READ_MAX, BlockingInput, BuiltInput, Incoming, Input, LeafInput};
+pub use ledger::{Balance, Kind, Ledger};
+pub use output::{BlockingOutput, BuiltOutput, LeafOutput, Output, WriteError};
+pub use policy::{Backoff, ReplayPolicy};
+pub use processor::{AsyncProcessor, Batches, BuiltProcessor, Processor, process_all};
+pub use queue::{QueueGauge, Receiver, Sender};
+pub use rate_limit::{BuiltRateLimit, RateLimit};
+pub use resource_ref::{
+    CacheRef, InputRef, OutputRef, ProcessorRef, RateLimitRef, ResourceUses, check_resource_uses,
+};
+pub use scanner::{Scanner, ScannerFactory, SourceDetails};
+pub use script::{Changes, Interpolated, Mapped, Mapping, Payload, Query};
+pub use sink::Sink;
+pub use source::{Source, SourceWriter};
+pub use track::track;

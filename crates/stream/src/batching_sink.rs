@@ -1,0 +1,128 @@
+//! An output with a batching policy: writes are collected, and each waits for its batch.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use millrace_component::{
+    BatchPolicy, Batcher, BuildContext, Receiver, Sender, Sink, Urgency, process_all, queue, track,
+};
+use millrace_message::{Error, MessageBatch, Outcomes, settle_all};
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// Batches that may wait for the collecting task; it takes them as fast as they come.
+const EDGE_CAPACITY: usize = 64;
+
+/// Collects writes into batches in front of an output.
+pub(crate) struct BatchingSink {
+    writes: Mutex<Option<Sender<MessageBatch>>>,
+    collector: tokio::sync::Mutex<Option<JoinHandle<()>>>,
+}
+
+impl BatchingSink {
+    pub(crate) fn start(
+        inner: Arc<dyn Sink>,
+        policy: &BatchPolicy,
+        cx: &BuildContext,
+    ) -> Result<Self, Error> {
+        let (sender, receiver) = queue::queue(EDGE_CAPACITY);
+        let collector = Collector {
+            writes: receiver,
+            batcher: policy.build(cx, "batching")?,
+            inner,
+            urgency: cx.flow().urgency(),
+        };
+        Ok(Self {
+            writes: Mutex::new(Some(sender)),
+            collector: tokio::sync::Mutex::new(Some(tokio::spawn(collector.run()))),
+        })
+    }
+}
+
+#[async_trait]
+impl Sink for BatchingSink {
+    async fn write(&self, mut batch: MessageBatch) -> Outcomes {
+        let Some(writes) = self.writes.lock().clone() else {
+            return Outcomes::failed(Error::not_connected("the output is closed"));
+        };
+        let outcomes = track(&mut batch);
+        // A batch that cannot be handed over is dropped, which is its outcome.
+        let _refused = writes.push(batch).await;
+        drop(writes);
+        outcomes.await
+    }
+
+    fn capacity(&self) -> usize {
+        usize::MAX
+    }
+
+    async fn close(&self) {
+        self.writes.lock().take();
+        if let Some(collector) = self.collector.lock().await.take()
+            && let Err(panic) = collector.await
+        {
+            tracing::error!("a batching policy panicked: {panic}");
+        }
+    }
+}
+
+struct Collector {
+    writes: Receiver<MessageBatch>,
+    batcher: Batcher,
+    inner: Arc<dyn Sink>,
+    urgency: watch::Receiver<Urgency>,
+}
+
+impl Collector {
+    async fn run(mut self) {
+        let mut under_way: FuturesUnordered<BoxFuture<'static, ()>> = FuturesUnordered::new();
+        let mut open = true;
+        while open || !under_way.is_empty() {
+            let deadline = self.batcher.deadline();
+            // A full output lets messages collect instead of queueing small batches.
+            let may_flush = under_way.len() < self.inner.capacity();
+            let flush = tokio::select! {
+                biased;
+                Some(()) = under_way.next(), if !under_way.is_empty() => false,
+                batch = self.writes.pop(), if open && may_flush => match batch {
+                    Some(batch) => self.batcher.add(batch),
+                    None => {
+                        open = false;
+                        true
+                    }
+                },
+                () = Batcher::due(deadline), if may_flush && deadline.is_some() => true,
+                Ok(()) = self.urgency.changed() => false,
+            };
+            let urgent = *self.urgency.borrow() > Urgency::Normal;
+            if (flush || urgent) && !self.batcher.is_empty() {
+                let mut ready = Vec::new();
+                if urgent && !flush {
+                    // Everything that is here already goes into the same batch.
+                    self.writes.try_pop_run(EDGE_CAPACITY, &mut ready);
+                }
+                for batch in ready {
+                    self.batcher.add(batch);
+                }
+                self.flush(&mut under_way).await;
+            }
+        }
+        self.inner.close().await;
+    }
+
+    async fn flush(&mut self, under_way: &mut FuturesUnordered<BoxFuture<'static, ()>>) {
+        let batch = self.batcher.take();
+        for mut batch in process_all(self.batcher.processors(), batch).await {
+            let inner = Arc::clone(&self.inner);
+            under_way.push(Box::pin(async move {
+                let origins = batch.take_origins();
+                let outcomes = inner.write(batch).await;
+                settle_all(origins, &outcomes);
+            }));
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! A chain of processors, compiled into maximal segments that never wait and segments that may.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use millrace_component::{AsyncProcessor, Batches, BuiltProcessor, Processor};
+use millrace_message::{Fault, MessageBatch};
+use millrace_telemetry::metric::ProcessorMetrics;
+
+/// One processor with what is observed of it.
+pub(crate) struct Observed<P: ?Sized> {
+    processor: Arc<P>,
+    metrics: ProcessorMetrics,
+    path: Arc<str>,
+}
+
+/// A built processor and where it stands.
+pub struct ChainLink {
+    /// The processor.
+    pub processor: BuiltProcessor,
+    /// Its metrics.
+    pub metrics: ProcessorMetrics,
+    /// Its path in the config, by which its own faults are told from those of others.
+    pub path: Arc<str>,
+}
+
+/// A chain of processors.
+#[derive(Default)]
+pub struct Chain {
+    segments: Vec<Segment>,
+}
+
+enum Segment {
+    /// Runs without a task switch.
+    Sync(Vec<Observed<dyn Processor>>),
+    /// Waits.
+    Async(Observed<dyn AsyncProcessor>),
+}
+
+impl Chain {
+    /// Compiles the processors, in order.
+    pub fn new(links: impl IntoIterator<Item = ChainLink>) -> Self {
+        let mut segments: Vec<Segment> = Vec::new();
+        for ChainLink {
+            processor,
+            metrics,
+            path,
+        } in links
+        {
+            match processor {
+                BuiltProcessor::Sync(processor) => {
+                    let observed = Observed {
+                        processor,
+                        metrics,
+                        path,
+                    };
+                    match segments.last_mut() {
+                        Some(Segment::Sync(run)) => run.push(observed),
+                        _ => segments.push(Segment::Sync(vec![observed])),
+                    }
+                }
+                BuiltProcessor::Async(processor) => {
+                    segments.push(Segment::Async(Observed {
+                        processor,
+                        metrics,
+                        path,
+                    }));
+                }
+            }
+        }
+        Self { segments }
+    }
+
+    /// Whether no processor of the chain ever waits.
+    pub fn is_sync(&self) -> bool {
+        self.segments
+            .iter()
+            .all(|segment| matches!(segment, Segment::Sync(_)))
+    }
+
+    /// Runs all batches of a run through a chain that never waits, one processor after the other.
+    /// Asynchronous segments are passed over: call it only when [`Chain::is_sync`].
+    pub fn run_sync(&self, mut batches: Batches) -> Batches {
+        for segment in &self.segments {
+            if let Segment::Sync(run) = segment {
+                batches = run_segment(run, batches);
+            }
+        }
+        batches
+    }
+
+    /// Runs a batch through the chain.
+    pub async fn run(&self, batch: MessageBatch) -> Batches {
+        let mut batches: Batches = smallvec::smallvec![batch];
+        for segment in &self.segments {
+            batches = match segment {
+                Segment::Sync(run) => run_segment(run, batches),
+                Segment::Async(observed) => observed.run_all(batches).await,
+            };
+        }
+        batches
+    }
+
+    /// Closes every processor, in order.
+    pub async fn close(&self) {
+        for segment in &self.segments {
+            match segment {
+                Segment::Sync(run) => run.iter().for_each(|it| it.processor.close()),
+                Segment::Async(observed) => observed.processor.close().await,
+            }
+        }
+    }
+}
+
+fn run_segment(run: &[Observed<dyn Processor>], mut batches: Batches) -> Batches {
+    for observed in run {
+        if batches.is_empty() {
+            break;
+        }
+        batches = observed.run_all(batches);
+    }
+    batches
+}
+
+impl<P: ?Sized> Observed<P> {
+    fn received(&self, batches: &Batches) -> usize {
+        let messages: usize = batches.iter().map(|batch| batch.len()).sum();
+        self.metrics.received.add(messages as u64);
+        self.metrics.batch_received.add(batches.len() as u64);
+        messages
+    }
+
+    fn sent(&self, batches: &Batches, received: usize, started: Option<Instant>) {
+        let messages: usize = batches.iter().map(|batch| batch.len()).sum();
+        self.metrics.sent.add(messages as u64);
+        self.metrics.batch_sent.add(batches.len() as u64);
+        let failed = batches
+            .iter()
+            .flat_map(|batch| batch.iter())
+            .filter(|message| message.fault().is_some_and(|fault| self.caused(fault)))
+            .count();
+        if failed > 0 {
+            self.metrics.error.add(failed as u64);
+        }
+        if let Some(started) = started {
+            let each = started.elapsed() / u32::try_from(received.max(1)).unwrap_or(u32::MAX);
+            self.metrics.latency.observe_many(each, received as u64);
+        }
+    }
+
+    fn caused(&self, fault: &Fault) -> bool {
+        Arc::ptr_eq(&fault.path, &self.path) || fault.path == self.path
+    }
+}
+
+impl Observed<dyn Processor> {
+    fn run_all(&self, batches: Batches) -> Batches {
+        let received = self.received(&batches);
+        let started = self.metrics.latency.is_observed().then(Instant::now);
+        let mut next = Batches::new();
+        for batch in batches {
+            next.extend(self.processor.process(batch));
+        }
+        self.sent(&next, received, started);
+        next
+    }
+}
+
+impl Observed<dyn AsyncProcessor> {
+    async fn run_all(&self, batches: Batches) -> Batches {
+        let received = self.received(&batches);
+        let started = self.metrics.latency.is_observed().then(Instant::now);
+        let mut next = Batches::new();
+        for batch in batches {
+            next.extend(self.processor.process(batch).await);
+        }
+        self.sent(&next, received, started);
+        next
+    }
+}

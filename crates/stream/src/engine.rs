@@ -1,0 +1,333 @@
+//! The engine as components see it: it starts their children and finds their resources.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use millrace_component::{
+    AsyncProcessor, Batches, BuildContext, BuiltCache, BuiltOutput, BuiltProcessor, BuiltRateLimit,
+    CacheChild, Engine, Flow, InputChild, InputPart, LeafOutput, OutputChild, OutputPart,
+    Processor, ProcessorChild, RateLimitChild, Services, Sink, Source,
+};
+use millrace_message::{Error, MessageBatch};
+use millrace_telemetry::Scope;
+use millrace_telemetry::metric::ProcessorMetrics;
+use parking_lot::Mutex;
+
+use crate::batching_sink::BatchingSink;
+use crate::blocking_output::BlockingSink;
+use crate::chain::{Chain, ChainLink};
+use crate::config::ResourcesConfig;
+use crate::leaf_output::LeafSink;
+use crate::processed::{ProcessedSink, processed_source};
+use crate::resources::Resources;
+use crate::{blocking_output, leaf_input};
+
+/// How long a child of a composite output waits for its connection before a write fails.
+const CHILD_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The engine of one stream.
+pub(crate) struct StreamEngine {
+    this: Weak<Self>,
+    flow: Flow,
+    scope: Scope,
+    services: Services,
+    caches: Resources<CacheChild, BuiltCache>,
+    rate_limits: Resources<RateLimitChild, BuiltRateLimit>,
+    processors: Resources<ProcessorChild, BuiltProcessor>,
+    outputs: Resources<OutputChild, Arc<dyn Sink>>,
+    inputs: Mutex<Vec<(String, Option<InputChild>)>>,
+}
+
+/// The root output: a blocking leaf is driven by its own thread, everything else by a task.
+pub(crate) enum RootOutput {
+    Blocking(blocking_output::Writer),
+    Sink(Arc<dyn Sink>),
+}
+
+impl StreamEngine {
+    pub(crate) fn new(
+        resources: ResourcesConfig,
+        flow: Flow,
+        scope: Scope,
+        services: Services,
+    ) -> Arc<Self> {
+        Arc::new_cyclic(|this| Self {
+            this: Weak::clone(this),
+            flow,
+            scope,
+            services,
+            caches: Resources::new(
+                "cache",
+                resources
+                    .cache_resources
+                    .into_iter()
+                    .map(|it| (it.label.clone(), it)),
+            ),
+            rate_limits: Resources::new(
+                "rate_limit",
+                resources
+                    .rate_limit_resources
+                    .into_iter()
+                    .map(|it| (it.label.clone(), it)),
+            ),
+            processors: Resources::new(
+                "processor",
+                resources
+                    .processor_resources
+                    .into_iter()
+                    .map(|it| (it.label.clone(), it)),
+            ),
+            outputs: Resources::new(
+                "output",
+                resources
+                    .output_resources
+                    .into_iter()
+                    .map(|it| (it.label.clone(), it)),
+            ),
+            inputs: Mutex::new(
+                resources
+                    .input_resources
+                    .into_iter()
+                    .map(|it| (it.label.clone(), Some(it)))
+                    .collect(),
+            ),
+        })
+    }
+
+    /// The context of the root of the stream.
+    pub(crate) fn root(&self) -> BuildContext {
+        let this = self
+            .this
+            .upgrade()
+            .expect("the engine outlives the building of its stream");
+        BuildContext::new(
+            this,
+            self.flow.clone(),
+            self.scope.clone(),
+            self.services.clone(),
+        )
+    }
+
+    fn resource_cx(&self, name: &str, label: &str, segment: &str) -> BuildContext {
+        self.root().child(name, label, segment)
+    }
+
+    /// Builds every resource, so that what is wrong with one is known before the first message.
+    pub(crate) fn build_resources(&self) -> Result<(), Error> {
+        for label in self.caches.labels() {
+            self.cache(label)?;
+        }
+        for label in self.rate_limits.labels() {
+            self.rate_limit(label)?;
+        }
+        for label in self.processors.labels() {
+            self.processor_resource(label)?;
+        }
+        for label in self.outputs.labels() {
+            self.output_resource(label)?;
+        }
+        Ok(())
+    }
+
+    /// Closes every resource that was built.
+    pub(crate) async fn close_resources(&self) {
+        for output in self.outputs.built() {
+            output.close().await;
+        }
+        for processor in self.processors.built() {
+            processor.close().await;
+        }
+        for rate_limit in self.rate_limits.built() {
+            rate_limit.close().await;
+        }
+        for cache in self.caches.built() {
+            if let BuiltCache::Remote(cache) = cache {
+                cache.close().await;
+            }
+        }
+    }
+
+    /// Builds the output at the root, which waits for its connection as long as it takes.
+    pub(crate) fn root_output(&self, child: &OutputChild) -> Result<RootOutput, Error> {
+        let cx = self.root().child(child.name, &child.label, "output");
+        match child.config.build(&cx)? {
+            OutputPart::Leaf(LeafOutput {
+                output: BuiltOutput::Blocking(output),
+                batching: None,
+                ..
+            }) if child.processors.is_empty() => Ok(RootOutput::Blocking(
+                blocking_output::Writer::new(output, &cx),
+            )),
+            part => Ok(RootOutput::Sink(self.sink(part, child, None, &cx)?)),
+        }
+    }
+
+    fn sink(
+        &self,
+        part: OutputPart,
+        child: &OutputChild,
+        connect_timeout: Option<Duration>,
+        cx: &BuildContext,
+    ) -> Result<Arc<dyn Sink>, Error> {
+        let sink: Arc<dyn Sink> = match part {
+            OutputPart::Composite(sink) => sink,
+            OutputPart::Leaf(leaf) => {
+                let connect_timeout = match leaf.connect_timeout {
+                    Some(Duration::ZERO) => None,
+                    Some(limit) => Some(limit),
+                    None => connect_timeout,
+                };
+                let sink: Arc<dyn Sink> = match leaf.output {
+                    BuiltOutput::Async(output) => Arc::new(LeafSink::start(
+                        output,
+                        leaf.max_in_flight,
+                        connect_timeout,
+                        cx,
+                    )),
+                    BuiltOutput::Blocking(output) => Arc::new(BlockingSink::start(output, cx)),
+                };
+                match leaf.batching {
+                    Some(policy) => Arc::new(BatchingSink::start(sink, &policy, cx)?),
+                    None => sink,
+                }
+            }
+        };
+        if child.processors.is_empty() {
+            return Ok(sink);
+        }
+        let chain = self.chain(&child.processors, "processors", cx)?;
+        Ok(Arc::new(ProcessedSink::new(chain, sink)))
+    }
+
+    /// Builds a list of processors into a chain.
+    pub(crate) fn chain(
+        &self,
+        children: &[ProcessorChild],
+        segment: &str,
+        cx: &BuildContext,
+    ) -> Result<Chain, Error> {
+        let mut links = Vec::with_capacity(children.len());
+        for (index, child) in children.iter().enumerate() {
+            let cx = cx.child(child.name, &child.label, &format!("{segment}.{index}"));
+            links.push(ChainLink {
+                processor: child.config.build(&cx)?,
+                metrics: ProcessorMetrics::new(cx.metrics()),
+                path: Arc::clone(&cx.identity().path),
+            });
+        }
+        Ok(Chain::new(links))
+    }
+}
+
+impl Engine for StreamEngine {
+    fn input(&self, child: &InputChild, cx: &BuildContext) -> Result<Source, Error> {
+        let source = match child.config.build(cx)? {
+            InputPart::Composite(source) => source,
+            InputPart::Leaf(leaf) => leaf_input::run(leaf, cx),
+        };
+        if child.processors.is_empty() {
+            return Ok(source);
+        }
+        let chain = self.chain(&child.processors, "processors", cx)?;
+        Ok(processed_source(source, chain))
+    }
+
+    fn output(&self, child: &OutputChild, cx: &BuildContext) -> Result<Arc<dyn Sink>, Error> {
+        let part = child.config.build(cx)?;
+        self.sink(part, child, Some(CHILD_CONNECT_TIMEOUT), cx)
+    }
+
+    fn processor(
+        &self,
+        child: &ProcessorChild,
+        cx: &BuildContext,
+    ) -> Result<BuiltProcessor, Error> {
+        let chain = Chain::new([ChainLink {
+            processor: child.config.build(cx)?,
+            metrics: ProcessorMetrics::new(cx.metrics()),
+            path: Arc::clone(&cx.identity().path),
+        }]);
+        Ok(if chain.is_sync() {
+            BuiltProcessor::Sync(Arc::new(SyncChain(chain)))
+        } else {
+            BuiltProcessor::Async(Arc::new(AsyncChain(chain)))
+        })
+    }
+
+    fn cache(&self, label: &str) -> Result<BuiltCache, Error> {
+        self.caches.get(label, |child, index| {
+            let segment = format!("cache_resources.{index}");
+            child
+                .config
+                .build(&self.resource_cx(child.name, label, &segment))
+        })
+    }
+
+    fn rate_limit(&self, label: &str) -> Result<BuiltRateLimit, Error> {
+        self.rate_limits.get(label, |child, index| {
+            let segment = format!("rate_limit_resources.{index}");
+            child
+                .config
+                .build(&self.resource_cx(child.name, label, &segment))
+        })
+    }
+
+    fn processor_resource(&self, label: &str) -> Result<BuiltProcessor, Error> {
+        self.processors.get(label, |child, index| {
+            let segment = format!("processor_resources.{index}");
+            self.processor(child, &self.resource_cx(child.name, label, &segment))
+        })
+    }
+
+    fn input_resource(&self, label: &str) -> Result<Source, Error> {
+        let (index, child) = {
+            let mut inputs = self.inputs.lock();
+            let Some(index) = inputs.iter().position(|(name, _)| name == label) else {
+                return Err(Error::fatal(format!(
+                    "input resource `{label}` is not declared"
+                )));
+            };
+            let Some(child) = inputs[index].1.take() else {
+                return Err(Error::fatal(format!(
+                    "input resource `{label}` is read in two places; an input has one reader"
+                )));
+            };
+            (index, child)
+        };
+        self.input(
+            &child,
+            &self.resource_cx(child.name, label, &format!("input_resources.{index}")),
+        )
+    }
+
+    fn output_resource(&self, label: &str) -> Result<Arc<dyn Sink>, Error> {
+        self.outputs.get(label, |child, index| {
+            let segment = format!("output_resources.{index}");
+            self.output(child, &self.resource_cx(child.name, label, &segment))
+        })
+    }
+}
+
+/// An observed processor that never waits, as the child of a composite.
+struct SyncChain(Chain);
+
+impl Processor for SyncChain {
+    fn process(&self, batch: MessageBatch) -> Batches {
+        self.0.run_sync(smallvec::smallvec![batch])
+    }
+}
+
+/// An observed processor that may wait, as the child of a composite.
+struct AsyncChain(Chain);
+
+#[async_trait]
+impl AsyncProcessor for AsyncChain {
+    async fn process(&self, batch: MessageBatch) -> Batches {
+        self.0.run(batch).await
+    }
+
+    async fn close(&self) {
+        self.0.close().await;
+    }
+}

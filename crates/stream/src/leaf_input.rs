@@ -1,0 +1,305 @@
+//! Runs one leaf input: connect, read, admit, replay, and the end of it all.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use millrace_component::{
+    Backoff, BlockingInput, BuildContext, BuiltInput, Connection, Incoming, Input, LeafInput,
+    Sender, Side, Source, SourceWriter,
+};
+use millrace_message::{Error, ErrorClass, MessageBatch};
+use millrace_telemetry::metric::InputMetrics;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::admission::Admission;
+
+/// Batches that may wait between a leaf input and what reads from it.
+const EDGE_CAPACITY: usize = 128;
+/// Batches that a blocking input reads and hands over in one step.
+const RUN_MAX: usize = 64;
+/// The pauses between attempts to connect or to read after an error.
+const PAUSE_INITIAL: Duration = Duration::from_millis(100);
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// Starts a leaf input.
+pub(crate) fn run(leaf: LeafInput, cx: &BuildContext) -> Source {
+    let replay = (leaf.auto_replay == Some(true)).then_some(leaf.replay);
+    let metrics = InputMetrics::new(cx.metrics());
+    let admission = Arc::new(Admission::new(cx.flow().clone(), metrics, replay));
+    let link = Link {
+        connection: cx.connection(Side::Input),
+        component: cx.component().into(),
+        path: cx.path().into(),
+    };
+    let abort = cx.flow().abort().clone();
+    Source::spawn(EDGE_CAPACITY, move |writer| async move {
+        let replays = tokio::spawn(replay_loop(
+            Arc::clone(&admission),
+            writer.batches.clone(),
+            abort.clone(),
+        ));
+        let result = match leaf.input {
+            BuiltInput::Async(mut input) => {
+                let read = read_loop(&mut *input, &admission, &writer, &link).await;
+                input.stop().await;
+                writer.exhaust();
+                wait_settled(&admission, &abort).await;
+                let closed = input.close().await;
+                read.and(closed)
+            }
+            BuiltInput::Blocking(input) => {
+                run_blocking(input, &admission, &writer, link, &abort).await
+            }
+        };
+        replays.abort();
+        result
+    })
+}
+
+/// Waits until everything emitted has settled, or the time for it is over.
+async fn wait_settled(admission: &Admission, abort: &CancellationToken) {
+    tokio::select! {
+        () = admission.all_settled() => {}
+        () = abort.cancelled() => admission.abandon_replays(),
+    }
+}
+
+/// Sends failed batches again when their pause is over.
+async fn replay_loop(
+    admission: Arc<Admission>,
+    batches: Sender<MessageBatch>,
+    abort: CancellationToken,
+) {
+    loop {
+        let batch = tokio::select! {
+            batch = admission.next_replay() => batch,
+            () = abort.cancelled() => {
+                admission.abandon_replays();
+                return;
+            }
+        };
+        if batches.push(batch).await.is_err() {
+            // Nobody reads any more: the batch has failed again by being dropped.
+            return;
+        }
+    }
+}
+
+/// Who the input is, for its log lines and its connection gauge.
+struct Link {
+    connection: Connection,
+    component: Box<str>,
+    path: Box<str>,
+}
+
+impl Link {
+    fn up(&self) {
+        self.connection.set_up(true);
+        info!(
+            component = &*self.component,
+            path = &*self.path,
+            "input is connected"
+        );
+    }
+
+    fn down(&self, error: &Error, pause: Duration) {
+        self.connection.set_up(false);
+        warn!(
+            component = &*self.component,
+            path = &*self.path,
+            pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
+            "input is not connected: {error}"
+        );
+    }
+
+    fn failed(&self, error: &Error) {
+        error!(
+            component = &*self.component,
+            path = &*self.path,
+            "input fails: {error}"
+        );
+    }
+}
+
+async fn read_loop(
+    input: &mut dyn Input,
+    admission: &Arc<Admission>,
+    writer: &SourceWriter,
+    link: &Link,
+) -> Result<(), Error> {
+    let stop = writer.stop().clone();
+    let mut backoff = Backoff::new(PAUSE_INITIAL, PAUSE_MAX);
+    while !stop.is_cancelled() {
+        let connected = tokio::select! {
+            connected = input.connect() => connected,
+            () = stop.cancelled() => return Ok(()),
+        };
+        match connected {
+            Ok(()) => link.up(),
+            Err(error) if error.class() == ErrorClass::EndOfInput => return Ok(()),
+            Err(error) if error.class() == ErrorClass::Fatal => {
+                link.failed(&error);
+                return Err(error);
+            }
+            Err(error) => {
+                let pause = backoff.pause();
+                link.down(&error, pause);
+                sleep(pause, &stop).await;
+                continue;
+            }
+        }
+        if let Some(result) = read_connected(input, admission, writer, link, &mut backoff).await {
+            return result;
+        }
+    }
+    Ok(())
+}
+
+/// Reads until the connection is lost (`None`), the input ends, or it is stopped.
+async fn read_connected(
+    input: &mut dyn Input,
+    admission: &Arc<Admission>,
+    writer: &SourceWriter,
+    link: &Link,
+    backoff: &mut Backoff,
+) -> Option<Result<(), Error>> {
+    let stop = writer.stop().clone();
+    loop {
+        let incoming = tokio::select! {
+            incoming = input.read() => incoming,
+            () = stop.cancelled() => return Some(Ok(())),
+        };
+        match incoming {
+            Ok(incoming) => {
+                backoff.reset();
+                let batch = admission.admit(incoming).await;
+                if writer.batches.push(batch).await.is_err() {
+                    return Some(Ok(()));
+                }
+            }
+            Err(error) => match error.class() {
+                ErrorClass::EndOfInput => return Some(Ok(())),
+                ErrorClass::Fatal => {
+                    link.failed(&error);
+                    return Some(Err(error));
+                }
+                ErrorClass::NotConnected => {
+                    let pause = backoff.pause();
+                    link.down(&error, pause);
+                    sleep(pause, &stop).await;
+                    return None;
+                }
+                ErrorClass::Rejected | ErrorClass::Retry => {
+                    link.failed(&error);
+                    sleep(backoff.pause(), &stop).await;
+                }
+            },
+        }
+    }
+}
+
+async fn sleep(pause: Duration, stop: &CancellationToken) {
+    tokio::select! {
+        () = tokio::time::sleep(pause) => {}
+        () = stop.cancelled() => {}
+    }
+}
+
+async fn run_blocking(
+    input: Box<dyn BlockingInput>,
+    admission: &Arc<Admission>,
+    writer: &SourceWriter,
+    link: Link,
+    abort: &CancellationToken,
+) -> Result<(), Error> {
+    let reader = Reader {
+        input,
+        admission: Arc::clone(admission),
+        batches: writer.batches.clone(),
+        stop: writer.stop().clone(),
+        runtime: tokio::runtime::Handle::current(),
+        link,
+    };
+    let thread = tokio::task::spawn_blocking(move || reader.run());
+    let (mut input, read) = match thread.await {
+        Ok(done) => done,
+        Err(panic) => return Err(Error::fatal(format!("the input panicked: {panic}"))),
+    };
+    writer.exhaust();
+    wait_settled(admission, abort).await;
+    let closed = tokio::task::spawn_blocking(move || input.close())
+        .await
+        .unwrap_or_else(|panic| Err(Error::fatal(format!("the input panicked: {panic}"))));
+    read.and(closed)
+}
+
+/// The thread of a blocking input.
+struct Reader {
+    input: Box<dyn BlockingInput>,
+    admission: Arc<Admission>,
+    batches: Sender<MessageBatch>,
+    stop: CancellationToken,
+    runtime: tokio::runtime::Handle,
+    link: Link,
+}
+
+impl Reader {
+    fn run(mut self) -> (Box<dyn BlockingInput>, Result<(), Error>) {
+        let result = self.connect_and_read();
+        (self.input, result)
+    }
+
+    fn connect_and_read(&mut self) -> Result<(), Error> {
+        let mut backoff = Backoff::new(PAUSE_INITIAL, PAUSE_MAX);
+        let mut connected = false;
+        let mut incoming = Vec::with_capacity(RUN_MAX);
+        let mut run = VecDeque::with_capacity(RUN_MAX);
+        while !self.stop.is_cancelled() {
+            let step = if connected {
+                let read = self.input.read(RUN_MAX, &mut incoming);
+                if !self.hand_over(&mut incoming, &mut run) {
+                    return Ok(());
+                }
+                read
+            } else {
+                self.input.connect().map(|()| {
+                    connected = true;
+                    self.link.up();
+                })
+            };
+            match step {
+                Ok(()) => backoff.reset(),
+                Err(error) if error.class() == ErrorClass::EndOfInput => return Ok(()),
+                Err(error) if error.class() == ErrorClass::Fatal => {
+                    self.link.failed(&error);
+                    return Err(error);
+                }
+                Err(error) => {
+                    let pause = backoff.pause();
+                    connected &= error.class() != ErrorClass::NotConnected;
+                    self.link.down(&error, pause);
+                    self.runtime.block_on(sleep(pause, &self.stop));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Admits what was read and hands it over; false when nobody reads any more.
+    fn hand_over(&self, incoming: &mut Vec<Incoming>, run: &mut VecDeque<MessageBatch>) -> bool {
+        for read in incoming.drain(..) {
+            match self.admission.try_admit(read) {
+                Ok(batch) => run.push_back(batch),
+                Err(read) => {
+                    // What is admitted already has to move on, or the budget is never released.
+                    self.batches.push_run_blocking(run);
+                    run.push_back(self.runtime.block_on(self.admission.admit(read)));
+                }
+            }
+        }
+        self.batches.push_run_blocking(run);
+        run.is_empty()
+    }
+}

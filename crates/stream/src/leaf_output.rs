@@ -1,0 +1,256 @@
+//! Runs one leaf output: the connection, the places in flight, and the writes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use millrace_component::{Backoff, BuildContext, Connection, Output, Side, Sink, WriteError};
+use millrace_message::{Error, ErrorClass, MessageBatch, Outcomes};
+use millrace_telemetry::metric::OutputMetrics;
+use tokio::sync::{Notify, Semaphore, watch};
+use tokio::task::JoinHandle;
+use tracing::{debug, info, warn};
+
+/// The pauses between attempts to connect.
+const PAUSE_INITIAL: Duration = Duration::from_millis(100);
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// The state of a connection: which one it is, counted from 1, or why there is none.
+#[derive(Clone, Debug)]
+enum LinkState {
+    Connecting,
+    Up(u64),
+    Failed(Error),
+}
+
+/// A leaf output that runs on the asynchronous runtime.
+pub(crate) struct LeafSink {
+    output: Arc<dyn Output>,
+    places: Semaphore,
+    max_in_flight: usize,
+    link: watch::Receiver<LinkState>,
+    lost: Arc<Lost>,
+    connect_timeout: Option<Duration>,
+    metrics: OutputMetrics,
+    connector: JoinHandle<()>,
+    component: Box<str>,
+    path: Box<str>,
+}
+
+/// The connection that writers found broken.
+#[derive(Default)]
+struct Lost {
+    generation: AtomicU64,
+    seen: Notify,
+}
+
+impl LeafSink {
+    /// Starts to connect at once.
+    pub(crate) fn start(
+        output: Arc<dyn Output>,
+        max_in_flight: usize,
+        connect_timeout: Option<Duration>,
+        cx: &BuildContext,
+    ) -> Self {
+        let (state, link) = watch::channel(LinkState::Connecting);
+        let lost = Arc::new(Lost::default());
+        let metrics = OutputMetrics::new(cx.metrics());
+        let connector = Connector {
+            output: Arc::clone(&output),
+            state,
+            lost: Arc::clone(&lost),
+            connection: cx.connection(Side::Output),
+            metrics: metrics.clone(),
+            component: cx.component().into(),
+            path: cx.path().into(),
+        };
+        Self {
+            output,
+            places: Semaphore::new(max_in_flight),
+            max_in_flight,
+            link,
+            lost,
+            connect_timeout,
+            metrics,
+            connector: tokio::spawn(connector.run()),
+            component: cx.component().into(),
+            path: cx.path().into(),
+        }
+    }
+
+    /// Waits for a connection and returns its number.
+    async fn connected(&self) -> Result<u64, Error> {
+        let mut link = self.link.clone();
+        let up = link.wait_for(|state| !matches!(state, LinkState::Connecting));
+        let state = match self.connect_timeout {
+            None => up.await.map(|state| state.clone()),
+            Some(limit) => match tokio::time::timeout(limit, up).await {
+                Ok(state) => state.map(|state| state.clone()),
+                Err(_) => return Err(Error::not_connected("not connected")),
+            },
+        };
+        match state {
+            Ok(LinkState::Up(generation)) => Ok(generation),
+            Ok(LinkState::Failed(error)) => Err(error),
+            Ok(LinkState::Connecting) | Err(_) => Err(Error::not_connected("the output is closed")),
+        }
+    }
+
+    fn report_lost(&self, generation: u64) {
+        self.lost.generation.fetch_max(generation, Ordering::AcqRel);
+        self.lost.seen.notify_one();
+    }
+
+    async fn write_connected(&self, batch: &MessageBatch) -> Result<(), WriteError> {
+        loop {
+            let generation = self.connected().await?;
+            let started = std::time::Instant::now();
+            match self.output.write(batch).await {
+                Ok(()) => {
+                    self.metrics.sent.add(batch.len() as u64);
+                    self.metrics.batch_sent.inc();
+                    self.metrics.latency.observe(started.elapsed());
+                    return Ok(());
+                }
+                Err(error) if error.error().class() == ErrorClass::NotConnected => {
+                    self.report_lost(generation);
+                    let mut link = self.link.clone();
+                    let changed = |state: &LinkState| !matches!(state, LinkState::Up(up) if *up <= generation);
+                    if link.wait_for(changed).await.is_err() {
+                        return Err(error);
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Sink for LeafSink {
+    async fn write(&self, batch: MessageBatch) -> Outcomes {
+        let Ok(_place) = self.places.acquire().await else {
+            return Outcomes::failed(Error::not_connected("the output is closed"));
+        };
+        match self.write_connected(&batch).await {
+            Ok(()) => Outcomes::DELIVERED,
+            Err(error) => {
+                self.metrics.error.inc();
+                warn!(
+                    component = &*self.component,
+                    path = &*self.path,
+                    "send message: {}",
+                    error.error()
+                );
+                error.into_outcomes(batch.len())
+            }
+        }
+    }
+
+    fn capacity(&self) -> usize {
+        self.max_in_flight
+    }
+
+    async fn close(&self) {
+        self.places.close();
+        self.connector.abort();
+        if let Err(error) = self.output.close().await {
+            warn!(
+                component = &*self.component,
+                path = &*self.path,
+                "close: {error}"
+            );
+        }
+    }
+}
+
+/// Keeps the output connected.
+struct Connector {
+    output: Arc<dyn Output>,
+    state: watch::Sender<LinkState>,
+    lost: Arc<Lost>,
+    connection: Connection,
+    metrics: OutputMetrics,
+    component: Box<str>,
+    path: Box<str>,
+}
+
+impl Connector {
+    async fn run(self) {
+        let mut backoff = Backoff::new(PAUSE_INITIAL, PAUSE_MAX);
+        let mut generation = 0;
+        loop {
+            match self.output.connect().await {
+                Ok(()) => {
+                    generation += 1;
+                    self.up(generation);
+                    let since = tokio::time::Instant::now();
+                    self.wait_lost(generation).await;
+                    self.down();
+                    if since.elapsed() > PAUSE_MAX {
+                        backoff.reset();
+                    } else {
+                        // A connection that breaks at once must not become a hot loop.
+                        tokio::time::sleep(backoff.pause()).await;
+                    }
+                }
+                Err(error) if error.class() == ErrorClass::Fatal => {
+                    tracing::error!(
+                        component = &*self.component,
+                        path = &*self.path,
+                        "output cannot be used: {error}"
+                    );
+                    self.metrics.connection.failed();
+                    self.state.send_replace(LinkState::Failed(error));
+                    return;
+                }
+                Err(error) => {
+                    let pause = backoff.pause();
+                    self.metrics.connection.failed();
+                    warn!(
+                        component = &*self.component,
+                        path = &*self.path,
+                        pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
+                        "output is not connected: {error}"
+                    );
+                    tokio::time::sleep(pause).await;
+                }
+            }
+        }
+    }
+
+    fn up(&self, generation: u64) {
+        self.connection.set_up(true);
+        self.metrics.connection.up();
+        self.state.send_replace(LinkState::Up(generation));
+        info!(
+            component = &*self.component,
+            path = &*self.path,
+            "output is connected"
+        );
+    }
+
+    fn down(&self) {
+        self.connection.set_up(false);
+        self.metrics.connection.lost();
+        self.state.send_replace(LinkState::Connecting);
+        debug!(
+            component = &*self.component,
+            path = &*self.path,
+            "output reconnects"
+        );
+    }
+
+    async fn wait_lost(&self, generation: u64) {
+        loop {
+            let seen = self.lost.seen.notified();
+            tokio::pin!(seen);
+            seen.as_mut().enable();
+            if self.lost.generation.load(Ordering::Acquire) >= generation {
+                return;
+            }
+            seen.await;
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! The pipeline engine: admission, threads, outputs, acknowledgement, shutdown.
+//!
+//! ```text
+//! leaf input → admission → [buffer] → pipeline threads → output → settlement → admission
+//! ```
+
+mod admission;
+mod batching_sink;
+mod blocking_output;
+mod chain;
+mod config;
+mod engine;
+mod leaf_input;
+mod leaf_output;
+mod processed;
+mod resources;
+mod root_output;
+mod stream;
+mod threads;
+
+pub use config::{PipelineConfig, ResourcesConfig, StreamConfig};
+pub use stream::{Environment, Stream};

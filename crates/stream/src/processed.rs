@@ -1,0 +1,77 @@
+//! The processors that stand beside the fields of an input or an output.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use millrace_component::{Sink, Source, track};
+use millrace_message::{MessageBatch, Outcomes};
+
+use crate::chain::Chain;
+
+/// Batches that may wait behind the processors of an input.
+const EDGE_CAPACITY: usize = 128;
+
+/// An input followed by its processors.
+pub(crate) fn processed_source(upstream: Source, chain: Chain) -> Source {
+    let mut exhausted = upstream.exhausted();
+    Source::spawn(EDGE_CAPACITY, move |writer| async move {
+        let stop = writer.stop().clone();
+        let upstream_stop = upstream.stopper();
+        let mut stopping = false;
+        loop {
+            tokio::select! {
+                batch = upstream.batches().pop() => {
+                    let Some(batch) = batch else { break };
+                    for batch in chain.run(batch).await {
+                        if writer.batches.push(batch).await.is_err() {
+                            return upstream.finish().await;
+                        }
+                    }
+                }
+                () = stop.cancelled(), if !stopping => {
+                    stopping = true;
+                    upstream_stop.cancel();
+                }
+                Ok(()) = exhausted.changed() => writer.exhaust(),
+            }
+        }
+        chain.close().await;
+        upstream.finish().await
+    })
+}
+
+/// An output preceded by its processors.
+pub(crate) struct ProcessedSink {
+    chain: Chain,
+    sink: Arc<dyn Sink>,
+}
+
+impl ProcessedSink {
+    pub(crate) fn new(chain: Chain, sink: Arc<dyn Sink>) -> Self {
+        Self { chain, sink }
+    }
+}
+
+#[async_trait]
+impl Sink for ProcessedSink {
+    async fn write(&self, mut batch: MessageBatch) -> Outcomes {
+        // The processors may split, merge or remove messages: a transaction of its own tells
+        // what became of each message of the batch.
+        let outcomes = track(&mut batch);
+        for mut batch in self.chain.run(batch).await {
+            let origins = batch.take_origins();
+            let outcomes = self.sink.write(batch).await;
+            millrace_message::settle_all(origins, &outcomes);
+        }
+        outcomes.await
+    }
+
+    fn capacity(&self) -> usize {
+        self.sink.capacity()
+    }
+
+    async fn close(&self) {
+        self.sink.close().await;
+        self.chain.close().await;
+    }
+}

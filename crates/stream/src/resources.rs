@@ -1,0 +1,91 @@
+//! Resources: components that others name by label, built once, when they are first used.
+
+use std::collections::BTreeMap;
+
+use millrace_message::Error;
+use parking_lot::Mutex;
+
+/// Resources of one kind: `C` is the config, `B` what is built of it.
+pub(crate) struct Resources<C, B> {
+    kind: &'static str,
+    slots: BTreeMap<String, Slot<C, B>>,
+}
+
+struct Slot<C, B> {
+    config: C,
+    index: usize,
+    state: Mutex<State<B>>,
+}
+
+enum State<B> {
+    Configured,
+    Building,
+    Built(B),
+}
+
+impl<C, B: Clone> Resources<C, B> {
+    /// Resources by label, in the order of their list.
+    pub(crate) fn new(kind: &'static str, configs: impl IntoIterator<Item = (String, C)>) -> Self {
+        let slot = |(index, (label, config))| {
+            (
+                label,
+                Slot {
+                    config,
+                    index,
+                    state: Mutex::new(State::Configured),
+                },
+            )
+        };
+        Self {
+            kind,
+            slots: configs.into_iter().enumerate().map(slot).collect(),
+        }
+    }
+
+    /// The resource of this label; `build` gets its config and its place in the list.
+    ///
+    /// # Errors
+    /// There is none, it uses itself, or it cannot be built.
+    pub(crate) fn get(
+        &self,
+        label: &str,
+        build: impl FnOnce(&C, usize) -> Result<B, Error>,
+    ) -> Result<B, Error> {
+        let Some(slot) = self.slots.get(label) else {
+            return Err(Error::fatal(format!(
+                "{} resource `{label}` is not declared",
+                self.kind
+            )));
+        };
+        let earlier = std::mem::replace(&mut *slot.state.lock(), State::Building);
+        let built = match earlier {
+            State::Built(built) => Ok(built),
+            State::Configured => build(&slot.config, slot.index),
+            State::Building => Err(Error::fatal(format!(
+                "{} resource `{label}` uses itself",
+                self.kind
+            ))),
+        };
+        *slot.state.lock() = match &built {
+            Ok(built) => State::Built(built.clone()),
+            Err(_) => State::Configured,
+        };
+        built
+    }
+
+    /// Every label, in order.
+    pub(crate) fn labels(&self) -> impl Iterator<Item = &str> {
+        self.slots.keys().map(String::as_str)
+    }
+
+    /// What has been built, with its label.
+    pub(crate) fn built(&self) -> Vec<B> {
+        self.slots
+            .values()
+            .filter_map(|slot| match &*slot.state.lock() {
+                State::Built(built) => Some(built.clone()),
+                _ => None,
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,150 @@
+//! One stream from start to end: it wires the stages together, drains them, and reports.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use millrace_component::{Balance, Budget, BuildContext, Flow, Ledger, Services, Source, queue};
+use millrace_message::Error;
+use millrace_telemetry::Scope;
+use tokio_util::sync::CancellationToken;
+
+use crate::chain::Chain;
+use crate::config::StreamConfig;
+use crate::engine::{RootOutput, StreamEngine};
+use crate::{root_output, threads};
+
+/// Batches that may wait between the pipeline threads and the output.
+const EDGE_CAPACITY: usize = 128;
+
+/// A running stream.
+pub struct Stream {
+    engine: Arc<StreamEngine>,
+    flow: Flow,
+    source: Source,
+    chain: Arc<Chain>,
+    threads: Vec<JoinHandle<()>>,
+    output: tokio::task::JoinHandle<()>,
+}
+
+/// What the stages of a stream take from the process.
+pub struct Environment {
+    /// The byte budget.
+    pub budget: Budget,
+    /// The scope of the stream's metrics.
+    pub scope: Scope,
+    /// What the process lends to components.
+    pub services: Services,
+}
+
+impl Stream {
+    /// Builds and starts a stream; call it on the asynchronous runtime.
+    ///
+    /// # Errors
+    /// A component cannot be built, or a thread cannot be started.
+    pub fn start(config: &StreamConfig, environment: Environment) -> Result<Self, Error> {
+        let flow = Flow::new(environment.budget, Ledger::default());
+        let engine = StreamEngine::new(
+            config.resources.clone(),
+            flow.clone(),
+            environment.scope,
+            environment.services,
+        );
+        engine.build_resources()?;
+        let root = engine.root();
+        let output = engine.root_output(&config.output)?;
+        let chain = Arc::new(engine.chain(
+            &config.pipeline.processors,
+            "processors",
+            &root.child("pipeline", "", "pipeline"),
+        )?);
+        let source = start_source(config, &root)?;
+        let count = threads_of(config.pipeline.threads);
+        let (sender, receiver) = queue::queue(EDGE_CAPACITY);
+        let workers = threads::spawn(count, &chain, source.batches(), &sender, flow.abort())
+            .map_err(|error| Error::fatal(format!("start a pipeline thread: {error}")))?;
+        drop(sender);
+        let output = match output {
+            RootOutput::Blocking(writer) => {
+                tokio::task::spawn_blocking(move || writer.run_root(&receiver))
+            }
+            RootOutput::Sink(sink) => {
+                tokio::spawn(root_output::drive(receiver, sink, flow.abort().clone()))
+            }
+        };
+        tokio::spawn(drain_when_exhausted(source.exhausted(), flow.clone()));
+        Ok(Self {
+            engine,
+            flow,
+            source,
+            chain,
+            threads: workers,
+            output,
+        })
+    }
+
+    /// What its stages share.
+    pub fn flow(&self) -> &Flow {
+        &self.flow
+    }
+
+    /// A token that stops the input when it is cancelled; what was read is still delivered.
+    pub fn stopper(&self) -> CancellationToken {
+        self.source.stopper()
+    }
+
+    /// Runs until the input has ended and everything it emitted has settled.
+    ///
+    /// Cancelling [`Flow::abort`] ends it early: what has not settled goes back to its source.
+    ///
+    /// # Errors
+    /// What ended the input, or what could not be told to its source; the balance is that of
+    /// the end in any case.
+    pub async fn finish(self) -> (Balance, Result<(), Error>) {
+        let Self {
+            engine,
+            flow,
+            source,
+            chain,
+            threads,
+            output,
+        } = self;
+        let ended = source.finish().await;
+        let joined = tokio::task::spawn_blocking(move || {
+            threads
+                .into_iter()
+                .filter_map(|thread| thread.join().err())
+                .count()
+        });
+        let panicked = joined.await.unwrap_or(1);
+        if panicked > 0 {
+            tracing::error!(panicked, "pipeline threads have panicked");
+        }
+        if let Err(panic) = output.await {
+            tracing::error!("the output panicked: {panic}");
+        }
+        chain.close().await;
+        engine.close_resources().await;
+        (flow.ledger().balance(), ended)
+    }
+}
+
+fn start_source(config: &StreamConfig, root: &BuildContext) -> Result<Source, Error> {
+    let buffer = root.buffer(&config.buffer)?;
+    let source = root.input(&config.input, "input")?;
+    Ok(buffer.run(source))
+}
+
+/// When the root input is exhausted, no stage holds anything back any more.
+async fn drain_when_exhausted(mut exhausted: tokio::sync::watch::Receiver<bool>, flow: Flow) {
+    // An input that is gone is exhausted too.
+    let _gone = exhausted.wait_for(|exhausted| *exhausted).await;
+    flow.drain();
+}
+
+/// How many threads a pipeline has: -1, and anything below 1, stands for one for each core.
+fn threads_of(threads: i64) -> usize {
+    match usize::try_from(threads) {
+        Ok(threads) if threads > 0 => threads,
+        _ => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+    }
+}

@@ -1,0 +1,90 @@
+//! The pipeline threads: each takes what is ready, runs the chain, and hands over the results.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use millrace_component::{Batches, Receiver, Sender};
+use millrace_message::MessageBatch;
+use tokio_util::sync::CancellationToken;
+use tracing::error;
+
+use crate::chain::Chain;
+
+/// Transactions that a thread takes at once when its chain never waits.
+const RUN_MAX: usize = 64;
+
+/// One worker of a pipeline.
+struct Worker {
+    chain: Arc<Chain>,
+    input: Receiver<MessageBatch>,
+    output: Sender<MessageBatch>,
+    runtime: tokio::runtime::Handle,
+    abort: CancellationToken,
+}
+
+/// Starts `threads` pipeline threads between the two queues. They end with their input.
+///
+/// # Errors
+/// The operating system refuses another thread.
+pub(crate) fn spawn(
+    threads: usize,
+    chain: &Arc<Chain>,
+    input: &Receiver<MessageBatch>,
+    output: &Sender<MessageBatch>,
+    abort: &CancellationToken,
+) -> std::io::Result<Vec<JoinHandle<()>>> {
+    (0..threads)
+        .map(|index| {
+            let worker = Worker {
+                chain: Arc::clone(chain),
+                input: input.clone(),
+                output: output.clone(),
+                runtime: tokio::runtime::Handle::current(),
+                abort: abort.clone(),
+            };
+            std::thread::Builder::new()
+                .name(format!("pipeline-{index}"))
+                .spawn(move || worker.run())
+        })
+        .collect()
+}
+
+impl Worker {
+    fn run(&self) {
+        // A chain that waits holds one transaction at a time: Bento's meaning of `threads`.
+        let max = if self.chain.is_sync() { RUN_MAX } else { 1 };
+        let mut run = Vec::with_capacity(max);
+        let mut results = VecDeque::with_capacity(max);
+        while self.input.pop_run_blocking(max, &mut run) {
+            let batches: Batches = run.drain(..).collect();
+            // A panic drops what the chain held, which gives it back to its source.
+            match catch_unwind(AssertUnwindSafe(|| self.process(batches))) {
+                Ok(processed) => results.extend(processed),
+                Err(_) => error!("a processor panicked; its messages go back to their source"),
+            }
+            self.output.push_run_blocking(&mut results);
+            results.clear();
+        }
+    }
+
+    fn process(&self, batches: Batches) -> Batches {
+        if self.chain.is_sync() {
+            return self.chain.run_sync(batches);
+        }
+        self.runtime.block_on(async {
+            let work = async {
+                let mut results = Batches::new();
+                for batch in batches {
+                    results.extend(self.chain.run(batch).await);
+                }
+                results
+            };
+            tokio::select! {
+                results = work => results,
+                () = self.abort.cancelled() => Batches::new(),
+            }
+        })
+    }
+}
