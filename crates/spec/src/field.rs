@@ -363,7 +363,7 @@ impl Status {
     }
 }
 
-fn first_paragraph(text: &str) -> String {
+pub(crate) fn first_paragraph(text: &str) -> String {
     let lines = text
         .trim_start()
         .lines()

@@ -3,6 +3,7 @@
 extern crate self as millrace_spec;
 
 mod byte_size;
+pub mod catalog;
 pub mod codes;
 #[doc(hidden)]
 pub mod derived;
@@ -13,10 +14,13 @@ mod field_type;
 mod literal;
 mod node;
 mod offset_map;
+pub mod path;
 mod read;
+pub mod set;
 pub mod tree;
 
 pub use byte_size::ByteSize;
+pub use catalog::{Catalog, ComponentSpec, ComponentTable};
 pub use duration::Duration;
 pub use field::{About, ComponentKind, FieldKind, FieldOption, FieldSpec, Status};
 pub use field_type::{FieldGroup, FieldType, OrderedMap, Secret, Spanned, Spec};

@@ -29,6 +29,13 @@ impl OffsetMap {
         map
     }
 
+    /// The map of a text that is the `len` bytes from `start` of its source.
+    pub(crate) fn shifted(start: usize, len: usize) -> Self {
+        let mut map = Self::default();
+        map.copied(start..start + len);
+        map
+    }
+
     /// The next bytes of the rewritten text are a copy of this range.
     pub(crate) fn copied(&mut self, source: Range<usize>) {
         if !source.is_empty() {

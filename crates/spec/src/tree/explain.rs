@@ -49,6 +49,7 @@ impl Advice {
 /// The text around an error.
 struct Context<'a> {
     text: &'a str,
+    at: usize,
     line_start: usize,
     line: &'a str,
     /// The first character of the error's place.
@@ -62,6 +63,7 @@ impl<'a> Context<'a> {
         let line = text[line_start..].lines().next().unwrap_or_default();
         Self {
             text,
+            at,
             line_start,
             line,
             found: text[at..].chars().next(),
@@ -76,24 +78,54 @@ impl<'a> Context<'a> {
             return advice;
         }
         if reason.contains("mapping values are not allowed") {
-            return Advice::new(
-                "a second `: ` in one value, or a line that is indented too far",
-                "put text that holds `: ` in quotes; indent the fields of one object alike",
-            );
+            return self.misplaced_colon();
         }
         if reason.contains("simple key expect") || reason.contains("could not find expected ':'") {
             return self.missing_colon();
         }
-        if reason.contains("quoted scalar") && reason.contains("end of stream") {
+        if reason.contains("trailing content after double-quoted") {
             return Advice::new(
-                "a quote is opened and never closed",
-                "close it on the same line",
+                "text after the closing quote",
+                "put the whole value in quotes, and write `\\\"` for a quote inside it",
+            );
+        }
+        if reason.contains("unknown escape character") {
+            return Advice::new(
+                "unknown escape in a double-quoted value",
+                "write `\\\\` for a backslash, or use single quotes",
+            );
+        }
+        if reason.contains("in quoted scalar") || reason.contains("a quoted scalar") {
+            return Advice::new(
+                "a quote is opened and not closed",
+                "close it, or put the whole value in the other kind of quotes",
+            );
+        }
+        if ["flow construct", "',' or '", "illegal placement of ':'"]
+            .iter()
+            .any(|it| reason.contains(it))
+        {
+            return Advice::new(
+                "a bracket is opened and not closed, or a comma is missing",
+                "put text that holds `[`, `]`, `{`, `}` or `,` in quotes",
             );
         }
         if reason.contains("anchor or alias") {
             return Advice::new(
                 "`*` and `&` at the start of a value name aliases and anchors",
                 "put the value in quotes",
+            );
+        }
+        if reason.contains("unknown anchor") {
+            return Advice::new(
+                "`*` at the start of a value names an alias, and nothing has this name",
+                "put the value in quotes when it is text",
+            );
+        }
+        if reason.contains("did not find expected key") || reason.contains("expected '-'") {
+            return Advice::new(
+                "this line is not indented like the ones before it",
+                "indent the fields of one object, and the items of one list, alike",
             );
         }
         if reason.contains("recursion limit") {
@@ -150,30 +182,71 @@ impl<'a> Context<'a> {
         Some(advice)
     }
 
-    /// `key:value` or `key value` where an object was begun. The parser notices it at the end of
-    /// the line or on the next one.
-    fn missing_colon(&self) -> Advice {
-        let mut start = self.line_start;
-        let mut line = self.line;
-        if !looks_like_text(line) {
-            let before = self.text[..self.line_start].trim_end();
-            start = before.rfind('\n').map_or(0, |it| it + 1);
-            line = &before[start..];
+    /// A `: ` where no object can begin: the second one of a line, or the first of a line that
+    /// continues the value above.
+    fn misplaced_colon(&self) -> Advice {
+        let before = &self.text[self.line_start..self.at];
+        if before.contains(": ") {
+            return Advice::new(
+                "a second `: ` in one line",
+                "put text that holds `: ` in quotes, or begin the inner object on a new line",
+            );
         }
-        let indent = line.len() - line.trim_start().len();
-        let mut advice = match line.trim_start().split_once(':') {
-            Some((key, rest)) if !rest.starts_with(' ') && !rest.is_empty() => Advice::new(
-                "no space after the colon",
-                format!("write `{key}: {}`", rest.trim()),
-            ),
-            _ => Advice::new(
+        if let Some(advice) = self.line_above().and_then(missing_space) {
+            return advice;
+        }
+        Advice::new(
+            "this line continues the value above it, and an object cannot begin there",
+            "indent the fields of one object alike",
+        )
+    }
+
+    /// A line that should be `key: value`. The parser notices it at the end of the line or on the
+    /// next one.
+    fn missing_colon(&self) -> Advice {
+        let line = (self.line_start, self.line);
+        let line = if looks_like_text(self.line) {
+            line
+        } else {
+            self.line_above().unwrap_or(line)
+        };
+        missing_space(line).unwrap_or_else(|| {
+            let mut advice = Advice::new(
                 "expected `key: value`",
                 "each line of an object has a key and a colon",
-            ),
-        };
-        advice.at = Some(start + indent);
-        advice
+            );
+            advice.at = Some(content_start(line));
+            advice
+        })
     }
+
+    /// The line before the error that holds something, with its offset.
+    fn line_above(&self) -> Option<(usize, &'a str)> {
+        let before = self.text[..self.line_start].trim_end();
+        let start = before.rfind('\n').map_or(0, |it| it + 1);
+        (!before.is_empty()).then(|| (start, &before[start..]))
+    }
+}
+
+/// Advice for `key:value`.
+fn missing_space(line: (usize, &str)) -> Option<Advice> {
+    let (key, rest) = line
+        .1
+        .trim_start()
+        .trim_start_matches("- ")
+        .split_once(':')?;
+    let is_key = !key.is_empty() && !key.contains([' ', '"', '\'']);
+    if !is_key || rest.is_empty() || rest.starts_with([' ', '/']) {
+        return None;
+    }
+    let help = format!("write `{key}: {}`", rest.trim());
+    let mut advice = Advice::new("no space after the colon", help);
+    advice.at = Some(content_start(line));
+    Some(advice)
+}
+
+fn content_start((start, line): (usize, &str)) -> usize {
+    start + line.len() - line.trim_start().len()
 }
 
 /// Whether a line is something that is not `key: value`.

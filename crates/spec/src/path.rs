@@ -1,0 +1,378 @@
+//! Reaching into a config by path: `--set` expressions, JSON pointers, labels.
+
+use crate::catalog::{Catalog, reserved_fields};
+use crate::{ComponentKind, Entry, FieldKind, FieldSpec, Mapping, Node, Value};
+use millrace_diagnostics::Span;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The fields of a config and the components that it can name.
+#[derive(Clone, Copy)]
+pub struct Schema<'a> {
+    /// The fields at the root.
+    pub fields: &'a [FieldSpec],
+    /// The components.
+    pub catalog: &'a dyn Catalog,
+}
+
+/// The segments of a path with dots: `input.generate.count`. `~1` stands for a dot, `~0` for `~`.
+pub fn from_dots(path: &str) -> Vec<String> {
+    path.split('.')
+        .map(|it| it.replace("~1", ".").replace("~0", "~"))
+        .collect()
+}
+
+/// The segments of a JSON pointer: `/input/generate/count`. `~1` stands for a slash, `~0` for `~`.
+///
+/// # Errors
+/// A pointer that does not begin with a slash.
+pub fn from_pointer(pointer: &str) -> Result<Vec<String>, String> {
+    if pointer.is_empty() {
+        return Ok(Vec::new());
+    }
+    let Some(rest) = pointer.strip_prefix('/') else {
+        return Err(format!(
+            "the JSON pointer `{pointer}` does not begin with `/`"
+        ));
+    };
+    Ok(rest
+        .split('/')
+        .map(|it| it.replace("~1", "/").replace("~0", "~"))
+        .collect())
+}
+
+/// The value at a path.
+///
+/// # Errors
+/// The path up to the segment that leads nowhere, and why.
+pub fn get<'n>(root: &'n Node, path: &[String]) -> Result<&'n Node, String> {
+    let mut node = root;
+    for (depth, segment) in path.iter().enumerate() {
+        let next = match &node.value {
+            Value::Sequence(items) if segment == "-" => {
+                let _ = items;
+                Err("append directive not allowed".to_owned())
+            }
+            Value::Sequence(items) => index(segment, items.len()).map(|it| &items[it]),
+            _ => node
+                .get(segment)
+                .ok_or_else(|| "key not found in mapping".to_owned()),
+        };
+        node = next.map_err(|reason| format!("{}: {reason}", path[..=depth].join(".")))?;
+    }
+    Ok(node)
+}
+
+/// Sets the value at a path, creating what is missing on the way; `None` deletes it.
+///
+/// The schema decides between objects and lists: `-` appends to a list, and a single value set in
+/// the place of a list becomes a list of one.
+///
+/// # Errors
+/// The path up to the segment that leads nowhere, and why. The tree may have grown up to there.
+pub fn set(
+    root: &mut Node,
+    path: &[String],
+    value: Option<Node>,
+    schema: Schema<'_>,
+) -> Result<(), String> {
+    if path.is_empty() {
+        return Err("the path is empty".to_owned());
+    }
+    let setter = Setter {
+        schema,
+        span: value.as_ref().map_or(root.span, |it| it.span),
+    };
+    setter
+        .object(schema.fields, root, path, value)
+        .map_err(|it| {
+            let at = it
+                .segments
+                .iter()
+                .rev()
+                .map(String::as_str)
+                .collect::<Vec<_>>()
+                .join(".");
+            if at.is_empty() {
+                it.reason
+            } else {
+                format!("{at}: {}", it.reason)
+            }
+        })
+}
+
+/// Why and where a path leads nowhere.
+struct Failure {
+    /// The segments up to there, last first.
+    segments: Vec<String>,
+    reason: String,
+}
+
+impl Failure {
+    fn at(segment: &str, reason: impl Into<String>) -> Self {
+        Self {
+            segments: vec![segment.to_owned()],
+            reason: reason.into(),
+        }
+    }
+
+    fn here(reason: impl Into<String>) -> Self {
+        Self {
+            segments: Vec::new(),
+            reason: reason.into(),
+        }
+    }
+
+    fn below(mut self, segment: &str) -> Self {
+        self.segments.push(segment.to_owned());
+        self
+    }
+}
+
+struct Setter<'a> {
+    schema: Schema<'a>,
+    /// The place of whatever is created.
+    span: Span,
+}
+
+impl Setter<'_> {
+    fn object(
+        &self,
+        fields: &[FieldSpec],
+        node: &mut Node,
+        path: &[String],
+        value: Option<Node>,
+    ) -> Result<(), Failure> {
+        let Some((first, rest)) = path.split_first() else {
+            return self.leaf(node, value);
+        };
+        let field = fields.iter().find(|field| field.name == **first);
+        let field = field.ok_or_else(|| Failure::at(first, "field not recognised"))?;
+        self.entry(&field.kind, node, first, rest, value)
+    }
+
+    /// Sets something in an object under a key.
+    fn entry(
+        &self,
+        kind: &FieldKind,
+        node: &mut Node,
+        key: &str,
+        rest: &[String],
+        value: Option<Node>,
+    ) -> Result<(), Failure> {
+        if !matches!(node.value, Value::Mapping(_)) {
+            *node = Node::empty_mapping(self.span);
+        }
+        let Value::Mapping(mapping) = &mut node.value else {
+            return Ok(());
+        };
+        if rest.is_empty() && value.is_none() {
+            mapping.entries.retain(|entry| *entry.key != *key);
+            return Ok(());
+        }
+        let target = self.child(mapping, key);
+        self.kind(kind, target, rest, value)
+            .map_err(|it| it.below(key))
+    }
+
+    fn child<'m>(&self, mapping: &'m mut Mapping, key: &str) -> &'m mut Node {
+        let at = mapping.entries.iter().position(|entry| *entry.key == *key);
+        let at = at.unwrap_or_else(|| {
+            let value = Node::string("", self.span);
+            mapping.entries.push(Entry {
+                key: Arc::from(key),
+                key_span: self.span,
+                value,
+            });
+            mapping.entries.len() - 1
+        });
+        &mut mapping.entries[at].value
+    }
+
+    fn kind(
+        &self,
+        kind: &FieldKind,
+        node: &mut Node,
+        path: &[String],
+        value: Option<Node>,
+    ) -> Result<(), Failure> {
+        match (kind, path.split_first()) {
+            (FieldKind::List(item), None) => match value {
+                Some(value) if value.as_sequence().is_none() => self.single(item, node, value),
+                value => self.leaf(node, value),
+            },
+            (FieldKind::List(item), Some((first, rest))) => {
+                self.item(item, node, first, rest, value)
+            }
+            (FieldKind::Map(_), None)
+                if value.as_ref().is_some_and(|it| it.as_mapping().is_none()) =>
+            {
+                Err(Failure::here("cannot set map directly"))
+            }
+            (FieldKind::Map(item), Some((first, rest))) => {
+                self.entry(item, node, first, rest, value)
+            }
+            (FieldKind::Object(_) | FieldKind::Component(_), None) => match value {
+                Some(value) if value.as_mapping().is_none() => Err(Failure::here(format!(
+                    "invalid type {}, expected object",
+                    value.tag()
+                ))),
+                value => self.leaf(node, value),
+            },
+            (FieldKind::Object(fields), Some(_)) => self.object(fields, node, path, value),
+            (FieldKind::Component(kind), Some((first, rest))) => {
+                let body = component_field(*kind, first, self.schema.catalog);
+                let body = body.ok_or_else(|| Failure::at(first, "field not recognised"))?;
+                self.entry(&body, node, first, rest, value)
+            }
+            (FieldKind::Any, Some((first, rest))) => {
+                self.entry(&FieldKind::Any, node, first, rest, value)
+            }
+            (_, None) => self.leaf(node, value),
+            (_, Some((first, _))) => Err(Failure::at(first, "field not recognised")),
+        }
+    }
+
+    fn leaf(&self, node: &mut Node, value: Option<Node>) -> Result<(), Failure> {
+        if let Some(value) = value {
+            *node = value;
+        }
+        Ok(())
+    }
+
+    /// A value in the place of a list.
+    fn single(&self, item: &FieldKind, node: &mut Node, value: Node) -> Result<(), Failure> {
+        let mut only = Node::string("", self.span);
+        self.kind(item, &mut only, &[], Some(value))?;
+        *node = Node {
+            span: self.span,
+            value: Value::Sequence(vec![only]),
+        };
+        Ok(())
+    }
+
+    fn item(
+        &self,
+        kind: &FieldKind,
+        node: &mut Node,
+        segment: &str,
+        rest: &[String],
+        value: Option<Node>,
+    ) -> Result<(), Failure> {
+        if node.as_sequence().is_none() {
+            *node = Node {
+                span: self.span,
+                value: Value::Sequence(Vec::new()),
+            };
+        }
+        let Value::Sequence(items) = &mut node.value else {
+            return Ok(());
+        };
+        let at = if segment == "-" {
+            items.push(Node::string("", self.span));
+            items.len() - 1
+        } else {
+            index(segment, items.len()).map_err(|reason| Failure::at(segment, reason))?
+        };
+        if rest.is_empty() && value.is_none() {
+            items.remove(at);
+            return Ok(());
+        }
+        self.kind(kind, &mut items[at], rest, value)
+            .map_err(|it| it.below(segment))
+    }
+}
+
+/// What stands under a key of a component: a reserved field, or the component of that name.
+pub(crate) fn component_field(
+    kind: ComponentKind,
+    key: &str,
+    catalog: &dyn Catalog,
+) -> Option<FieldKind> {
+    let reserved = reserved_fields(kind)
+        .into_iter()
+        .find(|field| field.name == *key);
+    reserved
+        .map(|field| field.kind)
+        .or_else(|| Some(catalog.component(kind, key)?.body.clone()))
+}
+
+fn index(segment: &str, len: usize) -> Result<usize, String> {
+    let index: usize = segment
+        .parse()
+        .map_err(|_| "failed to parse path segment as array index".to_owned())?;
+    if index >= len {
+        return Err("target index greater than array length".to_owned());
+    }
+    Ok(index)
+}
+
+/// Where each labelled component stands.
+pub fn labels(root: &Node, schema: Schema<'_>) -> BTreeMap<String, Vec<String>> {
+    let mut found = BTreeMap::new();
+    let mut path = Vec::new();
+    fields_labels(schema.fields, root, schema.catalog, &mut path, &mut found);
+    found
+}
+
+type Found = BTreeMap<String, Vec<String>>;
+
+fn fields_labels(
+    fields: &[FieldSpec],
+    node: &Node,
+    catalog: &dyn Catalog,
+    path: &mut Vec<String>,
+    found: &mut Found,
+) {
+    for entry in node.as_mapping().map_or(&[][..], |it| &it.entries) {
+        if let Some(field) = fields.iter().find(|field| field.name == *entry.key) {
+            path.push(entry.key.to_string());
+            kind_labels(&field.kind, &entry.value, catalog, path, found);
+            path.pop();
+        }
+    }
+}
+
+fn kind_labels(
+    kind: &FieldKind,
+    node: &Node,
+    catalog: &dyn Catalog,
+    path: &mut Vec<String>,
+    found: &mut Found,
+) {
+    match (kind, &node.value) {
+        (FieldKind::List(item), Value::Sequence(items)) => {
+            for (index, node) in items.iter().enumerate() {
+                path.push(index.to_string());
+                kind_labels(item, node, catalog, path, found);
+                path.pop();
+            }
+        }
+        (FieldKind::Map(item), Value::Mapping(mapping)) => {
+            for entry in &mapping.entries {
+                path.push(entry.key.to_string());
+                kind_labels(item, &entry.value, catalog, path, found);
+                path.pop();
+            }
+        }
+        (FieldKind::Object(fields), _) => fields_labels(fields, node, catalog, path, found),
+        (FieldKind::Component(kind), Value::Mapping(mapping)) => {
+            let label = node
+                .get("label")
+                .and_then(Node::text)
+                .filter(|it| !it.is_empty());
+            if let Some(label) = label {
+                found.insert(label.to_owned(), path.clone());
+            }
+            for entry in &mapping.entries {
+                let Some(body) = component_field(*kind, &entry.key, catalog) else {
+                    continue;
+                };
+                path.push(entry.key.to_string());
+                kind_labels(&body, &entry.value, catalog, path, found);
+                path.pop();
+            }
+        }
+        _ => {}
+    }
+}
