@@ -158,17 +158,22 @@ impl Registry {
     pub(super) fn key(
         &self,
         name: &MetricName,
+        kind: MetricKind,
         component: &Labels,
         own: &[(&str, &str)],
     ) -> Option<(SeriesKey, bool)> {
         let pairs: Vec<_> = component.iter().collect();
+        let own = own
+            .iter()
+            .map(|(name, value)| (unreserved(kind, name), *value));
         let Some(mapping) = &self.inner.mapping else {
-            let labels = Labels::new(pairs.into_iter().chain(own.iter().copied()));
+            let labels = Labels::new(pairs.into_iter().chain(own));
             return Some((new_key(&name.text, labels), name.verbatim));
         };
         let mapped = mapping(&name.text, &pairs)?;
-        let kept = mapped.labels.iter().map(|it| (&*it.0, &*it.1));
-        let labels = Labels::new(kept.chain(own.iter().copied()));
+        let kept = mapped.labels.iter();
+        let kept = kept.map(|(name, value)| (unreserved(kind, name), &**value));
+        let labels = Labels::new(kept.chain(own));
         // A name that the mapping changed is the user's own.
         let verbatim = name.verbatim || mapped.name != name.text;
         Some((new_key(&mapped.name, labels), verbatim))
@@ -253,6 +258,16 @@ impl Default for Registry {
 impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Registry").finish_non_exhaustive()
+    }
+}
+
+/// A label that the exporters need for themselves on timers, under the name that Prometheus gives to
+/// labels it has to move aside.
+fn unreserved(kind: MetricKind, label: &str) -> &str {
+    match label {
+        "le" if kind == MetricKind::Timer => "exported_le",
+        "quantile" if kind == MetricKind::Timer => "exported_quantile",
+        other => other,
     }
 }
 

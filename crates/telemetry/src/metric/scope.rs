@@ -253,7 +253,7 @@ impl Scope {
         let Some(registry) = &inner.registry else {
             return Ok(None);
         };
-        let Some((key, verbatim)) = registry.key(name, &inner.labels, labels) else {
+        let Some((key, verbatim)) = registry.key(name, kind, &inner.labels, labels) else {
             return Ok(None);
         };
         let cell = registry

@@ -1,5 +1,6 @@
 use super::*;
 use crate::metric::{InputMetrics, OutputMetrics, Side};
+use crate::redact::Redactor;
 
 fn labels(label: &str, path: &str) -> ComponentLabels {
     ComponentLabels {
@@ -279,6 +280,20 @@ fn label_values_are_bounded_redacted_and_sorted() {
 }
 
 #[test]
+fn labels_that_timers_need_for_themselves_move_aside() {
+    let registry = Registry::default();
+    let scope = registry.scope(ComponentLabels::default());
+    scope
+        .timer("t", &[("le", "1"), ("quantile", "2")])
+        .observe_nanos(1, 1);
+    scope.counter("c", &[("le", "1")]).inc();
+    assert_eq!(
+        lines(&registry),
+        ["c{le=1} 1", "t{exported_le=1,exported_quantile=2} n1"]
+    );
+}
+
+#[test]
 fn a_detached_scope_records_into_nothing() {
     let scope = Scope::detached();
     let metrics = OutputMetrics::new(&scope.child("l", "p"));
@@ -314,5 +329,3 @@ fn series_come_and_go_while_others_read() {
     });
     assert!(lines(&registry).is_empty());
 }
-
-use crate::redact::Redactor;
