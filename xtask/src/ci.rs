@@ -1,0 +1,50 @@
+//! `cargo xtask ci`: everything that a change must pass, each step timed.
+
+use anyhow::{Result, bail};
+
+use crate::step::{Steps, succeeds};
+use crate::test::{self, cargo};
+
+/// A check of the tree: its name and what it does. True when the tree is in order.
+type Check = (&'static str, fn() -> Result<bool>);
+
+/// Each rewrites one kind of generated file and fails when the committed one differed.
+const GENERATED: &[Check] = &[];
+
+/// Each lints and runs one kind of example.
+const EXAMPLES: &[Check] = &[];
+
+/// Runs all steps; true when all have passed.
+pub fn run(arguments: &[String]) -> Result<bool> {
+    if let Some(extra) = arguments.first() {
+        bail!("`ci` takes no arguments, found `{extra}`");
+    }
+    let mut steps = Steps::default();
+    steps.run("format", || {
+        succeeds(cargo().args(["fmt", "--all", "--check"]))
+    });
+    steps.run("lints", || {
+        succeeds(cargo().args([
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ]))
+    });
+    for (name, check) in GENERATED.iter().chain(EXAMPLES) {
+        steps.run(name, check);
+    }
+    let mut counts = None;
+    steps.run("tests", || {
+        let (passed, line) = test::run_and_count(&[])?;
+        counts = Some(line);
+        Ok(passed)
+    });
+    let passed = steps.report();
+    if let Some(counts) = counts {
+        println!("{counts}");
+    }
+    Ok(passed)
+}

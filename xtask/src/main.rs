@@ -1,0 +1,56 @@
+//! The project's own commands, run as `cargo xtask COMMAND`.
+
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod ci;
+mod packages;
+mod servers;
+mod step;
+mod test;
+mod test_counts;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  test [--servers LIST] [ARGUMENTS OF cargo test]
+        install the Debian packages that tests need (as root), start private servers on free
+        ports, run the tests of the workspace (or of `-p PACKAGE`), end with one line of counts;
+        LIST names the servers to start: rabbitmq,postgres,mariadb,redis (all of them by default)
+  servers [--servers LIST] COMMAND [ARGUMENTS]
+        run a command beside private servers, with the variables that tests read
+  ci
+        everything that a change must pass: format, lints, tests, generated files, examples
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match run(&arguments) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Returns whether what was run has passed.
+fn run(arguments: &[String]) -> Result<bool> {
+    let Some((command, rest)) = arguments.split_first() else {
+        bail!("no command\n\n{USAGE}")
+    };
+    match command.as_str() {
+        "test" => test::run(rest),
+        "servers" => servers::run(rest),
+        "ci" => ci::run(rest),
+        "help" | "--help" | "-h" => {
+            print!("{USAGE}");
+            Ok(true)
+        }
+        other => bail!("`{other}` is no command\n\n{USAGE}"),
+    }
+}
