@@ -3,6 +3,8 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod ci;
+mod cities;
+mod csv;
 mod packages;
 mod servers;
 mod step;
@@ -24,6 +26,8 @@ usage: cargo xtask COMMAND
         run a command beside private servers, with the variables that tests read
   ci
         everything that a change must pass: format, lints, tests, generated files, examples
+  cities FOLDER
+        write examples/cities/cities.csv anew (see examples/cities/DATA-LICENSE.md)
 ";
 
 fn main() -> ExitCode {
@@ -47,6 +51,7 @@ fn run(arguments: &[String]) -> Result<bool> {
         "test" => test::run(rest),
         "servers" => servers::run(rest),
         "ci" => ci::run(rest),
+        "cities" => cities::run(rest),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");
             Ok(true)
