@@ -100,6 +100,7 @@ fn local_names(names: &Value) -> Vec<&str> {
         .as_array()
         .into_iter()
         .flatten()
+        .rev()
         .filter_map(Value::as_str)
     {
         let Some(letter) = name.chars().find(|letter| letter.is_alphabetic()) else {
