@@ -46,3 +46,5 @@ pub const COMPONENT_UNKNOWN: Code = Code("unknown-component");
 pub const COMPONENT_NOT_BUILT: Code = Code("component-not-built");
 /// A resource that nothing declares.
 pub const RESOURCE_UNKNOWN: Code = Code("unknown-resource");
+/// The field or option exists in Bento, and this build does not do what it asks for.
+pub const NOT_SUPPORTED: Code = Code("not-supported");
