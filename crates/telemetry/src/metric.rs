@@ -5,11 +5,14 @@
 //! own cells, and the exporters add up the cells of one series, so pipeline threads that build the
 //! same processor never share a cache line. Dropping a scope removes its series.
 
+mod computed;
 mod connection;
 mod counter;
 mod family;
 mod gauge;
+mod help;
 mod name;
+mod process;
 mod registry;
 mod scope;
 mod series;
@@ -22,6 +25,7 @@ pub use counter::Counter;
 pub use family::{CounterFamily, Family, GaugeFamily, TimerFamily};
 pub use gauge::Gauge;
 pub use name::{MetricName, Naming};
+pub use process::register_process_metrics;
 pub use registry::{Mapped, MappingFn, Registry, RegistrySettings};
 pub use scope::{ComponentLabels, Scope};
 pub use series::{Labels, MetricError, MetricKind, Series, SeriesValue};

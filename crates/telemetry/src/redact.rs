@@ -94,6 +94,15 @@ impl Redactor {
         }
     }
 
+    /// The text of an error, or of anything else that is shown, without secrets.
+    pub fn text_of(&self, value: &dyn fmt::Display) -> String {
+        let text = value.to_string();
+        match self.redact(&text) {
+            Cow::Borrowed(_) => text,
+            Cow::Owned(redacted) => redacted,
+        }
+    }
+
     fn mask_known(&self, text: &str) -> Option<String> {
         let search = self.search.read().clone()?;
         let mut masked: Option<String> = None;

@@ -1,6 +1,5 @@
-//! The gauge: a number that goes up and down, stored or asked for when somebody looks.
+//! The gauge: a number that goes up and down.
 
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -32,15 +31,5 @@ impl Gauge {
 
     pub fn get(&self) -> f64 {
         f64::from_bits(self.0.0.load(Relaxed))
-    }
-}
-
-/// A gauge whose value is computed when an exporter asks.
-#[derive(Clone)]
-pub(super) struct GaugeFn(pub(super) Arc<dyn Fn() -> f64 + Send + Sync>);
-
-impl fmt::Debug for GaugeFn {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("GaugeFn")
     }
 }

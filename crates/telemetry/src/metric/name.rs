@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
+use super::help::HELP;
 use super::series::MetricKind;
-use super::standard::HELP;
 
 /// The name under which a component registers a metric.
 ///

@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use parking_lot::Mutex;
 
+use super::computed::Computed;
 use super::connection::ConnectionState;
 use super::counter::Counter;
-use super::gauge::{Gauge, GaugeFn};
+use super::gauge::Gauge;
 use super::name::{MetricName, valid_metric_name};
 use super::scope::{ComponentLabels, Scope};
 use super::series::{Labels, MetricError, MetricKind, Series, SeriesKey, SeriesValue};
@@ -80,8 +81,9 @@ pub(super) type OwnerId = u64;
 #[derive(Clone, Debug)]
 pub(super) enum Cell {
     Counter(Counter),
+    CounterFn(Computed),
     Gauge(Gauge),
-    GaugeFn(GaugeFn),
+    GaugeFn(Computed),
     Timer(Timer),
     Connection(ConnectionState),
 }
@@ -330,7 +332,7 @@ impl Entry {
 impl Cell {
     fn kind(&self) -> MetricKind {
         match self {
-            Self::Counter(_) => MetricKind::Counter,
+            Self::Counter(_) | Self::CounterFn(_) => MetricKind::Counter,
             Self::Gauge(_) | Self::GaugeFn(_) => MetricKind::Gauge,
             Self::Timer(_) => MetricKind::Timer,
             Self::Connection(_) => MetricKind::Connection,
@@ -341,6 +343,11 @@ impl Cell {
     fn retire(self) -> Option<Self> {
         match self {
             Self::Gauge(_) | Self::GaugeFn(_) => None,
+            Self::CounterFn(count) => {
+                let counter = Counter::detached();
+                counter.add_f64(count.get());
+                Some(Self::Counter(counter))
+            }
             counted => Some(counted),
         }
     }
@@ -348,6 +355,7 @@ impl Cell {
     fn absorb(&self, other: &Self) {
         match (self, other) {
             (Self::Counter(mine), Self::Counter(theirs)) => mine.absorb(theirs),
+            (Self::Counter(mine), Self::CounterFn(theirs)) => mine.add_f64(theirs.get()),
             (Self::Timer(mine), Self::Timer(theirs)) => mine.absorb(theirs),
             (Self::Connection(mine), Self::Connection(theirs)) => mine.absorb(theirs),
             _ => {}
@@ -358,22 +366,18 @@ impl Cell {
 /// The value of a series from the cells of its owners. The first `retired` cells have no owner any
 /// more: they count, but say nothing about the present.
 fn combined(cells: &[Cell], retired: usize) -> Option<SeriesValue> {
+    let sum = |value: fn(&Cell) -> f64| cells.iter().map(value).sum();
     match cells.first()? {
-        Cell::Counter(_) => Some(SeriesValue::Counter(cells.iter().fold(
-            0.0,
-            |sum, cell| match cell {
-                Cell::Counter(it) => sum + it.get(),
-                _ => sum,
-            },
-        ))),
+        Cell::Counter(_) | Cell::CounterFn(_) => Some(SeriesValue::Counter(sum(|it| match it {
+            Cell::Counter(it) => it.get(),
+            Cell::CounterFn(it) => it.get(),
+            _ => 0.0,
+        }))),
         Cell::Gauge(shared) => Some(SeriesValue::Gauge(shared.get())),
-        Cell::GaugeFn(_) => Some(SeriesValue::Gauge(cells.iter().fold(
-            0.0,
-            |sum, cell| match cell {
-                Cell::GaugeFn(it) => sum + (it.0)(),
-                _ => sum,
-            },
-        ))),
+        Cell::GaugeFn(_) => Some(SeriesValue::Gauge(sum(|it| match it {
+            Cell::GaugeFn(it) => it.get(),
+            _ => 0.0,
+        }))),
         Cell::Timer(_) => {
             let mut merged = TimerSnapshot::default();
             for cell in cells {

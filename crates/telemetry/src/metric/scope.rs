@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use super::computed::Computed;
 use super::connection::{Connection, ConnectionState};
 use super::counter::Counter;
 use super::family::{CounterFamily, GaugeFamily, TimerFamily};
-use super::gauge::{Gauge, GaugeFn};
+use super::gauge::Gauge;
 use super::name::MetricName;
 use super::registry::{Cell, OwnerId, Registry};
 use super::series::{Labels, MetricError, MetricKind, SeriesKey};
@@ -114,20 +115,28 @@ impl Scope {
         or_detached(self.try_gauge(&name.into(), labels, false), Gauge::detached)
     }
 
-    /// A gauge that is computed when an exporter asks. `value` must not block; it is called without
-    /// any lock held, and may be called from any thread. Several owners of one series add up.
+    /// A gauge that is computed when an exporter asks. `value` may be called from any thread; it must
+    /// not block and not use the registry. Several owners of one series add up.
     pub fn gauge_fn(
         &self,
         name: impl Into<MetricName>,
         labels: &[(&str, &str)],
         value: impl Fn() -> f64 + Send + Sync + 'static,
     ) {
-        let cell = Cell::GaugeFn(GaugeFn(Arc::new(value)));
-        or_detached(
-            self.attach(&name.into(), labels, false, MetricKind::Gauge, || cell)
-                .map(|_| ()),
-            || (),
-        );
+        let cell = Cell::GaugeFn(Computed::new(value));
+        self.attach_computed(&name.into(), labels, MetricKind::Gauge, cell);
+    }
+
+    /// A counter that something else keeps, under the rules of [`gauge_fn`](Self::gauge_fn). The value
+    /// must never fall.
+    pub fn counter_fn(
+        &self,
+        name: impl Into<MetricName>,
+        labels: &[(&str, &str)],
+        value: impl Fn() -> f64 + Send + Sync + 'static,
+    ) {
+        let cell = Cell::CounterFn(Computed::new(value));
+        self.attach_computed(&name.into(), labels, MetricKind::Counter, cell);
     }
 
     /// The timer of this name; see [`counter`](Self::counter).
@@ -230,6 +239,17 @@ impl Scope {
             Some(Cell::Timer(timer)) => timer,
             _ => Timer::detached(),
         })
+    }
+
+    fn attach_computed(
+        &self,
+        name: &MetricName,
+        labels: &[(&str, &str)],
+        kind: MetricKind,
+        cell: Cell,
+    ) {
+        let attached = self.attach(name, labels, false, kind, || cell);
+        or_detached(attached.map(|_| ()), || ());
     }
 
     fn bounds(&self) -> Arc<[u64]> {

@@ -142,6 +142,8 @@ fn credentials_of_a_url_are_masked_when_they_turn_up_alone() {
         assert!(redacted.ends_with(MASK), "{leaked} became {redacted}");
     }
     assert_eq!(redactor.redact("the worker stopped"), "the worker stopped");
+    let error = std::io::Error::other("refused tr0ub4dor&3");
+    assert_eq!(redactor.text_of(&error), "refused ***");
     redactor.add_url("https://ghp_16C7e42F292c6912E7710c838347Ae178B4a@host/");
     assert_eq!(
         redactor.redact("as ghp_16C7e42F292c6912E7710c838347Ae178B4a"),

@@ -116,6 +116,25 @@ fn a_gauge_is_shared_by_its_owners_and_a_computed_one_adds_up() {
 }
 
 #[test]
+fn a_computed_counter_leaves_its_count_behind() {
+    let registry = Registry::default();
+    let [first, second] = [1.5, 2.0].map(|value| {
+        let scope = registry.scope(labels("", "x"));
+        scope.counter_fn("c", &[], move || value);
+        scope
+    });
+    assert_eq!(lines(&registry), ["c{label=,path=x} 3.5"]);
+    drop(first);
+    assert_eq!(lines(&registry), ["c{label=,path=x} 3.5"]);
+    let third = registry.scope(labels("", "x"));
+    third.counter("c", &[]).inc();
+    drop(second);
+    assert_eq!(lines(&registry), ["c{label=,path=x} 4.5"]);
+    drop(third);
+    assert!(lines(&registry).is_empty());
+}
+
+#[test]
 fn a_connection_is_up_only_when_all_its_owners_are() {
     let registry = Registry::default();
     let scopes = [0, 1].map(|_| registry.scope(labels("", "x")));
