@@ -1,0 +1,7 @@
+//! Inputs over files and standard streams.
+
+use millrace_component::component_list;
+
+mod scanned;
+
+component_list! { pub INPUTS: file, stdin }

@@ -1,0 +1,75 @@
+//! The `file` input.
+
+use std::path::PathBuf;
+
+use millrace_component::{
+    BuildContext, BuiltInput, Descriptor, InputConfig, InputPart, LeafInput, ReplayPolicy,
+    ScannerChild,
+};
+use millrace_message::Error;
+use millrace_spec::Spec;
+
+use super::scanned::{ScannedInput, Stream};
+
+/// Reads files from the local disk, one after the other, and ends after the last.
+///
+/// Paths may be patterns such as `data/*.csv`. A file is deleted, when `delete_on_finish` says
+/// so, after every message of the input has been delivered.
+///
+/// Metadata: `path`, `mod_time_unix`, `mod_time` (RFC 3339).
+#[derive(Clone, Debug, Spec)]
+#[spec(input = "file", category = "Local")]
+pub struct Config {
+    /// Paths of files, or patterns; what matches a pattern is read in order of the names.
+    paths: Vec<String>,
+    /// How each file is cut into messages.
+    #[spec(default = {"lines": {}})]
+    scanner: ScannerChild,
+    /// Whether a file is deleted once all of it has been delivered.
+    #[spec(default = false, advanced)]
+    delete_on_finish: bool,
+    /// Whether a message that was not delivered is sent again.
+    #[spec(default = true)]
+    auto_replay_nacks: bool,
+    /// How it is sent again.
+    #[spec(advanced)]
+    replay: ReplayPolicy,
+}
+
+impl InputConfig for Config {
+    fn build(&self, cx: &BuildContext) -> Result<InputPart, Error> {
+        let files = expand(&self.paths)?.into_iter().map(Stream::File);
+        let scanner = cx.scanner(&self.scanner, "scanner")?;
+        Ok(InputPart::Leaf(LeafInput {
+            input: BuiltInput::Blocking(Box::new(ScannedInput::new(
+                files,
+                scanner,
+                self.delete_on_finish,
+            ))),
+            auto_replay: Some(self.auto_replay_nacks),
+            replay: self.replay.clone(),
+        }))
+    }
+}
+
+pub const COMPONENT: Descriptor = Descriptor::input::<Config>();
+
+/// The files that a list of paths and patterns names.
+///
+/// # Errors
+/// A pattern is malformed, or a folder cannot be read.
+pub(super) fn expand(paths: &[String]) -> Result<Vec<PathBuf>, Error> {
+    let mut files = Vec::new();
+    for path in paths {
+        if !path.contains(['*', '?', '[']) {
+            files.push(PathBuf::from(path));
+            continue;
+        }
+        let matches = glob::glob(path)
+            .map_err(|error| Error::fatal(format!("pattern `{path}`: {error}")))?;
+        for found in matches {
+            files.push(found.map_err(|error| Error::fatal(format!("read a folder: {error}")))?);
+        }
+    }
+    Ok(files)
+}

@@ -1,0 +1,252 @@
+//! The `file` output.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Seek, SeekFrom, Write};
+use std::path::Path;
+
+use millrace_component::{
+    BlockingOutput, BuildContext, BuiltOutput, Descriptor, Interpolated, LeafOutput, OutputConfig,
+    OutputPart, WriteError,
+};
+use millrace_message::{Error, MessageBatch};
+use millrace_spec::Spec;
+
+use super::codec::Codec;
+
+/// Writes messages to files on the local disk.
+///
+/// A message is acknowledged when the operating system has taken it; it is on disk when the
+/// operating system writes it back. Missing folders are created. When a write fails, as on a
+/// full disk, the file is cut back to its last whole message, and what was not written goes back
+/// to its source.
+#[derive(Clone, Debug, Spec)]
+#[spec(output = "file", category = "Local")]
+pub struct Config {
+    /// The file, which may depend on the message.
+    path: Interpolated,
+    /// How messages are set apart: `lines`, `append`, `all-bytes` (each message replaces the
+    /// file), or `delim:` and a delimiter.
+    #[spec(default = "lines")]
+    codec: Codec,
+}
+
+impl OutputConfig for Config {
+    fn build(&self, _: &BuildContext) -> Result<OutputPart, Error> {
+        let output = FileOutput {
+            path: self.path.clone(),
+            codec: self.codec.clone(),
+            open: None,
+            text: Vec::new(),
+            ends: Vec::new(),
+        };
+        Ok(OutputPart::Leaf(LeafOutput::serial(BuiltOutput::Blocking(Box::new(output)))))
+    }
+}
+
+pub const COMPONENT: Descriptor = Descriptor::output::<Config>();
+
+struct FileOutput {
+    path: Interpolated,
+    codec: Codec,
+    open: Option<(String, File)>,
+    /// What is to be written in one step, and where each batch of it ends.
+    text: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl FileOutput {
+    fn path_of(&self, batch: &MessageBatch) -> Result<String, Error> {
+        let path = self.path.resolve(batch, 0);
+        path.map(std::borrow::Cow::into_owned).map_err(|error| error.context("path"))
+    }
+
+    /// The open file of this path.
+    fn file(&mut self, path: &str) -> Result<&mut File, Error> {
+        let reuse = matches!(&self.open, Some((open, _)) if open == path);
+        if !reuse {
+            let file = open(Path::new(path))
+                .map_err(|error| Error::retry(format!("open `{path}`: {error}")))?;
+            self.open = Some((path.to_owned(), file));
+        }
+        match &mut self.open {
+            Some((_, file)) => Ok(file),
+            None => Err(Error::retry(format!("open `{path}`: it was closed"))),
+        }
+    }
+
+    /// Writes batches of one path in one step: how many were written whole, and the error that
+    /// stopped it.
+    fn append(&mut self, path: &str, batches: &[MessageBatch]) -> (usize, Option<Error>) {
+        let mut text = std::mem::take(&mut self.text);
+        let mut ends = std::mem::take(&mut self.ends);
+        text.clear();
+        ends.clear();
+        for batch in batches {
+            self.codec.encode(batch, &mut text);
+            ends.push(text.len());
+        }
+        let written = match self.file(path) {
+            Ok(file) => match append_whole(file, &text, &ends) {
+                Ok(()) => (batches.len(), None),
+                Err((whole, error)) => {
+                    (whole, Some(Error::retry(format!("write `{path}`: {error}"))))
+                }
+            },
+            Err(error) => (0, Some(error)),
+        };
+        (self.text, self.ends) = (text, ends);
+        written
+    }
+
+    /// Replaces the content of the file by each message in turn.
+    fn replace(&mut self, path: &str, batch: &MessageBatch) -> Result<(), Error> {
+        let context = |error| Error::retry(format!("write `{path}`: {error}"));
+        for message in batch.iter() {
+            create_folder(Path::new(path)).map_err(context)?;
+            std::fs::write(path, message.bytes()).map_err(context)?;
+        }
+        Ok(())
+    }
+}
+
+impl BlockingOutput for FileOutput {
+    fn write(&mut self, run: &[MessageBatch], results: &mut Vec<Result<(), WriteError>>) {
+        let mut rest = run;
+        while let Some(first) = rest.first() {
+            let path = match self.path_of(first) {
+                Ok(path) => path,
+                Err(error) => {
+                    results.push(Err(WriteError::all(error)));
+                    rest = &rest[1..];
+                    continue;
+                }
+            };
+            if self.codec == Codec::AllBytes {
+                results.push(self.replace(&path, first).map_err(WriteError::all));
+                rest = &rest[1..];
+                continue;
+            }
+            // With a fixed path the whole run is one write.
+            let same = match self.path.as_static() {
+                Some(_) => rest.len(),
+                None => 1 + rest[1..].iter().take_while(|it| self.goes_to(it, &path)).count(),
+            };
+            let (batches, later) = rest.split_at(same);
+            let (whole, error) = self.append(&path, batches);
+            results.extend((0..whole).map(|_| Ok(())));
+            if let Some(error) = error {
+                results.extend(batches[whole..].iter().map(|_| Err(error.clone().into())));
+            }
+            rest = later;
+        }
+    }
+
+    fn close(&mut self) -> Result<(), Error> {
+        self.open = None;
+        Ok(())
+    }
+}
+
+impl FileOutput {
+    fn goes_to(&self, batch: &MessageBatch, path: &str) -> bool {
+        self.path_of(batch).is_ok_and(|other| other == path)
+    }
+}
+
+fn create_folder(path: &Path) -> std::io::Result<()> {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => std::fs::create_dir_all(folder),
+        _ => Ok(()),
+    }
+}
+
+fn open(path: &Path) -> std::io::Result<File> {
+    create_folder(path)?;
+    OpenOptions::new().create(true).append(true).open(path)
+}
+
+/// Appends `text`, which has a whole batch at each of `ends`. After an error the file is cut back
+/// to the last whole batch, as far as it can be; says how many batches are in it.
+fn append_whole(
+    file: &mut File,
+    text: &[u8],
+    ends: &[usize],
+) -> Result<(), (usize, std::io::Error)> {
+    let mut written = 0;
+    while written < text.len() {
+        match file.write(&text[written..]) {
+            Ok(0) => return Err(cut_back(file, written, ends, std::io::ErrorKind::WriteZero.into())),
+            Ok(count) => written += count,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(cut_back(file, written, ends, error)),
+        }
+    }
+    Ok(())
+}
+
+fn cut_back(
+    file: &mut File,
+    written: usize,
+    ends: &[usize],
+    error: std::io::Error,
+) -> (usize, std::io::Error) {
+    let whole = ends.partition_point(|end| *end <= written);
+    let keep = if whole == 0 { 0 } else { ends[whole - 1] };
+    let torn = (written - keep) as u64;
+    if torn > 0 {
+        let cut = file
+            .seek(SeekFrom::End(0))
+            .and_then(|end| file.set_len(end.saturating_sub(torn)));
+        if let Err(cut) = cut {
+            // A pipe or a device cannot be cut: a part of a message stays in it.
+            return (whole, std::io::Error::other(format!("{error}; cut back: {cut}")));
+        }
+    }
+    (whole, error)
+}
+
+#[cfg(test)]
+mod tests {
+    use millrace_message::Message;
+
+    use super::*;
+
+    #[test]
+    fn a_full_disk_leaves_no_part_of_a_message() {
+        // `/dev/full` refuses every write as a full disk does.
+        let mut file = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let (whole, error) = append_whole(&mut file, b"one\ntwo\n", &[4, 8]).unwrap_err();
+        assert_eq!(whole, 0);
+        assert_eq!(error.kind(), std::io::ErrorKind::StorageFull);
+    }
+
+    #[test]
+    fn a_torn_write_is_cut_back_to_the_last_whole_message() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out");
+        let mut file = open(&path).unwrap();
+        file.write_all(b"old\none\ntw").unwrap();
+        let full = || std::io::ErrorKind::StorageFull.into();
+        let (whole, _) = cut_back(&mut file, 6, &[4, 8], full());
+        assert_eq!(whole, 1);
+        assert_eq!(std::fs::read(&path).unwrap(), b"old\none\n");
+    }
+
+    #[test]
+    fn a_run_is_written_in_order_with_one_delimiter_for_each_message() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sub/out").display().to_string();
+        let mut output = FileOutput {
+            path: Interpolated::literal(&path),
+            codec: Codec::Delimited(Box::from(*b"\n")),
+            open: None,
+            text: Vec::new(),
+            ends: Vec::new(),
+        };
+        let run = [Message::from("a").into(), Message::from("b\n").into()];
+        let mut results = Vec::new();
+        output.write(&run, &mut results);
+        assert!(results.iter().all(Result::is_ok));
+        assert_eq!(std::fs::read(&path).unwrap(), b"a\nb\n");
+    }
+}

@@ -1,0 +1,5 @@
+//! Scanners: how a stream of bytes is cut into messages.
+
+use millrace_component::component_list;
+
+component_list! { pub SCANNERS: lines, to_the_end }

@@ -1,0 +1,11 @@
+//! Components without a third party: they compute, route, or hold things in memory.
+
+mod buffers;
+mod inputs;
+mod outputs;
+mod processors;
+
+pub use buffers::BUFFERS;
+pub use inputs::INPUTS;
+pub use outputs::OUTPUTS;
+pub use processors::PROCESSORS;

@@ -1,0 +1,31 @@
+//! The `drop` output.
+
+use millrace_component::{
+    BlockingOutput, BuildContext, BuiltOutput, Descriptor, LeafOutput, OutputConfig, OutputPart,
+    WriteError,
+};
+use millrace_message::{Error, MessageBatch};
+use millrace_spec::Spec;
+
+/// Accepts every message and forgets it.
+///
+/// A message that arrives here counts as delivered: forgetting it is what was asked for.
+#[derive(Clone, Debug, Spec)]
+#[spec(output = "drop", category = "Utility")]
+pub struct Config {}
+
+impl OutputConfig for Config {
+    fn build(&self, _: &BuildContext) -> Result<OutputPart, Error> {
+        Ok(OutputPart::Leaf(LeafOutput::serial(BuiltOutput::Blocking(Box::new(Forget)))))
+    }
+}
+
+pub const COMPONENT: Descriptor = Descriptor::output::<Config>();
+
+struct Forget;
+
+impl BlockingOutput for Forget {
+    fn write(&mut self, run: &[MessageBatch], results: &mut Vec<Result<(), WriteError>>) {
+        results.extend(run.iter().map(|_| Ok(())));
+    }
+}

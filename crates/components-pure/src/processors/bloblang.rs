@@ -1,0 +1,18 @@
+//! The `bloblang` processor.
+
+use millrace_component::{BuildContext, BuiltProcessor, Descriptor, Mapping, ProcessorConfig};
+use millrace_message::Error;
+use millrace_spec::Spec;
+
+/// The older name of [`mapping`](super::mapping).
+#[derive(Clone, Debug, Spec)]
+#[spec(processor = "bloblang", category = "Mapping", category = "Parsing")]
+pub struct Config(Mapping);
+
+impl ProcessorConfig for Config {
+    fn build(&self, cx: &BuildContext) -> Result<BuiltProcessor, Error> {
+        Ok(super::mapping::build(&self.0, cx))
+    }
+}
+
+pub const COMPONENT: Descriptor = Descriptor::processor::<Config>();
