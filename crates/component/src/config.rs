@@ -186,7 +186,9 @@ struct Component {
 
 /// Reads `{ label?, processors?, NAME: FIELDS }`, or the older `{ type: NAME, NAME: FIELDS }`.
 fn read_component(kind: ComponentKind, node: &Node, cx: &mut ReadContext) -> Option<Component> {
-    let registry = cx.extension::<Registry>().expect("the reader of a config lends its registry");
+    let registry = cx
+        .extension::<Registry>()
+        .expect("the reader of a config lends its registry");
     let named = infer(kind, node, &*registry, cx)?;
     let ((), failed) = cx.errors_in(|cx| check_reserved(kind, &named, node, cx));
     let processors = match node.get("processors").filter(|_| kind.has_processors()) {
@@ -198,12 +200,19 @@ fn read_component(kind: ComponentKind, node: &Node, cx: &mut ReadContext) -> Opt
         return None;
     };
     if named.spec.status == Status::Deprecated {
-        cx.deprecated(named.name_span, format!("{kind} {} is deprecated", named.name));
+        cx.deprecated(
+            named.name_span,
+            format!("{kind} {} is deprecated", named.name),
+        );
     }
     let empty = Node::empty_mapping(node.span);
     let fields = named.body.unwrap_or(&empty);
     let config = cx.within(named.name, |cx| descriptor.read(fields, cx));
-    let label = node.get("label").and_then(Node::text).unwrap_or_default().to_owned();
+    let label = node
+        .get("label")
+        .and_then(Node::text)
+        .unwrap_or_default()
+        .to_owned();
     (!failed).then_some(())?;
     Some(Component {
         name: descriptor.name(),

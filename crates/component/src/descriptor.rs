@@ -92,7 +92,12 @@ impl Registry {
         for descriptor in families.into_iter().flatten() {
             let key = (descriptor.kind(), descriptor.name());
             let earlier = registry.built.insert(key, *descriptor);
-            assert!(earlier.is_none(), "two components are called {} {}", key.0, key.1);
+            assert!(
+                earlier.is_none(),
+                "two components are called {} {}",
+                key.0,
+                key.1
+            );
             registry.table.insert(descriptor.spec());
         }
         registry
@@ -104,7 +109,10 @@ impl Registry {
     pub fn with_known(mut self, known: impl IntoIterator<Item = ComponentSpec>) -> Self {
         for spec in known {
             if self.get(spec.kind, &spec.name).is_none() {
-                self.table.insert(ComponentSpec { built: false, ..spec });
+                self.table.insert(ComponentSpec {
+                    built: false,
+                    ..spec
+                });
             }
         }
         self
@@ -137,8 +145,8 @@ impl Registry {
         cx: &mut ReadContext,
     ) {
         let message = format!("{kind} {} is not part of this build", named.name);
-        cx.warn(codes::COMPONENT_NOT_BUILT, named.name_span, message).help =
-            Some("its fields were checked; `run` refuses it".to_owned());
+        cx.warn(codes::COMPONENT_NOT_BUILT, named.name_span, message)
+            .help = Some("its fields were checked; `run` refuses it".to_owned());
     }
 }
 

@@ -153,7 +153,9 @@ impl Interpolated {
 
     /// A text without interpolations.
     pub fn literal(text: &str) -> Self {
-        Self { text: text.replace("${!", "${{!") }
+        Self {
+            text: text.replace("${!", "${{!"),
+        }
     }
 
     /// The text, when it is the same for every message.

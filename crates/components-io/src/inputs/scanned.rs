@@ -59,7 +59,9 @@ impl ScannedInput {
         let stream = self.streams.pop_front().ok_or_else(Error::end_of_input)?;
         let opened = match stream {
             Stream::Stdin => {
-                let details = SourceDetails { name: "the standard input".to_owned() };
+                let details = SourceDetails {
+                    name: "the standard input".to_owned(),
+                };
                 Current {
                     scanner: self.scanner.open(Box::new(std::io::stdin()), &details)?,
                     metadata: None,
@@ -83,7 +85,9 @@ impl ScannedInput {
             open().map_err(|error| Error::fatal(format!("open `{name}`: {error}")))?;
         let modified = jiff::Timestamp::try_from(modified).unwrap_or_default();
         let stream: Box<dyn Read + Send> = Box::new(file);
-        let scanner = self.scanner.open(stream, &SourceDetails { name: name.clone() })?;
+        let scanner = self
+            .scanner
+            .open(stream, &SourceDetails { name: name.clone() })?;
         Ok(Current {
             scanner,
             metadata: Some(FileMetadata {
@@ -96,7 +100,9 @@ impl ScannedInput {
     }
 
     fn finish_current(&mut self) {
-        if let Some(Current { path: Some(path), .. }) = self.current.take()
+        if let Some(Current {
+            path: Some(path), ..
+        }) = self.current.take()
             && self.delete_on_finish
         {
             self.finished.push(path);
@@ -147,7 +153,10 @@ impl BlockingInput for ScannedInput {
     fn close(&mut self) -> Result<(), Error> {
         for path in self.finished.drain(..) {
             std::fs::remove_file(&path).map_err(|error| {
-                Error::fatal(format!("delete `{}` after reading: {error}", path.display()))
+                Error::fatal(format!(
+                    "delete `{}` after reading: {error}",
+                    path.display()
+                ))
             })?;
         }
         Ok(())
