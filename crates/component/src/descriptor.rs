@@ -3,10 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use millrace_spec::catalog::Named;
-use millrace_spec::{
-    About, Catalog, ComponentKind, ComponentSpec, ComponentTable, ReadContext, Spec, codes,
-};
+use millrace_spec::{About, ComponentKind, FieldKind, Spec};
 
 use crate::config::{
     AnyConfig, BufferConfig, CacheConfig, InputConfig, OutputConfig, ProcessorConfig,
@@ -18,7 +15,7 @@ use crate::config::{
 pub struct Descriptor {
     pub(crate) kind: ComponentKind,
     about: &'static About,
-    spec: fn() -> ComponentSpec,
+    fields: fn() -> FieldKind,
     pub(crate) read: Read,
 }
 
@@ -30,7 +27,7 @@ macro_rules! constructors {
                 Self {
                     kind: ComponentKind::$kind,
                     about: &C::ABOUT,
-                    spec: || ComponentSpec::of::<C>().expect("the derive names the component"),
+                    fields: C::kind,
                     read: |node, cx| Some(AnyConfig::$kind(Arc::new(C::read(node, cx)?))),
                 }
             }
@@ -71,92 +68,56 @@ impl Descriptor {
         self.about
     }
 
-    /// What is known of it without building it.
-    pub fn spec(&self) -> ComponentSpec {
-        (self.spec)()
+    /// Its field table: an object, or a bare value such as a mapping.
+    pub fn fields(&self) -> FieldKind {
+        (self.fields)()
     }
 }
 
-/// Every component of a build, by kind and name, and what is known of components that other
-/// builds have.
+/// Every component of a build, by kind and name.
 #[derive(Default)]
 pub struct Registry {
-    built: BTreeMap<(ComponentKind, &'static str), Descriptor>,
-    table: ComponentTable,
+    components: BTreeMap<(ComponentKind, &'static str), Descriptor>,
 }
 
 impl Registry {
     /// A registry of these families.
     pub fn new<'a>(families: impl IntoIterator<Item = &'a [Descriptor]>) -> Self {
-        let mut registry = Self::default();
+        let mut components = BTreeMap::new();
         for descriptor in families.into_iter().flatten() {
             let key = (descriptor.kind(), descriptor.name());
-            let earlier = registry.built.insert(key, *descriptor);
+            let earlier = components.insert(key, *descriptor);
             assert!(
                 earlier.is_none(),
                 "two components are called {} {}",
                 key.0,
                 key.1
             );
-            registry.table.insert(descriptor.spec());
         }
-        registry
-    }
-
-    /// Adds what is known of components that are not part of this build, so that their fields can
-    /// be checked; those that are built stay as they are.
-    #[must_use]
-    pub fn with_known(mut self, known: impl IntoIterator<Item = ComponentSpec>) -> Self {
-        for spec in known {
-            if self.get(spec.kind, &spec.name).is_none() {
-                self.table.insert(ComponentSpec {
-                    built: false,
-                    ..spec
-                });
-            }
-        }
-        self
+        Self { components }
     }
 
     /// The component of this kind and name, when it is part of this build.
-    pub fn get(&self, kind: ComponentKind, name: &str) -> Option<&Descriptor> {
-        let first = self.built.range((kind, "")..);
-        first
-            .take_while(|((of, _), _)| *of == kind)
-            .find(|((_, it), _)| *it == name)
-            .map(|(_, descriptor)| descriptor)
+    pub fn get<'a>(&'a self, kind: ComponentKind, name: &'a str) -> Option<&'a Descriptor> {
+        self.components.get(&(kind, name))
     }
 
-    /// Every component of this build, by kind and name.
+    /// The names of this kind, in order.
+    pub fn names(&self, kind: ComponentKind) -> impl Iterator<Item = &'static str> {
+        self.components
+            .keys()
+            .filter(move |(of, _)| *of == kind)
+            .map(|(_, name)| *name)
+    }
+
+    /// Every component, by kind and name.
     pub fn iter(&self) -> impl Iterator<Item = &Descriptor> {
-        self.built.values()
+        self.components.values()
     }
 
-    /// What is known of every component, of this build and of others.
-    pub fn table(&self) -> &ComponentTable {
-        &self.table
-    }
-
-    /// Says that a component is known but not part of this build.
-    pub(crate) fn report_not_built(
-        &self,
-        kind: ComponentKind,
-        named: &Named<'_>,
-        cx: &mut ReadContext,
-    ) {
-        let message = format!("{kind} {} is not part of this build", named.name);
-        cx.warn(codes::COMPONENT_NOT_BUILT, named.name_span, message)
-            .help = Some("its fields were checked; `run` refuses it".to_owned());
-    }
-}
-
-impl Catalog for Registry {
-    fn component(&self, kind: ComponentKind, name: &str) -> Option<Arc<ComponentSpec>> {
-        self.table.component(kind, name)
-    }
-
-    fn names(&self, kind: ComponentKind) -> Vec<String> {
-        self.table.names(kind)
+    /// Whether this build, or Bento, has a component of this kind and name.
+    pub fn is_known(&self, kind: ComponentKind, name: &str) -> bool {
+        self.get(kind, name).is_some()
     }
 }
 

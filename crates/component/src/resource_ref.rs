@@ -86,6 +86,10 @@ impl<K: ResourceKind> FieldType for ResourceRef<K> {
             kind: PhantomData,
         })
     }
+
+    fn means_absent(node: &Node) -> bool {
+        node.is_null() || node.text() == Some("")
+    }
 }
 
 /// Every place of a config that names a resource.
