@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{number, write_string};
 use crate::document::{CANONICAL, Document, NodeKind, SORTED};
-use crate::value::{Value, timestamp};
+use crate::value::{Value, depth, timestamp};
 
 /// Appends a value as JSON.
 pub(crate) fn write_value(value: &Value, out: &mut Vec<u8>) {
@@ -42,7 +42,7 @@ fn write_base64(bytes: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// Appends a node that is not canonical as a whole. Recursion is bounded by the parser's limit.
+/// Appends a node that is not canonical as a whole.
 pub(crate) fn write_node(document: &Arc<Document>, index: u32, out: &mut Vec<u8>) {
     let node = document.node(index);
     match node.kind {
@@ -56,7 +56,7 @@ pub(crate) fn write_node(document: &Arc<Document>, index: u32, out: &mut Vec<u8>
             }
         }
         _ if node.flags & CANONICAL != 0 => out.extend_from_slice(document.raw(node)),
-        NodeKind::Array => {
+        NodeKind::Array => depth::guard(|| {
             out.push(b'[');
             let mut element = index + 1;
             while element < node.next {
@@ -67,8 +67,8 @@ pub(crate) fn write_node(document: &Arc<Document>, index: u32, out: &mut Vec<u8>
                 element = document.node(element).next;
             }
             out.push(b']');
-        }
-        NodeKind::Object => {
+        }),
+        NodeKind::Object => depth::guard(|| {
             out.push(b'{');
             if node.flags & SORTED != 0 {
                 let mut key = index + 1;
@@ -82,7 +82,7 @@ pub(crate) fn write_node(document: &Arc<Document>, index: u32, out: &mut Vec<u8>
                 }
             }
             out.push(b'}');
-        }
+        }),
         _ => out.extend_from_slice(document.raw(node)),
     }
 }
