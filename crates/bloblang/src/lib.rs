@@ -41,9 +41,26 @@
 //! A field of a configuration that is interpolated holds text with `${! expression }` in it, where
 //! `${{! … }}` stands for the text `${! … }`.
 
+mod arguments;
 pub mod ast;
+mod compile;
+mod environment;
 mod error;
+mod eval;
+mod eval_error;
+pub mod functions;
+mod go_number;
 mod lexer;
+mod mapping;
+pub mod methods;
+mod outcome;
 pub mod parser;
+mod program;
+pub mod registry;
+mod timestamps;
 
+pub use environment::{Caches, Environment};
 pub use error::{SyntaxError, line_and_column};
+pub use eval_error::EvalError;
+pub use mapping::{Interpolation, Mapped, Mapping, Payload, Query};
+pub use outcome::Outcome;

@@ -1,0 +1,110 @@
+//! What mappings may use beyond their text: files to import, and state that outlives a mapping.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use millrace_message::Value;
+
+/// Access to cache resources for the functions `cache_get`, `cache_set`, `cache_add` and
+/// `cache_delete`. Calls block the pipeline thread.
+pub trait Caches: Send + Sync {
+    /// The bytes of a key, nothing when it is not there.
+    ///
+    /// # Errors
+    /// Text of why the cache can not be asked.
+    fn get(&self, cache: &str, key: &str) -> Result<Option<bytes::Bytes>, String>;
+
+    /// Sets a key; with `only_new` it is an error when it exists.
+    ///
+    /// # Errors
+    /// Text of why the cache can not be written.
+    fn set(
+        &self,
+        cache: &str,
+        key: &str,
+        value: bytes::Bytes,
+        only_new: bool,
+    ) -> Result<(), String>;
+
+    /// Removes a key.
+    ///
+    /// # Errors
+    /// Text of why the cache can not be written.
+    fn delete(&self, cache: &str, key: &str) -> Result<(), String>;
+}
+
+/// What mappings are compiled against. Cheap to clone; clones share the counters.
+#[derive(Clone, Default)]
+pub struct Environment {
+    counters: Arc<Mutex<HashMap<String, i64>>>,
+    caches: Option<Arc<dyn Caches>>,
+    directory: Option<PathBuf>,
+    is_pure: bool,
+}
+
+impl Environment {
+    /// An environment with counters of its own, no caches, and relative imports resolved against
+    /// the working directory.
+    pub fn new() -> Environment {
+        Environment::default()
+    }
+
+    /// Gives access to cache resources.
+    #[must_use]
+    pub fn with_caches(mut self, caches: Arc<dyn Caches>) -> Environment {
+        self.caches = Some(caches);
+        self
+    }
+
+    /// Resolves relative imports, `file_rel` and `file_rel_json` against a directory.
+    #[must_use]
+    pub fn with_directory(mut self, directory: impl Into<PathBuf>) -> Environment {
+        self.directory = Some(directory.into());
+        self
+    }
+
+    /// Refuses functions that reach outside the mapping (files, environment variables, caches).
+    #[must_use]
+    pub fn only_pure(mut self) -> Environment {
+        self.is_pure = true;
+        self
+    }
+
+    /// Whether functions that reach outside are refused.
+    pub(crate) fn is_pure(&self) -> bool {
+        self.is_pure
+    }
+
+    /// A path as a mapping names it.
+    pub(crate) fn resolve(&self, path: &str) -> PathBuf {
+        match &self.directory {
+            Some(directory) => directory.join(path),
+            None => PathBuf::from(path),
+        }
+    }
+
+    /// The caches, when there are any.
+    pub(crate) fn caches(&self) -> Option<&Arc<dyn Caches>> {
+        self.caches.as_ref()
+    }
+
+    /// The next number of a named counter, from 1.
+    pub(crate) fn count(&self, name: &str) -> Value {
+        let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counters.entry(name.to_owned()).or_insert(0);
+        *count += 1;
+        Value::I64(*count)
+    }
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Environment")
+            .field("caches", &self.caches.is_some())
+            .field("directory", &self.directory)
+            .field("is_pure", &self.is_pure)
+            .finish()
+    }
+}

@@ -1,0 +1,33 @@
+//! All methods. A family is one file with one list; this file joins the lists.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use crate::registry::Method;
+
+mod arrays;
+mod coercion;
+mod control;
+mod lambdas;
+mod objects;
+
+const FAMILIES: &[&[Method]] = &[
+    arrays::METHODS,
+    coercion::METHODS,
+    control::METHODS,
+    lambdas::METHODS,
+    objects::METHODS,
+];
+
+static BY_NAME: LazyLock<HashMap<&'static str, &'static Method>> =
+    LazyLock::new(|| all().map(|method| (method.about.name, method)).collect());
+
+/// Every method, family by family.
+pub fn all() -> impl Iterator<Item = &'static Method> {
+    FAMILIES.iter().flat_map(|family| family.iter())
+}
+
+/// The method of a name.
+pub fn find(name: &str) -> Option<&'static Method> {
+    BY_NAME.get(name).copied()
+}

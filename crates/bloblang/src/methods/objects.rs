@@ -1,0 +1,3 @@
+//! Methods on objects.
+use crate::registry::Method;
+pub(super) const METHODS: &[Method] = &[];
