@@ -5,9 +5,10 @@
 
 use std::sync::Arc;
 
-use millrace_diagnostics::{Span, did_you_mean};
+use millrace_diagnostics::Span;
 use millrace_message::Error;
-use millrace_spec::{ComponentKind, FieldKind, FieldType, Node, ReadContext, codes};
+use millrace_spec::catalog::{check_reserved, infer};
+use millrace_spec::{ComponentKind, FieldKind, FieldType, Node, ReadContext, Status};
 
 use crate::{
     BuildContext, BuiltBuffer, BuiltCache, BuiltProcessor, BuiltRateLimit, Descriptor, Guarantee,
@@ -183,162 +184,43 @@ struct Component {
     config: AnyConfig,
 }
 
-/// The labels that were read, with the place of each.
-#[derive(Default)]
-struct Labels {
-    seen: std::collections::HashMap<String, Span>,
-}
-
 /// Reads `{ label?, processors?, NAME: FIELDS }`, or the older `{ type: NAME, NAME: FIELDS }`.
 fn read_component(kind: ComponentKind, node: &Node, cx: &mut ReadContext) -> Option<Component> {
     let registry = cx
         .extension::<Registry>()
         .expect("the reader of a config lends its registry");
-    let Some(mapping) = node.as_mapping() else {
-        cx.wrong_type(node, "object");
-        return None;
-    };
-    let label = read_label(kind, node, cx);
+    let named = infer(kind, node, &*registry, cx)?;
+    let ((), failed) = cx.errors_in(|cx| check_reserved(kind, &named, node, cx));
     let processors = match node.get("processors").filter(|_| kind.has_processors()) {
         Some(list) => cx.within("processors", |cx| Vec::<ProcessorChild>::read(list, cx)),
         None => Some(Vec::new()),
     };
-    let (name, name_span) = component_name(kind, node, &registry, cx)?;
-    check_neighbours(kind, mapping, &name, cx);
-    let Some(descriptor) = registry.get(kind, &name) else {
-        report_missing(kind, &name, name_span, &registry, cx);
+    let Some(descriptor) = registry.get(kind, named.name) else {
+        registry.report_not_built(kind, &named, cx);
         return None;
     };
-    let empty = Node::empty_mapping(node.span);
-    let fields = node.get(&name).unwrap_or(&empty);
-    if descriptor.about().status == millrace_spec::Status::Deprecated {
-        cx.deprecated(name_span, format!("{kind} {name} is deprecated"));
+    if named.spec.status == Status::Deprecated {
+        cx.deprecated(
+            named.name_span,
+            format!("{kind} {} is deprecated", named.name),
+        );
     }
-    let config = cx.within(&*name, |cx| descriptor.read(fields, cx));
+    let empty = Node::empty_mapping(node.span);
+    let fields = named.body.unwrap_or(&empty);
+    let config = cx.within(named.name, |cx| descriptor.read(fields, cx));
+    let label = node
+        .get("label")
+        .and_then(Node::text)
+        .unwrap_or_default()
+        .to_owned();
+    (!failed).then_some(())?;
     Some(Component {
         name: descriptor.name(),
-        label: label?,
+        label,
         span: node.span,
         processors: processors?,
         config: config?,
     })
-}
-
-/// The name of the component: the value of `type`, or the one key that is a component's name.
-fn component_name(
-    kind: ComponentKind,
-    node: &Node,
-    registry: &Registry,
-    cx: &mut ReadContext,
-) -> Option<(String, Span)> {
-    if let Some(written) = node.get("type") {
-        return Some((String::read(written, cx)?, written.span));
-    }
-    let mapping = node.as_mapping()?;
-    let candidates: Vec<_> = mapping
-        .entries
-        .iter()
-        .filter(|entry| !is_beside(kind, &entry.key))
-        .collect();
-    let known = candidates
-        .iter()
-        .find(|entry| registry.is_known(kind, &entry.key));
-    let Some(entry) = known.or(candidates.first()) else {
-        let message = format!("an {kind} without a type");
-        let message = message
-            .replace("an p", "a p")
-            .replace("an b", "a b")
-            .replace("an c", "a c");
-        cx.error(codes::COMPONENT_MISSING, node.span, message).help =
-            Some("name one as the key, such as `generate: { … }`".to_owned());
-        return None;
-    };
-    Some((entry.key.to_string(), entry.key_span))
-}
-
-/// Whether a key may stand beside the component's own.
-fn is_beside(kind: ComponentKind, key: &str) -> bool {
-    match key {
-        "type" => true,
-        "label" => kind.has_label(),
-        "processors" => kind.has_processors(),
-        _ => false,
-    }
-}
-
-fn check_neighbours(
-    kind: ComponentKind,
-    mapping: &millrace_spec::Mapping,
-    name: &str,
-    cx: &mut ReadContext,
-) {
-    for entry in &mapping.entries {
-        if &*entry.key != name && !is_beside(kind, &entry.key) {
-            let message = format!(
-                "field {} is invalid when the component type is {name}",
-                entry.key
-            );
-            cx.error(codes::UNKNOWN_FIELD, entry.key_span, message);
-        }
-    }
-}
-
-fn read_label(kind: ComponentKind, node: &Node, cx: &mut ReadContext) -> Option<String> {
-    let Some(written) = node.get("label").filter(|_| kind.has_label()) else {
-        if cx.options().require_labels && kind.has_label() {
-            cx.error(
-                codes::MISSING_LABEL,
-                node.span,
-                format!("label is required for {kind}"),
-            );
-        }
-        return Some(String::new());
-    };
-    let label = String::read(written, cx)?;
-    if label.is_empty() {
-        return Some(label);
-    }
-    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-    if label.starts_with('_') || !label.chars().all(allowed) {
-        cx.error(
-            codes::BAD_LABEL,
-            written.span,
-            format!("label `{label}` is not valid"),
-        )
-        .help = Some("use a-z, 0-9 and _, not beginning with _".to_owned());
-        return None;
-    }
-    if let Some(first) = cx
-        .state::<Labels>()
-        .seen
-        .insert(label.clone(), written.span)
-    {
-        let line = cx
-            .sources()
-            .locate(first)
-            .map_or(0, |(_, position)| position.line);
-        let message =
-            format!("label '{label}' collides with a previously defined label at line {line}");
-        cx.error(codes::DUPLICATE_LABEL, written.span, message);
-        return None;
-    }
-    Some(label)
-}
-
-fn report_missing(
-    kind: ComponentKind,
-    name: &str,
-    span: Span,
-    registry: &Registry,
-    cx: &mut ReadContext,
-) {
-    let help = did_you_mean(name, registry.names(kind));
-    cx.error(
-        codes::COMPONENT_UNKNOWN,
-        span,
-        format!("{kind} {name} is not known"),
-    )
-    .help = help;
 }
 
 /// How a descriptor turns the tree into a typed config.

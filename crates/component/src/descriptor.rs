@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use millrace_spec::{About, ComponentKind, FieldKind, Spec};
+use millrace_spec::catalog::Named;
+use millrace_spec::{
+    About, Catalog, ComponentKind, ComponentSpec, ComponentTable, ReadContext, Spec, codes,
+};
 
 use crate::config::{
     AnyConfig, BufferConfig, CacheConfig, InputConfig, OutputConfig, ProcessorConfig,
@@ -15,7 +18,7 @@ use crate::config::{
 pub struct Descriptor {
     pub(crate) kind: ComponentKind,
     about: &'static About,
-    fields: fn() -> FieldKind,
+    spec: fn() -> ComponentSpec,
     pub(crate) read: Read,
 }
 
@@ -27,7 +30,7 @@ macro_rules! constructors {
                 Self {
                     kind: ComponentKind::$kind,
                     about: &C::ABOUT,
-                    fields: C::kind,
+                    spec: || ComponentSpec::of::<C>().expect("the derive names the component"),
                     read: |node, cx| Some(AnyConfig::$kind(Arc::new(C::read(node, cx)?))),
                 }
             }
@@ -68,56 +71,92 @@ impl Descriptor {
         self.about
     }
 
-    /// Its field table: an object, or a bare value such as a mapping.
-    pub fn fields(&self) -> FieldKind {
-        (self.fields)()
+    /// What is known of it without building it.
+    pub fn spec(&self) -> ComponentSpec {
+        (self.spec)()
     }
 }
 
-/// Every component of a build, by kind and name.
+/// Every component of a build, by kind and name, and what is known of components that other
+/// builds have.
 #[derive(Default)]
 pub struct Registry {
-    components: BTreeMap<(ComponentKind, &'static str), Descriptor>,
+    built: BTreeMap<(ComponentKind, &'static str), Descriptor>,
+    table: ComponentTable,
 }
 
 impl Registry {
     /// A registry of these families.
     pub fn new<'a>(families: impl IntoIterator<Item = &'a [Descriptor]>) -> Self {
-        let mut components = BTreeMap::new();
+        let mut registry = Self::default();
         for descriptor in families.into_iter().flatten() {
             let key = (descriptor.kind(), descriptor.name());
-            let earlier = components.insert(key, *descriptor);
+            let earlier = registry.built.insert(key, *descriptor);
             assert!(
                 earlier.is_none(),
                 "two components are called {} {}",
                 key.0,
                 key.1
             );
+            registry.table.insert(descriptor.spec());
         }
-        Self { components }
+        registry
+    }
+
+    /// Adds what is known of components that are not part of this build, so that their fields can
+    /// be checked; those that are built stay as they are.
+    #[must_use]
+    pub fn with_known(mut self, known: impl IntoIterator<Item = ComponentSpec>) -> Self {
+        for spec in known {
+            if self.get(spec.kind, &spec.name).is_none() {
+                self.table.insert(ComponentSpec {
+                    built: false,
+                    ..spec
+                });
+            }
+        }
+        self
     }
 
     /// The component of this kind and name, when it is part of this build.
-    pub fn get<'a>(&'a self, kind: ComponentKind, name: &'a str) -> Option<&'a Descriptor> {
-        self.components.get(&(kind, name))
+    pub fn get(&self, kind: ComponentKind, name: &str) -> Option<&Descriptor> {
+        let first = self.built.range((kind, "")..);
+        first
+            .take_while(|((of, _), _)| *of == kind)
+            .find(|((_, it), _)| *it == name)
+            .map(|(_, descriptor)| descriptor)
     }
 
-    /// The names of this kind, in order.
-    pub fn names(&self, kind: ComponentKind) -> impl Iterator<Item = &'static str> {
-        self.components
-            .keys()
-            .filter(move |(of, _)| *of == kind)
-            .map(|(_, name)| *name)
-    }
-
-    /// Every component, by kind and name.
+    /// Every component of this build, by kind and name.
     pub fn iter(&self) -> impl Iterator<Item = &Descriptor> {
-        self.components.values()
+        self.built.values()
     }
 
-    /// Whether this build, or Bento, has a component of this kind and name.
-    pub fn is_known(&self, kind: ComponentKind, name: &str) -> bool {
-        self.get(kind, name).is_some()
+    /// What is known of every component, of this build and of others.
+    pub fn table(&self) -> &ComponentTable {
+        &self.table
+    }
+
+    /// Says that a component is known but not part of this build.
+    pub(crate) fn report_not_built(
+        &self,
+        kind: ComponentKind,
+        named: &Named<'_>,
+        cx: &mut ReadContext,
+    ) {
+        let message = format!("{kind} {} is not part of this build", named.name);
+        cx.warn(codes::COMPONENT_NOT_BUILT, named.name_span, message)
+            .help = Some("its fields were checked; `run` refuses it".to_owned());
+    }
+}
+
+impl Catalog for Registry {
+    fn component(&self, kind: ComponentKind, name: &str) -> Option<Arc<ComponentSpec>> {
+        self.table.component(kind, name)
+    }
+
+    fn names(&self, kind: ComponentKind) -> Vec<String> {
+        self.table.names(kind)
     }
 }
 

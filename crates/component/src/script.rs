@@ -36,6 +36,15 @@ pub enum Mapped {
     Changed(Changes),
 }
 
+/// What a mapping made of its target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Onto {
+    /// It stands as assigned.
+    Changed,
+    /// It is to be removed.
+    Deleted,
+}
+
 /// The changes that a mapping makes to a message.
 #[derive(Clone, Debug, Default)]
 pub struct Changes {
@@ -78,6 +87,31 @@ impl Mapping {
         Err(refused(&self.source))
     }
 
+    /// Runs the mapping with message `index` of the batch as both source and target: `root`
+    /// begins as the message, and `this` sees what was assigned below it.
+    ///
+    /// # Errors
+    /// The line of the mapping that failed, and why; what was assigned before it stands.
+    pub fn mutate(&self, batch: &mut [Message], index: usize) -> Result<Onto, Error> {
+        let _message = batch.get(index);
+        Err(refused(&self.source))
+    }
+
+    /// Runs the mapping on message `index` of the batch with `onto` as its target: `root` begins
+    /// as the content of `onto`.
+    ///
+    /// # Errors
+    /// The line of the mapping that failed, and why; `onto` is not changed then.
+    pub fn map_onto(
+        &self,
+        batch: &[Message],
+        index: usize,
+        onto: &mut Message,
+    ) -> Result<Onto, Error> {
+        let _messages = (batch.get(index), onto);
+        Err(refused(&self.source))
+    }
+
     /// The text as written.
     pub fn source(&self) -> &str {
         &self.source
@@ -114,6 +148,13 @@ impl Interpolated {
         match self.as_static() {
             Some(text) => Ok(Cow::Borrowed(text)),
             None => Err(refused(&self.text)),
+        }
+    }
+
+    /// A text without interpolations.
+    pub fn literal(text: &str) -> Self {
+        Self {
+            text: text.replace("${!", "${{!"),
         }
     }
 
