@@ -1,5 +1,6 @@
 //! Values that are written in Rust: defaults and examples.
 
+use crate::{Resolved, Scalar};
 use std::borrow::Cow;
 
 /// A constant of a field table.
@@ -11,6 +12,8 @@ pub enum Literal {
     Bool(bool),
     /// An integer.
     Int(i64),
+    /// A positive integer beyond `i64`.
+    UInt(u64),
     /// A number with a fraction.
     Float(f64),
     /// A string.
@@ -54,5 +57,18 @@ impl From<String> for Literal {
 impl<T: Into<Literal>> From<Vec<T>> for Literal {
     fn from(items: Vec<T>) -> Self {
         Self::List(items.into_iter().map(Into::into).collect())
+    }
+}
+
+impl From<&Scalar> for Literal {
+    fn from(scalar: &Scalar) -> Self {
+        match scalar.resolved {
+            Resolved::Null => Self::Null,
+            Resolved::Bool(value) => Self::Bool(value),
+            Resolved::Int(value) => Self::Int(value),
+            Resolved::UInt(value) => Self::UInt(value),
+            Resolved::Float(value) => Self::Float(value),
+            Resolved::String => Self::String(Cow::Owned(scalar.text.to_string())),
+        }
     }
 }

@@ -93,6 +93,7 @@ impl Node {
             Literal::Null => Value::Scalar(Scalar::new("null", Resolved::Null)),
             Literal::Bool(it) => Value::Scalar(Scalar::new(&it.to_string(), Resolved::Bool(*it))),
             Literal::Int(it) => Value::Scalar(Scalar::new(&it.to_string(), Resolved::Int(*it))),
+            Literal::UInt(it) => Value::Scalar(Scalar::new(&it.to_string(), Resolved::UInt(*it))),
             Literal::Float(it) => Value::Scalar(Scalar::new(&it.to_string(), Resolved::Float(*it))),
             Literal::String(it) => Value::Scalar(Scalar::new(it, Resolved::String)),
             Literal::List(items) => Value::Sequence(

@@ -1,7 +1,7 @@
 //! Reading typed config from the spanned tree, collecting every complaint.
 
 use crate::env::EnvUses;
-use crate::{FieldKind, FieldSpec, FieldType, Mapping, Node, Value, codes};
+use crate::{FieldKind, FieldSpec, FieldType, Mapping, Node, Value, codes, credentials};
 use millrace_diagnostics::{
     Code, Diagnostic, Diagnostics, Redactor, Severity, SourceMap, Span, did_you_mean,
 };
@@ -319,6 +319,7 @@ fn read_present<T: FieldType>(
     if spec.secret {
         cx.add_secret(node);
     }
+    add_credentials(node, cx);
     let value = T::read(node, cx)?;
     if let FieldKind::Options(options) = &spec.kind
         && !check_option(options, node, cx)
@@ -332,6 +333,17 @@ fn read_present<T: FieldType>(
         }
     }
     Some(value)
+}
+
+/// Remembers the credentials in a connection text, or in a list of them, as secret.
+fn add_credentials(node: &Node, cx: &mut ReadContext) {
+    for node in node.as_sequence().unwrap_or(std::slice::from_ref(node)) {
+        let text = node.text().unwrap_or_default();
+        for range in credentials::find(text) {
+            cx.add_secret_text(credentials::secret_part(&text[range.clone()]));
+            cx.add_secret_env(node.span_of(range));
+        }
+    }
 }
 
 /// Whether the text is one of the options; reports when it is not.

@@ -9,6 +9,8 @@ mod explain;
 mod places;
 mod scalar;
 
+pub use scalar::resolve;
+
 use crate::env::InterpolatedText;
 use crate::{Node, codes};
 use millrace_diagnostics::{Diagnostic, Diagnostics};

@@ -72,7 +72,7 @@ impl<'a> Cursor<'a> {
 
     /// Skips spaces and tabs; whether there were some.
     fn skip_blanks(&mut self) -> bool {
-        self.take_until(|it| it != ' ' && it != '\t') != ""
+        !self.take_until(|it| it != ' ' && it != '\t').is_empty()
     }
 
     fn at_line_end_or_comment(&self) -> bool {

@@ -98,7 +98,7 @@ impl<'i> Composer<'i, '_> {
         let (node, anchor) = match event {
             Event::Alias(anchor) => return self.alias(anchor, range),
             Event::Scalar(text, style, anchor, tag) => {
-                (self.scalar(&text, style, tag, range), anchor)
+                (self.scalar(&text, style, &tag, range), anchor)
             }
             Event::SequenceStart(anchor, _) => (self.sequence(range, depth)?, anchor),
             Event::MappingStart(anchor, _) => (self.mapping(range, depth)?, anchor),
@@ -130,7 +130,7 @@ impl<'i> Composer<'i, '_> {
         &self,
         text: &str,
         style: ScalarStyle,
-        tag: EventTag<'_>,
+        tag: &EventTag<'_>,
         range: Range<usize>,
     ) -> Node {
         let style = match style {

@@ -162,10 +162,7 @@ impl<'a> Context<'a> {
     }
 
     fn value_at_error(&self) -> &'a str {
-        let column = self
-            .line
-            .find(|it| matches!(it, '`' | '@' | '%'))
-            .unwrap_or(0);
+        let column = self.line.find(['`', '@', '%']).unwrap_or(0);
         let value = self.line[column..].trim_end();
         value.split(" #").next().unwrap_or(value).trim_end()
     }
