@@ -140,7 +140,7 @@ fn nullable(mut entries: Vec<Entry>) -> Vec<Entry> {
     for (key, value) in &mut entries {
         match (&**key, &mut *value) {
             ("type", Literal::String(name)) => {
-                *value = texts([name.to_string(), "null".to_owned()])
+                *value = texts([name.to_string(), "null".to_owned()]);
             }
             ("type", Literal::List(names)) => names.push(text("null")),
             ("enum", Literal::List(values)) => values.push(Literal::Null),

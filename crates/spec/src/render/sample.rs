@@ -57,7 +57,8 @@ struct Writer<'o> {
 
 impl Writer<'_> {
     fn shows(&self, field: &FieldSpec) -> bool {
-        !field.deprecated && !(self.options.small && field.advanced && !field.is_required())
+        let is_small_talk = self.options.small && field.advanced && !field.is_required();
+        !field.deprecated && !is_small_talk
     }
 
     fn comment(&mut self, field: &FieldSpec, indent: usize) {
