@@ -47,7 +47,7 @@ pub use resource_ref::{
     CacheRef, InputRef, OutputRef, ProcessorRef, RateLimitRef, ResourceUses, check_resource_uses,
 };
 pub use scanner::{Scanner, ScannerFactory, SourceDetails};
-pub use script::{Changes, Interpolated, Mapped, Mapping, Onto, Payload, Query};
+pub use script::{Interpolated, Mapped, Mapping, Payload, Query};
 pub use sink::Sink;
 pub use source::{Source, SourceWriter};
 pub use track::track;

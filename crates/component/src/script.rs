@@ -2,79 +2,31 @@
 //! is read, so that what is wrong with one is a complaint with its place.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
-use bytes::Bytes;
-use millrace_message::{Error, Message, Metadata, Value};
+use millrace_bloblang::{Environment, EvalError, Interpolation, SyntaxError};
+use millrace_message::{Error, Message, Value};
 use millrace_spec::{FieldKind, FieldType, Node, ReadContext, codes};
+
+pub use millrace_bloblang::{Mapped, Payload};
 
 /// A Bloblang mapping, as in `mapping`, `request_map` or `result_map`.
 #[derive(Clone, Debug)]
 pub struct Mapping {
-    source: String,
+    compiled: millrace_bloblang::Mapping,
+    source: Arc<str>,
 }
 
 /// A Bloblang query that gives a value, as in `check`.
 #[derive(Clone, Debug)]
 pub struct Query {
-    source: String,
+    compiled: millrace_bloblang::Mapping,
 }
 
 /// Text with `${! … }` interpolations.
 #[derive(Clone, Debug)]
 pub struct Interpolated {
-    text: String,
-}
-
-/// What a mapping makes of a message.
-#[derive(Clone, Debug)]
-pub enum Mapped {
-    /// Payload and metadata stay as they are.
-    Unchanged,
-    /// The message is removed.
-    Deleted,
-    /// The message changes.
-    Changed(Changes),
-}
-
-/// What a mapping made of its target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Onto {
-    /// It stands as assigned.
-    Changed,
-    /// It is to be removed.
-    Deleted,
-}
-
-/// The changes that a mapping makes to a message.
-#[derive(Clone, Debug, Default)]
-pub struct Changes {
-    /// The new payload, when it was assigned.
-    pub payload: Option<Payload>,
-    /// The new metadata, when it was assigned.
-    pub metadata: Option<Metadata>,
-}
-
-/// A payload as a mapping assigned it.
-#[derive(Clone, Debug)]
-pub enum Payload {
-    /// A string or bytes: the payload as it is.
-    Raw(Bytes),
-    /// Anything else, printed as JSON when it is asked for.
-    Value(Value),
-}
-
-impl Changes {
-    /// Carries the changes out.
-    pub fn apply(self, message: &mut Message) {
-        match self.payload {
-            Some(Payload::Raw(bytes)) => message.set_bytes(bytes),
-            Some(Payload::Value(value)) => message.set_value(value),
-            None => {}
-        }
-        if let Some(metadata) = self.metadata {
-            message.metadata = metadata;
-        }
-    }
+    compiled: Interpolation,
 }
 
 impl Mapping {
@@ -83,33 +35,30 @@ impl Mapping {
     /// # Errors
     /// The line of the mapping that failed, and why.
     pub fn map(&self, batch: &[Message], index: usize) -> Result<Mapped, Error> {
-        let _message = batch.get(index);
-        Err(refused(&self.source))
+        self.compiled.map(batch, index).map_err(failure)
     }
 
     /// Runs the mapping with message `index` of the batch as both source and target: `root`
     /// begins as the message, and `this` sees what was assigned below it.
     ///
-    /// # Errors
-    /// The line of the mapping that failed, and why; what was assigned before it stands.
-    pub fn mutate(&self, batch: &mut [Message], index: usize) -> Result<Onto, Error> {
-        let _message = batch.get(index);
-        Err(refused(&self.source))
+    /// An error comes beside what was assigned before it, which stands.
+    pub fn mutate(&self, batch: &[Message], index: usize) -> (Mapped, Option<Error>) {
+        let (mapped, error) = self.compiled.mutate(batch, index);
+        (mapped, error.map(failure))
     }
 
-    /// Runs the mapping on message `index` of the batch with `onto` as its target: `root` begins
-    /// as the content of `onto`.
+    /// Runs the mapping on message `index` of the batch with `target` as what it changes: `root`
+    /// begins as the content of `target`.
     ///
-    /// # Errors
-    /// The line of the mapping that failed, and why; `onto` is not changed then.
+    /// An error comes beside what was assigned before it.
     pub fn map_onto(
         &self,
+        target: &Message,
         batch: &[Message],
         index: usize,
-        onto: &mut Message,
-    ) -> Result<Onto, Error> {
-        let _messages = (batch.get(index), onto);
-        Err(refused(&self.source))
+    ) -> (Mapped, Option<Error>) {
+        let (mapped, error) = self.compiled.map_onto(target, batch, index);
+        (mapped, error.map(failure))
     }
 
     /// The text as written.
@@ -124,17 +73,38 @@ impl Query {
     /// # Errors
     /// The query fails, or gives something that is no boolean.
     pub fn check(&self, batch: &[Message], index: usize) -> Result<bool, Error> {
-        let _message = batch.get(index);
-        Err(refused(&self.source))
+        self.compiled.test(batch, index).map_err(failure)
     }
 
-    /// The value that the query gives for message `index`; `None` for nothing and deleted.
+    /// The value that the query gives for message `index`; `None` for deleted. A query that
+    /// gives nothing stands for the message itself, as a mapping that assigns nothing.
     ///
     /// # Errors
-    /// The query fails.
+    /// The query fails, or the message stands for itself and is no JSON.
     pub fn value(&self, batch: &[Message], index: usize) -> Result<Option<Value>, Error> {
-        let _message = batch.get(index);
-        Err(refused(&self.source))
+        match self.compiled.map(batch, index).map_err(failure)? {
+            Mapped::Deleted => Ok(None),
+            Mapped::Changed {
+                payload: Some(Payload::Value(value)),
+                ..
+            } => Ok(Some(value)),
+            Mapped::Changed {
+                payload: Some(Payload::Raw(bytes)),
+                ..
+            } => Ok(Some(match std::str::from_utf8(&bytes) {
+                Ok(text) => Value::from(text),
+                Err(_) => Value::from(bytes),
+            })),
+            Mapped::Unchanged | Mapped::Changed { payload: None, .. } => {
+                let message = batch
+                    .get(index)
+                    .ok_or_else(|| Error::rejected("there is no message"))?;
+                let value = message
+                    .value()
+                    .map_err(|error| Error::rejected(error.to_string()))?;
+                Ok(Some(value.clone()))
+            }
+        }
     }
 }
 
@@ -144,56 +114,100 @@ impl Interpolated {
     /// # Errors
     /// An interpolation fails.
     pub fn resolve(&self, batch: &[Message], index: usize) -> Result<Cow<'_, str>, Error> {
-        let _message = batch.get(index);
-        match self.as_static() {
-            Some(text) => Ok(Cow::Borrowed(text)),
-            None => Err(refused(&self.text)),
-        }
+        self.compiled.resolve(batch, index).map_err(failure)
     }
 
-    /// A text without interpolations.
+    /// As [`Interpolated::resolve`]; what an expression gives need not be UTF-8.
+    ///
+    /// # Errors
+    /// An interpolation fails.
+    pub fn resolve_bytes(&self, batch: &[Message], index: usize) -> Result<Cow<'_, [u8]>, Error> {
+        self.compiled.resolve_bytes(batch, index).map_err(failure)
+    }
+
+    /// A text without interpolations, whatever it looks like.
     pub fn literal(text: &str) -> Self {
         Self {
-            text: text.replace("${!", "${{!"),
+            compiled: Interpolation::literal(text),
         }
     }
 
     /// The text, when it is the same for every message.
-    pub fn as_static(&self) -> Option<&str> {
-        (!self.text.contains("${!")).then_some(self.text.as_str())
+    pub fn as_static(&self) -> Option<Cow<'_, str>> {
+        self.compiled.as_static()
     }
 }
 
-fn refused(text: &str) -> Error {
-    Error::fatal(format!(
-        "evaluate `{text}`: Bloblang is not part of this build"
-    ))
+/// A mapping that fails on a message says nothing about other messages.
+fn failure(error: EvalError) -> Error {
+    Error::rejected(error.to_string())
 }
 
-macro_rules! read_text {
-    ($($name:ident: $kind:ident, $field:ident;)*) => {$(
-        impl FieldType for $name {
-            fn kind() -> FieldKind {
-                FieldKind::$kind
+/// Reads a text and compiles it, reporting what is wrong with it at its place in the file.
+fn compile<T>(
+    node: &Node,
+    cx: &mut ReadContext,
+    compile: impl FnOnce(&str, &Environment) -> Result<T, Vec<SyntaxError>>,
+) -> Option<(String, T)> {
+    let text = String::read(node, cx)?;
+    let environment = cx.extension::<Environment>().unwrap_or_default();
+    match compile(&text, &environment) {
+        Ok(compiled) => Some((text, compiled)),
+        Err(errors) => {
+            for error in errors {
+                let place = error.span.start as usize..error.span.end as usize;
+                let span = node.span_of(place);
+                cx.error(codes::BAD_BLOBLANG, span, error.message).help = error.help;
             }
-
-            fn read(node: &Node, cx: &mut ReadContext) -> Option<Self> {
-                let $field = String::read(node, cx)?;
-                if FieldKind::$kind == FieldKind::Mapping || $field.contains("${!") {
-                    cx.warn(codes::BAD_BLOBLANG, node.span, "Bloblang is not evaluated yet");
-                }
-                Some(Self { $field })
-            }
-
-            fn means_absent(node: &Node) -> bool {
-                node.is_null() || node.text() == Some("")
-            }
+            None
         }
-    )*};
+    }
 }
 
-read_text! {
-    Mapping: Mapping, source;
-    Query: Mapping, source;
-    Interpolated: Interpolated, text;
+impl FieldType for Mapping {
+    fn kind() -> FieldKind {
+        FieldKind::Mapping
+    }
+
+    fn read(node: &Node, cx: &mut ReadContext) -> Option<Self> {
+        let (source, compiled) = compile(node, cx, millrace_bloblang::Mapping::compile)?;
+        Some(Self {
+            compiled,
+            source: source.into(),
+        })
+    }
+
+    fn means_absent(node: &Node) -> bool {
+        node.is_null() || node.text() == Some("")
+    }
+}
+
+impl FieldType for Query {
+    fn kind() -> FieldKind {
+        FieldKind::Mapping
+    }
+
+    fn read(node: &Node, cx: &mut ReadContext) -> Option<Self> {
+        let (_, compiled) = compile(node, cx, millrace_bloblang::Mapping::compile)?;
+        Some(Self { compiled })
+    }
+
+    fn means_absent(node: &Node) -> bool {
+        node.is_null() || node.text() == Some("")
+    }
+}
+
+impl FieldType for Interpolated {
+    fn kind() -> FieldKind {
+        FieldKind::Interpolated
+    }
+
+    fn read(node: &Node, cx: &mut ReadContext) -> Option<Self> {
+        let (_, compiled) = compile(node, cx, Interpolation::compile)?;
+        Some(Self { compiled })
+    }
+
+    fn means_absent(node: &Node) -> bool {
+        node.is_null() || node.text() == Some("")
+    }
 }

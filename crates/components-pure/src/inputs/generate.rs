@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use millrace_component::{
     BLOCKING_READ_MAX, BlockingInput, BuildContext, BuiltInput, Descriptor, Incoming, InputConfig,
-    InputPart, LeafInput, Mapped, Mapping, ReplayPolicy,
+    InputPart, LeafInput, Mapping, ReplayPolicy,
 };
 use millrace_message::{Error, Message, MessageBatch};
 use millrace_spec::{FieldKind, FieldType, Node, ReadContext, Spec, codes};
@@ -121,12 +121,9 @@ impl Generate {
             let (context, index): (&[Message], _) =
                 if batch.is_empty() { (&blank, 0) } else { (&batch, 0) };
             let mut message = context[index].detached();
-            match self.mapping.map(context, index)? {
-                Mapped::Unchanged => {}
-                Mapped::Changed(changes) => changes.apply(&mut message),
-                Mapped::Deleted => continue,
+            if self.mapping.map(context, index)?.apply_to(&mut message) {
+                batch.push(message);
             }
-            batch.push(message);
         }
         if let Some(left) = &mut self.left {
             *left -= batch.len() as u64;

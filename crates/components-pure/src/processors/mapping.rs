@@ -42,11 +42,11 @@ impl MapMessages {
     /// Carries out what the mapping made of a message; `None` when it removed it.
     fn carry_out(&self, mut message: Message, mapped: Result<Mapped, Error>) -> Option<Message> {
         match mapped {
-            Ok(Mapped::Unchanged) => {}
-            Ok(Mapped::Changed(changes)) => changes.apply(&mut message),
-            Ok(Mapped::Deleted) => {
-                message.filter(&self.identity.component);
-                return None;
+            Ok(mapped) => {
+                if !mapped.apply_to(&mut message) {
+                    message.filter(&self.identity.component);
+                    return None;
+                }
             }
             Err(error) => message.set_fault(self.identity.fault(error)),
         }

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use millrace_component::{
-    Batches, BuildContext, BuiltProcessor, Descriptor, Identity, Mapping, Onto, Processor,
+    Batches, BuildContext, BuiltProcessor, Descriptor, Identity, Mapping, Processor,
     ProcessorConfig,
 };
 use millrace_message::{Error, MessageBatch};
 use millrace_spec::Spec;
+use smallvec::SmallVec;
 
 /// Changes each message in place, by a Bloblang mapping.
 ///
@@ -33,23 +34,25 @@ struct Mutate {
 }
 
 impl Processor for Mutate {
-    fn process(&self, mut batch: MessageBatch) -> Batches {
-        let mut deleted = vec![false; batch.len()];
-        for index in 0..batch.len() {
-            match self.mapping.mutate(&mut batch, index) {
-                Ok(Onto::Changed) => {}
-                Ok(Onto::Deleted) => deleted[index] = true,
-                Err(error) => batch[index].set_fault(self.identity.fault(error)),
-            }
-        }
+    fn process(&self, batch: MessageBatch) -> Batches {
+        let changes: SmallVec<[_; 1]> = (0..batch.len())
+            .map(|index| self.mapping.mutate(&batch, index))
+            .collect();
         let mut kept = MessageBatch::new();
-        for (message, deleted) in batch.into_iter().zip(deleted) {
-            if deleted {
+        for (mut message, (mapped, error)) in batch.into_iter().zip(changes) {
+            if !mapped.apply_to(&mut message) {
                 message.filter(&self.identity.component);
-            } else {
-                kept.push(message);
+                continue;
             }
+            if let Some(error) = error {
+                message.set_fault(self.identity.fault(error));
+            }
+            kept.push(message);
         }
-        if kept.is_empty() { Batches::new() } else { smallvec::smallvec![kept] }
+        if kept.is_empty() {
+            Batches::new()
+        } else {
+            smallvec::smallvec![kept]
+        }
     }
 }
