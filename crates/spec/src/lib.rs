@@ -144,6 +144,8 @@ mod duration;
 pub mod env;
 mod field;
 mod field_type;
+pub mod known;
+pub mod lint;
 mod literal;
 mod node;
 mod offset_map;

@@ -1,6 +1,6 @@
 //! Values that are written in Rust: defaults and examples.
 
-use crate::{Resolved, Scalar};
+use crate::{Entry, Node, Resolved, Scalar, Value};
 use std::borrow::Cow;
 
 /// A constant of a field table.
@@ -69,6 +69,19 @@ impl From<&Scalar> for Literal {
             Resolved::UInt(value) => Self::UInt(value),
             Resolved::Float(value) => Self::Float(value),
             Resolved::String => Self::String(Cow::Owned(scalar.text.to_string())),
+        }
+    }
+}
+
+impl From<&Node> for Literal {
+    fn from(node: &Node) -> Self {
+        match &node.value {
+            Value::Scalar(scalar) => scalar.into(),
+            Value::Sequence(items) => Self::List(items.iter().map(Self::from).collect()),
+            Value::Mapping(map) => {
+                let entry = |it: &Entry| (Cow::Owned(it.key.to_string()), Self::from(&it.value));
+                Self::Map(map.entries.iter().map(entry).collect())
+            }
         }
     }
 }

@@ -280,7 +280,7 @@ impl<'n> Fields<'n> {
     }
 
     /// The field's value under its name or an alias; more than one of them is reported.
-    fn take(&mut self, spec: &FieldSpec, cx: &mut ReadContext) -> Option<&'n Node> {
+    pub(crate) fn take(&mut self, spec: &FieldSpec, cx: &mut ReadContext) -> Option<&'n Node> {
         let names = std::iter::once(&*spec.name).chain(spec.aliases.iter().copied());
         let mut found: Option<&'n crate::Entry> = None;
         for name in names {

@@ -3,6 +3,8 @@
 //! The rows are read from `../shared/conformance` beside the workspace, or from the folder that
 //! `MILLRACE_CONFORMANCE` names; without it there is nothing to compare with.
 
+#![allow(clippy::unwrap_used, reason = "the rows have what the schemas promise")]
+
 use millrace_spec::catalog::{Catalog, ComponentSpec, ComponentTable};
 use millrace_spec::diagnostics::{Diagnostics, SourceMap};
 use millrace_spec::env::{Environment, InterpolatedText, interpolate, parse_dotenv};

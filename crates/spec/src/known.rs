@@ -1,0 +1,160 @@
+//! What is known of Bento's components without building them: names, types, defaults.
+//!
+//! `known/components.txt` holds the facts; a test generates it from Bento's field schemas. A
+//! component's lines are read when somebody asks for it, so the table costs nothing at start.
+//!
+//! ```text
+//! @input amqp_0_9 stable object
+//! urls list:string required
+//! queue_declare object advanced
+//!  enabled bool =false
+//! ```
+//!
+//! A line has the depth in spaces, the name, the kind, flags, and the default as JSON.
+
+use crate::catalog::{Catalog, ComponentSpec};
+use crate::env::InterpolatedText;
+use crate::{ComponentKind, FieldKind, FieldOption, FieldSpec, Literal, Status, tree};
+use millrace_diagnostics::{Diagnostics, SourceMap};
+use std::borrow::Cow;
+use std::sync::Arc;
+
+const TABLE: &str = include_str!("known/components.txt");
+
+/// All components of Bento; none of them is built.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct KnownComponents;
+
+impl Catalog for KnownComponents {
+    fn component(&self, kind: ComponentKind, name: &str) -> Option<Arc<ComponentSpec>> {
+        blocks()
+            .find(|block| block.kind == kind && block.name == name)
+            .map(|it| Arc::new(it.spec()))
+    }
+
+    fn names(&self, kind: ComponentKind) -> Vec<String> {
+        blocks()
+            .filter(|block| block.kind == kind)
+            .map(|block| block.name.to_owned())
+            .collect()
+    }
+}
+
+/// The lines of one component.
+struct Block {
+    kind: ComponentKind,
+    name: &'static str,
+    status: Status,
+    body: &'static str,
+    fields: &'static str,
+}
+
+fn blocks() -> impl Iterator<Item = Block> {
+    TABLE.split("\n@").filter_map(|text| {
+        let (head, fields) = text.split_once('\n').unwrap_or((text, ""));
+        let mut words = head.trim_start_matches('@').split(' ');
+        let kind = ComponentKind::from_name(words.next()?)?;
+        let name = words.next()?;
+        let status = Status::from_name(words.next()?)?;
+        Some(Block {
+            kind,
+            name,
+            status,
+            body: words.next()?,
+            fields,
+        })
+    })
+}
+
+impl Block {
+    fn spec(&self) -> ComponentSpec {
+        let mut lines = self
+            .fields
+            .lines()
+            .filter(|line| !line.is_empty())
+            .peekable();
+        let fields = children(&mut lines, 0);
+        ComponentSpec {
+            kind: self.kind,
+            name: self.name.into(),
+            body: kind(self.body, fields, None),
+            status: self.status,
+            since: None,
+            categories: Vec::new(),
+            description: Cow::Borrowed(""),
+            examples: Vec::new(),
+            built: false,
+        }
+    }
+}
+
+/// The fields at a depth, as long as there are some.
+fn children<I: Iterator<Item = &'static str>>(
+    lines: &mut std::iter::Peekable<I>,
+    depth: usize,
+) -> Vec<FieldSpec> {
+    let mut fields = Vec::new();
+    while let Some(line) = lines.next_if(|line| line.len() - line.trim_start().len() == depth) {
+        let below = children(lines, depth + 1);
+        fields.extend(field(line.trim_start(), below));
+    }
+    fields
+}
+
+/// `name kind flag… =default`
+fn field(line: &'static str, below: Vec<FieldSpec>) -> Option<FieldSpec> {
+    let (words, default) = match line.split_once(" =") {
+        Some((words, default)) => (words, Some(default)),
+        None => (line, None),
+    };
+    let mut words = words.split(' ');
+    let (name, kind_name) = (words.next()?, words.next()?);
+    let flags: Vec<_> = words.collect();
+    let options = flags.iter().find_map(|flag| flag.strip_prefix("options:"));
+    let mut field = FieldSpec::new(name, kind(kind_name, below, options));
+    let has = |flag: &str| flags.contains(&flag);
+    field.default = default.map(literal);
+    field.advanced = has("advanced");
+    field.secret = has("secret");
+    field.deprecated = has("deprecated");
+    field.optional = field.default.is_none() && !has("required");
+    if matches!(field.kind, FieldKind::Object(_)) && !has("optional") {
+        field.optional = false;
+    }
+    Some(field)
+}
+
+fn kind(name: &str, below: Vec<FieldSpec>, options: Option<&'static str>) -> FieldKind {
+    if let Some(item) = name.strip_prefix("list:") {
+        return FieldKind::List(Box::new(kind(item, below, options)));
+    }
+    if let Some(item) = name.strip_prefix("map:") {
+        return FieldKind::Map(Box::new(kind(item, below, options)));
+    }
+    match name {
+        "string" => options.map_or(FieldKind::String, option_list),
+        "interpolated" => FieldKind::Interpolated,
+        "mapping" => FieldKind::Mapping,
+        "bool" => FieldKind::Bool,
+        "int" => FieldKind::Int,
+        "float" => FieldKind::Float,
+        "object" => FieldKind::Object(below),
+        other => ComponentKind::from_name(other).map_or(FieldKind::Any, FieldKind::Component),
+    }
+}
+
+fn option_list(options: &'static str) -> FieldKind {
+    let option = |value: &'static str| FieldOption {
+        value: value.into(),
+        description: "".into(),
+    };
+    FieldKind::Options(options.split('|').map(option).collect())
+}
+
+/// A default as it stands in the table.
+fn literal(json: &str) -> Literal {
+    let sources = SourceMap::new();
+    let text = InterpolatedText::verbatim(json, sources.add("default", json));
+    let node = tree::parse(&text, &mut Diagnostics::new());
+    node.map_or(Literal::Null, |node| Literal::from(&node))
+}
