@@ -196,7 +196,7 @@ fn read_component(kind: ComponentKind, node: &Node, cx: &mut ReadContext) -> Opt
         None => Some(Vec::new()),
     };
     let Some(descriptor) = registry.get(kind, named.name) else {
-        registry.report_not_built(kind, &named, cx);
+        crate::not_built::check(kind, &named, cx);
         return None;
     };
     if named.spec.status == Status::Deprecated {

@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use millrace_spec::catalog::Named;
-use millrace_spec::{
-    About, Catalog, ComponentKind, ComponentSpec, ComponentTable, ReadContext, Spec, codes,
-};
+use millrace_spec::known::KnownComponents;
+use millrace_spec::{About, Catalog, ComponentKind, ComponentSpec, ComponentTable, Spec};
 
 use crate::config::{
     AnyConfig, BufferConfig, CacheConfig, InputConfig, OutputConfig, ProcessorConfig,
@@ -77,8 +75,7 @@ impl Descriptor {
     }
 }
 
-/// Every component of a build, by kind and name, and what is known of components that other
-/// builds have.
+/// Every component of a build, by kind and name.
 #[derive(Default)]
 pub struct Registry {
     built: BTreeMap<(ComponentKind, &'static str), Descriptor>,
@@ -103,21 +100,6 @@ impl Registry {
         registry
     }
 
-    /// Adds what is known of components that are not part of this build, so that their fields can
-    /// be checked; those that are built stay as they are.
-    #[must_use]
-    pub fn with_known(mut self, known: impl IntoIterator<Item = ComponentSpec>) -> Self {
-        for spec in known {
-            if self.get(spec.kind, &spec.name).is_none() {
-                self.table.insert(ComponentSpec {
-                    built: false,
-                    ..spec
-                });
-            }
-        }
-        self
-    }
-
     /// The component of this kind and name, when it is part of this build.
     pub fn get(&self, kind: ComponentKind, name: &str) -> Option<&Descriptor> {
         let first = self.built.range((kind, "")..);
@@ -132,31 +114,25 @@ impl Registry {
         self.built.values()
     }
 
-    /// What is known of every component, of this build and of others.
+    /// What is known of every component of this build without building it.
     pub fn table(&self) -> &ComponentTable {
         &self.table
     }
-
-    /// Says that a component is known but not part of this build.
-    pub(crate) fn report_not_built(
-        &self,
-        kind: ComponentKind,
-        named: &Named<'_>,
-        cx: &mut ReadContext,
-    ) {
-        let message = format!("{kind} {} is not part of this build", named.name);
-        cx.warn(codes::COMPONENT_NOT_BUILT, named.name_span, message)
-            .help = Some("its fields were checked; `run` refuses it".to_owned());
-    }
 }
 
+/// The components of this build, and those of Bento that are known by their fields only.
 impl Catalog for Registry {
     fn component(&self, kind: ComponentKind, name: &str) -> Option<Arc<ComponentSpec>> {
-        self.table.component(kind, name)
+        let built = self.table.component(kind, name);
+        built.or_else(|| KnownComponents.component(kind, name))
     }
 
     fn names(&self, kind: ComponentKind) -> Vec<String> {
-        self.table.names(kind)
+        let mut names = self.table.names(kind);
+        names.extend(KnownComponents.names(kind));
+        names.sort_unstable();
+        names.dedup();
+        names
     }
 }
 

@@ -12,6 +12,7 @@ mod descriptor;
 mod flow;
 mod input;
 mod ledger;
+mod not_built;
 mod output;
 mod policy;
 mod processor;
