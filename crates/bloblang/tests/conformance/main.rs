@@ -6,3 +6,4 @@
 
 mod parse;
 mod rows;
+mod run;
