@@ -1,0 +1,47 @@
+//! What each command does.
+
+use std::process::ExitCode;
+
+use crate::args::{Args, Command};
+
+mod config;
+mod echo;
+mod lint;
+mod list;
+mod run;
+
+/// Runs the command and says with which code to exit.
+pub fn dispatch(args: Args) -> ExitCode {
+    let Args {
+        config,
+        print_json,
+        command,
+    } = args;
+    match command {
+        None if print_json => echo::print_json(&config),
+        None => run::run(&config, None),
+        Some(Command::Run { file }) => run::run(&config, file),
+        Some(Command::Lint {
+            paths,
+            deprecated,
+            labels,
+        }) => lint::lint(&config, &paths, deprecated, labels),
+        Some(Command::Echo { file }) => echo::echo(&config, file),
+        Some(Command::List { kinds, format }) => list::list(&kinds, &format),
+    }
+}
+
+/// Prints to the standard output; a reader that went away ends the process quietly.
+fn print(text: &str) -> ExitCode {
+    use std::io::Write;
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+/// Prints to the standard error, which nobody may be reading.
+fn complain(text: &str) {
+    use std::io::Write;
+    let _unread = writeln!(std::io::stderr().lock(), "{text}");
+}

@@ -1,0 +1,56 @@
+//! Finds the config that the arguments mean.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use millrace_node::{Files, Loaded, Main, load, registry};
+use millrace_spec::LintOptions;
+
+use super::complain;
+use crate::args::ConfigArgs;
+
+/// Where a config is looked for when none is named.
+const DEFAULTS: [&str; 3] = [
+    "/millrace.yaml",
+    "/etc/millrace/config.yaml",
+    "/etc/millrace.yaml",
+];
+
+/// Loads the config that the arguments mean.
+pub fn load_config(args: &ConfigArgs, file: Option<PathBuf>, lint: LintOptions) -> Loaded {
+    let files = Files {
+        main: main_config(file.or_else(|| args.file.clone())),
+        resources: args.resources.clone(),
+        set: args.set.clone(),
+        env_files: args.env_file.clone(),
+        lint,
+    };
+    load(&files, &Arc::new(registry()))
+}
+
+fn main_config(file: Option<PathBuf>) -> Main {
+    if let Some(file) = file {
+        return Main::File(file);
+    }
+    for name in ["MILLRACE_CONFIG", "BENTO_CONFIG"] {
+        if let Ok(text) = std::env::var(name) {
+            return Main::Text {
+                name: format!("${name}"),
+                text,
+            };
+        }
+    }
+    let found = DEFAULTS
+        .into_iter()
+        .map(Path::new)
+        .find(|path| path.exists());
+    found.map_or_else(Main::default, |path| Main::File(path.to_owned()))
+}
+
+/// Prints every complaint about a config to the standard error.
+pub fn print_complaints(loaded: &Loaded) {
+    if !loaded.diagnostics.is_empty() {
+        complain(loaded.render(std::io::stderr().is_terminal()).trim_end());
+    }
+}

@@ -1,0 +1,57 @@
+//! `run`: a config from start to end.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use millrace_node::{RunError, install_logs};
+use millrace_spec::LintOptions;
+
+use super::complain;
+use super::config::{load_config, print_complaints};
+use crate::args::ConfigArgs;
+
+/// Runs the config and reports what became of its messages.
+pub fn run(args: &ConfigArgs, file: Option<PathBuf>) -> ExitCode {
+    let loaded = load_config(args, file, LintOptions::default());
+    print_complaints(&loaded);
+    let Some(config) = loaded.config.as_ref().filter(|_| !loaded.has_errors()) else {
+        return ExitCode::FAILURE;
+    };
+    let logs = match install_logs(&config.logger, args.log_level.as_deref()) {
+        Ok(logs) => logs,
+        Err(error) => {
+            complain(&error);
+            return ExitCode::FAILURE;
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            complain(&format!("start the runtime: {error}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    let ended = runtime.block_on(millrace_node::run(config));
+    logs.flush();
+    let (report, code) = match ended {
+        Ok(report) => (Some(report), ExitCode::SUCCESS),
+        Err(RunError::Ended { report, reason }) => {
+            complain(&reason);
+            (Some(report), ExitCode::FAILURE)
+        }
+        Err(error) => {
+            complain(&error.to_string());
+            (None, ExitCode::FAILURE)
+        }
+    };
+    if let Some(report) = report
+        && std::io::stderr().is_terminal()
+    {
+        complain(&report.to_string());
+    }
+    code
+}

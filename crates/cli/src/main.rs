@@ -1,0 +1,16 @@
+//! The `millrace` binary: arguments, exit codes, human output.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+mod args;
+mod commands;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let args = args::Args::parse();
+    commands::dispatch(args)
+}

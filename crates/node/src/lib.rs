@@ -1,0 +1,16 @@
+//! Composition: the root config, the registry of components, start and stop.
+
+mod components;
+mod config;
+mod load;
+mod logs;
+mod memory;
+mod report;
+mod run;
+
+pub use components::registry;
+pub use config::RootConfig;
+pub use load::{Files, Loaded, Main, load};
+pub use logs::install_logs;
+pub use report::Report;
+pub use run::{RunError, run};

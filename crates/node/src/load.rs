@@ -1,0 +1,298 @@
+//! From files to a checked config: variables, YAML, `--set`, and every complaint at once.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use millrace_component::{Registry, check_resource_uses};
+use millrace_diagnostics::{Diagnostic, Diagnostics, Renderer, SourceMap};
+use millrace_spec::env::{Environment, interpolate, parse_dotenv};
+use millrace_spec::path::Schema;
+use millrace_spec::render::normalise;
+use millrace_spec::{
+    ComponentKind, FieldType, LintOptions, Literal, Node, ReadContext, Spec, codes, set, tree,
+};
+use millrace_stream::ResourcesConfig;
+
+use crate::RootConfig;
+
+/// Which texts make up a config.
+#[derive(Clone, Debug, Default)]
+pub struct Files {
+    /// The main config: a path, or a text with the name that errors show.
+    pub main: Main,
+    /// Patterns of files that hold further resources.
+    pub resources: Vec<String>,
+    /// Assignments of single fields, `path=value`.
+    pub set: Vec<String>,
+    /// Files of variables, read before the config.
+    pub env_files: Vec<String>,
+    /// How strict the check is.
+    pub lint: LintOptions,
+}
+
+/// The main config.
+#[derive(Clone, Debug)]
+pub enum Main {
+    /// A file.
+    File(PathBuf),
+    /// A text, and the name that errors show.
+    Text { name: String, text: String },
+}
+
+impl Default for Main {
+    fn default() -> Self {
+        Self::Text {
+            name: "(empty)".to_owned(),
+            text: String::new(),
+        }
+    }
+}
+
+/// A config that was read, with everything there is to say about it.
+pub struct Loaded {
+    /// The config; absent when there are errors.
+    pub config: Option<RootConfig>,
+    /// Every complaint, in the order of the files.
+    pub diagnostics: Diagnostics,
+    tree: Option<Node>,
+    registry: Arc<Registry>,
+    sources: Arc<SourceMap>,
+    redactor: millrace_diagnostics::Redactor,
+}
+
+impl Loaded {
+    /// Whether something forbids to run it.
+    pub fn has_errors(&self) -> bool {
+        self.config.is_none() || self.diagnostics.has_errors()
+    }
+
+    /// The complaints as a person reads them: place, quoted line, caret, help.
+    pub fn render(&self, colour: bool) -> String {
+        Renderer::new(&self.sources)
+            .redact(self.redactor.clone())
+            .colour(colour)
+            .render_all(&self.diagnostics)
+    }
+
+    /// The complaints, one line each: `path(line,col) message`.
+    pub fn lines(&self) -> Vec<String> {
+        let renderer = Renderer::new(&self.sources).redact(self.redactor.clone());
+        self.diagnostics
+            .iter()
+            .map(|it| renderer.one_line(it))
+            .collect()
+    }
+
+    /// The config with defaults filled in and secrets scrubbed, as it is echoed.
+    pub fn normalised(&self) -> Option<Literal> {
+        let fields = RootConfig::fields();
+        let schema = Schema {
+            fields: &fields,
+            catalog: &*self.registry,
+        };
+        self.tree
+            .as_ref()
+            .map(|tree| normalise::config(tree, schema))
+    }
+}
+
+/// Reads and checks a config, without touching the network.
+pub fn load(files: &Files, registry: &Arc<Registry>) -> Loaded {
+    let sources = Arc::new(SourceMap::new());
+    let mut loader = Loader {
+        cx: ReadContext::new(Arc::clone(&sources)).with_options(files.lint),
+        environment: Environment::of_process(),
+        sources,
+    };
+    loader.cx.set_extension(Arc::clone(registry));
+    loader.read_env_files(&files.env_files);
+    let mut main = loader.read_main(&files.main);
+    if let Some(tree) = &mut main {
+        loader.apply_overrides(tree, &files.set, registry);
+    }
+    let config = main.as_ref().and_then(|tree| {
+        let directory = match &files.main {
+            Main::File(path) => path.parent().map(Path::to_owned),
+            Main::Text { .. } => None,
+        };
+        if let Some(directory) = directory {
+            let environment = millrace_bloblang::Environment::new().with_directory(directory);
+            loader.cx.set_extension(Arc::new(environment));
+        }
+        loader.cx.within("root", |cx| RootConfig::read(tree, cx))
+    });
+    let config = loader.with_resources(config, &files.resources);
+    let mut diagnostics = loader.cx.take_diagnostics();
+    diagnostics.sort();
+    let config = config.filter(|_| !diagnostics.has_errors());
+    Loaded {
+        config,
+        diagnostics,
+        tree: main,
+        registry: Arc::clone(registry),
+        sources: loader.sources,
+        redactor: loader.cx.redactor().clone(),
+    }
+}
+
+struct Loader {
+    cx: ReadContext,
+    environment: Environment,
+    sources: Arc<SourceMap>,
+}
+
+impl Loader {
+    fn refuse(&mut self, code: millrace_diagnostics::Code, message: String) {
+        self.cx.report(Diagnostic::error(code, message));
+    }
+
+    fn read_env_files(&mut self, patterns: &[String]) {
+        for path in self.expand(patterns) {
+            let text = match std::fs::read_to_string(&path) {
+                Ok(text) => text,
+                Err(error) => {
+                    let message = format!("read {}: {error}", path.display());
+                    self.refuse(codes::BAD_ENV_FILE, message);
+                    continue;
+                }
+            };
+            match parse_dotenv(&text) {
+                Ok(assignments) => self.environment.extend(assignments),
+                Err(error) => {
+                    let message = format!("read {}: {error}", path.display());
+                    self.refuse(codes::BAD_ENV_FILE, message);
+                }
+            }
+        }
+    }
+
+    /// The files that patterns name; a plain path that does not exist is reported.
+    fn expand(&mut self, patterns: &[String]) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        for pattern in patterns {
+            let found: Vec<_> = match glob::glob(pattern) {
+                Ok(paths) => paths.filter_map(Result::ok).collect(),
+                Err(error) => {
+                    self.refuse(
+                        codes::UNREADABLE_FILE,
+                        format!("pattern {pattern}: {error}"),
+                    );
+                    continue;
+                }
+            };
+            if found.is_empty() {
+                self.refuse(codes::UNREADABLE_FILE, format!("{pattern}: no such file"));
+            }
+            files.extend(found);
+        }
+        files
+    }
+
+    fn read_main(&mut self, main: &Main) -> Option<Node> {
+        match main {
+            Main::File(path) => self.read_file(path),
+            Main::Text { name, text } => self.parse(name, text),
+        }
+    }
+
+    fn read_file(&mut self, path: &Path) -> Option<Node> {
+        let name = path.display().to_string();
+        match std::fs::read(path) {
+            Ok(bytes) => match String::from_utf8(bytes) {
+                Ok(text) => self.parse(&name, &text),
+                Err(error) => {
+                    let at = error.utf8_error().valid_up_to();
+                    let message = format!("{name} is not UTF-8: the byte at offset {at}");
+                    self.refuse(codes::UNREADABLE_FILE, message);
+                    None
+                }
+            },
+            Err(error) => {
+                self.refuse(codes::UNREADABLE_FILE, format!("read {name}: {error}"));
+                None
+            }
+        }
+    }
+
+    fn parse(&mut self, name: &str, text: &str) -> Option<Node> {
+        let source = self.sources.add(name, text);
+        let interpolated = interpolate(text, source, &self.environment);
+        if let Some(missing) = interpolated.missing_diagnostic() {
+            self.cx.report(missing);
+        }
+        self.cx.add_env(interpolated.uses.clone());
+        let mut diagnostics = Diagnostics::new();
+        let tree = tree::parse(&interpolated, &mut diagnostics);
+        for diagnostic in diagnostics.iter() {
+            self.cx.report(diagnostic.clone());
+        }
+        tree.map(|tree| {
+            if tree.is_null() {
+                Node::empty_mapping(tree.span)
+            } else {
+                tree
+            }
+        })
+    }
+
+    fn apply_overrides(&mut self, tree: &mut Node, overrides: &[String], registry: &Registry) {
+        let fields = RootConfig::fields();
+        let schema = Schema {
+            fields: &fields,
+            catalog: registry,
+        };
+        for expression in overrides {
+            if let Err(refused) = set::apply(tree, expression, schema, &self.sources) {
+                for diagnostic in refused.iter() {
+                    self.cx.report(diagnostic.clone());
+                }
+            }
+        }
+    }
+
+    /// Adds the resources of further files, and checks that every resource named is declared.
+    fn with_resources(
+        &mut self,
+        mut config: Option<RootConfig>,
+        patterns: &[String],
+    ) -> Option<RootConfig> {
+        let mut more = ResourcesConfig::default();
+        let mut complete = true;
+        for path in self.expand(patterns) {
+            let tree = self.read_file(&path);
+            let read =
+                tree.and_then(|it| self.cx.within("root", |cx| ResourcesConfig::read(&it, cx)));
+            match read {
+                Some(read) => more.extend(read),
+                None => complete = false,
+            }
+        }
+        if let Some(config) = &mut config {
+            config.stream.resources.extend(more);
+        }
+        let config = config.filter(|_| complete)?;
+        check_resource_uses(&declared(&config.stream.resources), &mut self.cx);
+        Some(config)
+    }
+}
+
+fn declared(resources: &ResourcesConfig) -> Vec<(ComponentKind, String)> {
+    let mut labels = Vec::new();
+    let mut add = |kind, label: &str| labels.push((kind, label.to_owned()));
+    for it in &resources.input_resources {
+        add(ComponentKind::Input, &it.label);
+    }
+    for it in &resources.processor_resources {
+        add(ComponentKind::Processor, &it.label);
+    }
+    for it in &resources.output_resources {
+        add(ComponentKind::Output, &it.label);
+    }
+    for it in &resources.cache_resources {
+        add(ComponentKind::Cache, &it.label);
+    }
+    for it in &resources.rate_limit_resources {
+        add(ComponentKind::RateLimit, &it.label);
+    }
+    labels
+}
