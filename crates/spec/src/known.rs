@@ -19,6 +19,10 @@ use millrace_diagnostics::{Diagnostics, SourceMap};
 use std::borrow::Cow;
 use std::sync::Arc;
 
+mod compare;
+
+pub use compare::{assert_matches_bento, differences};
+
 const TABLE: &str = include_str!("known/components.txt");
 
 /// All components of Bento; none of them is built.
