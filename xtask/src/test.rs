@@ -12,7 +12,7 @@ use crate::servers;
 use crate::test_counts::TestCounts;
 
 /// The package that builds the binary `millrace`.
-const BINARY_PACKAGE: &str = "millrace-cli";
+const BINARY_PACKAGE: &str = "millrace";
 
 /// Runs the tests and prints their counts as the last line; true when all passed.
 pub fn run(arguments: &[String]) -> Result<bool> {
