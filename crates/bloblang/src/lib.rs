@@ -49,6 +49,8 @@ mod error;
 mod eval;
 mod eval_error;
 pub mod functions;
+#[allow(dead_code)]
+mod go;
 mod go_number;
 mod lexer;
 mod mapping;

@@ -1,0 +1,6 @@
+//! What Bento takes from Go's standard library: layouts of times, literals of numbers and
+//! durations, the verbs of `format`.
+
+pub(crate) mod literal;
+pub(crate) mod strftime;
+pub(crate) mod time;
