@@ -3,5 +3,7 @@
 
 pub(crate) mod format;
 pub(crate) mod literal;
+pub(crate) mod regex;
 pub(crate) mod strftime;
 pub(crate) mod time;
+pub(crate) mod url;

@@ -85,7 +85,8 @@ fn underscores_are_placed(digits: &str, has_prefix: bool) -> bool {
     has_prefix && !digits.ends_with('_') && !digits.contains("__")
 }
 
-/// `strconv.ParseFloat(text, 64)`.
+/// `strconv.ParseFloat(text, 64)`: decimal and hexadecimal, `inf` and `nan` in any case, underscores
+/// between digits.
 ///
 /// # Errors
 ///
@@ -101,6 +102,9 @@ pub(crate) fn parse_float(text: &str) -> Result<f64, Fault> {
     }
     if text.eq_ignore_ascii_case("nan") {
         return Ok(f64::NAN);
+    }
+    if unsigned.contains('_') {
+        return parse_float(&without_underscores(text).ok_or(Fault::Syntax)?);
     }
     if unsigned.len() > 2
         && unsigned
@@ -122,6 +126,18 @@ pub(crate) fn parse_float(text: &str) -> Result<f64, Fault> {
     } else {
         Err(Fault::Range)
     }
+}
+
+/// The number without the underscores between its digits; nothing when one stands elsewhere.
+fn without_underscores(text: &str) -> Option<String> {
+    let bytes = text.as_bytes();
+    let is_placed = |at: usize| {
+        let is_after =
+            at > 0 && (bytes[at - 1].is_ascii_hexdigit() || b"xX".contains(&bytes[at - 1]));
+        is_after && bytes.get(at + 1).is_some_and(u8::is_ascii_hexdigit)
+    };
+    let all_placed = text.match_indices('_').all(|(at, _)| is_placed(at));
+    all_placed.then(|| text.replace('_', ""))
 }
 
 /// `1.8p3`: hexadecimal digits and a binary exponent, which must be there.
@@ -313,6 +329,10 @@ mod tests {
             ("-1e3", Ok(-1000.0)),
             (".5", Ok(0.5)),
             ("5.", Ok(5.0)),
+            ("1_23.50_0_0e+1_2", Ok(1.235e14)),
+            ("0x_1_2.3_4_5p+1_2", Ok(74565.0)),
+            ("1__2", Err(Fault::Syntax)),
+            ("1_.5", Err(Fault::Syntax)),
             ("0x1.8p1", Ok(3.0)),
             ("+Inf", Ok(f64::INFINITY)),
             ("1e400", Err(Fault::Range)),

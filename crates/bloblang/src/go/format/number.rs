@@ -82,10 +82,12 @@ pub(super) fn push_float(out: &mut String, float: f64, verb: char, spec: Spec) {
     let negative = float.is_sign_negative() && !float.is_nan();
     if !float.is_finite() {
         let text = if float.is_nan() { "NaN" } else { "Inf" };
-        let sign = match (negative, spec.plus || !float.is_nan() && verb == 'v') {
+        // An infinity has its sign under every verb.
+        let sign = match (negative, float.is_nan()) {
             (true, _) => "-",
-            (false, true) => "+",
-            _ => sign(false, spec),
+            (false, true) => sign(false, spec),
+            (false, false) if spec.space && !spec.plus => " ",
+            (false, false) => "+",
         };
         return push_padded(
             out,
