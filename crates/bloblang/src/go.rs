@@ -3,6 +3,7 @@
 
 pub(crate) mod format;
 pub(crate) mod literal;
+pub(crate) mod period;
 pub(crate) mod regex;
 pub(crate) mod strftime;
 pub(crate) mod time;

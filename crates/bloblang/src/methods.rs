@@ -14,6 +14,7 @@ mod objects;
 mod patterns;
 mod strings;
 mod target;
+mod times;
 
 const FAMILIES: &[&[Method]] = &[
     arrays::METHODS,
@@ -24,6 +25,7 @@ const FAMILIES: &[&[Method]] = &[
     objects::METHODS,
     patterns::METHODS,
     strings::METHODS,
+    times::METHODS,
 ];
 
 static BY_NAME: LazyLock<HashMap<&'static str, &'static Method>> =
