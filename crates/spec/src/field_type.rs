@@ -84,10 +84,8 @@ impl FieldType for String {
 
     fn read(node: &Node, cx: &mut ReadContext) -> Option<Self> {
         match node.as_scalar() {
-            // An unquoted variable without a value leaves nothing: an empty text.
-            Some(scalar) if scalar.resolved == Resolved::Null => Some(String::new()),
-            Some(scalar) => Some(scalar.text.to_string()),
-            None => {
+            Some(scalar) if scalar.resolved != Resolved::Null => Some(scalar.text.to_string()),
+            _ => {
                 cx.wrong_type(node, "string");
                 None
             }

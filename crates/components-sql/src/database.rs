@@ -1,0 +1,182 @@
+//! One database as the outputs see it: connected to, initialised once, written to.
+
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+use millrace_component::BuildContext;
+use millrace_message::{Error, ErrorClass, Value};
+use parking_lot::Mutex;
+
+use crate::dsn::Target;
+use crate::fields::Limits;
+use crate::pool::Pool;
+
+/// One statement with its arguments.
+#[derive(Clone, Debug)]
+pub struct Statement {
+    /// The text, with the placeholders of the driver.
+    pub sql: std::sync::Arc<str>,
+    /// The arguments. `None` sends the text as it is, which may then be several statements.
+    pub arguments: Option<Vec<Value>>,
+}
+
+/// A connection that executes one statement at a time.
+///
+/// Errors are classed: `NotConnected` when the connection cannot be used any more, `Rejected` when
+/// the statement's data is at fault, `Retry` for everything else.
+#[async_trait]
+pub trait Session: Send {
+    /// Executes a statement; on return its effect is committed.
+    async fn execute(&mut self, statement: &Statement) -> Result<(), Error>;
+
+    /// Executes statements as one transaction. After an error none of them has had an effect,
+    /// unless the connection was lost during the commit.
+    async fn transact(&mut self, statements: &[Statement]) -> Result<(), Error>;
+
+    /// Whether the connection is known to be unusable.
+    fn is_closed(&self) -> bool;
+}
+
+/// What opens sessions.
+#[async_trait]
+pub trait Connect: Send + Sync {
+    /// Opens a session.
+    async fn connect(&self) -> Result<Box<dyn Session>, Error>;
+
+    /// The database for error texts, without secrets.
+    fn place(&self) -> String;
+}
+
+/// The statements that are executed when the database is first connected to.
+pub struct Init {
+    statements: Mutex<Vec<(String, String)>>,
+}
+
+impl Init {
+    /// Statements with what they are called in logs.
+    pub fn new(statements: Vec<(String, String)>) -> Self {
+        Self {
+            statements: Mutex::new(statements),
+        }
+    }
+
+    async fn run(&self, session: &mut dyn Session, log: &Origin) {
+        let statements = std::mem::take(&mut *self.statements.lock());
+        for (name, text) in statements {
+            let statement = Statement {
+                sql: text.into(),
+                arguments: None,
+            };
+            if let Err(error) = session.execute(&statement).await {
+                tracing::warn!(
+                    component = &*log.component,
+                    path = &*log.path,
+                    "{name} is not executed: {error}"
+                );
+            }
+        }
+    }
+}
+
+/// Who logs.
+struct Origin {
+    component: Box<str>,
+    path: Box<str>,
+}
+
+/// A database with its connections.
+pub struct Database {
+    pool: Pool,
+    init: Init,
+    log: Origin,
+}
+
+impl Database {
+    /// The database at `target`; nothing is opened.
+    pub fn new(target: Target, init: Init, limits: Limits, cx: &BuildContext) -> Self {
+        let (connect, limits): (Box<dyn Connect>, _) = match target {
+            Target::Postgres(target) => (Box::new(crate::postgres::Postgres::new(target)), limits),
+            Target::Mysql(target) => (Box::new(crate::mysql::Mysql::new(target)), limits),
+            Target::Sqlite(target) => (
+                Box::new(crate::sqlite::Sqlite::new(target)),
+                crate::sqlite::limits(),
+            ),
+        };
+        Self {
+            pool: Pool::new(connect, limits),
+            init,
+            log: Origin {
+                component: cx.component().into(),
+                path: cx.path().into(),
+            },
+        }
+    }
+
+    /// Opens a connection, to see that the database is there, and runs the init statements when
+    /// it is the first one.
+    ///
+    /// # Errors
+    /// `NotConnected` with the reason.
+    pub async fn connect(&self) -> Result<(), Error> {
+        self.pool.clear();
+        let mut lease = self.pool.lease().await?;
+        self.init.run(lease.session(), &self.log).await;
+        lease.keep();
+        Ok(())
+    }
+
+    /// Executes each statement; all in one transaction when that works, else one by one, so that
+    /// only those that are at fault fail.
+    ///
+    /// # Errors
+    /// The statements that failed, by index, each with its reason. When the connection is lost,
+    /// those whose effect is not known to be committed.
+    pub async fn execute(&self, statements: &[Statement]) -> Result<(), Vec<(usize, Error)>> {
+        let all = |error: Error| (0..statements.len()).map(|it| (it, error.clone())).collect();
+        let mut lease = self.pool.lease().await.map_err(all)?;
+        if statements.len() > 1 && statements.iter().all(|it| it.arguments.is_some()) {
+            match lease.session().transact(statements).await {
+                Ok(()) => {
+                    lease.keep();
+                    return Ok(());
+                }
+                Err(error) if error.class() == ErrorClass::NotConnected => return Err(all(error)),
+                Err(_) => {}
+            }
+        }
+        let mut failed = Vec::new();
+        for (index, statement) in statements.iter().enumerate() {
+            match lease.session().execute(statement).await {
+                Ok(()) => {}
+                Err(error) if error.class() == ErrorClass::NotConnected => {
+                    failed.extend((index..statements.len()).map(|it| (it, error.clone())));
+                    return Err(failed);
+                }
+                Err(error) => failed.push((index, error)),
+            }
+        }
+        lease.keep();
+        if failed.is_empty() { Ok(()) } else { Err(failed) }
+    }
+
+    /// Closes the connections that are not in use.
+    pub fn close(&self) {
+        self.pool.clear();
+    }
+}
+
+/// The files that a pattern names, in order.
+///
+/// # Errors
+/// The pattern is not valid, names nothing, or a directory cannot be read.
+pub fn expand(pattern: &str) -> Result<Vec<PathBuf>, Error> {
+    let wrong = |reason: String| Error::fatal(format!("init_files: `{pattern}`: {reason}"));
+    let paths = glob::glob(pattern).map_err(|error| wrong(error.to_string()))?;
+    let paths: Vec<_> = paths
+        .collect::<Result<_, _>>()
+        .map_err(|error| wrong(error.to_string()))?;
+    if paths.is_empty() {
+        return Err(wrong("there is no such file".to_owned()));
+    }
+    Ok(paths)
+}

@@ -1,0 +1,17 @@
+//! Outputs and buffers over SQL databases: PostgreSQL, MySQL and MariaDB, SQLite.
+//!
+//! Three drivers instead of one abstraction over them, because arguments are bound by what each
+//! database says of a statement: PostgreSQL names the type of every parameter and takes text for
+//! any of them, MySQL converts by column, SQLite by affinity.
+
+mod database;
+mod dsn;
+mod fields;
+mod mysql;
+mod outputs;
+mod pool;
+mod postgres;
+mod rows;
+mod sqlite;
+
+pub use outputs::OUTPUTS;

@@ -1,0 +1,162 @@
+//! The connections to one database: how many are open, how many are kept, how old they become.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use millrace_message::Error;
+use parking_lot::Mutex;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
+
+use crate::database::{Connect, Session};
+use crate::fields::Limits;
+
+/// How long a connection above `conn_max_idle` is kept, so that a busy output keeps its own.
+const SPARE: Duration = Duration::from_secs(1);
+
+/// Connections that are opened when they are needed.
+pub struct Pool {
+    connect: Box<dyn Connect>,
+    open: Option<Arc<Semaphore>>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    limits: Limits,
+    idle: Mutex<IdleSessions>,
+}
+
+#[derive(Default)]
+struct IdleSessions {
+    sessions: Vec<Idle>,
+    is_reaping: bool,
+}
+
+struct Idle {
+    session: Box<dyn Session>,
+    born: Instant,
+    since: Instant,
+}
+
+/// A connection in use; one that is dropped without [`Lease::keep`] is closed, because a statement
+/// may still be under way on it.
+pub struct Lease {
+    session: Box<dyn Session>,
+    born: Instant,
+    shared: Arc<Shared>,
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Pool {
+    /// A pool without connections.
+    pub fn new(connect: Box<dyn Connect>, limits: Limits) -> Self {
+        Self {
+            connect,
+            open: limits.open_max.map(|max| Arc::new(Semaphore::new(max))),
+            shared: Arc::new(Shared {
+                limits,
+                idle: Mutex::default(),
+            }),
+        }
+    }
+
+    /// Takes an idle connection or opens one, waiting while too many are in use.
+    ///
+    /// # Errors
+    /// `NotConnected`: the database cannot be reached.
+    pub async fn lease(&self) -> Result<Lease, Error> {
+        let permit = match &self.open {
+            None => None,
+            Some(open) => Arc::clone(open).acquire_owned().await.ok(),
+        };
+        let (session, born) = match self.shared.take() {
+            Some(idle) => (idle.session, idle.born),
+            None => {
+                let session = self.connect.connect().await.map_err(|error| {
+                    error.context(format_args!("connect to {} (`dsn`)", self.connect.place()))
+                })?;
+                (session, Instant::now())
+            }
+        };
+        Ok(Lease {
+            session,
+            born,
+            shared: Arc::clone(&self.shared),
+            _permit: permit,
+        })
+    }
+
+    /// Closes the connections that are not in use.
+    pub fn clear(&self) {
+        let sessions = std::mem::take(&mut self.shared.idle.lock().sessions);
+        drop(sessions);
+    }
+}
+
+impl Lease {
+    /// The connection.
+    pub fn session(&mut self) -> &mut dyn Session {
+        &mut *self.session
+    }
+
+    /// Gives the connection back for further use.
+    pub fn keep(self) {
+        let now = Instant::now();
+        if self.session.is_closed() {
+            return;
+        }
+        let mut idle = self.shared.idle.lock();
+        idle.sessions.push(Idle {
+            session: self.session,
+            born: self.born,
+            since: now,
+        });
+        if !idle.is_reaping {
+            idle.is_reaping = true;
+            tokio::spawn(reap(Arc::downgrade(&self.shared)));
+        }
+    }
+}
+
+impl Shared {
+    /// The connection used last, so that the others can age.
+    fn take(&self) -> Option<Idle> {
+        let now = Instant::now();
+        let mut idle = self.idle.lock();
+        while let Some(found) = idle.sessions.pop() {
+            if !found.session.is_closed() && !self.limits.has_expired(&found, now) {
+                return Some(found);
+            }
+        }
+        None
+    }
+}
+
+impl Limits {
+    fn has_expired(&self, idle: &Idle, now: Instant) -> bool {
+        self.life_time_max.is_some_and(|max| now - idle.born >= max)
+            || self.idle_time_max.is_some_and(|max| now - idle.since >= max)
+    }
+}
+
+/// Closes idle connections that are too many or too old; ends when none is left to look after.
+async fn reap(shared: Weak<Shared>) {
+    loop {
+        tokio::time::sleep(SPARE).await;
+        let Some(shared) = shared.upgrade() else { return };
+        let now = Instant::now();
+        let mut idle = shared.idle.lock();
+        let mut spare = idle.sessions.len().saturating_sub(shared.limits.idle_max);
+        // The ones used least recently stand in front.
+        idle.sessions.retain(|it| {
+            let is_spare = spare > 0 && now - it.since >= SPARE;
+            spare -= usize::from(is_spare);
+            !is_spare && !it.session.is_closed() && !shared.limits.has_expired(it, now)
+        });
+        let can_age = shared.limits.idle_time_max.or(shared.limits.life_time_max).is_some();
+        if idle.sessions.is_empty() || (!can_age && spare == 0) {
+            idle.is_reaping = false;
+            return;
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! SQLite sessions: one connection, whose work runs on a blocking thread.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use millrace_message::{Error, Value};
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use crate::database::{Connect, Session, Statement};
+use crate::dsn::SqliteTarget;
+use crate::fields::Limits;
+
+/// How long a statement waits for another process that writes, unless a pragma says otherwise.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// SQLite has one writer, and a database in memory belongs to its connection.
+pub fn limits() -> Limits {
+    Limits {
+        open_max: Some(1),
+        idle_max: 1,
+        idle_time_max: None,
+        life_time_max: None,
+    }
+}
+
+/// Opens SQLite sessions.
+pub struct Sqlite {
+    target: SqliteTarget,
+}
+
+impl Sqlite {
+    /// Sessions of this database.
+    pub fn new(target: SqliteTarget) -> Self {
+        Self { target }
+    }
+}
+
+#[async_trait]
+impl Connect for Sqlite {
+    async fn connect(&self) -> Result<Box<dyn Session>, Error> {
+        let target = self.target.clone();
+        let connection = blocking(move || open(&target)).await?;
+        Ok(Box::new(SqliteSession {
+            connection: Some(connection),
+        }))
+    }
+
+    fn place(&self) -> String {
+        format!("sqlite `{}`", self.target.uri)
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let work = tokio::task::spawn_blocking(work);
+    work.await
+        .unwrap_or_else(|panic| Err(Error::not_connected(format!("the thread ended: {panic}"))))
+}
+
+fn open(target: &SqliteTarget) -> Result<Connection, Error> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_URI
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connected = || {
+        let connection = Connection::open_with_flags(&target.uri, flags)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        for pragma in &target.pragmas {
+            connection.execute_batch(pragma)?;
+        }
+        // Opening reads nothing: ask for something, so that a broken file is found now.
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+        Ok(connection)
+    };
+    connected().map_err(|error: rusqlite::Error| Error::not_connected(error.to_string()))
+}
+
+struct SqliteSession {
+    /// Absent while a statement runs; for ever, when the wait for it was cancelled.
+    connection: Option<Connection>,
+}
+
+impl SqliteSession {
+    async fn with(
+        &mut self,
+        work: impl FnOnce(&mut Connection) -> Result<(), Error> + Send + 'static,
+    ) -> Result<(), Error> {
+        let Some(mut connection) = self.connection.take() else {
+            return Err(Error::not_connected("the connection is gone"));
+        };
+        let (connection, result) = blocking(move || {
+            let result = work(&mut connection);
+            Ok((connection, result))
+        })
+        .await?;
+        self.connection = Some(connection);
+        result
+    }
+}
+
+#[async_trait]
+impl Session for SqliteSession {
+    async fn execute(&mut self, statement: &Statement) -> Result<(), Error> {
+        let statement = statement.clone();
+        self.with(move |connection| execute(connection, &statement)).await
+    }
+
+    async fn transact(&mut self, statements: &[Statement]) -> Result<(), Error> {
+        let statements = statements.to_vec();
+        self.with(move |connection| {
+            let transaction = connection
+                .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
+                .map_err(|error| classify(&error))?;
+            for statement in &statements {
+                execute(&transaction, statement)?;
+            }
+            transaction.commit().map_err(|error| classify(&error))
+        })
+        .await
+    }
+
+    fn is_closed(&self) -> bool {
+        self.connection.is_none()
+    }
+}
+
+fn execute(connection: &Connection, statement: &Statement) -> Result<(), Error> {
+    let Some(arguments) = &statement.arguments else {
+        let result = connection.execute_batch(&statement.sql);
+        return result.map_err(|error| classify(&error));
+    };
+    let run = || {
+        let mut prepared = connection.prepare_cached(&statement.sql)?;
+        let expected = prepared.parameter_count();
+        if expected != arguments.len() {
+            return Ok(Some(expected));
+        }
+        for (index, argument) in arguments.iter().enumerate() {
+            prepared.raw_bind_parameter(index + 1, Argument(argument))?;
+        }
+        let mut rows = prepared.raw_query();
+        while rows.next()?.is_some() {}
+        Ok(None)
+    };
+    match run().map_err(|error: rusqlite::Error| classify(&error))? {
+        None => Ok(()),
+        Some(expected) => Err(Error::rejected(format!(
+            "the statement takes {expected} arguments and `args_mapping` gives {}",
+            arguments.len()
+        ))),
+    }
+}
+
+/// A value bound as an argument; the column's affinity converts text that looks like a number.
+struct Argument<'a>(&'a Value);
+
+impl rusqlite::ToSql for Argument<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        use rusqlite::types::Value as Sql;
+        let text = |value: &Value| Sql::Text(value.to_text().as_str().to_owned());
+        Ok(ToSqlOutput::Owned(match self.0 {
+            Value::Null => Sql::Null,
+            Value::Bool(it) => Sql::Integer(i64::from(*it)),
+            Value::I64(it) => Sql::Integer(*it),
+            Value::U64(it) => i64::try_from(*it).map_or_else(|_| text(self.0), Sql::Integer),
+            Value::F64(it) => Sql::Real(*it),
+            // A number that is longer than a float stays text, which keeps every digit.
+            Value::Number(number) => match (number.as_i64(), number.as_f64()) {
+                (Some(integer), _) => Sql::Integer(integer),
+                (None, Some(float)) if number.as_str().len() <= 17 => Sql::Real(float),
+                _ => text(self.0),
+            },
+            Value::String(it) => return Ok(ToSqlOutput::Borrowed(ValueRef::Text(it.as_bytes()))),
+            Value::Bytes(it) => return Ok(ToSqlOutput::Borrowed(ValueRef::Blob(it))),
+            Value::Timestamp(_) | Value::Array(_) | Value::Object(_) => text(self.0),
+        }))
+    }
+}
+
+fn classify(error: &rusqlite::Error) -> Error {
+    let text = error.to_string();
+    match error.sqlite_error_code() {
+        Some(ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::TooBig) => {
+            Error::rejected(text)
+        }
+        Some(ErrorCode::CannotOpen | ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+            Error::not_connected(text)
+        }
+        None => Error::rejected(text),
+        Some(_) => Error::retry(text),
+    }
+}
