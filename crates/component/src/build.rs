@@ -10,8 +10,8 @@ use millrace_telemetry::Scope;
 
 use crate::config::{InputChild, OutputChild, ProcessorChild, ScannerChild};
 use crate::{
-    BuiltBuffer, BuiltCache, BuiltProcessor, BuiltRateLimit, Connection, Flow, LeafInput,
-    LeafOutput, ScannerFactory, Side, Sink, Source,
+    BatchPolicy, BuiltBuffer, BuiltCache, BuiltProcessor, BuiltRateLimit, Connection, Flow,
+    LeafInput, LeafOutput, ScannerFactory, Side, Sink, Source,
 };
 
 /// An input, built: a leaf that the engine runs, or a composite that runs its children.
@@ -43,6 +43,17 @@ pub trait Engine: Send + Sync {
     /// # Errors
     /// The output, or one of its processors, cannot be built.
     fn output(&self, child: &OutputChild, cx: &BuildContext) -> Result<Arc<dyn Sink>, Error>;
+
+    /// Puts a batching policy in front of an output.
+    ///
+    /// # Errors
+    /// One of the policy's processors cannot be built.
+    fn batched(
+        &self,
+        sink: Arc<dyn Sink>,
+        policy: &BatchPolicy,
+        cx: &BuildContext,
+    ) -> Result<Arc<dyn Sink>, Error>;
 
     /// Builds a processor, observed by the engine.
     ///

@@ -2,4 +2,6 @@
 
 use millrace_component::component_list;
 
-component_list! { pub INPUTS: generate }
+mod relay;
+
+component_list! { pub INPUTS: batched, broker, generate, inproc, read_until, resource, sequence }

@@ -2,4 +2,9 @@
 
 use millrace_component::component_list;
 
-component_list! { pub OUTPUTS: drop }
+mod retrying;
+
+component_list! {
+    pub OUTPUTS: broker, cache, drop, drop_on, fallback, inproc, reject, reject_errored, resource,
+    retry, switch, sync_response
+}

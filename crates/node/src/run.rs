@@ -1,8 +1,10 @@
 //! Runs a config: start, signals, drain, and the closing report.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use millrace_component::{Budget, Flow, Services};
+use millrace_components_pure::Pipes;
 use millrace_message::Error;
 use millrace_stream::{Environment, Stream};
 use millrace_telemetry::{ComponentLabels, Registry, Scope};
@@ -54,7 +56,7 @@ pub async fn run(config: &RootConfig) -> Result<Report, RunError> {
     let environment = Environment {
         budget: Budget::new(limit),
         scope,
-        services: Services::default(),
+        services: Services::default().with(Arc::new(Pipes::default())),
     };
     let started = Instant::now();
     let mut signals = Signals::listen().map_err(RunError::Start)?;

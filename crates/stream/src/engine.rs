@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use millrace_component::{
-    AsyncProcessor, Batches, BuildContext, BuiltCache, BuiltOutput, BuiltProcessor, BuiltRateLimit,
-    CacheChild, Engine, Flow, InputChild, InputPart, LeafOutput, OutputChild, OutputPart,
-    Processor, ProcessorChild, RateLimitChild, Services, Sink, Source,
+    AsyncProcessor, BatchPolicy, Batches, BuildContext, BuiltCache, BuiltOutput, BuiltProcessor,
+    BuiltRateLimit, CacheChild, Engine, Flow, InputChild, InputPart, LeafOutput, OutputChild,
+    OutputPart, Processor, ProcessorChild, RateLimitChild, Services, Sink, Source,
 };
 use millrace_message::{Error, MessageBatch};
 use millrace_telemetry::Scope;
@@ -236,6 +236,15 @@ impl Engine for StreamEngine {
     fn output(&self, child: &OutputChild, cx: &BuildContext) -> Result<Arc<dyn Sink>, Error> {
         let part = child.config.build(cx)?;
         self.sink(part, child, Some(CHILD_CONNECT_TIMEOUT), cx)
+    }
+
+    fn batched(
+        &self,
+        sink: Arc<dyn Sink>,
+        policy: &BatchPolicy,
+        cx: &BuildContext,
+    ) -> Result<Arc<dyn Sink>, Error> {
+        Ok(Arc::new(BatchingSink::start(sink, policy, cx)?))
     }
 
     fn processor(

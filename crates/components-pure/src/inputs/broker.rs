@@ -1,0 +1,59 @@
+//! The `broker` input.
+
+use futures::future::join_all;
+use millrace_component::{
+    BatchPolicy, BuildContext, Descriptor, InputChild, InputConfig, InputPart, Source,
+};
+use millrace_message::Error;
+use millrace_spec::Spec;
+
+use super::batched;
+use super::relay::{EDGE_CAPACITY, finish_all, follow, pass_on};
+
+/// Reads from several inputs at the same time.
+///
+/// The order within each input is kept; between them there is none. It ends when all have ended.
+#[derive(Clone, Debug, Spec)]
+#[spec(input = "broker", category = "Utility")]
+pub struct Config {
+    /// How often each input is started.
+    #[spec(default = 1, advanced)]
+    copies: usize,
+    /// The inputs.
+    #[spec(default = [])]
+    inputs: Vec<InputChild>,
+    /// How messages of all inputs are collected.
+    #[spec(advanced)]
+    batching: BatchPolicy,
+}
+
+impl InputConfig for Config {
+    fn build(&self, cx: &BuildContext) -> Result<InputPart, Error> {
+        if self.inputs.is_empty() {
+            return Err(Error::fatal("broker needs at least one input"));
+        }
+        let mut sources = Vec::new();
+        for copy in 0..self.copies.max(1) {
+            for (index, child) in self.inputs.iter().enumerate() {
+                let at = copy * self.inputs.len() + index;
+                sources.push(cx.input(child, &format!("broker.inputs.{at}"))?);
+            }
+        }
+        let source = merge(sources);
+        if self.batching.is_noop() {
+            return Ok(InputPart::Composite(source));
+        }
+        let batcher = self.batching.build(cx, "batching")?;
+        Ok(InputPart::Composite(batched::run(source, batcher, cx.flow().urgency())))
+    }
+}
+
+pub const COMPONENT: Descriptor = Descriptor::input::<Config>();
+
+fn merge(sources: Vec<Source>) -> Source {
+    Source::spawn(EDGE_CAPACITY, |writer| async move {
+        let relays = join_all(sources.iter().map(|source| pass_on(source, &writer.batches)));
+        let (_all_read, ()) = tokio::join!(relays, follow(&sources, &writer));
+        finish_all(sources).await
+    })
+}

@@ -1,0 +1,69 @@
+//! The `inproc` input.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use millrace_component::{
+    BuildContext, BuiltInput, Descriptor, Incoming, Input, InputConfig, InputPart, LeafInput,
+    Receiver, ReplayPolicy,
+};
+use millrace_message::{Error, MessageBatch, Outcome, Outcomes, settle_all};
+use millrace_spec::Spec;
+use smallvec::SmallVec;
+
+use crate::pipes::Pipes;
+
+/// Reads what `inproc` outputs of the same name write in this process.
+///
+/// What becomes of a message is what the output that wrote it hears.
+#[derive(Clone, Debug, Spec)]
+#[spec(input = "inproc", category = "Utility")]
+pub struct Config(String);
+
+impl InputConfig for Config {
+    fn build(&self, cx: &BuildContext) -> Result<InputPart, Error> {
+        let input = Inproc { name: self.0.clone(), pipes: Pipes::of(cx)?, pipe: None };
+        Ok(InputPart::Leaf(LeafInput {
+            input: BuiltInput::Async(Box::new(input)),
+            auto_replay: None,
+            replay: ReplayPolicy::default(),
+        }))
+    }
+}
+
+pub const COMPONENT: Descriptor = Descriptor::input::<Config>();
+
+struct Inproc {
+    name: String,
+    pipes: Arc<Pipes>,
+    pipe: Option<Receiver<MessageBatch>>,
+}
+
+#[async_trait]
+impl Input for Inproc {
+    async fn connect(&mut self) -> Result<(), Error> {
+        self.pipe = Some(self.pipes.read(&self.name));
+        Ok(())
+    }
+
+    async fn read(&mut self) -> Result<Incoming, Error> {
+        let pipe = self.pipe.as_ref().ok_or_else(|| Error::not_connected("the pipe is closed"))?;
+        let Some(mut batch) = pipe.pop().await else {
+            return Err(Error::end_of_input());
+        };
+        let origins = batch.take_origins();
+        Ok(Incoming::acknowledged(batch, move |outcomes: SmallVec<[Outcome; 1]>| {
+            settle_all(origins, &Outcomes::Each(outcomes.into_vec()));
+        }))
+    }
+
+    async fn stop(&mut self) {
+        self.pipes.end(&self.name);
+        // What was queued is dropped, which its writer hears as a failure.
+        self.pipe = None;
+    }
+
+    async fn close(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
+}

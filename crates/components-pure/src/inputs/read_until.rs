@@ -1,0 +1,152 @@
+//! The `read_until` input.
+
+use std::time::Duration as Pause;
+
+use millrace_component::{
+    Backoff, BuildContext, Descriptor, InputChild, InputConfig, InputPart, Query, Source,
+    SourceWriter,
+};
+use millrace_message::{Error, MessageBatch};
+use millrace_spec::{Duration, Node, ReadContext, Spec, codes};
+
+use super::relay::EDGE_CAPACITY;
+
+/// Reads another input until a message passes a check, or until nothing has come for a while.
+///
+/// The message that passes the check is the last one, and is emitted too.
+#[derive(Clone, Debug, Spec)]
+#[spec(input = "read_until", category = "Utility", check = has_an_end)]
+pub struct Config {
+    /// The input that is read.
+    input: InputChild,
+    /// A query that is true for the last message.
+    #[spec(optional)]
+    check: Option<Query>,
+    /// The input ends when no message has come for this long.
+    #[spec(optional)]
+    idle_timeout: Option<Duration>,
+    /// Whether the input is started again when it ends by itself.
+    #[spec(default = false)]
+    restart_input: bool,
+    /// The pauses before it is started again.
+    #[spec(advanced)]
+    restart_backoff: RestartBackoff,
+}
+
+/// The pauses before an input is started again.
+#[derive(Clone, Debug, Spec)]
+struct RestartBackoff {
+    /// The first pause; it doubles each time and starts over when a message comes.
+    #[spec(default = "1ms")]
+    initial_interval: Duration,
+    /// The longest pause.
+    #[spec(default = "100ms")]
+    max_interval: Duration,
+}
+
+fn has_an_end(config: &mut Config, node: &Node, cx: &mut ReadContext) {
+    if config.check.is_none() && config.idle_timeout.is_none() {
+        let message = "read_until needs `check`, `idle_timeout`, or both";
+        cx.error(codes::MISSING_FIELD, node.span, message);
+    }
+}
+
+impl InputConfig for Config {
+    fn build(&self, cx: &BuildContext) -> Result<InputPart, Error> {
+        // The first start is made here, so that what is wrong with the child is known at once.
+        let first = cx.input(&self.input, "read_until.input")?;
+        let reader = Reader {
+            config: self.clone(),
+            cx: cx.clone(),
+            backoff: Backoff::new(
+                self.restart_backoff.initial_interval.get(),
+                self.restart_backoff.max_interval.get(),
+            ),
+        };
+        let source = Source::spawn(EDGE_CAPACITY, |writer| reader.run(first, writer));
+        Ok(InputPart::Composite(source))
+    }
+}
+
+pub const COMPONENT: Descriptor = Descriptor::input::<Config>();
+
+struct Reader {
+    config: Config,
+    cx: BuildContext,
+    backoff: Backoff,
+}
+
+/// Why reading a child came to an end.
+enum End {
+    /// The check passed, nothing came for too long, or the input was stopped.
+    Finished,
+    /// The child has ended by itself.
+    Exhausted,
+}
+
+impl Reader {
+    async fn run(mut self, first: Source, writer: SourceWriter) -> Result<(), Error> {
+        let mut source = first;
+        loop {
+            let end = self.read(&source, &writer).await;
+            let restarts = matches!(end, End::Exhausted) && self.config.restart_input;
+            if !restarts {
+                writer.exhaust();
+                source.stop();
+            }
+            // What failed is still sent again by the child.
+            super::relay::pass_on(&source, &writer.batches).await;
+            source.finish().await?;
+            if !restarts {
+                return Ok(());
+            }
+            tokio::select! {
+                () = tokio::time::sleep(self.backoff.pause()) => {}
+                () = writer.stop().cancelled() => return Ok(()),
+            }
+            source = self.cx.input(&self.config.input, "read_until.input")?;
+        }
+    }
+
+    async fn read(&mut self, source: &Source, writer: &SourceWriter) -> End {
+        let mut exhausted = source.exhausted();
+        loop {
+            let batch = tokio::select! {
+                batch = source.batches().pop() => match batch {
+                    Some(batch) => batch,
+                    None => return End::Exhausted,
+                },
+                () = idle(self.config.idle_timeout.as_ref()) => return End::Finished,
+                () = writer.stop().cancelled() => return End::Finished,
+                Ok(()) = exhausted.changed() => match source.batches().pop().await {
+                    Some(batch) => batch,
+                    None => return End::Exhausted,
+                },
+            };
+            self.backoff.reset();
+            if self.emit(batch, writer).await {
+                return End::Finished;
+            }
+        }
+    }
+
+    /// Emits a batch; true when it is the last one.
+    async fn emit(&self, batch: MessageBatch, writer: &SourceWriter) -> bool {
+        let last = self.config.check.as_ref().is_some_and(|check| {
+            (0..batch.len()).any(|index| {
+                check.check(&batch, index).unwrap_or_else(|error| {
+                    tracing::error!("read_until check: {error}; taken as false");
+                    false
+                })
+            })
+        });
+        writer.batches.push(batch).await.is_err() || last
+    }
+}
+
+async fn idle(timeout: Option<&Duration>) {
+    match timeout.map(Duration::get) {
+        Some(timeout) if timeout > Pause::ZERO => tokio::time::sleep(timeout).await,
+        _ => std::future::pending().await,
+    }
+}

@@ -1,0 +1,259 @@
+//! The `broker` output.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use millrace_component::{
+    BatchPolicy, BuildContext, Descriptor, OutputChild, OutputConfig, OutputPart, Sink,
+};
+use millrace_message::{Error, MessageBatch, Outcome, Outcomes};
+use millrace_spec::Spec;
+use tokio::sync::Notify;
+
+use super::retrying::{Attempts, Retrying};
+
+/// Writes messages to several outputs, by a pattern.
+///
+/// A message is acknowledged when every output that it was written to has accepted it. The slowest
+/// output sets the pace of all that share its messages.
+#[derive(Clone, Debug, Spec)]
+#[spec(output = "broker", category = "Utility")]
+pub struct Config {
+    /// How often each output is started.
+    #[spec(default = 1, advanced)]
+    copies: usize,
+    /// Who gets a message.
+    #[spec(default = "fan_out")]
+    pattern: Pattern,
+    /// The outputs.
+    outputs: Vec<OutputChild>,
+    /// How messages are collected before they are written.
+    #[spec(advanced)]
+    batching: BatchPolicy,
+}
+
+/// Who gets a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Spec)]
+enum Pattern {
+    /// Every output, at the same time; one that fails is written to again until it accepts.
+    FanOut,
+    /// Every output, at the same time; the first failure gives the message back to its source.
+    FanOutFailFast,
+    /// Every output, one after the other; one that fails is written to again until it accepts.
+    FanOutSequential,
+    /// Every output, one after the other; the first failure gives the message back.
+    FanOutSequentialFailFast,
+    /// One output, each in its turn.
+    RoundRobin,
+    /// One output, whichever has a place free.
+    Greedy,
+}
+
+impl OutputConfig for Config {
+    fn build(&self, cx: &BuildContext) -> Result<OutputPart, Error> {
+        let mut children = Vec::new();
+        for copy in 0..self.copies.max(1) {
+            for (index, child) in self.outputs.iter().enumerate() {
+                let at = copy * self.outputs.len() + index;
+                children.push(cx.output(child, &format!("broker.outputs.{at}"))?);
+            }
+        }
+        let sink = match children.len() {
+            0 => return Err(Error::fatal("broker needs at least one output")),
+            1 => children.remove(0),
+            _ => self.pattern.sink(children),
+        };
+        if self.batching.is_noop() {
+            return Ok(OutputPart::Composite(sink));
+        }
+        Ok(OutputPart::Composite(cx.engine().batched(sink, &self.batching, cx)?))
+    }
+}
+
+pub const COMPONENT: Descriptor = Descriptor::output::<Config>();
+
+impl Pattern {
+    fn sink(self, children: Vec<Arc<dyn Sink>>) -> Arc<dyn Sink> {
+        let endless = |children: Vec<Arc<dyn Sink>>| {
+            let wrap = |child| Arc::new(Retrying::new(child, Attempts::ENDLESS)) as Arc<dyn Sink>;
+            children.into_iter().map(wrap).collect()
+        };
+        match self {
+            Self::FanOut => Arc::new(FanOut { children: endless(children) }),
+            Self::FanOutFailFast => Arc::new(FanOut { children }),
+            Self::FanOutSequential => Arc::new(Sequential { children: endless(children) }),
+            Self::FanOutSequentialFailFast => Arc::new(Sequential { children }),
+            Self::RoundRobin => Arc::new(RoundRobin { children, next: AtomicUsize::new(0) }),
+            Self::Greedy => Arc::new(Greedy {
+                children: children.into_iter().map(|sink| (sink, AtomicUsize::new(0))).collect(),
+                freed: Notify::new(),
+            }),
+        }
+    }
+}
+
+async fn close_all(children: impl IntoIterator<Item = &Arc<dyn Sink>>) {
+    for child in children {
+        child.close().await;
+    }
+}
+
+/// All at the same time; ends with the first failure.
+struct FanOut {
+    children: Vec<Arc<dyn Sink>>,
+}
+
+#[async_trait]
+impl Sink for FanOut {
+    async fn write(&self, batch: MessageBatch) -> Outcomes {
+        let mut writes: FuturesUnordered<_> =
+            self.children.iter().map(|child| child.write(batch.detached())).collect();
+        let mut worst = Outcomes::DELIVERED;
+        while let Some(outcomes) = writes.next().await {
+            let failed = !outcomes.is_success();
+            worst = worse(worst, &outcomes, batch.len());
+            if failed {
+                break;
+            }
+        }
+        worst
+    }
+
+    fn capacity(&self) -> usize {
+        self.children.iter().map(|child| child.capacity()).min().unwrap_or(1)
+    }
+
+    async fn close(&self) {
+        close_all(&self.children).await;
+    }
+}
+
+/// One after the other; ends with the first failure.
+struct Sequential {
+    children: Vec<Arc<dyn Sink>>,
+}
+
+#[async_trait]
+impl Sink for Sequential {
+    async fn write(&self, batch: MessageBatch) -> Outcomes {
+        let mut worst = Outcomes::DELIVERED;
+        for child in &self.children {
+            let outcomes = child.write(batch.detached()).await;
+            let failed = !outcomes.is_success();
+            worst = worse(worst, &outcomes, batch.len());
+            if failed {
+                break;
+            }
+        }
+        worst
+    }
+
+    fn capacity(&self) -> usize {
+        self.children.iter().map(|child| child.capacity()).min().unwrap_or(1)
+    }
+
+    async fn close(&self) {
+        close_all(&self.children).await;
+    }
+}
+
+/// Of two outcomes of the same message the one that its source has to hear.
+fn worse(first: Outcomes, second: &Outcomes, messages: usize) -> Outcomes {
+    if let (Outcomes::All(Outcome::Delivered), Outcomes::All(Outcome::Delivered)) = (&first, second)
+    {
+        return first;
+    }
+    let pick = |index| match (first.get(index), second.get(index)) {
+        (Outcome::Failed(error), _) | (_, Outcome::Failed(error)) => Outcome::Failed(error),
+        (Outcome::Dropped { reason }, _) | (_, Outcome::Dropped { reason }) => {
+            Outcome::Dropped { reason }
+        }
+        (Outcome::Delivered, _) | (_, Outcome::Delivered) => Outcome::Delivered,
+        (filtered, Outcome::Filtered { .. }) => filtered,
+    };
+    Outcomes::Each((0..messages).map(pick).collect())
+}
+
+/// Each in its turn.
+struct RoundRobin {
+    children: Vec<Arc<dyn Sink>>,
+    next: AtomicUsize,
+}
+
+#[async_trait]
+impl Sink for RoundRobin {
+    async fn write(&self, batch: MessageBatch) -> Outcomes {
+        let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.children.len();
+        self.children[turn].write(batch).await
+    }
+
+    fn capacity(&self) -> usize {
+        self.children.iter().fold(0, |sum, child| sum.saturating_add(child.capacity()))
+    }
+
+    async fn close(&self) {
+        close_all(&self.children).await;
+    }
+}
+
+/// Whichever has a place free; of several the one with the least to do.
+struct Greedy {
+    children: Vec<(Arc<dyn Sink>, AtomicUsize)>,
+    freed: Notify,
+}
+
+impl Greedy {
+    /// Takes a place of the child with the least to do; waits while all are full.
+    async fn place(&self) -> Place<'_> {
+        loop {
+            let freed = self.freed.notified();
+            tokio::pin!(freed);
+            freed.as_mut().enable();
+            let free = self
+                .children
+                .iter()
+                .filter(|(sink, busy)| busy.load(Ordering::Acquire) < sink.capacity())
+                .min_by_key(|(_, busy)| busy.load(Ordering::Acquire));
+            if let Some((sink, busy)) = free {
+                busy.fetch_add(1, Ordering::AcqRel);
+                return Place { sink, busy, freed: &self.freed };
+            }
+            freed.await;
+        }
+    }
+}
+
+/// A place taken at a child, given back when it is dropped.
+struct Place<'a> {
+    sink: &'a Arc<dyn Sink>,
+    busy: &'a AtomicUsize,
+    freed: &'a Notify,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.busy.fetch_sub(1, Ordering::AcqRel);
+        self.freed.notify_one();
+    }
+}
+
+#[async_trait]
+impl Sink for Greedy {
+    async fn write(&self, batch: MessageBatch) -> Outcomes {
+        let place = self.place().await;
+        place.sink.write(batch).await
+    }
+
+    fn capacity(&self) -> usize {
+        self.children.iter().fold(0, |sum, (child, _)| sum.saturating_add(child.capacity()))
+    }
+
+    async fn close(&self) {
+        for (child, _) in &self.children {
+            child.close().await;
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! The `drop_on` output.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use millrace_component::{BuildContext, Descriptor, OutputChild, OutputConfig, OutputPart, Sink};
+use millrace_message::{Error, MessageBatch, Outcome, Outcomes};
+use millrace_spec::{Duration, Node, ReadContext, Spec, codes};
+use regex::Regex;
+use tokio::sync::Semaphore;
+
+/// Drops messages that its child does not accept, under the conditions given.
+///
+/// A dropped message is acknowledged and counts as dropped, with the reason
+/// `drop_on_error` or `drop_on_back_pressure`.
+#[derive(Clone, Debug, Spec)]
+#[spec(output = "drop_on", category = "Utility", check = check)]
+pub struct Config {
+    /// Whether messages that the child fails on are dropped.
+    #[spec(default = false)]
+    error: bool,
+    /// Only messages whose error matches one of these regular expressions are dropped.
+    #[spec(optional)]
+    error_patterns: Option<Vec<String>>,
+    /// Messages are dropped when every place of the child is taken for longer than this.
+    #[spec(optional)]
+    back_pressure: Option<Duration>,
+    /// The output that is written to.
+    output: OutputChild,
+}
+
+fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
+    if let Err(error) = config.patterns() {
+        let span = node.get("error_patterns").map_or(node.span, |it| it.span);
+        cx.error(codes::INVALID_VALUE, span, error.to_string());
+    }
+}
+
+impl Config {
+    fn patterns(&self) -> Result<Vec<Regex>, Error> {
+        let compile = |pattern: &String| {
+            Regex::new(pattern)
+                .map_err(|error| Error::fatal(format!("error pattern `{pattern}`: {error}")))
+        };
+        self.error_patterns.iter().flatten().map(compile).collect()
+    }
+}
+
+impl OutputConfig for Config {
+    fn build(&self, cx: &BuildContext) -> Result<OutputPart, Error> {
+        let child = cx.output(&self.output, "drop_on.output")?;
+        let places = child.capacity().min(Semaphore::MAX_PERMITS);
+        Ok(OutputPart::Composite(Arc::new(DropOn {
+            error: self.error,
+            patterns: self.patterns()?,
+            back_pressure: self.back_pressure.as_ref().map(Duration::get),
+            places: Semaphore::new(places),
+            child,
+        })))
+    }
+}
+
+pub const COMPONENT: Descriptor = Descriptor::output::<Config>();
+
+struct DropOn {
+    error: bool,
+    patterns: Vec<Regex>,
+    back_pressure: Option<std::time::Duration>,
+    places: Semaphore,
+    child: Arc<dyn Sink>,
+}
+
+impl DropOn {
+    fn drops(&self, error: &Error) -> bool {
+        if !self.patterns.is_empty() {
+            return self.patterns.iter().any(|pattern| pattern.is_match(error.text()));
+        }
+        self.error
+    }
+
+    async fn deliver(&self, batch: MessageBatch) -> Outcomes {
+        let messages = batch.len();
+        let outcomes = self.child.write(batch).await;
+        if outcomes.is_success() {
+            return outcomes;
+        }
+        let judge = |index| match outcomes.get(index) {
+            Outcome::Failed(error) if self.drops(&error) => {
+                tracing::warn!("a message is dropped: {error}");
+                Outcome::Dropped { reason: "drop_on_error".into() }
+            }
+            outcome => outcome,
+        };
+        Outcomes::Each((0..messages).map(judge).collect())
+    }
+}
+
+#[async_trait]
+impl Sink for DropOn {
+    async fn write(&self, batch: MessageBatch) -> Outcomes {
+        let place = match self.back_pressure {
+            None => self.places.acquire().await.ok(),
+            Some(limit) => match tokio::time::timeout(limit, self.places.acquire()).await {
+                Ok(place) => place.ok(),
+                Err(_) => {
+                    tracing::warn!("a message is dropped: the output takes none");
+                    return Outcomes::All(Outcome::Dropped {
+                        reason: "drop_on_back_pressure".into(),
+                    });
+                }
+            },
+        };
+        let outcomes = self.deliver(batch).await;
+        drop(place);
+        outcomes
+    }
+
+    fn capacity(&self) -> usize {
+        // Messages that are to be dropped have to arrive here although the child takes none.
+        if self.back_pressure.is_some() { usize::MAX } else { self.child.capacity() }
+    }
+
+    async fn close(&self) {
+        self.child.close().await;
+    }
+}

@@ -1,0 +1,65 @@
+//! The `fallback` output.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use millrace_component::{BuildContext, Descriptor, OutputChild, OutputConfig, OutputPart, Sink};
+use millrace_message::{Error, MessageBatch, Outcomes};
+use millrace_spec::Spec;
+
+use super::retrying::Pending;
+
+/// Writes messages to its first child; what that one does not accept goes to the next, and so on.
+///
+/// Only the messages that failed go on, with the error as their metadata `fallback_error`. What
+/// the last child does not accept goes back to its source. A child that cannot connect fails its
+/// writes after `connect_timeout`, 10 seconds unless it says otherwise.
+#[derive(Clone, Debug, Spec)]
+#[spec(output = "fallback", category = "Utility")]
+pub struct Config(Vec<OutputChild>);
+
+impl OutputConfig for Config {
+    fn build(&self, cx: &BuildContext) -> Result<OutputPart, Error> {
+        if self.0.is_empty() {
+            return Err(Error::fatal("fallback needs at least one output"));
+        }
+        let build = |(index, child)| cx.output(child, &format!("fallback.{index}"));
+        let tiers = self.0.iter().enumerate().map(build).collect::<Result<_, _>>()?;
+        Ok(OutputPart::Composite(Arc::new(Fallback { tiers })))
+    }
+}
+
+pub const COMPONENT: Descriptor = Descriptor::output::<Config>();
+
+struct Fallback {
+    tiers: Vec<Arc<dyn Sink>>,
+}
+
+#[async_trait]
+impl Sink for Fallback {
+    async fn write(&self, batch: MessageBatch) -> Outcomes {
+        let mut pending = Pending::new(batch);
+        for tier in &self.tiers {
+            let outcomes = tier.write(pending.copies()).await;
+            pending.settle(&outcomes);
+            if pending.is_empty() {
+                break;
+            }
+            if let Some((_, error)) = outcomes.first_failure() {
+                let text = error.text().to_owned();
+                pending.for_each(|message| message.metadata.set("fallback_error", text.as_str()));
+            }
+        }
+        pending.finish()
+    }
+
+    fn capacity(&self) -> usize {
+        self.tiers.iter().map(|tier| tier.capacity()).max().unwrap_or(1)
+    }
+
+    async fn close(&self) {
+        for tier in &self.tiers {
+            tier.close().await;
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Writes again until it works: what `retry`, `broker` and `switch` share.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use millrace_component::{Backoff, Sink};
+use millrace_message::{MessageBatch, Outcome, Outcomes};
+
+/// When to give up, and how long to wait between attempts.
+#[derive(Clone, Debug)]
+pub(super) struct Attempts {
+    /// How often a write is tried again; `None` for ever.
+    pub max_retries: Option<u64>,
+    /// The first pause.
+    pub initial: Duration,
+    /// The longest pause.
+    pub max: Duration,
+    /// No attempt is made later than this after the first; `None` for no such bound.
+    pub max_elapsed: Option<Duration>,
+}
+
+impl Attempts {
+    /// For ever, with pauses of 500 ms to 3 s.
+    pub(super) const ENDLESS: Self = Self {
+        max_retries: None,
+        initial: Duration::from_millis(500),
+        max: Duration::from_secs(3),
+        max_elapsed: None,
+    };
+
+    fn allow(&self, retry: u64, started: Instant, pause: Duration) -> bool {
+        self.max_retries.is_none_or(|max| retry <= max)
+            && self
+                .max_elapsed
+                .is_none_or(|max| started.elapsed() + pause <= max)
+    }
+}
+
+/// An output whose failed messages are written again.
+pub(super) struct Retrying {
+    sink: Arc<dyn Sink>,
+    attempts: Attempts,
+}
+
+impl Retrying {
+    pub(super) fn new(sink: Arc<dyn Sink>, attempts: Attempts) -> Self {
+        Self { sink, attempts }
+    }
+}
+
+#[async_trait]
+impl Sink for Retrying {
+    async fn write(&self, batch: MessageBatch) -> Outcomes {
+        let started = Instant::now();
+        let mut backoff = Backoff::new(self.attempts.initial, self.attempts.max);
+        let mut pending = Pending::new(batch);
+        let mut retry = 0;
+        loop {
+            let outcomes = self.sink.write(pending.copies()).await;
+            pending.settle(&outcomes);
+            retry += 1;
+            let pause = backoff.pause();
+            if pending.is_empty() || !self.attempts.allow(retry, started, pause) {
+                return pending.finish();
+            }
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    fn capacity(&self) -> usize {
+        self.sink.capacity()
+    }
+
+    async fn close(&self) {
+        self.sink.close().await;
+    }
+}
+
+/// The messages of a batch that no output has accepted yet, by their index in it.
+pub(super) struct Pending {
+    outcomes: Vec<Outcome>,
+    open: Vec<(usize, millrace_message::Message)>,
+}
+
+impl Pending {
+    pub(super) fn new(batch: MessageBatch) -> Self {
+        Self {
+            outcomes: vec![Outcome::Delivered; batch.len()],
+            open: batch.into_iter().enumerate().collect(),
+        }
+    }
+
+    /// Copies of the messages that are still to be written.
+    pub(super) fn copies(&self) -> MessageBatch {
+        self.open
+            .iter()
+            .map(|(_, message)| message.detached())
+            .collect()
+    }
+
+    /// Changes the messages that are still to be written.
+    pub(super) fn for_each(&mut self, mut change: impl FnMut(&mut millrace_message::Message)) {
+        self.open
+            .iter_mut()
+            .for_each(|(_, message)| change(message));
+    }
+
+    /// Records the outcomes of a write of [`Pending::copies`]; what failed stays to be written.
+    pub(super) fn settle(&mut self, outcomes: &Outcomes) {
+        let mut position = 0;
+        let recorded = &mut self.outcomes;
+        self.open.retain(|(index, _)| {
+            let outcome = outcomes.get(position);
+            position += 1;
+            let failed = outcome.error().is_some();
+            recorded[*index] = outcome;
+            failed
+        });
+    }
+
+    /// Whether nothing is left to be written.
+    pub(super) fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    /// The outcome of each message of the batch.
+    pub(super) fn finish(self) -> Outcomes {
+        Outcomes::Each(self.outcomes)
+    }
+}

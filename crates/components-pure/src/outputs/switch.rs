@@ -1,0 +1,144 @@
+//! The `switch` output.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::future::join_all;
+use millrace_component::{
+    BuildContext, Descriptor, OutputChild, OutputConfig, OutputPart, Query, Sink,
+};
+use millrace_message::{Error, MessageBatch, Outcome, Outcomes};
+use millrace_spec::{Node, ReadContext, Spec, codes};
+
+use super::retrying::{Attempts, Retrying};
+
+/// Routes each message to the first output whose check it passes.
+///
+/// A message that passes none is acknowledged and counts as dropped, with the reason
+/// `switch_no_match`; in strict mode its whole batch goes back to the source.
+#[derive(Clone, Debug, Spec)]
+#[spec(output = "switch", category = "Utility", check = check)]
+pub struct Config {
+    /// Whether a failed write is tried again until it works, instead of going back to the source.
+    #[spec(default = false)]
+    retry_until_success: bool,
+    /// Whether a message that passes no check is an error of its batch.
+    #[spec(default = false, advanced)]
+    strict_mode: bool,
+    /// The outputs and their checks, in order.
+    cases: Vec<CaseConfig>,
+}
+
+/// One output and its check.
+#[derive(Clone, Debug, Spec)]
+struct CaseConfig {
+    /// A query that is true for the messages of this output; empty for all.
+    #[spec(default = "")]
+    check: Option<Query>,
+    /// The output.
+    output: OutputChild,
+    /// Whether a message that passes goes on to the next checks too.
+    #[spec(rename = "continue", default = false, advanced)]
+    goes_on: bool,
+}
+
+fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
+    if config.cases.len() < 2 {
+        let span = node.get("cases").map_or(node.span, |it| it.span);
+        cx.error(codes::INVALID_VALUE, span, "a switch has at least two cases");
+    }
+}
+
+impl OutputConfig for Config {
+    fn build(&self, cx: &BuildContext) -> Result<OutputPart, Error> {
+        let mut cases = Vec::with_capacity(self.cases.len());
+        for (index, case) in self.cases.iter().enumerate() {
+            let mut sink = cx.output(&case.output, &format!("switch.cases.{index}.output"))?;
+            if self.retry_until_success {
+                sink = Arc::new(Retrying::new(sink, Attempts::ENDLESS));
+            }
+            cases.push(Case { check: case.check.clone(), sink, goes_on: case.goes_on });
+        }
+        Ok(OutputPart::Composite(Arc::new(Switch { cases, strict: self.strict_mode })))
+    }
+}
+
+pub const COMPONENT: Descriptor = Descriptor::output::<Config>();
+
+struct Case {
+    check: Option<Query>,
+    sink: Arc<dyn Sink>,
+    goes_on: bool,
+}
+
+struct Switch {
+    cases: Vec<Case>,
+    strict: bool,
+}
+
+impl Case {
+    fn takes(&self, batch: &MessageBatch, index: usize) -> bool {
+        let Some(check) = &self.check else { return true };
+        check.check(batch, index).unwrap_or_else(|error| {
+            tracing::error!("switch check: {error}; taken as false");
+            false
+        })
+    }
+}
+
+impl Switch {
+    /// The indices of the messages of each case.
+    fn route(&self, batch: &MessageBatch) -> Vec<Vec<usize>> {
+        let mut routes = vec![Vec::new(); self.cases.len()];
+        for index in 0..batch.len() {
+            for (case, route) in self.cases.iter().zip(&mut routes) {
+                if case.takes(batch, index) {
+                    route.push(index);
+                    if !case.goes_on {
+                        break;
+                    }
+                }
+            }
+        }
+        routes
+    }
+}
+
+#[async_trait]
+impl Sink for Switch {
+    async fn write(&self, batch: MessageBatch) -> Outcomes {
+        let routes = self.route(&batch);
+        let mut each: Vec<Option<Outcome>> = vec![None; batch.len()];
+        let matched = |index| routes.iter().any(|route| route.contains(&index));
+        if self.strict && !(0..batch.len()).all(matched) {
+            return Outcomes::failed(Error::rejected("no switch output conditions were met by message"));
+        }
+        let writes = self.cases.iter().zip(&routes).filter(|(_, route)| !route.is_empty()).map(
+            |(case, route)| {
+                let part = route.iter().map(|index| batch[*index].detached()).collect();
+                async move { (route, case.sink.write(part).await) }
+            },
+        );
+        for (route, outcomes) in join_all(writes).await {
+            for (position, index) in route.iter().enumerate() {
+                let outcome = outcomes.get(position);
+                let failed_before = matches!(each[*index], Some(Outcome::Failed(_)));
+                if !failed_before {
+                    each[*index] = Some(outcome);
+                }
+            }
+        }
+        let unmatched = || Outcome::Dropped { reason: "switch_no_match".into() };
+        Outcomes::Each(each.into_iter().map(|it| it.unwrap_or_else(unmatched)).collect())
+    }
+
+    fn capacity(&self) -> usize {
+        self.cases.iter().fold(0, |sum, case| sum.saturating_add(case.sink.capacity()))
+    }
+
+    async fn close(&self) {
+        for case in &self.cases {
+            case.sink.close().await;
+        }
+    }
+}
