@@ -2,10 +2,12 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod bench;
 mod ci;
 mod cities;
 mod csv;
 mod packages;
+mod random;
 mod servers;
 mod step;
 mod test;
@@ -26,6 +28,10 @@ usage: cargo xtask COMMAND
         run a command beside private servers, with the variables that tests read
   ci
         everything that a change must pass: format, lints, tests, generated files, examples
+  bench [--only b1,b2] [--threads 1,2] [--reps 3] [--count N] [--seconds 10]
+        [--peer NAME=PATH] [--binary PATH] [--write docs/benchmarks/FILE.md]
+        run the workloads of bench/pipelines, verify their outputs, print a table; a peer is any
+        binary that runs the same configuration with `-c FILE`
   cities FOLDER
         write examples/cities/cities.csv anew (see examples/cities/DATA-LICENSE.md)
 ";
@@ -51,6 +57,7 @@ fn run(arguments: &[String]) -> Result<bool> {
         "test" => test::run(rest),
         "servers" => servers::run(rest),
         "ci" => ci::run(rest),
+        "bench" => bench::run(rest),
         "cities" => cities::run(rest),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");

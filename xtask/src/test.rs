@@ -12,7 +12,7 @@ use crate::servers;
 use crate::test_counts::TestCounts;
 
 /// The package that builds the binary `millrace`.
-const BINARY_PACKAGE: &str = "millrace-cli";
+const BINARY_PACKAGE: &str = "millrace";
 
 /// Runs the tests and prints their counts as the last line; true when all passed.
 pub fn run(arguments: &[String]) -> Result<bool> {
@@ -25,7 +25,7 @@ pub fn run(arguments: &[String]) -> Result<bool> {
 pub fn run_and_count(arguments: &[String]) -> Result<(bool, TestCounts)> {
     let (kinds, arguments) = servers::split_kinds(arguments)?;
     let whole = !selects_packages(arguments);
-    let binary = if whole { build_binary()? } else { None };
+    let binary = if whole { build_binary(&[])? } else { None };
     let servers = if kinds.is_empty() {
         None
     } else {
@@ -86,8 +86,9 @@ fn run_counted(command: &mut Command, screen: &mut impl Write) -> Result<(ExitSt
     Ok((child.wait().context("wait for cargo test")?, counts))
 }
 
-/// Builds `millrace` for the tests that run it as a child; `None` while no package builds it.
-fn build_binary() -> Result<Option<PathBuf>> {
+/// Builds `millrace` with cargo's `options` and returns where it is; `None` while no package
+/// builds it.
+pub fn build_binary(options: &[&str]) -> Result<Option<PathBuf>> {
     let metadata = cargo()
         .args(["metadata", "--no-deps", "--format-version=1"])
         .stderr(Stdio::inherit())
@@ -103,6 +104,7 @@ fn build_binary() -> Result<Option<PathBuf>> {
     let build = cargo()
         .args(["build", "--package", BINARY_PACKAGE, "--bin", "millrace"])
         .arg("--message-format=json-render-diagnostics")
+        .args(options)
         .stderr(Stdio::inherit())
         .output()
         .context("start cargo build")?;

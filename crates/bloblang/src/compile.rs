@@ -272,16 +272,7 @@ impl<'a> Compiler<'a> {
             ExprKind::Root => path(Base::Root, Vec::new()),
             ExprKind::Field(name) => path(Base::This, vec![segment(name)]),
             ExprKind::Parameter(name) => self.parameter(name),
-            ExprKind::Variable(name) => {
-                let slot = self.slot(&name.text);
-                path(
-                    Base::Variable {
-                        slot,
-                        name: Text::from(&*name.text),
-                    },
-                    Vec::new(),
-                )
-            }
+            ExprKind::Variable(name) => self.variable(&name.text),
             ExprKind::Metadata(key) => {
                 Expr::Metadata(key.as_ref().map(|key| Text::from(&*key.text)))
             }
@@ -332,6 +323,17 @@ impl<'a> Compiler<'a> {
             }
             ExprKind::Lambda { parameter, body } => self.lambda(parameter.as_ref(), body),
         }
+    }
+
+    fn variable(&mut self, name: &str) -> Expr {
+        let slot = self.slot(name);
+        path(
+            Base::Variable {
+                slot,
+                name: Text::from(name),
+            },
+            Vec::new(),
+        )
     }
 
     fn object(&mut self, members: &[(Ast, Ast)]) -> Expr {

@@ -5,6 +5,7 @@
 //! `this` allocates nothing.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use millrace_message::{Message, Metadata, Object, Segment, Text, Value};
 
@@ -88,12 +89,10 @@ impl<'a> Cx<'a> {
         }
     }
 
-    /// The message that functions refer to.
-    pub fn message(&self) -> Result<&'a Message, EvalError> {
-        self.frame
-            .batch
-            .get(self.index)
-            .ok_or_else(|| EvalError::new("message is empty"))
+    /// The message that functions refer to; an empty one where there is none.
+    pub fn message(&self) -> &'a Message {
+        static EMPTY: LazyLock<Message> = LazyLock::new(Message::default);
+        self.frame.batch.get(self.index).unwrap_or_else(|| &EMPTY)
     }
 
     /// The value of `this`; `field` is what is to be read from it, for the error text.
@@ -126,7 +125,6 @@ impl Expr {
             Expr::Match(it) => it.eval(cx),
             Expr::Nothing => Ok(Outcome::Nothing),
             Expr::Deleted => Ok(Outcome::Deleted),
-            Expr::UndefinedVariable(name) => Err(undefined(name)),
             Expr::Metadata(key) => metadata(cx, key.as_ref()),
             Expr::Array(elements) => array(elements, cx),
             Expr::Object(members) => object(members, cx),

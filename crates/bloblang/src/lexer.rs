@@ -265,6 +265,31 @@ impl<'t> Cursor<'t> {
     }
 }
 
+/// What a string literal of Go stands for: in double quotes with escapes, in single quotes one
+/// character, in backticks as it is. Nothing when it is no literal.
+pub(crate) fn unquote(literal: &str) -> Option<String> {
+    if let Some(raw) = literal.strip_prefix('`') {
+        let raw = raw.strip_suffix('`')?;
+        return (!raw.contains('`')).then(|| raw.replace('\r', ""));
+    }
+    if let Some(inner) = literal
+        .strip_prefix('\'')
+        .and_then(|rest| rest.strip_suffix('\''))
+    {
+        let inner = if inner == "\\'" { "'" } else { inner };
+        let text = unquote(&format!("\"{}\"", inner.replace('"', "\\\"")))?;
+        return (text.chars().count() == 1).then_some(text);
+    }
+    let mut cursor = Cursor::new(literal);
+    match cursor.quoted()? {
+        Ok(Literal::String(text)) if cursor.at_end() => Some(text.as_ref().to_owned()),
+        Ok(Literal::Bytes(bytes)) if cursor.at_end() => {
+            Some(String::from_utf8_lossy(&bytes).into_owned())
+        }
+        _ => None,
+    }
+}
+
 /// Resolves the escapes of a string body that starts at byte `offset` of the text.
 fn unescape(body: &str, offset: usize) -> Result<Literal, SyntaxError> {
     if !body.contains('\\') {

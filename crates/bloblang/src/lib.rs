@@ -49,7 +49,7 @@ mod error;
 mod eval;
 mod eval_error;
 pub mod functions;
-mod go_number;
+mod go;
 mod lexer;
 mod mapping;
 pub mod methods;

@@ -146,6 +146,27 @@ impl Mapping {
         (mapped(state), error)
     }
 
+    /// What the mapping gives for message `index` of a batch as a value, for fields that take a
+    /// value from a mapping (`args_mapping`): nothing when `root` is deleted, the payload when it
+    /// is never assigned. Metadata can be read and not assigned.
+    ///
+    /// # Errors
+    /// When a statement fails.
+    pub fn query(&self, batch: &[Message], index: usize) -> Result<Option<Value>, EvalError> {
+        let message = batch
+            .get(index)
+            .ok_or_else(|| EvalError::new("message is empty"))?;
+        let mut state = self.state(Outcome::Nothing, StateTop::Borrowed(Top::Message(message)));
+        state.metadata = Some(Cow::Borrowed(&message.metadata));
+        state.assigns_metadata = false;
+        statement::run(&self.0, &self.0.body, batch, index, 0, &mut state)
+            .map_err(|(line, error)| error.in_line(line))?;
+        Ok(match state.root {
+            Outcome::Nothing => Some(message.value().map_err(EvalError::from)?.clone()),
+            root => root.into_value(),
+        })
+    }
+
     /// Maps a bare value; nothing when `root` is deleted, the value itself when it is never
     /// assigned. Metadata can not be assigned.
     ///
@@ -186,17 +207,37 @@ impl Mapping {
     /// # Errors
     /// When a statement fails; what was assigned before that stays assigned.
     pub fn mutate_value(&self, value: &mut Value) -> Result<bool, EvalError> {
-        let mut state = self.state(Outcome::Own(std::mem::take(value)), StateTop::Root);
+        let root = Outcome::Own(std::mem::take(value));
+        self.onto(root, StateTop::Root, value)
+    }
+
+    fn onto(
+        &self,
+        root: Outcome<'static>,
+        top: StateTop<'_>,
+        target: &mut Value,
+    ) -> Result<bool, EvalError> {
+        let mut state = self.state(root, top);
         let result = statement::run(&self.0, &self.0.body, &[], 0, 0, &mut state);
         let kept = match state.root {
             Outcome::Deleted => false,
             root => {
-                *value = root.into_value().unwrap_or_default();
+                *target = root.into_value().unwrap_or_default();
                 true
             }
         };
         result.map_err(|(line, error)| error.in_line(line))?;
         Ok(kept)
+    }
+
+    /// Maps a bare value onto another one; true unless `root` is deleted. Metadata can not be
+    /// assigned.
+    ///
+    /// # Errors
+    /// When a statement fails; what was assigned before that stays assigned.
+    pub fn map_onto_value(&self, this: &Value, target: &mut Value) -> Result<bool, EvalError> {
+        let root = Outcome::Own(std::mem::take(target));
+        self.onto(root, StateTop::Borrowed(Top::Value(this)), target)
     }
 
     /// Whether message `index` of a batch passes, for `check` fields.
@@ -232,6 +273,7 @@ impl Mapping {
         State {
             root,
             metadata: None,
+            assigns_metadata: true,
             variables: vec![None; self.0.body.variables],
             top,
         }
@@ -329,6 +371,7 @@ impl Query {
         let mut state = State {
             root: Outcome::Nothing,
             metadata: message.map(|message| Cow::Borrowed(&message.metadata)),
+            assigns_metadata: false,
             variables: vec![None; self.0.body.variables],
             top: StateTop::Borrowed(top),
         };

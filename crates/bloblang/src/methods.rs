@@ -9,14 +9,23 @@ mod arrays;
 mod coercion;
 mod control;
 mod lambdas;
+mod numbers;
 mod objects;
+mod patterns;
+mod strings;
+mod target;
+mod times;
 
 const FAMILIES: &[&[Method]] = &[
     arrays::METHODS,
     coercion::METHODS,
     control::METHODS,
     lambdas::METHODS,
+    numbers::METHODS,
     objects::METHODS,
+    patterns::METHODS,
+    strings::METHODS,
+    times::METHODS,
 ];
 
 static BY_NAME: LazyLock<HashMap<&'static str, &'static Method>> =

@@ -59,8 +59,6 @@ pub(crate) enum Expr {
     Nothing,
     Deleted,
     Path(Box<Path>),
-    /// `$name` that no statement before it sets.
-    UndefinedVariable(Text),
     /// `@key`, or all metadata.
     Metadata(Option<Text>),
     Array(Vec<Expr>),
@@ -181,7 +179,6 @@ impl Expr {
             Expr::Nothing => "nothing".to_owned(),
             Expr::Deleted => "delete".to_owned(),
             Expr::Path(path) => path.annotation(),
-            Expr::UndefinedVariable(name) => format!("variable {name}"),
             Expr::Metadata(Some(key)) => format!("meta field {key}"),
             Expr::Metadata(None) => "meta object".to_owned(),
             Expr::Array(_) => "array literal".to_owned(),

@@ -1,10 +1,15 @@
 //! Values as points in time.
 
+use std::sync::LazyLock;
+
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use millrace_message::Value;
 
 use crate::eval_error::EvalError;
+use crate::go::time::{Layout, RFC3339_NANO};
+
+static RFC3339: LazyLock<Layout> = LazyLock::new(|| Layout::new(RFC3339_NANO));
 
 /// A value as a timestamp: itself, seconds since 1970 (fractions allowed), or RFC 3339 text.
 ///
@@ -41,18 +46,5 @@ fn from_seconds(seconds: i64, nanoseconds: i32) -> Result<Zoned, EvalError> {
 }
 
 fn from_rfc3339(text: &str) -> Result<Zoned, EvalError> {
-    let bad = || EvalError::new(format!("`{text}` is not an RFC 3339 timestamp"));
-    let pieces = jiff::fmt::temporal::Pieces::parse(text).map_err(|_| bad())?;
-    let time = pieces.time().ok_or_else(bad)?;
-    let offset = pieces.to_numeric_offset().ok_or_else(bad)?;
-    let zone = if offset.is_zero() {
-        TimeZone::UTC
-    } else {
-        TimeZone::fixed(offset)
-    };
-    pieces
-        .date()
-        .to_datetime(time)
-        .to_zoned(zone)
-        .map_err(|_| bad())
+    RFC3339.parse(text).map_err(EvalError::new)
 }

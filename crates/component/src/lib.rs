@@ -8,6 +8,8 @@ mod buffer;
 mod build;
 mod cache;
 mod config;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod descriptor;
 mod flow;
 mod input;

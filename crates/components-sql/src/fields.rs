@@ -96,6 +96,7 @@ fn refuse_driver(driver: &Driver, node: &Node, cx: &mut ReadContext) {
 
 /// How connections are opened and kept.
 #[derive(Clone, Debug, Spec)]
+#[expect(dead_code, reason = "some fields are read to be refused")]
 pub struct PoolFields {
     /// Files of statements to execute when the database is first connected to, before
     /// `init_statement`. `*`, `?` and `**` are wildcards. The statements should be idempotent; one
@@ -145,6 +146,7 @@ pub struct PoolFields {
 
 /// Azure Entra tokens, which this build does not fetch.
 #[derive(Clone, Debug, Spec)]
+#[expect(dead_code, reason = "fields that are read to be refused")]
 pub struct AzureFields {
     /// Refused when true.
     #[spec(default = false, since = "1.10.0", lint = refuse_true)]
@@ -155,6 +157,7 @@ pub struct AzureFields {
 
 /// How an Azure token is asked for.
 #[derive(Clone, Debug, Spec)]
+#[expect(dead_code, reason = "fields that are read to be refused")]
 pub struct TokenRequestFields {
     /// Further claims.
     #[spec(default = "", since = "1.10.0", lint = refuse_set)]
@@ -172,6 +175,7 @@ pub struct TokenRequestFields {
 
 /// AWS credentials, which no driver of this build uses.
 #[derive(Clone, Debug, Spec)]
+#[expect(dead_code, reason = "fields that are read to be refused")]
 pub struct CredentialFields {
     /// A profile of `~/.aws/credentials`.
     #[spec(default = "", advanced, lint = refuse_set)]

@@ -1,6 +1,6 @@
 //! From messages to statements, and from failed statements to failed messages.
 
-use millrace_component::{Mapped, Mapping, Payload, WriteError};
+use millrace_component::{Query, WriteError};
 use millrace_message::{Error, ErrorClass, Message, Value};
 
 use crate::database::{Database, Statement};
@@ -9,32 +9,20 @@ use crate::database::{Database, Statement};
 ///
 /// # Errors
 /// `Rejected`: the mapping fails or gives something other than an array.
-pub fn arguments(mapping: &Mapping, batch: &[Message], index: usize) -> Result<Vec<Value>, Error> {
-    let fails = |text: String| Error::rejected(format!("args_mapping: {text}"));
-    let mapped = mapping
-        .map(batch, index)
-        .map_err(|error| fails(error.text().to_owned()))?;
-    let value = match mapped {
-        Mapped::Changed(changes) => match changes.payload {
-            Some(Payload::Value(value)) => value,
-            Some(Payload::Raw(_)) => return Err(fails("it gives text instead of an array".into())),
-            None => whole_message(batch, index)?,
-        },
-        Mapped::Unchanged => whole_message(batch, index)?,
-        Mapped::Deleted => return Err(fails("it deletes the message instead of giving an array".into())),
+pub fn arguments(mapping: &Query, batch: &[Message], index: usize) -> Result<Vec<Value>, Error> {
+    let value = mapping
+        .value(batch, index)
+        .map_err(|error| error.context("args_mapping"))?;
+    let found = match &value {
+        Some(Value::Array(array)) => {
+            return Ok(array.iter().map(std::borrow::Cow::into_owned).collect());
+        }
+        Some(other) => other.kind().as_str(),
+        None => "nothing",
     };
-    match value.as_array() {
-        Some(array) => Ok(array.iter().map(|it| it.as_ref().clone()).collect()),
-        None => Err(fails(format!("it gives {} instead of an array", value.kind()))),
-    }
-}
-
-fn whole_message(batch: &[Message], index: usize) -> Result<Value, Error> {
-    let value = batch.get(index).map(Message::value);
-    match value {
-        Some(Ok(value)) => Ok(value.clone()),
-        _ => Err(Error::rejected("args_mapping: it assigns nothing to `root`")),
-    }
+    Err(Error::rejected(format!(
+        "args_mapping: it gives {found} instead of an array"
+    )))
 }
 
 /// Executes one statement for each message; a message whose statement could not be made fails

@@ -10,6 +10,7 @@ const FAMILIES: &[&[Descriptor]] = &[
     millrace_components_pure::INPUTS,
     millrace_components_pure::OUTPUTS,
     millrace_components_pure::PROCESSORS,
+    millrace_components_sql::OUTPUTS,
 ];
 
 /// The registry of every component that this build has.

@@ -1,7 +1,7 @@
 //! What the code that `#[derive(Spec)]` writes calls.
 
 use crate::{FieldGroup, FieldKind, FieldOption, FieldSpec, FieldType, Fields, Node, ReadContext};
-use crate::{codes, read::check_option};
+use crate::{codes, read::find_option};
 use millrace_diagnostics::Span;
 
 /// A field of the type `T`.
@@ -67,12 +67,13 @@ pub fn read_option(
     node: &Node,
     cx: &mut ReadContext,
 ) -> Option<&'static str> {
-    let text = String::read(node, cx)?;
-    if let Some((value, _)) = names.iter().find(|(value, _)| *value == text) {
-        return Some(value);
-    }
-    if let FieldKind::Options(options) = options(names) {
-        check_option(&options, node, cx);
-    }
-    None
+    String::read(node, cx)?;
+    let FieldKind::Options(options) = options(names) else {
+        return None;
+    };
+    let found = find_option(&options, node, cx)?;
+    names
+        .iter()
+        .map(|(value, _)| *value)
+        .find(|value| *value == found)
 }

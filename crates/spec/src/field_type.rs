@@ -84,8 +84,10 @@ impl FieldType for String {
 
     fn read(node: &Node, cx: &mut ReadContext) -> Option<Self> {
         match node.as_scalar() {
-            Some(scalar) if scalar.resolved != Resolved::Null => Some(scalar.text.to_string()),
-            _ => {
+            // An unquoted variable without a value leaves nothing: an empty text.
+            Some(scalar) if scalar.resolved == Resolved::Null => Some(String::new()),
+            Some(scalar) => Some(scalar.text.to_string()),
+            None => {
                 cx.wrong_type(node, "string");
                 None
             }

@@ -19,6 +19,10 @@ use millrace_diagnostics::{Diagnostics, SourceMap};
 use std::borrow::Cow;
 use std::sync::Arc;
 
+mod compare;
+
+pub use compare::{assert_matches_bento, differences};
+
 const TABLE: &str = include_str!("known/components.txt");
 
 /// All components of Bento; none of them is built.
@@ -118,8 +122,9 @@ fn field(line: &'static str, below: Vec<FieldSpec>) -> Option<FieldSpec> {
     field.secret = has("secret");
     field.deprecated = has("deprecated");
     field.optional = field.default.is_none() && !has("required");
-    if matches!(field.kind, FieldKind::Object(_)) && !has("optional") {
-        field.optional = false;
+    if let FieldKind::Object(fields) = &field.kind {
+        // Bento never demands an object, whatever its fields demand once it is there.
+        field.optional = has("optional") || fields.iter().any(FieldSpec::is_required);
     }
     Some(field)
 }

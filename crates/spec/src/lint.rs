@@ -40,7 +40,7 @@ pub fn value(kind: &FieldKind, node: &Node, hooks: &dyn LintHooks, cx: &mut Read
         FieldKind::Mapping => hooks.mapping(node, cx),
         FieldKind::Options(options) => {
             if String::read(node, cx).is_some() {
-                crate::read::check_option(options, node, cx);
+                crate::read::find_option(options, node, cx);
             }
         }
         FieldKind::Object(fields) => object(fields, node, hooks, cx),

@@ -1,7 +1,9 @@
 //! Reading typed config from the spanned tree, collecting every complaint.
 
 use crate::env::EnvUses;
-use crate::{FieldKind, FieldSpec, FieldType, Mapping, Node, Value, codes, credentials};
+use crate::{
+    FieldKind, FieldOption, FieldSpec, FieldType, Mapping, Node, Value, codes, credentials,
+};
 use millrace_diagnostics::{
     Code, Diagnostic, Diagnostics, Redactor, Severity, SourceMap, Span, did_you_mean,
 };
@@ -320,12 +322,14 @@ fn read_present<T: FieldType>(
         cx.add_secret(node);
     }
     add_credentials(node, cx);
+    let option = match &spec.kind {
+        FieldKind::Options(options) if node.text().is_some() => {
+            Some(Node::string(find_option(options, node, cx)?, node.span))
+        }
+        _ => None,
+    };
+    let node = option.as_ref().unwrap_or(node);
     let value = T::read(node, cx)?;
-    if let FieldKind::Options(options) = &spec.kind
-        && !check_option(options, node, cx)
-    {
-        return None;
-    }
     if let Some(lint) = lint {
         let ((), failed) = cx.errors_in(|cx| lint(&value, node, cx));
         if failed {
@@ -346,15 +350,21 @@ fn add_credentials(node: &Node, cx: &mut ReadContext) {
     }
 }
 
-/// Whether the text is one of the options; reports when it is not.
-pub(crate) fn check_option(
-    options: &[crate::FieldOption],
+/// The option that a text means, whatever its case; reports when there is none.
+pub(crate) fn find_option<'o>(
+    options: &'o [FieldOption],
     node: &Node,
     cx: &mut ReadContext,
-) -> bool {
-    let Some(text) = node.text() else { return true };
-    if options.iter().any(|option| option.value == text) {
-        return true;
+) -> Option<&'o str> {
+    let text = node.text().unwrap_or_default();
+    let exact = options.iter().find(|option| option.value == text);
+    let folded = || {
+        options
+            .iter()
+            .find(|option| option.value.eq_ignore_ascii_case(text))
+    };
+    if let Some(option) = exact.or_else(folded) {
+        return Some(&option.value);
     }
     let names = || options.iter().map(|option| &*option.value);
     let message = format!("value {text} is not a valid option for this field");
@@ -363,5 +373,5 @@ pub(crate) fn check_option(
         format!("one of {}", list.join(", "))
     });
     cx.error(codes::INVALID_OPTION, node.span, message).help = Some(help);
-    false
+    None
 }

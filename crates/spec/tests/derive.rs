@@ -155,7 +155,7 @@ fn absent_fields_have_their_defaults() {
 #[test]
 fn every_complaint_is_reported_at_once() {
     let (_, complaints) = read::<Config>(
-        "topics: a\ntimeout: 5 apples\nmode: All\ntls:\n  enabeld: true\nretries: 0\ntype: z\nextra: [1, x, 300000000000000000000]\n",
+        "topics: a\ntimeout: 5 apples\nmode: Al\ntls:\n  enabeld: true\nretries: 0\ntype: z\nextra: [1, x, 300000000000000000000]\n",
     );
     assert_eq!(
         complaints,
@@ -163,7 +163,7 @@ fn every_complaint_is_reported_at_once() {
             "c.yaml(1,1) field url is required",
             "c.yaml(1,9) expected array value, got !!str (write a list, also for one value: `[ … ]`)",
             "c.yaml(2,10) unknown unit ` apples` in duration `5 apples` (a duration such as `500ms`, `10s` or `1h30m`)",
-            "c.yaml(3,7) value All is not a valid option for this field (did you mean `ALL`?)",
+            "c.yaml(3,7) value Al is not a valid option for this field (did you mean `ALL`?)",
             "c.yaml(5,3) field enabeld not recognised (did you mean `enabled`?)",
             "c.yaml(6,10) retries must be at least 1",
             "c.yaml(7,7) value z is not a valid option for this field (one of `x`, `y`)",
@@ -218,6 +218,10 @@ fn scalars_are_taken_by_their_text() {
     assert_eq!(
         read::<Vec<bool>>("[true, yes, 'off']").0.unwrap(),
         [true, true, false]
+    );
+    assert_eq!(
+        read::<Vec<Mode>>("[All, FIRST_ONLY]").0.unwrap(),
+        [Mode::Everything, Mode::FirstOnly]
     );
     assert_eq!(
         read::<Vec<u16>>("[70000]").1,

@@ -159,8 +159,10 @@ impl Component<'_> {
             let empty = Json::Null;
             let row = child.row.as_ref().unwrap_or(&empty);
             let mut line = format!("{:depth$}{name} {}", "", field_kind(name, child, row));
-            if let Some(options) = row["options"].as_array() {
-                let options: Vec<_> = options.iter().map(|it| it.as_str().unwrap()).collect();
+            // `delim:x` stands for a pattern: then the options are no complete list.
+            let options = row["options"].as_array().map_or(&[][..], Vec::as_slice);
+            let options: Vec<_> = options.iter().map(|it| it.as_str().unwrap()).collect();
+            if !options.is_empty() && !options.iter().any(|it| it.contains(':')) {
                 let _ = write!(line, " options:{}", options.join("|"));
             }
             let sample = self.full.get(&path).map_or("", String::as_str);

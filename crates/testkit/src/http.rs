@@ -1,11 +1,13 @@
 //! A blocking HTTP/1.1 client for tests: one request per connection, nothing hidden.
 
+pub mod wire;
+
 use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 
 /// How long one read or write may take before the request is an error.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -91,66 +93,43 @@ fn exchange(method: &str, url: &str, headers: &[(&str, &str)], body: &[u8]) -> R
     message.extend_from_slice(body);
     stream.write_all(&message).context("send the request")?;
 
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).context("read the answer")?;
-    parse(&answer)
+    read_answer(&mut stream).context("read the answer")
 }
 
-fn parse(answer: &[u8]) -> Result<Response> {
-    let end = find(answer, b"\r\n\r\n").context("the answer has no end of headers")?;
-    let head = std::str::from_utf8(&answer[..end]).context("the headers are not text")?;
-    let mut lines = head.split("\r\n");
-    let status = lines
-        .next()
-        .and_then(|line| line.split(' ').nth(1)?.parse().ok());
-    let headers: Vec<(String, String)> = lines
-        .filter_map(|line| line.split_once(':'))
-        .map(|(name, value)| (name.trim().to_lowercase(), value.trim().to_owned()))
-        .collect();
-    let status = status.context("the answer has no status")?;
-    let mut response = Response {
-        status,
-        headers,
-        body: Vec::new(),
-    };
-    let rest = &answer[end + 4..];
-    response.body = match (
-        response.header("transfer-encoding"),
-        response.header("content-length"),
-    ) {
-        (Some("chunked"), _) => unchunk(rest)?,
-        (_, Some(length)) => {
-            let length: usize = length.parse().context("the content length is no number")?;
-            let body = rest.get(..length);
-            body.ok_or_else(|| anyhow!("the body ends after {} of {length} bytes", rest.len()))?
-                .to_vec()
-        }
-        _ => rest.to_vec(),
-    };
-    Ok(response)
-}
-
-fn unchunk(mut rest: &[u8]) -> Result<Vec<u8>> {
-    let mut body = Vec::new();
+/// Reads one answer, whether or not the server closes the connection after it.
+fn read_answer(stream: &mut impl Read) -> Result<Response> {
+    let mut buffer = Vec::new();
+    let mut chunk = [0; 16 * 1024];
     loop {
-        let line = find(rest, b"\r\n").context("the chunked body is cut")?;
-        let size = std::str::from_utf8(&rest[..line])?;
-        let size = size.split(';').next().unwrap_or(size).trim();
-        let size = usize::from_str_radix(size, 16).context("the chunk size is no number")?;
-        if size == 0 {
-            return Ok(body);
-        }
-        let chunk = rest.get(line + 2..line + 2 + size);
-        body.extend_from_slice(chunk.context("the chunked body is cut")?);
-        let Some(next) = rest.get(line + 4 + size..) else {
-            bail!("the chunked body is cut")
+        let count = stream.read(&mut chunk)?;
+        buffer.extend_from_slice(&chunk[..count]);
+        let Some(message) = wire::first_message(&buffer)? else {
+            if count == 0 {
+                bail!("the answer ends after {} bytes", buffer.len());
+            }
+            continue;
         };
-        rest = next;
+        let sized = ["content-length", "transfer-encoding"].map(|name| message.header(name));
+        let status = message.status()?;
+        let endless = sized == [None, None] && status != 204;
+        if endless && count > 0 {
+            continue;
+        }
+        let headers = message
+            .headers()
+            .map(|(name, value)| (name.to_lowercase(), value.to_owned()));
+        let headers = headers.collect();
+        let body = if endless {
+            buffer[message.length..].to_vec()
+        } else {
+            message.body.into_owned()
+        };
+        return Ok(Response {
+            status,
+            headers,
+            body,
+        });
     }
-}
-
-pub(crate) fn find(text: &[u8], part: &[u8]) -> Option<usize> {
-    text.windows(part.len()).position(|window| window == part)
 }
 
 /// `user:password` as the value of an `authorization` header.
@@ -194,24 +173,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_chunked_body_is_put_together() {
-        let answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n";
-        let response = parse(answer).unwrap();
-        assert_eq!((response.status, response.text().as_str()), (200, "abcde"));
+    fn an_answer_is_read_to_its_end_and_no_further() {
+        for (answer, body) in [
+            ("HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nabcHTTP", "abc"),
+            (
+                "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nuntil the end",
+                "until the end",
+            ),
+            (
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+                "abc",
+            ),
+        ] {
+            let response = read_answer(&mut answer.as_bytes()).unwrap();
+            assert_eq!((response.status, response.text().as_str()), (200, body));
+        }
     }
 
     #[test]
-    fn a_cut_body_is_an_error() {
+    fn a_cut_answer_is_an_error() {
         for answer in [
-            &b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc"[..],
-            b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n9\r\nabc",
-            b"HTTP/1.1 200 OK\r\n",
+            "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc",
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n9\r\nabc",
+            "HTTP/1.1 200 OK\r\n",
+            "",
         ] {
-            assert!(
-                parse(answer).is_err(),
-                "{}",
-                String::from_utf8_lossy(answer)
-            );
+            assert!(read_answer(&mut answer.as_bytes()).is_err(), "{answer}");
         }
     }
 

@@ -5,7 +5,7 @@ use millrace_message::{Text, Value};
 
 use super::{Compiler, fold};
 use crate::arguments::{self, Argument, Arguments};
-use crate::ast::{Arguments as AstArguments, Expr as Ast, Name, Span};
+use crate::ast::{Arguments as AstArguments, Expr as Ast, ExprKind, Name, Span};
 use crate::environment::Environment;
 use crate::error::SyntaxError;
 use crate::eval::{Cx, Frame, Top};
@@ -30,6 +30,11 @@ impl Compiler<'_> {
         let Some(arguments) = self.arguments(&function.about, tree, name.span) else {
             return Expr::Nothing;
         };
+        if function.about.name == "var"
+            && let Ok(name) = Arguments::fixed(&arguments).text(0)
+        {
+            return self.variable(name);
+        }
         let mut prepared = None;
         if let FunctionRun::Prepare(prepare) = function.run
             && is_static(&arguments)
@@ -206,7 +211,11 @@ impl Compiler<'_> {
         match parameter.kind {
             ParameterKind::QueryOrValue => return Argument::Query(value),
             ParameterKind::Query => {
-                if let Some(outcome) = fold::outcome(&value) {
+                let is_written_out = matches!(
+                    tree.kind,
+                    ExprKind::Literal(_) | ExprKind::Array(_) | ExprKind::Object(_)
+                );
+                if is_written_out && let Some(outcome) = fold::outcome(&value) {
                     let message = format!(
                         "field {}: wrong argument type, expected query expression, got {}",
                         parameter.name,

@@ -19,8 +19,10 @@ const MAP_STACK_SEGMENT: usize = 4 * 1024 * 1024;
 /// What a mapping has made so far.
 pub(crate) struct State<'a> {
     pub root: Outcome<'static>,
-    /// The metadata to be; nothing where metadata can not be assigned.
+    /// The metadata to be; nothing where there is none to read.
     pub metadata: Option<Cow<'a, Metadata>>,
+    /// Whether metadata may be assigned.
+    pub assigns_metadata: bool,
     pub variables: Vec<Option<Value>>,
     /// What `this` is.
     pub top: StateTop<'a>,
@@ -145,8 +147,10 @@ fn assign(
         }
         Target::Root(path) => assign_path(path, outcome, &mut state.root),
         Target::Metadata(key) => match &mut state.metadata {
-            Some(metadata) => assign_metadata(key.as_ref(), outcome, metadata.to_mut()),
-            None => Err(EvalError::new(
+            Some(metadata) if state.assigns_metadata => {
+                assign_metadata(key.as_ref(), outcome, metadata.to_mut())
+            }
+            _ => Err(EvalError::new(
                 "unable to assign metadata in the current context",
             )),
         },
@@ -176,7 +180,21 @@ fn assign_path(
         let _absent = value.delete_path(path);
         return Ok(());
     };
-    match value.set_path(path, new) {
+    let result = match (&mut *value, path) {
+        // `root."-"` appends to a root that is an array.
+        (Value::Array(array), [first, rest @ ..]) if first.name() == "-" => {
+            let mut element = if rest.is_empty() {
+                Value::Null
+            } else {
+                Value::Object(Object::new())
+            };
+            let result = element.set_path(rest, new);
+            array.make_mut().push(element);
+            result
+        }
+        (value, path) => value.set_path(path, new),
+    };
+    match result {
         Ok(()) => Ok(()),
         Err(error) => Err(explain(error, path, value)),
     }
@@ -264,6 +282,7 @@ pub(crate) fn call_map<'a>(
             root: Outcome::Nothing,
             // Readable; the parser refuses assignments of metadata within maps.
             metadata: frame.metadata.map(Cow::Borrowed),
+            assigns_metadata: false,
             variables: vec![None; map.body.variables],
             top: StateTop::Borrowed(Top::Value(value)),
         };

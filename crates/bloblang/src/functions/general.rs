@@ -43,13 +43,14 @@ pub(super) const FUNCTIONS: &[Function] = &[
         r#"root.doc = match this.type { "a" => this.doc, _ => throw("unknown type") }"#,
         &[(r#"{"type":"b"}"#, "error:unknown type")],
     )]),
-    Function::control("var", "The value of a variable.", |_, call| {
+    Function::value("var", "The value of a variable; `$name` is the usual form.", |call| {
+        // The compiler resolves every call; this is what an unknown name comes to.
         let name = call.arguments.text(0)?;
         Err(EvalError::complete(format!("variable '{name}' undefined")))
     })
     .status(Status::Hidden)
     .impure()
-    .parameters(&[Parameter::string("name", "The variable.")]),
+    .parameters(&[Parameter::string("name", "The variable.").fixed()]),
     Function::value("range", "The integers from `start` up to, and without, `stop`.", range)
         .parameters(&[
             Parameter::integer("start", "The first integer."),

@@ -28,7 +28,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     .category(Category::Message)
     .impure(),
     Function::value("content", "The raw payload as bytes.", |call| {
-        Ok(Value::from(call.cx.message()?.bytes().clone()))
+        Ok(Value::from(call.cx.message().bytes().clone()))
     })
     .category(Category::Message)
     .impure()
@@ -62,7 +62,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::value(
         "meta",
         "As `metadata`, but values are turned into strings.",
-        |call| Ok(texts(&call.cx.message()?.metadata, call.arguments.text(0)?)),
+        |call| Ok(texts(&call.cx.message().metadata, call.arguments.text(0)?)),
     )
     .category(Category::Deprecated)
     .status(Status::Deprecated)
@@ -85,7 +85,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::value(
         "errored",
         "Whether a processor failed on the message.",
-        |call| Ok(Value::Bool(call.cx.message()?.fault().is_some())),
+        |call| Ok(Value::Bool(call.cx.message().fault().is_some())),
     )
     .category(Category::Message)
     .impure(),
@@ -122,7 +122,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "The span of the message as an object of propagation headers, or null.",
         |call| {
             let header = |parent| Object::from_iter([("traceparent", Value::from(parent))]);
-            Ok(trace_parent(call.cx.message()?).map(header).into())
+            Ok(trace_parent(call.cx.message()).map(header).into())
         },
     )
     .category(Category::Message)
@@ -132,7 +132,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "tracing_id",
         "The trace id of the message; zeros when it has none.",
         |call| {
-            let parent = trace_parent(call.cx.message()?);
+            let parent = trace_parent(call.cx.message());
             let id = parent.and_then(|parent| parent.split('-').nth(1));
             Ok(Value::from(
                 id.unwrap_or("00000000000000000000000000000000"),
@@ -145,7 +145,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
 ];
 
 fn json<'a>(cx: &Cx<'a>, call: &Call<'a>) -> Result<Outcome<'a>, EvalError> {
-    let value = cx.message()?.value().map_err(EvalError::from)?;
+    let value = cx.message().value().map_err(EvalError::from)?;
     match &**call.arguments.text(0)? {
         "" => Ok(Outcome::Ref(value)),
         path => {
@@ -156,7 +156,7 @@ fn json<'a>(cx: &Cx<'a>, call: &Call<'a>) -> Result<Outcome<'a>, EvalError> {
 }
 
 fn metadata<'a>(cx: &Cx<'a>, call: &Call<'a>) -> Result<Outcome<'a>, EvalError> {
-    let metadata = &cx.message()?.metadata;
+    let metadata = &cx.message().metadata;
     Ok(match &**call.arguments.text(0)? {
         "" => Outcome::Own(metadata_object(metadata)),
         key => Outcome::Ref(metadata.get(key).unwrap_or(&NULL)),
@@ -178,7 +178,7 @@ fn texts(metadata: &Metadata, key: &str) -> Value {
 }
 
 fn fault_text(call: &Call<'_>, text: fn(&Fault) -> Text) -> Result<Value, EvalError> {
-    Ok(call.cx.message()?.fault().map(|fault| text(fault)).into())
+    Ok(call.cx.message().fault().map(|fault| text(fault)).into())
 }
 
 fn trace_parent(message: &Message) -> Option<&str> {

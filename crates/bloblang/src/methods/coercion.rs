@@ -6,6 +6,7 @@ use millrace_message::{Text, Value};
 
 use crate::arguments::Call;
 use crate::eval_error::EvalError;
+use crate::go::literal;
 use crate::outcome::Outcome;
 use crate::program::Expr;
 use crate::registry::{Category, Example, Method, Parameter};
@@ -149,11 +150,9 @@ fn bool<'a>(target: &'a Expr, call: &Call<'a>) -> Result<Outcome<'a>, EvalError>
                     .ok_or_else(|| EvalError::wrong_type(value, &["bool"]));
             }
         };
-        match &*text {
-            "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(Value::Bool(true)),
-            "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(Value::Bool(false)),
-            _ => Err(EvalError::wrong_type(value, &["bool"])),
-        }
+        literal::parse_bool(&text)
+            .map(Value::Bool)
+            .map_err(|fault| EvalError::new(fault.describe("ParseBool", &text)))
     })
 }
 
@@ -161,11 +160,9 @@ fn number<'a>(target: &'a Expr, call: &Call<'a>) -> Result<Outcome<'a>, EvalErro
     coerce(target, call, |value| match value {
         Value::String(_) | Value::Bytes(_) => {
             let text = value.to_text();
-            crate::go_number::parse_float(&text)
+            literal::parse_float(&text)
                 .map(Value::F64)
-                .ok_or_else(|| {
-                    EvalError::new(format!("parse \"{text}\" as a number: invalid syntax"))
-                })
+                .map_err(|fault| EvalError::new(fault.describe("ParseFloat", &text)))
         }
         _ => value
             .as_f64()

@@ -3,6 +3,7 @@
 use millrace_message::{Segment, Value};
 
 use crate::arguments::Call;
+use crate::eval::access::from_end;
 use crate::eval::{Cx, read, statement};
 use crate::eval_error::EvalError;
 use crate::outcome::Outcome;
@@ -38,10 +39,10 @@ pub(super) const METHODS: &[Method] = &[
         )]),
     Method::control(
         "from",
-        "The target evaluated for another message of the batch; `json`, `content`, `metadata` follow.",
+        "The target evaluated for another message of the batch, which `json`, `content` and `metadata` then read.",
         from,
     )
-    .parameters(&[Parameter::integer("index", "The place of the other message, from 0.")])
+    .parameters(&[Parameter::integer("index", "The place of the other message, from 0; negative counts from the end.")])
     .examples(&[Example::new(
         r#"root.foo = json("foo").from(0)"#,
         &[(r#"{"foo":1}"#, r#"{"foo":1}"#)],
@@ -110,9 +111,9 @@ fn or<'a>(target: &'a Expr, call: &Call<'a>) -> Result<Outcome<'a>, EvalError> {
 }
 
 fn from<'a>(target: &'a Expr, call: &Call<'a>) -> Result<Outcome<'a>, EvalError> {
-    let position = call.arguments.integer(0)?;
-    let index = usize::try_from(position)
-        .map_err(|_| EvalError::new(format!("message index {position} is negative")))?;
+    let position = from_end(call.arguments.integer(0)?, call.cx.frame.batch.len());
+    // A place that does not exist holds an empty message.
+    let index = usize::try_from(position).unwrap_or(usize::MAX);
     target.eval(&Cx { index, ..call.cx })
 }
 

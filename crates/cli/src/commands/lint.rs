@@ -26,7 +26,7 @@ pub fn lint(args: &ConfigArgs, paths: &[String], deprecated: bool, labels: bool)
     let mut check = |file: Option<PathBuf>| {
         let loaded = load_config(args, file, options);
         loaded.lines().iter().for_each(|line| complain(line));
-        clean &= !loaded.has_errors();
+        clean &= !loaded.diagnostics.has_errors();
     };
     if files.is_empty() {
         check(None);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use millrace_component::{
-    BatchPolicy, BuildContext, BuiltOutput, Descriptor, LeafOutput, Mapping, Output, OutputConfig,
+    BatchPolicy, BuildContext, BuiltOutput, Descriptor, LeafOutput, Query, Output, OutputConfig,
     OutputPart, WriteError,
 };
 use millrace_message::{Error, MessageBatch};
@@ -41,7 +41,7 @@ pub struct Config {
     /// The columns, in the order of the values.
     columns: Vec<String>,
     /// A mapping that gives an array with one value for each column.
-    args_mapping: Mapping,
+    args_mapping: Query,
     /// Text before `INSERT`, such as a `WITH` clause.
     #[spec(advanced)]
     prefix: Option<String>,
@@ -113,7 +113,7 @@ struct SqlInsert {
     what: String,
     sql: Arc<str>,
     columns: usize,
-    args_mapping: Mapping,
+    args_mapping: Query,
 }
 
 impl SqlInsert {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use millrace_component::{
-    BatchPolicy, BuildContext, BuiltOutput, Descriptor, Interpolated, LeafOutput, Mapping, Output,
-    OutputConfig, OutputPart, WriteError,
+    BatchPolicy, BuildContext, BuiltOutput, Descriptor, Interpolated, LeafOutput, Output, OutputConfig,
+    OutputPart, Query, WriteError,
 };
 use millrace_message::{Error, MessageBatch};
 use millrace_spec::{Duration, FieldKind, FieldType, Node, ReadContext, Spec, codes};
@@ -40,7 +40,7 @@ pub struct Config {
     #[spec(default = false, advanced)]
     unsafe_dynamic_query: bool,
     /// A mapping that gives an array with one value for each placeholder.
-    args_mapping: Option<Mapping>,
+    args_mapping: Option<Query>,
     /// How many batches are written at a time.
     #[spec(default = 64)]
     max_in_flight: usize,
@@ -111,7 +111,7 @@ pub const COMPONENT: Descriptor = Descriptor::output::<Config>();
 struct SqlRaw {
     database: Database,
     query: QueryText,
-    args_mapping: Option<Mapping>,
+    args_mapping: Option<Query>,
 }
 
 impl SqlRaw {

@@ -16,32 +16,78 @@ type Failure = Box<Diagnostic>;
 type EventTag<'i> = Option<Cow<'i, Tag>>;
 
 /// The one document of a text.
+///
+/// Brackets that are closed further left than the text around them are accepted, as go-yaml does:
+/// the parser refuses such a line, so it is joined to the one before and the text parsed again.
 pub fn document(text: &InterpolatedText, diagnostics: &mut Diagnostics) -> Result<Node, Failure> {
-    let mut composer = Composer {
-        text,
-        parser: Parser::new_from_str(&text.text),
-        offsets: ByteOffsets::new(&text.text),
-        anchors: HashMap::new(),
-        aliased: 0,
-        diagnostics,
-    };
-    loop {
-        match composer.next()? {
-            (Event::StreamStart | Event::DocumentStart(_), _) => {}
-            (Event::StreamEnd, range) => {
-                return Ok(null(text.span(range)));
-            }
-            (event, range) => {
-                let node = composer.node(event, range, 0)?;
-                composer.expect_end()?;
-                return Ok(node);
-            }
+    let before = diagnostics.len();
+    let mut joined = Cow::Borrowed(text.text.as_str());
+    for attempt in 0.. {
+        let mut composer = Composer {
+            text,
+            parser: Parser::new_from_str(&joined),
+            offsets: ByteOffsets::new(&joined),
+            anchors: HashMap::new(),
+            aliased: 0,
+            diagnostics,
+        };
+        let (at, reason) = match composer.document() {
+            Ok(node) => return Ok(node),
+            Err(Problem::Refused(diagnostic)) => return Err(diagnostic),
+            Err(Problem::Syntax { at, reason }) => (at, reason),
+        };
+        let may_join = attempt < MAX_JOINED_LINES && text.text.len() <= MAX_JOINED_BYTES;
+        match line_break_before(&joined, at).filter(|_| may_join && is_too_far_left(&reason)) {
+            Some(line_break) => joined.to_mut().replace_range(line_break..=line_break, " "),
+            None => return Err(Box::new(explain::syntax(text, at, &reason))),
         }
+        diagnostics.truncate(before);
+    }
+    Ok(null(text.span(0..0)))
+}
+
+/// How many lines of one text are joined to the one before, and in texts of which size: each of
+/// them costs parsing the text once more.
+const MAX_JOINED_LINES: usize = 256;
+const MAX_JOINED_BYTES: usize = 256 << 10;
+
+/// Whether the parser refused a line within brackets for its indentation alone.
+fn is_too_far_left(reason: &str) -> bool {
+    [
+        "invalid indentation",
+        "invalid indentation in flow construct",
+    ]
+    .contains(&reason)
+}
+
+/// The line break before the line of `at`, when only spaces stand between and the line before
+/// has no comment that would swallow what is joined to it.
+fn line_break_before(text: &str, at: usize) -> Option<usize> {
+    let before = text.get(..at)?.trim_end_matches(' ');
+    let line_break = before
+        .len()
+        .checked_sub(1)
+        .filter(|_| before.ends_with('\n'))?;
+    let line = before[..line_break].rsplit('\n').next().unwrap_or_default();
+    (!line.contains('#')).then_some(line_break)
+}
+
+/// Why a text could not be composed.
+enum Problem {
+    /// The parser's error, at a byte of the text it was given.
+    Syntax { at: usize, reason: String },
+    /// Ours.
+    Refused(Failure),
+}
+
+impl From<Failure> for Problem {
+    fn from(diagnostic: Failure) -> Self {
+        Self::Refused(diagnostic)
     }
 }
 
-struct Composer<'i, 'd> {
-    text: &'i InterpolatedText,
+struct Composer<'t, 'i, 'd> {
+    text: &'t InterpolatedText,
     parser: Parser<'i, StrInput<'i>>,
     offsets: ByteOffsets,
     anchors: HashMap<usize, Node>,
@@ -49,9 +95,23 @@ struct Composer<'i, 'd> {
     diagnostics: &'d mut Diagnostics,
 }
 
-impl<'i> Composer<'i, '_> {
+impl<'i> Composer<'_, 'i, '_> {
+    fn document(&mut self) -> Result<Node, Problem> {
+        loop {
+            match self.next()? {
+                (Event::StreamStart | Event::DocumentStart(_), _) => {}
+                (Event::StreamEnd, range) => return Ok(null(self.text.span(range))),
+                (event, range) => {
+                    let node = self.node(event, range, 0)?;
+                    self.expect_end()?;
+                    return Ok(node);
+                }
+            }
+        }
+    }
+
     /// The next event with its byte range in the interpolated text.
-    fn next(&mut self) -> Result<(Event<'i>, Range<usize>), Failure> {
+    fn next(&mut self) -> Result<(Event<'i>, Range<usize>), Problem> {
         match self.parser.next_event() {
             Some(Ok((event, span))) => {
                 let start = self.offsets.byte(span.start.index());
@@ -60,14 +120,17 @@ impl<'i> Composer<'i, '_> {
             }
             Some(Err(error)) => {
                 let at = self.offsets.byte(error.marker().index());
-                Err(Box::new(explain::syntax(self.text, at, error.info())))
+                Err(Problem::Syntax {
+                    at,
+                    reason: error.info().to_owned(),
+                })
             }
             None => Ok((Event::StreamEnd, self.text.text.len()..self.text.text.len())),
         }
     }
 
     /// Reads on until the end and refuses a second document.
-    fn expect_end(&mut self) -> Result<(), Failure> {
+    fn expect_end(&mut self) -> Result<(), Problem> {
         loop {
             let (event, range) = self.next()?;
             match event {
@@ -77,7 +140,7 @@ impl<'i> Composer<'i, '_> {
                     let message = "a config file holds one YAML document, and here begins another";
                     let help = "put each config into its own file, or remove the line `---`";
                     let error = Diagnostic::error(codes::YAML_SYNTAX, message).at(span);
-                    return Err(Box::new(error.help(help)));
+                    return Err(Box::new(error.help(help)).into());
                 }
                 _ => {}
             }
@@ -89,11 +152,11 @@ impl<'i> Composer<'i, '_> {
         event: Event<'i>,
         range: Range<usize>,
         depth: usize,
-    ) -> Result<Node, Failure> {
+    ) -> Result<Node, Problem> {
         if depth > MAX_DEPTH {
             let message = format!("more than {MAX_DEPTH} levels of objects and lists");
             let span = self.text.span(range);
-            return Err(Box::new(Diagnostic::error(codes::LIMIT, message).at(span)));
+            return Err(Box::new(Diagnostic::error(codes::LIMIT, message).at(span)).into());
         }
         let (node, anchor) = match event {
             Event::Alias(anchor) => return self.alias(anchor, range),
@@ -110,18 +173,16 @@ impl<'i> Composer<'i, '_> {
         Ok(node)
     }
 
-    fn alias(&mut self, anchor: usize, range: Range<usize>) -> Result<Node, Failure> {
+    fn alias(&mut self, anchor: usize, range: Range<usize>) -> Result<Node, Problem> {
         let span = self.text.span(range);
         let Some(node) = self.anchors.get(&anchor) else {
             let message = "an alias cannot stand inside the value that it names";
-            return Err(Box::new(
-                Diagnostic::error(codes::YAML_SYNTAX, message).at(span),
-            ));
+            return Err(Box::new(Diagnostic::error(codes::YAML_SYNTAX, message).at(span)).into());
         };
         self.aliased = self.aliased.saturating_add(node.size());
         if self.aliased > MAX_ALIASED_NODES {
             let message = format!("aliases expand to more than {MAX_ALIASED_NODES} values");
-            return Err(Box::new(Diagnostic::error(codes::LIMIT, message).at(span)));
+            return Err(Box::new(Diagnostic::error(codes::LIMIT, message).at(span)).into());
         }
         Ok(node.clone())
     }
@@ -158,7 +219,7 @@ impl<'i> Composer<'i, '_> {
         }
     }
 
-    fn sequence(&mut self, range: Range<usize>, depth: usize) -> Result<Node, Failure> {
+    fn sequence(&mut self, range: Range<usize>, depth: usize) -> Result<Node, Problem> {
         let mut items = Vec::new();
         let mut span = self.text.span(range);
         loop {
@@ -177,7 +238,7 @@ impl<'i> Composer<'i, '_> {
         })
     }
 
-    fn mapping(&mut self, range: Range<usize>, depth: usize) -> Result<Node, Failure> {
+    fn mapping(&mut self, range: Range<usize>, depth: usize) -> Result<Node, Problem> {
         let mut mapping = Mapping::default();
         let mut merges = Vec::new();
         let mut span = self.text.span(range);
@@ -199,7 +260,7 @@ impl<'i> Composer<'i, '_> {
             let Some(key) = key.as_scalar() else {
                 let error = Diagnostic::error(codes::YAML_SYNTAX, "a key must be a plain value");
                 let help = "put `{{ … }}` and `[ … ]` in quotes when they are text";
-                return Err(Box::new(error.at(key_span).help(help)));
+                return Err(Box::new(error.at(key_span).help(help)).into());
             };
             if plain && &*key.text == "<<" {
                 merges.push((key_span, value));

@@ -102,6 +102,10 @@ fn yaml_is_composed_in_the_order_of_the_file() {
         ),
         ("url: ${URL}/x # c\n", r#"{url:"amqp://h/x"}"#),
         ("- ${NL}\n- \"${NL}\"", r#"["x\\ny","x\ny"]"#),
+        (
+            "k:\n  a: [\n    1,\n]\n  b: {\n  x: y\n }\n",
+            r#"{k:{a:[1],b:{x:"y"}}}"#,
+        ),
         ("\u{feff}a: 1\r\nb: 2\r\n", "{a:1,b:2}"),
     ] {
         assert_eq!(shape_of(text), expected, "{text}");

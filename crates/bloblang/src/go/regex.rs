@@ -1,0 +1,183 @@
+//! Regular expressions in Go's syntax.
+//!
+//! Both engines are of the RE2 family, so a pattern only needs its spelling changed where the two
+//! read it differently: `\d`, `\w`, `\s` and `\b` know ASCII alone in Go, `\Q…\E` quotes, brackets
+//! and doubled operators inside a class are text, and braces that hold no count are text.
+
+use std::iter::Peekable;
+use std::str::Chars;
+
+use regex::Regex;
+
+/// Compiles a pattern.
+///
+/// # Errors
+///
+/// What is wrong with the pattern.
+pub(crate) fn compile(pattern: &str) -> Result<Regex, String> {
+    Regex::new(&translate(pattern)).map_err(|error| match error {
+        regex::Error::CompiledTooBig(limit) => {
+            format!("error parsing regexp: expression is larger than {limit} bytes when compiled")
+        }
+        other => format!("error parsing regexp: {}", last_line(&other.to_string())),
+    })
+}
+
+/// The reason at the end of the several lines that show the place.
+fn last_line(text: &str) -> String {
+    let line = text.lines().last().unwrap_or_default();
+    line.strip_prefix("error: ").unwrap_or(line).to_owned()
+}
+
+fn translate(pattern: &str) -> String {
+    let mut out = String::with_capacity(pattern.len() + 16);
+    let mut rest = pattern.chars().peekable();
+    while let Some(character) = rest.next() {
+        match character {
+            '\\' => push_escape(&mut out, &mut rest, false),
+            '[' => push_class(&mut out, &mut rest),
+            '{' if !is_count(rest.clone()) => out.push_str("\\{"),
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+/// Whether `n}`, `n,}` or `n,m}` follows.
+fn is_count(rest: Peekable<Chars<'_>>) -> bool {
+    let inner: String = rest
+        .take_while(|character| *character != '}')
+        .take(12)
+        .collect();
+    let (low, high) = inner.split_once(',').unwrap_or((&inner, ""));
+    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    !low.is_empty() && is_number(low) && is_number(high)
+}
+
+/// What follows a backslash.
+fn push_escape(out: &mut String, rest: &mut Peekable<Chars<'_>>, in_class: bool) {
+    let Some(escaped) = rest.next() else {
+        out.push('\\');
+        return;
+    };
+    match (escaped, in_class) {
+        ('d', _) => out.push_str("[0-9]"),
+        ('D', _) => out.push_str("[^0-9]"),
+        ('w', _) => out.push_str("[0-9A-Za-z_]"),
+        ('W', _) => out.push_str("[^0-9A-Za-z_]"),
+        ('s', _) => out.push_str("[\\t\\n\\f\\r ]"),
+        ('S', _) => out.push_str("[^\\t\\n\\f\\r ]"),
+        ('b', false) => out.push_str("(?-u:\\b)"),
+        ('B', false) => out.push_str("(?:(?-u:\\b)(?-u:\\B)|(?-u:\\B))"),
+        ('Q', false) => push_quoted(out, rest),
+        (other, _) => {
+            out.push('\\');
+            out.push(other);
+        }
+    }
+}
+
+/// Text up to `\E`.
+fn push_quoted(out: &mut String, rest: &mut Peekable<Chars<'_>>) {
+    let mut text = String::new();
+    while let Some(character) = rest.next() {
+        if character == '\\' && rest.peek() == Some(&'E') {
+            rest.next();
+            break;
+        }
+        text.push(character);
+    }
+    out.push_str(&regex::escape(&text));
+}
+
+/// A class behind its opening bracket.
+fn push_class(out: &mut String, rest: &mut Peekable<Chars<'_>>) {
+    out.push('[');
+    if rest.peek() == Some(&'^') {
+        rest.next();
+        out.push('^');
+    }
+    let mut is_first = true;
+    while let Some(character) = rest.next() {
+        match character {
+            ']' if !is_first => {
+                out.push(']');
+                return;
+            }
+            ']' => out.push_str("\\]"),
+            '\\' => push_escape(out, rest, true),
+            '[' if rest.peek() == Some(&':') => {
+                out.push('[');
+                // `[:alpha:]` holds nothing to translate.
+                for inner in rest.by_ref() {
+                    out.push(inner);
+                    if inner == ']' {
+                        break;
+                    }
+                }
+            }
+            '[' => out.push_str("\\["),
+            '&' | '~' => {
+                out.push('\\');
+                out.push(character);
+            }
+            // `a--b` would take one class from another.
+            '-' if rest.peek() == Some(&'-') => out.push_str("\\-"),
+            other => out.push(other),
+        }
+        is_first = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_know_ascii_alone() {
+        for (pattern, text, expected) in [
+            (r"^\d+$", "12", true),
+            (r"^\d+$", "١٢", false),
+            (r"^\w+$", "é", false),
+            (r"^[\w.]+$", "a.b", true),
+            (r"^[^\d]$", "5", false),
+            (r"\bfoo\b", "a foo b", true),
+            (r"^\s$", "\u{a0}", false),
+        ] {
+            assert_eq!(
+                compile(pattern).unwrap().is_match(text),
+                expected,
+                "{pattern} {text}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_go_reads_as_text_is_text() {
+        for (pattern, text) in [
+            (r"^\Qa.b(\E$", "a.b("),
+            ("^[[a&&b]+$", "[a&b"),
+            ("^[]a]+$", "]a"),
+            (r#"^{"a":1}$"#, r#"{"a":1}"#),
+            ("^a{2}$", "aa"),
+            ("^a{2,}b{1,2}$", "aaab"),
+            ("^[[:alpha:]]+$", "abc"),
+            ("^{,5}$", "{,5}"),
+        ] {
+            assert!(compile(pattern).unwrap().is_match(text), "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_pattern_is_explained() {
+        let error = compile("(foo").unwrap_err();
+        assert_eq!(error, "error parsing regexp: unclosed group");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_pattern_is_safe(pattern in r"[\\\[\]{}()a-c0-9&~^$*+?:|QE,-]{0,20}") {
+            let _ = compile(&pattern);
+        }
+    }
+}

@@ -1,0 +1,423 @@
+//! Methods on text: case, parts, replacing, formatting.
+
+use std::borrow::Cow;
+
+use millrace_message::{Text, Value};
+
+use super::target;
+use crate::arguments::Call;
+use crate::eval_error::EvalError;
+use crate::go;
+use crate::registry::{Category, Example, Method, Parameter, Status};
+
+/// The longest result of `repeat`, in bytes.
+const REPEAT_MAX: usize = 256 << 20;
+
+const OLD: Parameter = Parameter::string("old", "The text to replace.");
+const NEW: Parameter = Parameter::string("new", "What stands there instead.");
+const PAIRS: Parameter = Parameter::array(
+    "values",
+    "Texts to replace, each followed by its replacement.",
+);
+
+pub(super) const METHODS: &[Method] = &[
+    Method::value("uppercase", "The text in upper case.", |target, _| {
+        target::map_text(target, uppercase)
+    })
+    .category(Category::Strings)
+    .examples(&[Example::new(
+        "root.foo = this.foo.uppercase()",
+        &[(r#"{"foo":"héllo ß"}"#, r#"{"foo":"HÉLLO ß"}"#)],
+    )]),
+    Method::value("lowercase", "The text in lower case.", |target, _| {
+        target::map_text(target, lowercase)
+    })
+    .category(Category::Strings)
+    .examples(&[Example::new(
+        "root.foo = this.foo.lowercase()",
+        &[(r#"{"foo":"HELLO Wörld"}"#, r#"{"foo":"hello wörld"}"#)],
+    )]),
+    Method::value(
+        "capitalize",
+        "The text with the first letter of each word in upper case and the others in lower case.",
+        |target, _| target::map_text(target, capitalize),
+    )
+    .category(Category::Strings)
+    .examples(&[Example::new(
+        "root.title = this.title.capitalize()",
+        &[(r#"{"title":"the foo's BAR"}"#, r#"{"title":"The Foo's Bar"}"#)],
+    )]),
+    Method::value("has_prefix", "Whether the text begins with another one.", |target, call| {
+        let prefix = call.arguments.text(0)?;
+        Ok(Value::Bool(target::bytes(&target)?.starts_with(prefix.as_bytes())))
+    })
+    .category(Category::Strings)
+    .parameters(&[Parameter::string("value", "The other text.")])
+    .examples(&[Example::new(
+        r#"root.a = this.v.has_prefix("foo")"#,
+        &[(r#"{"v":"foobar"}"#, r#"{"a":true}"#), (r#"{"v":"barfoo"}"#, r#"{"a":false}"#)],
+    )]),
+    Method::value("has_suffix", "Whether the text ends with another one.", |target, call| {
+        let suffix = call.arguments.text(0)?;
+        Ok(Value::Bool(target::bytes(&target)?.ends_with(suffix.as_bytes())))
+    })
+    .category(Category::Strings)
+    .parameters(&[Parameter::string("value", "The other text.")])
+    .examples(&[Example::new(
+        r#"root.a = this.v.has_suffix("foo")"#,
+        &[(r#"{"v":"foobar"}"#, r#"{"a":false}"#), (r#"{"v":"barfoo"}"#, r#"{"a":true}"#)],
+    )]),
+    Method::value(
+        "index_of",
+        "The byte at which another text first begins, -1 when it does not occur.",
+        index_of,
+    )
+    .category(Category::Strings)
+    .parameters(&[Parameter::string("value", "The other text.")])
+    .examples(&[Example::new(
+        r#"root.at = this.v.index_of("bar")"#,
+        &[(r#"{"v":"foobar"}"#, r#"{"at":3}"#), (r#"{"v":"none"}"#, r#"{"at":-1}"#)],
+    )]),
+    Method::value(
+        "trim",
+        "The text without the blanks around it, or without the given characters.",
+        trim,
+    )
+    .category(Category::Strings)
+    .parameters(&[
+        Parameter::string("cutset", "The characters to take away instead of blanks.").optional(),
+    ])
+    .examples(&[Example::new(
+        "root.a = this.a.trim()\nroot.b = this.b.trim(\"!?\")",
+        &[(r#"{"a":"  x y ","b":"!?what?!"}"#, r#"{"a":"x y","b":"what"}"#)],
+    )]),
+    Method::value("trim_prefix", "The text without a beginning, if it has it.", |target, call| {
+        let prefix = call.arguments.text(0)?;
+        target::cut_text(target, |text| {
+            if text.starts_with(&**prefix) { prefix.len()..text.len() } else { 0..text.len() }
+        })
+    })
+    .category(Category::Strings)
+    .since("1.0.0")
+    .parameters(&[Parameter::string("prefix", "The beginning.")])
+    .examples(&[Example::new(
+        r#"root.name = this.name.trim_prefix("foobar_")"#,
+        &[(r#"{"name":"foobar_x"}"#, r#"{"name":"x"}"#), (r#"{"name":"y"}"#, r#"{"name":"y"}"#)],
+    )]),
+    Method::value("trim_suffix", "The text without an ending, if it has it.", |target, call| {
+        let suffix = call.arguments.text(0)?;
+        target::cut_text(target, |text| match text.strip_suffix(&**suffix) {
+            Some(rest) => 0..rest.len(),
+            None => 0..text.len(),
+        })
+    })
+    .category(Category::Strings)
+    .since("1.0.0")
+    .parameters(&[Parameter::string("suffix", "The ending.")])
+    .examples(&[Example::new(
+        r#"root.name = this.name.trim_suffix("_foobar")"#,
+        &[(r#"{"name":"x_foobar"}"#, r#"{"name":"x"}"#), (r#"{"name":"y"}"#, r#"{"name":"y"}"#)],
+    )]),
+    Method::value("repeat", "The text so many times in a row.", repeat)
+        .category(Category::Strings)
+        .since("1.5.0")
+        .parameters(&[Parameter::integer("count", "How many times; below 0 counts as 0.")])
+        .examples(&[Example::new(
+            r#"root.a = this.name.repeat(3)"#,
+            &[(r#"{"name":"bob"}"#, r#"{"a":"bobbobbob"}"#)],
+        )]),
+    Method::value("reverse", "The characters of the text from the last to the first.", reverse)
+        .category(Category::Strings)
+        .examples(&[Example::new(
+            "root.a = this.a.reverse()",
+            &[(r#"{"a":"backwards é"}"#, r#"{"a":"é sdrawkcab"}"#)],
+        )]),
+    Method::value("replace_all", "The text with every occurrence of another one replaced.", replace)
+        .category(Category::Strings)
+        .parameters(&[OLD, NEW])
+        .examples(&[Example::new(
+            r#"root.new = this.v.replace_all("foo","dog")"#,
+            &[(r#"{"v":"The foo ate my foo"}"#, r#"{"new":"The dog ate my dog"}"#)],
+        )]),
+    Method::value("replace", "As `replace_all`.", replace)
+        .category(Category::Strings)
+        .status(Status::Hidden)
+        .parameters(&[OLD, NEW]),
+    Method::value(
+        "replace_all_many",
+        "The text with several others replaced, one after the other.",
+        replace_many,
+    )
+    .category(Category::Strings)
+    .parameters(&[PAIRS])
+    .examples(&[Example::new(
+        r#"root.new = this.v.replace_all_many(["<b>", "&lt;b&gt;", "</b>", "&lt;/b&gt;"])"#,
+        &[(r#"{"v":"<i>Hello</i> <b>World</b>"}"#, r#"{"new":"<i>Hello</i> &lt;b&gt;World&lt;/b&gt;"}"#)],
+    )]),
+    Method::value("replace_many", "As `replace_all_many`.", replace_many)
+        .category(Category::Strings)
+        .status(Status::Hidden)
+        .parameters(&[PAIRS]),
+    Method::value("quote", "The text as a string literal, in double quotes.", |target, _| {
+        Ok(Value::from(go::format::quote(&target::text(&target)?)))
+    })
+    .category(Category::Strings)
+    .examples(&[Example::new(
+        "root.quoted = this.thing.quote()",
+        &[(r#"{"thing":"foo\nbar"}"#, r#"{"quoted":"\"foo\\nbar\""}"#)],
+    )]),
+    Method::value("unquote", "The text that a string literal stands for.", |target, _| {
+        crate::lexer::unquote(&target::text(&target)?)
+            .map(Value::from)
+            .ok_or_else(|| EvalError::new("invalid syntax"))
+    })
+    .category(Category::Strings)
+    .examples(&[Example::new(
+        "root.text = this.thing.unquote()",
+        &[(r#"{"thing":"\"foo\\nbar\""}"#, r#"{"text":"foo\nbar"}"#)],
+    )]),
+    Method::value(
+        "format",
+        "The text with its verbs (`%v`, `%d`, `%-5s`, `%.2f` and the others of Go) replaced by the arguments.",
+        format,
+    )
+    .category(Category::Strings)
+    .variadic()
+    .examples(&[Example::new(
+        r#"root.foo = "%s(%v): %v".format(this.name, this.age, this.fingers)"#,
+        &[(r#"{"name":"lance","age":37,"fingers":13}"#, r#"{"foo":"lance(37): 13"}"#)],
+    )]),
+    Method::value("escape_html", "The text with `<`, `>`, `&`, `'` and `\"` as entities.", |target, _| {
+        let text = target::text(&target)?;
+        Ok(Value::from(escape_html(&text)))
+    })
+    .category(Category::Strings)
+    .examples(&[Example::new(
+        "root.escaped = this.value.escape_html()",
+        &[(r#"{"value":"foo & bar's"}"#, r#"{"escaped":"foo &amp; bar&#39;s"}"#)],
+    )]),
+    Method::value("escape_url_query", "The text as it may stand in the query of a URL.", |target, _| {
+        Ok(Value::from(go::url::escape_query(target::text(&target)?.as_bytes())))
+    })
+    .category(Category::Strings)
+    .examples(&[Example::new(
+        "root.escaped = this.value.escape_url_query()",
+        &[(r#"{"value":"foo & bar é"}"#, r#"{"escaped":"foo+%26+bar+%C3%A9"}"#)],
+    )]),
+    Method::value("unescape_url_query", "What a text from the query of a URL stands for.", |target, _| {
+        go::url::unescape_query(&target::text(&target)?).map(go_string).map_err(EvalError::new)
+    })
+    .category(Category::Strings)
+    .examples(&[Example::new(
+        "root.text = this.value.unescape_url_query()",
+        &[
+            (r#"{"value":"foo+%26+bar"}"#, r#"{"text":"foo & bar"}"#),
+            (r#"{"value":"5%"}"#, "error:invalid URL escape \"%\""),
+        ],
+    )]),
+    Method::value("filepath_join", "The elements of the array as one path, in its shortest form.", filepath_join)
+        .category(Category::Strings)
+        .examples(&[Example::new(
+            "root.path = this.elements.filepath_join()",
+            &[(r#"{"elements":["/foo/","../bar","x.txt"]}"#, r#"{"path":"/bar/x.txt"}"#)],
+        )]),
+    Method::value("filepath_split", "Folder and file of a path.", |target, _| {
+        let path = target::text(&target)?;
+        let cut = path.rfind('/').map_or(0, |at| at + 1);
+        Ok(Value::from(vec![Value::from(&path[..cut]), Value::from(&path[cut..])]))
+    })
+    .category(Category::Strings)
+    .examples(&[Example::new(
+        "root.parts = this.path.filepath_split()",
+        &[(r#"{"path":"/foo/bar.txt"}"#, r#"{"parts":["/foo/","bar.txt"]}"#)],
+    )]),
+];
+
+/// Each character by itself, as in Go: one that would become several stays (`ß`).
+fn uppercase(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_uppercase();
+    }
+    let upper = |character: char| {
+        let mut mapped = character.to_uppercase();
+        match (mapped.next(), mapped.next()) {
+            (Some(one), None) => one,
+            _ => character,
+        }
+    };
+    text.chars().map(upper).collect()
+}
+
+/// Each character by itself, as in Go: no special ending for a final sigma.
+fn lowercase(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
+    text.chars()
+        .filter_map(|character| character.to_lowercase().next())
+        .collect()
+}
+
+/// A string, or bytes where Go's string would not be UTF-8.
+pub(super) fn go_string(bytes: Vec<u8>) -> Value {
+    String::from_utf8(bytes).map_or_else(|error| Value::from(error.into_bytes()), Value::from)
+}
+
+/// Words are runs of letters and digits; an apostrophe or point between two letters belongs to
+/// the word.
+fn capitalize(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut is_inside = false;
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        if character.is_alphanumeric() {
+            if is_inside {
+                out.extend(character.to_lowercase());
+            } else {
+                out.extend(character.to_uppercase());
+            }
+            is_inside = true;
+        } else {
+            let joins = matches!(character, '\'' | '’' | '.' | ':' | '·' | '_')
+                && characters.peek().is_some_and(|next| next.is_alphanumeric());
+            is_inside = is_inside && joins || character == '_';
+            out.push(character);
+        }
+    }
+    out
+}
+
+fn index_of(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError> {
+    let needle = call.arguments.text(0)?.as_bytes();
+    let bytes = target::bytes(&target)?;
+    let found = memchr::memmem::find(bytes, needle);
+    Ok(Value::I64(found.map_or(-1, |at| at as i64)))
+}
+
+fn trim(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError> {
+    let cutset = call.arguments.optional_text(0)?;
+    target::cut_text(target, |text| {
+        let kept = match cutset {
+            Some(cutset) => text.trim_matches(|character| cutset.contains(character)),
+            None => text.trim(),
+        };
+        let start = kept.as_ptr() as usize - text.as_ptr() as usize;
+        start..start + kept.len()
+    })
+}
+
+fn repeat(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError> {
+    let count = usize::try_from(call.arguments.integer(0)?.max(0)).unwrap_or(usize::MAX);
+    let length = target::bytes(&target)?.len();
+    if length.saturating_mul(count) > REPEAT_MAX {
+        return Err(EvalError::new(format!(
+            "result is longer than {REPEAT_MAX} bytes"
+        )));
+    }
+    match &*target {
+        Value::Bytes(bytes) => Ok(Value::from(bytes.repeat(count))),
+        _ => target::map_text(target, |text| text.repeat(count)),
+    }
+}
+
+fn reverse(target: Cow<'_, Value>, _: &Call<'_>) -> Result<Value, EvalError> {
+    match &*target {
+        Value::Bytes(bytes) => Ok(Value::from(
+            bytes.iter().rev().copied().collect::<Vec<u8>>(),
+        )),
+        _ => target::map_text(target, |text| text.chars().rev().collect()),
+    }
+}
+
+fn replace(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError> {
+    let (old, new) = (call.arguments.text(0)?, call.arguments.text(1)?);
+    target::map_text(target, |text| text.replace(&**old, new))
+}
+
+fn replace_many(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError> {
+    let values = call.arguments.array(0)?;
+    if values.len() % 2 != 0 {
+        let message = "invalid arg, replacements should be in pairs and must therefore be even";
+        return Err(EvalError::new(message));
+    }
+    let texts: Vec<Text> = values
+        .iter()
+        .enumerate()
+        .map(|(index, value)| {
+            target::text(&value).map_err(|error| {
+                error.context(format_args!("invalid replacement value at index {index}"))
+            })
+        })
+        .collect::<Result<_, _>>()?;
+    target::map_text(target, |text| {
+        texts.chunks_exact(2).fold(text.to_owned(), |text, pair| {
+            text.replace(&*pair[0], &pair[1])
+        })
+    })
+}
+
+fn format(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError> {
+    let format = target::text(&target)?;
+    let arguments: Vec<Value> = (0..call.arguments.len())
+        .map(|at| call.arguments.value(at).clone())
+        .collect();
+    Ok(Value::from(go::format::sprintf(&format, &arguments)))
+}
+
+fn escape_html(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 8);
+    for character in text.chars() {
+        match character {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            '\'' => out.push_str("&#39;"),
+            '"' => out.push_str("&#34;"),
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+fn filepath_join(target: Cow<'_, Value>, _: &Call<'_>) -> Result<Value, EvalError> {
+    let Some(array) = target.as_array() else {
+        return Err(EvalError::wrong_type(&target, &["array"]));
+    };
+    let mut elements: Vec<Text> = Vec::with_capacity(array.len());
+    for (index, element) in array.iter().enumerate() {
+        let text = target::text(&element)
+            .map_err(|error| error.context(format_args!("path element {index}")))?;
+        elements.push(text);
+    }
+    let given: Vec<&str> = elements
+        .iter()
+        .map(|it| &**it)
+        .filter(|it| !it.is_empty())
+        .collect();
+    Ok(Value::from(if given.is_empty() {
+        String::new()
+    } else {
+        clean_path(&given.join("/"))
+    }))
+}
+
+/// The shortest form of a path, without `.`, `..` and doubled slashes where that is possible.
+fn clean_path(path: &str) -> String {
+    let is_rooted = path.starts_with('/');
+    let mut kept: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if kept.last().is_some_and(|last| *last != "..") => {
+                kept.pop();
+            }
+            ".." if is_rooted => {}
+            part => kept.push(part),
+        }
+    }
+    match (is_rooted, kept.is_empty()) {
+        (true, _) => format!("/{}", kept.join("/")),
+        (false, true) => ".".to_owned(),
+        (false, false) => kept.join("/"),
+    }
+}

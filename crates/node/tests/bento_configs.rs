@@ -1,0 +1,57 @@
+//! Bento's documented configs have no complaint, whether their components are built or not.
+
+#![allow(clippy::unwrap_used, reason = "the rows have what they promise")]
+
+use std::sync::Arc;
+
+use millrace_node::{Files, Main, load, registry};
+
+/// How many of the documented configs must lint clean. It only ever grows.
+const FLOOR: usize = 175;
+
+fn rows() -> Vec<serde_json::Value> {
+    let folder = std::env::var("MILLRACE_CONFORMANCE").unwrap_or_else(|_| {
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/conformance").to_owned()
+    });
+    let Ok(text) = std::fs::read_to_string(format!("{folder}/bento/lint_clean_configs.jsonl"))
+    else {
+        assert!(
+            std::env::var("MILLRACE_CONFORMANCE").is_err(),
+            "no cases in {folder}"
+        );
+        return Vec::new();
+    };
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+#[test]
+fn documented_configs_have_no_complaint() {
+    let registry = Arc::new(registry());
+    let rows = rows();
+    let mut failed = Vec::new();
+    for row in &rows {
+        let main = Main::Text {
+            name: "config.yaml".into(),
+            text: row["config"].as_str().unwrap().into(),
+        };
+        let loaded = load(
+            &Files {
+                main,
+                ..Files::default()
+            },
+            &registry,
+        );
+        if loaded.diagnostics.has_errors() {
+            failed.push(format!("==== {}\n{}", row["id"], loaded.render(false)));
+        }
+    }
+    let clean = rows.len() - failed.len();
+    assert!(
+        rows.is_empty() || clean >= FLOOR,
+        "{clean} of {} are clean:\n{}",
+        rows.len(),
+        failed.join("\n")
+    );
+}

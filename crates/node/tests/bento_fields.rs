@@ -1,0 +1,64 @@
+//! The fields of every built component are Bento's: names, types, defaults, options, secrets.
+//! What differs is listed here, and why; a listed deviation that does not exist fails, too.
+
+use millrace_component::Descriptor;
+use millrace_node::registry;
+use millrace_spec::known::differences;
+
+/// Fields that components of many names share and Bento has not, by the path's last segment.
+const SHARED: &[&str] = &[
+    // Inputs bound how a message that was not delivered comes again.
+    "replay",
+    // Outputs bound how long a transaction waits for a connection.
+    "connect_timeout",
+    // HTTP components stop calling an endpoint that keeps failing.
+    "circuit_breaker",
+    // The seeds' spelling of retry intervals.
+    "backoff",
+];
+
+/// Deviations of single components: kind and name, and the beginning of a line of differences.
+const DEVIATIONS: &[(&str, &str)] = &[
+    // A scanner that reads everything needs a bound.
+    ("scanner to_the_end", "max_size: not in Bento"),
+];
+
+#[test]
+fn built_components_have_bentos_fields() {
+    let registry = registry();
+    let found: Vec<(String, String)> = registry
+        .iter()
+        .flat_map(|descriptor| {
+            let lines = differences(&descriptor.spec()).into_iter();
+            lines.map(|line| (name(descriptor), line))
+        })
+        .filter(|(_, line)| !is_shared(line))
+        .collect();
+    let listed = |(name, line): &(String, String)| {
+        DEVIATIONS
+            .iter()
+            .any(|(of, start)| of == name && line.starts_with(start))
+    };
+    let unlisted: Vec<_> = found.iter().filter(|it| !listed(it)).collect();
+    let stale: Vec<_> = DEVIATIONS
+        .iter()
+        .filter(|(of, start)| {
+            !found
+                .iter()
+                .any(|(name, line)| of == name && line.starts_with(start))
+        })
+        .collect();
+    assert!(
+        unlisted.is_empty() && stale.is_empty(),
+        "not listed as deviations: {unlisted:#?}\nlisted, but do not differ: {stale:#?}"
+    );
+}
+
+fn name(descriptor: &Descriptor) -> String {
+    format!("{} {}", descriptor.kind(), descriptor.name())
+}
+
+fn is_shared(line: &str) -> bool {
+    let path = line.strip_suffix(": not in Bento").unwrap_or_default();
+    SHARED.contains(&path.rsplit('.').next().unwrap_or_default())
+}
