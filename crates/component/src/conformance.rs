@@ -12,10 +12,10 @@ use millrace_spec::{FieldType, ReadContext, tree};
 use millrace_telemetry::Scope;
 
 use crate::{
-    Budget, BufferChild, BuildContext, BuiltBuffer, BuiltCache, BuiltInput, BuiltOutput,
-    BuiltProcessor, BuiltRateLimit, CacheChild, Descriptor, Engine, Flow, Input, InputChild,
-    InputPart, LeafOutput, Ledger, Output, OutputChild, OutputPart, ProcessorChild, RateLimitChild,
-    Registry, Services, Sink, Source,
+    BatchPolicy, Budget, BufferChild, BuildContext, BuiltBuffer, BuiltCache, BuiltInput,
+    BuiltOutput, BuiltProcessor, BuiltRateLimit, CacheChild, Descriptor, Engine, Flow, Input,
+    InputChild, InputPart, LeafOutput, Ledger, Output, OutputChild, OutputPart, ProcessorChild,
+    RateLimitChild, Registry, Services, Sink, Source,
 };
 
 /// Builds components of some families from config text.
@@ -133,11 +133,24 @@ impl Engine for Bare {
         nothing("child inputs")
     }
 
+    fn batched(
+        &self,
+        _: Arc<dyn Sink>,
+        _: &BatchPolicy,
+        _: &BuildContext,
+    ) -> Result<Arc<dyn Sink>, Error> {
+        nothing("child outputs")
+    }
+
     fn output(&self, _: &OutputChild, _: &BuildContext) -> Result<Arc<dyn Sink>, Error> {
         nothing("child outputs")
     }
 
-    fn processor(&self, child: &ProcessorChild, cx: &BuildContext) -> Result<BuiltProcessor, Error> {
+    fn processor(
+        &self,
+        child: &ProcessorChild,
+        cx: &BuildContext,
+    ) -> Result<BuiltProcessor, Error> {
         child.config.build(cx)
     }
 

@@ -132,7 +132,11 @@ impl Database {
     /// The statements that failed, by index, each with its reason. When the connection is lost,
     /// those whose effect is not known to be committed.
     pub async fn execute(&self, statements: &[Statement]) -> Result<(), Vec<(usize, Error)>> {
-        let all = |error: Error| (0..statements.len()).map(|it| (it, error.clone())).collect();
+        let all = |error: Error| {
+            (0..statements.len())
+                .map(|it| (it, error.clone()))
+                .collect()
+        };
         let mut lease = self.pool.lease().await.map_err(all)?;
         if statements.len() > 1 && statements.iter().all(|it| it.arguments.is_some()) {
             match lease.session().transact(statements).await {
@@ -156,7 +160,11 @@ impl Database {
             }
         }
         lease.keep();
-        if failed.is_empty() { Ok(()) } else { Err(failed) }
+        if failed.is_empty() {
+            Ok(())
+        } else {
+            Err(failed)
+        }
     }
 
     /// Closes the connections that are not in use.

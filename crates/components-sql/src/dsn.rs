@@ -31,7 +31,10 @@ impl Target {
             Driver::Postgres => PostgresTarget::parse(dsn).map(Self::Postgres),
             Driver::Mysql => MysqlTarget::parse(dsn).map(Self::Mysql),
             Driver::Sqlite => SqliteTarget::parse(dsn).map(Self::Sqlite),
-            other => Err(format!("driver `{}` is not part of this build", other.name())),
+            other => Err(format!(
+                "driver `{}` is not part of this build",
+                other.name()
+            )),
         }
     }
 }
@@ -56,7 +59,9 @@ fn percent_decode(text: &str) -> Result<String, String> {
             bytes.push(first);
             continue;
         }
-        let digits = rest.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        let digits = rest
+            .get(..2)
+            .and_then(|digits| std::str::from_utf8(digits).ok());
         let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
         bytes.push(byte.ok_or("a `%` is not followed by two hexadecimal digits: write `%25`")?);
         rest = &rest[2..];
@@ -69,7 +74,10 @@ fn parameters(query: &str) -> Result<Vec<(String, String)>, String> {
     let pairs = query.split('&').filter(|pair| !pair.is_empty());
     let decode = |pair: &str| {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        Ok((percent_decode(key)?, percent_decode(&value.replace('+', " "))?))
+        Ok((
+            percent_decode(key)?,
+            percent_decode(&value.replace('+', " "))?,
+        ))
     };
     pairs.map(decode).collect()
 }

@@ -203,7 +203,10 @@ pub struct CredentialFields {
     pub expiry_window: String,
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "the signature of a field lint")]
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature of a field lint"
+)]
 fn refuse_true(value: &bool, node: &Node, cx: &mut ReadContext) {
     if *value {
         refuse(node, cx);
@@ -224,7 +227,8 @@ fn refuse_text(value: &Option<String>, node: &Node, cx: &mut ReadContext) {
 
 fn refuse(node: &Node, cx: &mut ReadContext) {
     let field = cx.path_segments().last().cloned().unwrap_or_default();
-    let message = format!("field {field} is not supported: cloud credentials are not part of this build");
+    let message =
+        format!("field {field} is not supported: cloud credentials are not part of this build");
     cx.error(codes::NOT_SUPPORTED, node.span, message).help =
         Some("put user and password into `dsn`".to_owned());
 }

@@ -35,10 +35,13 @@ impl Mysql {
 
     fn options(&self) -> Opts {
         let target = &self.target;
-        let session = target.session.iter().map(|(name, value)| match name.as_str() {
-            "names" => format!("SET NAMES {value}"),
-            _ => format!("SET {name}={value}"),
-        });
+        let session = target
+            .session
+            .iter()
+            .map(|(name, value)| match name.as_str() {
+                "names" => format!("SET NAMES {value}"),
+                _ => format!("SET {name}={value}"),
+            });
         let builder = OptsBuilder::default()
             .user(target.user.clone())
             .pass(target.password.clone())
@@ -150,7 +153,10 @@ impl MysqlSession {
             if self.datetimes.len() >= LEARNED_MAX {
                 self.datetimes.clear();
             }
-            self.datetimes.entry(Arc::clone(sql)).or_default().extend(places);
+            self.datetimes
+                .entry(Arc::clone(sql))
+                .or_default()
+                .extend(places);
         }
     }
 
@@ -187,7 +193,9 @@ fn in_utc(at: Timestamp) -> String {
 
 /// Rewrites a text with date, time and zone; whether it was one.
 fn convert_time(value: &mut mysql_async::Value) -> bool {
-    let mysql_async::Value::Bytes(bytes) = value else { return false };
+    let mysql_async::Value::Bytes(bytes) = value else {
+        return false;
+    };
     let text = std::str::from_utf8(bytes).ok();
     let Some(at) = text.and_then(|text| text.parse::<Timestamp>().ok()) else {
         return false;
@@ -202,12 +210,16 @@ fn refused_times(
     error: &mysql_async::Error,
     values: &mut [mysql_async::Value],
 ) -> Option<Vec<usize>> {
-    let mysql_async::Error::Server(ServerError { code: 1292, message, .. }) = error else {
+    let mysql_async::Error::Server(ServerError {
+        code: 1292,
+        message,
+        ..
+    }) = error
+    else {
         return None;
     };
     let quoted = message.split('\'').nth(1)?.as_bytes().to_vec();
-    let is_refused =
-        |value: &mysql_async::Value| matches!(value, mysql_async::Value::Bytes(it) if *it == quoted);
+    let is_refused = |value: &mysql_async::Value| matches!(value, mysql_async::Value::Bytes(it) if *it == quoted);
     let places: Vec<_> = values
         .iter_mut()
         .enumerate()
@@ -234,7 +246,10 @@ fn classify(error: &mysql_async::Error) -> Error {
 }
 
 fn classify_server(error: &ServerError) -> Error {
-    let text = format!("{} (error {}, SQLSTATE {})", error.message, error.code, error.state);
+    let text = format!(
+        "{} (error {}, SQLSTATE {})",
+        error.message, error.code, error.state
+    );
     match (error.code, error.state.get(..2)) {
         // Too many connections, access denied, shutting down, killed.
         (1040 | 1044 | 1045 | 1053 | 1698 | 1927, _) | (_, Some("08" | "28")) => {
@@ -254,7 +269,10 @@ mod tests {
     fn a_time_with_a_zone_is_written_in_utc() {
         for (text, expected) in [
             ("2024-02-03T04:05:06Z", Some("2024-02-03 04:05:06.000000")),
-            ("2024-02-03T04:05:06.789+02:00", Some("2024-02-03 02:05:06.789000")),
+            (
+                "2024-02-03T04:05:06.789+02:00",
+                Some("2024-02-03 02:05:06.789000"),
+            ),
             ("2024-02-03", None),
             ("yesterday", None),
         ] {

@@ -135,7 +135,9 @@ impl Shared {
 impl Limits {
     fn has_expired(&self, idle: &Idle, now: Instant) -> bool {
         self.life_time_max.is_some_and(|max| now - idle.born >= max)
-            || self.idle_time_max.is_some_and(|max| now - idle.since >= max)
+            || self
+                .idle_time_max
+                .is_some_and(|max| now - idle.since >= max)
     }
 }
 
@@ -143,7 +145,9 @@ impl Limits {
 async fn reap(shared: Weak<Shared>) {
     loop {
         tokio::time::sleep(SPARE).await;
-        let Some(shared) = shared.upgrade() else { return };
+        let Some(shared) = shared.upgrade() else {
+            return;
+        };
         let now = Instant::now();
         let mut idle = shared.idle.lock();
         let mut spare = idle.sessions.len().saturating_sub(shared.limits.idle_max);
@@ -153,7 +157,11 @@ async fn reap(shared: Weak<Shared>) {
             spare -= usize::from(is_spare);
             !is_spare && !it.session.is_closed() && !shared.limits.has_expired(it, now)
         });
-        let can_age = shared.limits.idle_time_max.or(shared.limits.life_time_max).is_some();
+        let can_age = shared
+            .limits
+            .idle_time_max
+            .or(shared.limits.life_time_max)
+            .is_some();
         if idle.sessions.is_empty() || (!can_age && spare == 0) {
             idle.is_reaping = false;
             return;

@@ -198,8 +198,10 @@ impl PostgresSession {
                 .map(|it| it.arguments.iter().flatten().map(Argument).collect())
                 .collect();
             let run = prepared.iter().zip(&arguments);
-            try_join_all(run.map(|(prepared, arguments)| execute(&self.client, prepared, arguments)))
-                .await?;
+            try_join_all(
+                run.map(|(prepared, arguments)| execute(&self.client, prepared, arguments)),
+            )
+            .await?;
         }
         Ok(())
     }

@@ -52,7 +52,11 @@ pub async fn write(
     if !ready.is_empty()
         && let Err(errors) = database.execute(&ready).await
     {
-        failed.extend(errors.into_iter().map(|(at, error)| (indices[at], error.context(what))));
+        failed.extend(
+            errors
+                .into_iter()
+                .map(|(at, error)| (indices[at], error.context(what))),
+        );
     }
     report(failed, count)
 }

@@ -104,7 +104,8 @@ impl SqliteSession {
 impl Session for SqliteSession {
     async fn execute(&mut self, statement: &Statement) -> Result<(), Error> {
         let statement = statement.clone();
-        self.with(move |connection| execute(connection, &statement)).await
+        self.with(move |connection| execute(connection, &statement))
+            .await
     }
 
     async fn transact(&mut self, statements: &[Statement]) -> Result<(), Error> {

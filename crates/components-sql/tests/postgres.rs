@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use millrace_component::conformance::Workbench;
 use millrace_component::Output;
+use millrace_component::conformance::Workbench;
 use millrace_message::{ErrorClass, Message, MessageBatch, Outcome};
 use millrace_testkit::postgres::{PostgresDatabase, PostgresServer};
 use millrace_testkit::proxy::Proxy;
@@ -53,7 +53,8 @@ async fn a_json_value_goes_into_a_column_of_any_type() {
                              feeling mood, real float8, note varchar(20))",
         )
         .unwrap();
-    let columns = "[at, amount, id, doc, big, small, ok, words, raw, name, day, feeling, real, note]";
+    let columns =
+        "[at, amount, id, doc, big, small, ok, words, raw, name, day, feeling, real, note]";
     let output = insert(&dsn(&database), "t", columns, "");
     output.connect().await.unwrap();
     let rows = [
@@ -73,9 +74,20 @@ async fn a_json_value_goes_into_a_column_of_any_type() {
         )
         .unwrap();
     let expected = [
-        "2024-02-03 04:05:06.5", "12345678901234.5678", "6f9619ff-8b86-d011-b42d-00c04fc964ff",
-        r#"{"a": [1, null]}"#, "9007199254740993", "1", "t", r#"{x,"y \"z\"",NULL}"#, "Zürich", "42",
-        "2024-02-03", "happy", "0.001", "",
+        "2024-02-03 04:05:06.5",
+        "12345678901234.5678",
+        "6f9619ff-8b86-d011-b42d-00c04fc964ff",
+        r#"{"a": [1, null]}"#,
+        "9007199254740993",
+        "1",
+        "t",
+        r#"{x,"y \"z\"",NULL}"#,
+        "Zürich",
+        "42",
+        "2024-02-03",
+        "happy",
+        "0.001",
+        "",
     ];
     assert_eq!(found, [expected]);
     assert_eq!(database.value("SELECT count(*) FROM t").unwrap(), "2");
@@ -85,28 +97,53 @@ async fn a_json_value_goes_into_a_column_of_any_type() {
 #[tokio::test(flavor = "multi_thread")]
 async fn only_the_messages_at_fault_fail() {
     let database = shared::postgres();
-    database.query("CREATE TABLE t (id int PRIMARY KEY, n int CHECK (n > 0))").unwrap();
+    database
+        .query("CREATE TABLE t (id int PRIMARY KEY, n int CHECK (n > 0))")
+        .unwrap();
     let output = insert(&dsn(&database), "t", "[id, n]", "");
     output.connect().await.unwrap();
-    let rows = ["[1, 1]", "[2, -1]", "[1, 5]", r#"["x", 1]"#, "[1]", "{}", "not json", "[3, 3]"];
+    let rows = [
+        "[1, 1]",
+        "[2, -1]",
+        "[1, 5]",
+        r#"["x", 1]"#,
+        "[1]",
+        "{}",
+        "not json",
+        "[3, 3]",
+    ];
     let failed = failures(&*output, &rows).await;
     let indices: Vec<_> = failed.iter().map(|(index, _)| *index).collect();
     assert_eq!(indices, [1, 2, 3, 4, 5, 6], "{failed:?}");
     assert!(failed[0].1.contains("t_n_check"), "{failed:?}");
     assert!(failed[3].1.contains("1 values for 2 columns"), "{failed:?}");
-    assert!(failed[4].1.contains("object instead of an array"), "{failed:?}");
-    assert_eq!(database.query("SELECT id FROM t ORDER BY id").unwrap(), [["1"], ["3"]]);
+    assert!(
+        failed[4].1.contains("object instead of an array"),
+        "{failed:?}"
+    );
+    assert_eq!(
+        database.query("SELECT id FROM t ORDER BY id").unwrap(),
+        [["1"], ["3"]]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upsert_takes_the_same_key_twice_in_one_batch() {
     let database = shared::postgres();
-    database.query("CREATE TABLE cities (id int PRIMARY KEY, name text)").unwrap();
+    database
+        .query("CREATE TABLE cities (id int PRIMARY KEY, name text)")
+        .unwrap();
     let suffix = "  suffix: ON CONFLICT (id) DO UPDATE SET name = excluded.name\n";
     let output = insert(&dsn(&database), "cities", "[id, name]", suffix);
     output.connect().await.unwrap();
-    assert_eq!(failures(&*output, &[r#"[1, "a"]"#, r#"[1, "b"]"#]).await, []);
-    assert_eq!(database.query("SELECT * FROM cities").unwrap(), [["1", "b"]]);
+    assert_eq!(
+        failures(&*output, &[r#"[1, "a"]"#, r#"[1, "b"]"#]).await,
+        []
+    );
+    assert_eq!(
+        database.query("SELECT * FROM cities").unwrap(),
+        [["1", "b"]]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -127,7 +164,11 @@ sql_raw:
     ));
     output.connect().await.unwrap();
     output.connect().await.unwrap();
-    let rows = [r#"{"id":1,"at":"2024-02-03T04:05:06Z"}"#, r#"{"id":1}"#, r#"{"id":2,"at":null}"#];
+    let rows = [
+        r#"{"id":1,"at":"2024-02-03T04:05:06Z"}"#,
+        r#"{"id":1}"#,
+        r#"{"id":2,"at":null}"#,
+    ];
     assert_eq!(failures(&*output, &rows).await, []);
     let found = database.query("SELECT * FROM a ORDER BY id").unwrap();
     assert_eq!(found, [["1", "2024-02-03 04:05:06"], ["2", ""]]);
@@ -137,7 +178,9 @@ sql_raw:
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dynamic_query_is_evaluated_only_when_that_is_allowed() {
     let database = shared::postgres();
-    database.query("CREATE TABLE left_ (id int); CREATE TABLE right_ (id int)").unwrap();
+    database
+        .query("CREATE TABLE left_ (id int); CREATE TABLE right_ (id int)")
+        .unwrap();
     let yaml = |unsafe_: bool| {
         format!(
             "sql_raw:\n  driver: postgres\n  dsn: '{}'\n  unsafe_dynamic_query: {unsafe_}\n  query: 'INSERT INTO ${{! this.table }} VALUES (1); INSERT INTO right_ VALUES (2)'\n",
@@ -166,26 +209,50 @@ async fn a_missing_table_is_named_and_found_once_it_exists() {
     assert!(failed[0].1.contains("does not exist"), "{failed:?}");
     database.query("CREATE TABLE nowhere (id int)").unwrap();
     assert_eq!(failures(&*output, &["[1]", "[2]"]).await, []);
-    database.query("ALTER TABLE nowhere ALTER id TYPE text").unwrap();
+    database
+        .query("ALTER TABLE nowhere ALTER id TYPE text")
+        .unwrap();
     let _replanned = failures(&*output, &["[\"x\"]"]).await;
-    assert_eq!(failures(&*output, &["[\"x\"]"]).await, [], "types are asked for again");
+    assert_eq!(
+        failures(&*output, &["[\"x\"]"]).await,
+        [],
+        "types are asked for again"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_password_is_one_clear_error_without_the_password() {
     let database = shared::postgres();
     let dsn = dsn(&database);
-    let password = dsn.split(':').nth(2).unwrap().split('@').next().unwrap().to_owned();
+    let password = dsn
+        .split(':')
+        .nth(2)
+        .unwrap()
+        .split('@')
+        .next()
+        .unwrap()
+        .to_owned();
     let wrong = dsn.replace(&format!(":{password}@"), ":pl4nted-secret@");
     let output = insert(&wrong, "t", "[id]", "");
     let error = output.connect().await.unwrap_err();
     assert_eq!(error.class(), ErrorClass::NotConnected);
     let text = error.text();
-    assert!(text.contains("`dsn`") && text.contains("password authentication failed"), "{text}");
+    assert!(
+        text.contains("`dsn`") && text.contains("password authentication failed"),
+        "{text}"
+    );
     assert!(!text.contains("pl4nted"), "{text}");
-    let closed = insert("postgres://u:pl4nted@127.0.0.1:1/x?sslmode=disable", "t", "[id]", "");
+    let closed = insert(
+        "postgres://u:pl4nted@127.0.0.1:1/x?sslmode=disable",
+        "t",
+        "[id]",
+        "",
+    );
     let text = closed.connect().await.unwrap_err().text().to_owned();
-    assert!(text.contains("127.0.0.1:1") && text.contains("refused"), "{text}");
+    assert!(
+        text.contains("127.0.0.1:1") && text.contains("refused"),
+        "{text}"
+    );
     assert!(!text.contains("pl4nted"), "{text}");
 }
 
@@ -201,7 +268,15 @@ async fn a_server_without_tls_says_what_to_add() {
 async fn a_cut_connection_is_reported_and_replaced() {
     let database = shared::postgres();
     database.query("CREATE TABLE t (id int)").unwrap();
-    let address = database.url().split('@').nth(1).unwrap().split('/').next().unwrap().to_owned();
+    let address = database
+        .url()
+        .split('@')
+        .nth(1)
+        .unwrap()
+        .split('/')
+        .next()
+        .unwrap()
+        .to_owned();
     let proxy = Proxy::start(address.as_str()).unwrap();
     let dsn = proxy.url(&dsn(&database)).unwrap();
     let output = insert(&dsn, "t", "[id]", "");
@@ -210,7 +285,10 @@ async fn a_cut_connection_is_reported_and_replaced() {
     proxy.down().unwrap();
     let error = output.write(&batch(&["[3]", "[4]"])).await.unwrap_err();
     assert_eq!(error.error().class(), ErrorClass::NotConnected, "{error:?}");
-    assert_eq!(output.connect().await.unwrap_err().class(), ErrorClass::NotConnected);
+    assert_eq!(
+        output.connect().await.unwrap_err().class(),
+        ErrorClass::NotConnected
+    );
     proxy.heal().unwrap();
     output.connect().await.unwrap();
     assert_eq!(failures(&*output, &["[3]", "[4]"]).await, []);
@@ -239,7 +317,12 @@ async fn a_restarted_server_is_used_again() {
 async fn idle_connections_above_the_limit_are_closed() {
     let database = shared::postgres();
     database.query("CREATE TABLE t (id int)").unwrap();
-    let output = insert(&dsn(&database), "t", "[id]", "  conn_max_idle: 1\n  conn_max_open: 4\n");
+    let output = insert(
+        &dsn(&database),
+        "t",
+        "[id]",
+        "  conn_max_idle: 1\n  conn_max_open: 4\n",
+    );
     output.connect().await.unwrap();
     let writes = (0..32).map(|_| failures(&*output, &["[1]", "[2]"]));
     let failed = futures::future::join_all(writes).await;
@@ -247,9 +330,11 @@ async fn idle_connections_above_the_limit_are_closed() {
     let open = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'millrace' AND datname = current_database()";
     let at_most = |count: i64| database.value(open).unwrap().parse::<i64>().unwrap() <= count;
     assert!(at_most(4));
-    millrace_testkit::poll::until("idle connections to be closed", millrace_testkit::poll::PATIENCE, || {
-        at_most(1).then_some(())
-    })
+    millrace_testkit::poll::until(
+        "idle connections to be closed",
+        millrace_testkit::poll::PATIENCE,
+        || at_most(1).then_some(()),
+    )
     .unwrap();
     assert_eq!(database.value("SELECT count(*) FROM t").unwrap(), "64");
 }

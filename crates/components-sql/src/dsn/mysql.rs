@@ -97,17 +97,27 @@ impl MysqlTarget {
                 let charset = value.split(',').next().unwrap_or_default();
                 self.session.push(("names".to_owned(), charset.to_owned()));
             }
-            "collation" => self.session.push(("collation_connection".to_owned(), quote(&value))),
+            "collation" => self
+                .session
+                .push(("collation_connection".to_owned(), quote(&value))),
             "loc" if value == "UTC" || value.is_empty() => {}
             "loc" => return Err("parameter `loc` is `UTC`: timestamps are written in UTC".into()),
             // They say how Go's driver returns values, builds text, checks authentication or
             // uses its own buffers: without meaning for statements that return nothing.
-            "parseTime" | "multiStatements" | "interpolateParams" | "columnsWithAlias"
-            | "checkConnLiveness" | "rejectReadOnly" | "allowNativePasswords"
-            | "maxAllowedPacket" | "readTimeout" | "writeTimeout" | "timeTruncate"
-            | "connectionAttributes" | "allowFallbackToPlaintext" => {}
-            "allowCleartextPasswords" | "allowAllFiles" | "allowOldPasswords"
-            | "serverPubKey" => {
+            "parseTime"
+            | "multiStatements"
+            | "interpolateParams"
+            | "columnsWithAlias"
+            | "checkConnLiveness"
+            | "rejectReadOnly"
+            | "allowNativePasswords"
+            | "maxAllowedPacket"
+            | "readTimeout"
+            | "writeTimeout"
+            | "timeTruncate"
+            | "connectionAttributes"
+            | "allowFallbackToPlaintext" => {}
+            "allowCleartextPasswords" | "allowAllFiles" | "allowOldPasswords" | "serverPubKey" => {
                 if boolean(&name, &value) != Ok(false) {
                     return Err(format!("parameter `{name}` is not supported"));
                 }
@@ -130,7 +140,8 @@ fn parse_address(text: &str) -> Result<Address, String> {
         None => (text, ""),
         Some((network, rest)) => (
             network,
-            rest.strip_suffix(')').ok_or("the address has no closing `)`")?,
+            rest.strip_suffix(')')
+                .ok_or("the address has no closing `)`")?,
         ),
     };
     match network {

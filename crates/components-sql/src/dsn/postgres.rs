@@ -46,7 +46,11 @@ impl PostgresTarget {
     /// Parses either notation.
     pub(super) fn parse(dsn: &str) -> Result<Self, String> {
         let is_url = dsn.starts_with("postgres://") || dsn.starts_with("postgresql://");
-        let settings = if is_url { from_url(dsn)? } else { from_words(dsn)? };
+        let settings = if is_url {
+            from_url(dsn)?
+        } else {
+            from_words(dsn)?
+        };
         Self::from_settings(settings)
     }
 
@@ -85,7 +89,11 @@ impl PostgresTarget {
                 // Both only choose between text and binary forms in Go's driver.
                 "binary_parameters" | "disable_prepared_binary_result" => {}
                 "fallback_application_name" => {
-                    if !target.session.iter().any(|(key, _)| key == "application_name") {
+                    if !target
+                        .session
+                        .iter()
+                        .any(|(key, _)| key == "application_name")
+                    {
                         target.session.push(("application_name".to_owned(), value));
                     }
                 }

@@ -29,7 +29,11 @@ impl SqliteTarget {
                     }
                 }
                 // They concern transactions opened by name, and the text form of Go's times.
-                "_txlock" | "_time_format" | "_time_integer_format" | "_inttotime" | "_texttotime" => {}
+                "_txlock"
+                | "_time_format"
+                | "_time_integer_format"
+                | "_inttotime"
+                | "_texttotime" => {}
                 _ if name.starts_with('_') => {
                     return Err(format!("parameter `{name}` is not supported"));
                 }
@@ -41,7 +45,11 @@ impl SqliteTarget {
         let uri = if rest.is_empty() {
             path.to_owned()
         } else {
-            let scheme = if path.starts_with("file:") { "" } else { "file:" };
+            let scheme = if path.starts_with("file:") {
+                ""
+            } else {
+                "file:"
+            };
             format!("{scheme}{path}?{}", rest.join("&"))
         };
         Ok(Self { uri, pragmas })
@@ -52,7 +60,9 @@ impl SqliteTarget {
 fn pragma(text: &str) -> Result<String, String> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "_-.+()= '".contains(c);
     if text.is_empty() || !text.chars().all(allowed) {
-        return Err("parameter `_pragma` is `name(value)`, such as `busy_timeout(5000)`".to_owned());
+        return Err(
+            "parameter `_pragma` is `name(value)`, such as `busy_timeout(5000)`".to_owned(),
+        );
     }
     Ok(format!("PRAGMA {text}"))
 }

@@ -36,12 +36,18 @@ fn a_postgres_url_is_read_as_lib_pq_reads_it() {
     assert_eq!(target.database.as_deref(), Some("my db"));
     assert_eq!(target.ssl_mode, SslMode::Disable);
     assert_eq!(target.connect_timeout.map(|it| it.as_secs()), Some(3));
-    assert_eq!(target.session, [("search_path".to_owned(), "a,b".to_owned())]);
+    assert_eq!(
+        target.session,
+        [("search_path".to_owned(), "a,b".to_owned())]
+    );
 }
 
 #[test]
 fn postgres_demands_tls_unless_told_otherwise() {
-    assert_eq!(postgres("postgresql://localhost/x").ssl_mode, SslMode::Require);
+    assert_eq!(
+        postgres("postgresql://localhost/x").ssl_mode,
+        SslMode::Require
+    );
     let hosts = postgres("postgres://a:1,b,[::1]:3/x?sslmode=verify-full").hosts;
     let expected = [("a", 1), ("b", 5432), ("::1", 3)].map(|(host, port)| (host.to_owned(), port));
     assert_eq!(hosts, expected);
@@ -59,23 +65,39 @@ fn postgres_words_may_be_quoted_and_escaped() {
 
 #[test]
 fn a_mysql_name_is_read_as_the_go_driver_reads_it() {
-    let target = mysql("root:p@ss/w:rd@tcp(db:3307)/shop?parseTime=true&charset=utf8mb4,utf8&sql_mode=ANSI");
+    let target =
+        mysql("root:p@ss/w:rd@tcp(db:3307)/shop?parseTime=true&charset=utf8mb4,utf8&sql_mode=ANSI");
     assert_eq!(target.user.as_deref(), Some("root"));
     assert_eq!(target.password.as_deref(), Some("p@ss/w:rd"));
     assert_eq!(target.address, Address::Tcp("db".to_owned(), 3307));
     assert_eq!(target.database.as_deref(), Some("shop"));
     let session = [("names", "utf8mb4"), ("sql_mode", "ANSI")];
-    assert_eq!(target.session, session.map(|(name, value)| (name.to_owned(), value.to_owned())));
-    assert_eq!(mysql("/").address, Address::Tcp("127.0.0.1".to_owned(), 3306));
-    assert_eq!(mysql("u@unix(/run/my.sock)/x").address, Address::Unix("/run/my.sock".to_owned()));
-    assert_eq!(mysql("u@tcp([::1]:3)/x?tls=skip-verify").tls, MysqlTls::SkipVerify);
+    assert_eq!(
+        target.session,
+        session.map(|(name, value)| (name.to_owned(), value.to_owned()))
+    );
+    assert_eq!(
+        mysql("/").address,
+        Address::Tcp("127.0.0.1".to_owned(), 3306)
+    );
+    assert_eq!(
+        mysql("u@unix(/run/my.sock)/x").address,
+        Address::Unix("/run/my.sock".to_owned())
+    );
+    assert_eq!(
+        mysql("u@tcp([::1]:3)/x?tls=skip-verify").tls,
+        MysqlTls::SkipVerify
+    );
 }
 
 #[test]
 fn sqlite_pragmas_are_taken_out_and_the_rest_stays() {
     let target = sqlite("file:x.db?_pragma=journal_mode(WAL)&_pragma=busy_timeout(5000)&mode=rwc");
     assert_eq!(target.uri, "file:x.db?mode=rwc");
-    assert_eq!(target.pragmas, ["PRAGMA busy_timeout(5000)", "PRAGMA journal_mode(WAL)"]);
+    assert_eq!(
+        target.pragmas,
+        ["PRAGMA busy_timeout(5000)", "PRAGMA journal_mode(WAL)"]
+    );
     assert_eq!(sqlite("./plain.db").uri, "./plain.db");
     assert_eq!(sqlite(":memory:").uri, ":memory:");
 }
@@ -84,12 +106,28 @@ fn sqlite_pragmas_are_taken_out_and_the_rest_stays() {
 fn a_wrong_name_is_refused_with_a_reason_and_without_its_password() {
     for (driver, dsn, reason) in [
         (Driver::Postgres, "secret-nonsense", "neither"),
-        (Driver::Postgres, "postgres://u:secret@h/x?sslmode=maybe", "sslmode `maybe`"),
-        (Driver::Postgres, "postgres://u:secret@h:port/x", "port `port`"),
+        (
+            Driver::Postgres,
+            "postgres://u:secret@h/x?sslmode=maybe",
+            "sslmode `maybe`",
+        ),
+        (
+            Driver::Postgres,
+            "postgres://u:secret@h:port/x",
+            "port `port`",
+        ),
         (Driver::Postgres, "postgres://u:secret%zz@h/x", "%25"),
-        (Driver::Mysql, "root:secret@tcp(db:3306)", "user:password@tcp"),
+        (
+            Driver::Mysql,
+            "root:secret@tcp(db:3306)",
+            "user:password@tcp",
+        ),
         (Driver::Mysql, "root:secret@tcp(db:3306/x", "closing"),
-        (Driver::Mysql, "root:secret@udp(db)/x", "neither `tcp` nor `unix`"),
+        (
+            Driver::Mysql,
+            "root:secret@udp(db)/x",
+            "neither `tcp` nor `unix`",
+        ),
         (Driver::Sqlite, "file:?mode=ro", "no file"),
         (Driver::Sqlite, "x.db?_pragma=a;drop table x", "_pragma"),
         (Driver::Sqlite, "x.db?_secret_key=1", "_secret_key"),
@@ -99,7 +137,10 @@ fn a_wrong_name_is_refused_with_a_reason_and_without_its_password() {
             panic!("{dsn} is accepted")
         };
         assert!(text.contains(reason), "{dsn}: {text}");
-        assert!(!text.contains("secret@") && !text.contains(":secret"), "{text}");
+        assert!(
+            !text.contains("secret@") && !text.contains(":secret"),
+            "{text}"
+        );
     }
 }
 

@@ -11,7 +11,11 @@ use tokio_postgres::types::{Format, IsNull, Kind, ToSql, Type};
 pub struct Argument<'a>(pub &'a Value);
 
 impl ToSql for Argument<'_> {
-    fn to_sql(&self, ty: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
+    fn to_sql(
+        &self,
+        ty: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
         if self.0.is_null() {
             return Ok(IsNull::Yes);
         }
@@ -152,7 +156,11 @@ mod tests {
             ("true", &Type::BOOL, "true"),
             ("true", &Type::INT4, "1"),
             ("1", &Type::BOOL, "1"),
-            ("12345678901234567890.5", &Type::NUMERIC, "12345678901234567890.5"),
+            (
+                "12345678901234567890.5",
+                &Type::NUMERIC,
+                "12345678901234567890.5",
+            ),
             ("7", &Type::TEXT, "7"),
             ("false", &Type::TEXT, "false"),
             (r#"{"b":1,"a":[2]}"#, &Type::TEXT, r#"{"a":[2],"b":1}"#),
@@ -162,10 +170,22 @@ mod tests {
             (r#""hi""#, &Type::BYTEA, r"\x6869"),
             (r#""\\x6869""#, &Type::BYTEA, r"\x6869"),
             (r#""\\xyz""#, &Type::BYTEA, r"\x5c78797a"),
-            (r#"["a","b\"c",null,"NULL"]"#, &Type::TEXT_ARRAY, r#"{"a","b\"c",NULL,"NULL"}"#),
-            ("[[1,2],[3,4]]", &Type::INT4_ARRAY, r#"{{"1","2"},{"3","4"}}"#),
+            (
+                r#"["a","b\"c",null,"NULL"]"#,
+                &Type::TEXT_ARRAY,
+                r#"{"a","b\"c",NULL,"NULL"}"#,
+            ),
+            (
+                "[[1,2],[3,4]]",
+                &Type::INT4_ARRAY,
+                r#"{{"1","2"},{"3","4"}}"#,
+            ),
             (r#"[{"a":[1]}]"#, &Type::JSONB_ARRAY, r#"{"{\"a\":[1]}"}"#),
-            (r#""2024-02-03T04:05:06Z""#, &Type::TIMESTAMPTZ, "2024-02-03T04:05:06Z"),
+            (
+                r#""2024-02-03T04:05:06Z""#,
+                &Type::TIMESTAMPTZ,
+                "2024-02-03T04:05:06Z",
+            ),
         ] {
             assert_eq!(text(json, ty), expected, "{json} as {ty}");
         }
