@@ -143,7 +143,7 @@ impl Catalog for Registry {
 #[macro_export]
 macro_rules! component_list {
     ($vis:vis $list:ident: $($module:ident),* $(,)?) => {
-        $(mod $module;)*
+        $(pub(crate) mod $module;)*
 
         /// The components of this family.
         $vis const $list: &[$crate::Descriptor] = &[$($module::COMPONENT),*];

@@ -1,7 +1,7 @@
 //! What all stages of one stream share: its connections, how urgent it is to flush, when to
 //! stop, and the ledger of its messages.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
@@ -30,6 +30,7 @@ pub struct Flow {
 struct Shared {
     budget: Budget,
     ledger: Ledger,
+    behind_buffer: OnceLock<Ledger>,
     urgency: watch::Sender<Urgency>,
     connections: Mutex<Vec<Connection>>,
     abort: CancellationToken,
@@ -44,6 +45,7 @@ impl Flow {
             shared: Arc::new(Shared {
                 budget,
                 ledger,
+                behind_buffer: OnceLock::new(),
                 urgency,
                 connections: Mutex::default(),
                 abort: CancellationToken::new(),
@@ -59,6 +61,17 @@ impl Flow {
     /// The accounting of source messages.
     pub fn ledger(&self) -> &Ledger {
         &self.shared.ledger
+    }
+
+    /// The accounting behind a buffer that acknowledges before delivery, which splits the ledger
+    /// in two; it exists from the first call on.
+    pub fn behind_buffer(&self) -> Ledger {
+        self.shared.behind_buffer.get_or_init(Ledger::default).clone()
+    }
+
+    /// The accounting behind a buffer, when there is such a buffer.
+    pub fn buffer_ledger(&self) -> Option<&Ledger> {
+        self.shared.behind_buffer.get()
     }
 
     /// How urgent it is to flush, as it changes.

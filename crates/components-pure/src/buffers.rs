@@ -2,4 +2,4 @@
 
 use millrace_component::component_list;
 
-component_list! { pub BUFFERS: none }
+component_list! { pub BUFFERS: batch, memory, none }

@@ -1,0 +1,306 @@
+//! The `memory` buffer.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use millrace_component::{
+    Backoff, BatchPolicy, Batcher, Buffer, BufferConfig, BuildContext, BuiltBuffer, Descriptor,
+    Flow, Guarantee, Ledger, Source, SourceWriter, track,
+};
+use millrace_message::{Error, Message, MessageBatch, Outcome, Outcomes};
+use millrace_spec::{Node, ReadContext, Spec, codes};
+use millrace_telemetry::metric::{BufferMetrics, Gauge};
+
+/// Holds messages in memory between the input and the pipeline, up to a number of bytes.
+///
+/// The input is acknowledged when its message is in the buffer: what the buffer holds is lost
+/// with the process. A message that the output does not accept is sent again from the buffer.
+/// What is left when the time for an orderly end is over is counted and reported as dropped.
+///
+/// A batch above `limit` enters alone, once the buffer is empty, and is acknowledged only when
+/// the output has accepted it.
+#[derive(Clone, Debug, Spec)]
+#[spec(buffer = "memory", category = "Utility", check = check)]
+pub struct Config {
+    /// The payload bytes that the buffer may hold.
+    #[spec(default = 524_288_000)]
+    limit: u64,
+    /// Whether new messages are refused instead of waiting while the buffer is full.
+    #[spec(default = false, advanced)]
+    spillover: bool,
+    /// How messages are collected into batches when they leave.
+    #[spec(advanced)]
+    batch_policy: LeavingPolicy,
+}
+
+/// How messages are collected into batches when they leave.
+#[derive(Clone, Debug, Spec)]
+struct LeavingPolicy {
+    /// Whether they are collected.
+    #[spec(default = false)]
+    enabled: bool,
+    /// When messages become a batch.
+    #[spec(flatten)]
+    policy: BatchPolicy,
+}
+
+fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
+    if config.spillover {
+        let span = node.get("spillover").map_or(node.span, |it| it.span);
+        let message = "`spillover` is not supported: it loses messages that were received";
+        cx.error(codes::NOT_SUPPORTED, span, message).help =
+            Some("leave it out; a full buffer makes its input wait".to_owned());
+    }
+}
+
+impl BufferConfig for Config {
+    fn build(&self, cx: &BuildContext) -> Result<BuiltBuffer, Error> {
+        let policy = &self.batch_policy;
+        let batcher = if policy.enabled {
+            Some(policy.policy.build(cx, "memory.batch_policy")?)
+        } else {
+            None
+        };
+        Ok(Box::new(Memory {
+            limit: usize::try_from(self.limit).unwrap_or(usize::MAX),
+            batcher,
+            flow: cx.flow().clone(),
+            ledger: cx.flow().behind_buffer(),
+            metrics: BufferMetrics::new(cx.metrics()),
+            active: cx.metrics().gauge("buffer_active", &[]),
+        }))
+    }
+
+    fn guarantee(&self) -> Guarantee {
+        Guarantee::OnArrival
+    }
+}
+
+pub const COMPONENT: Descriptor = Descriptor::buffer::<Config>();
+
+/// Batches that may wait between the buffer and the pipeline, beside what the buffer holds.
+const EDGE_CAPACITY: usize = 64;
+/// The pauses before a message is sent again.
+const PAUSE_INITIAL: Duration = Duration::from_millis(1);
+const PAUSE_MAX: Duration = Duration::from_secs(1);
+
+struct Memory {
+    limit: usize,
+    batcher: Option<Batcher>,
+    flow: Flow,
+    ledger: Ledger,
+    metrics: BufferMetrics,
+    active: Gauge,
+}
+
+impl Buffer for Memory {
+    fn run(self: Box<Self>, upstream: Source) -> Source {
+        Source::spawn(EDGE_CAPACITY, |writer| Running::new(*self, upstream, writer).run())
+    }
+}
+
+/// A batch that left the buffer, with what became of it.
+struct Returned {
+    batch: MessageBatch,
+    bytes: usize,
+    outcomes: Outcomes,
+    backoff: Backoff,
+}
+
+struct Running {
+    memory: Memory,
+    upstream: Source,
+    writer: SourceWriter,
+    /// Bytes in the buffer: waiting, under way, or to be sent again.
+    held: usize,
+    /// Read, but not yet taken in.
+    waiting: Option<MessageBatch>,
+    ready: VecDeque<MessageBatch>,
+    under_way: FuturesUnordered<BoxFuture<'static, Returned>>,
+    upstream_open: bool,
+}
+
+impl Running {
+    fn new(memory: Memory, upstream: Source, writer: SourceWriter) -> Self {
+        Self {
+            memory,
+            upstream,
+            writer,
+            held: 0,
+            waiting: None,
+            ready: VecDeque::new(),
+            under_way: FuturesUnordered::new(),
+            upstream_open: true,
+        }
+    }
+
+    async fn run(mut self) -> Result<(), Error> {
+        let stop = self.writer.stop().clone();
+        let abort = self.memory.flow.abort().clone();
+        let mut stopping = false;
+        while !self.is_done() {
+            let deadline = self.memory.batcher.as_ref().and_then(Batcher::deadline);
+            tokio::select! {
+                biased;
+                () = abort.cancelled() => break,
+                () = stop.cancelled(), if !stopping => {
+                    stopping = true;
+                    self.upstream.stop();
+                }
+                Some(returned) = self.under_way.next() => self.settle(returned),
+                () = self.writer.batches.push_run(&mut self.ready), if !self.ready.is_empty() => {}
+                batch = self.upstream.batches().pop(),
+                    if self.upstream_open && self.waiting.is_none() => match batch {
+                        Some(batch) => self.waiting = Some(batch),
+                        None => self.upstream_open = false,
+                    },
+                () = Batcher::due(deadline), if deadline.is_some() => self.flush().await,
+            }
+            self.take_in().await;
+            if !self.upstream_open && self.waiting.is_none() {
+                self.flush().await;
+                self.writer.exhaust();
+            }
+        }
+        self.report_left();
+        self.upstream.finish().await
+    }
+
+    fn is_done(&self) -> bool {
+        !self.upstream_open && self.waiting.is_none() && self.held == 0
+    }
+
+    /// Takes the waiting batch in when there is room for it.
+    async fn take_in(&mut self) {
+        let Some(batch) = self.waiting.take() else { return };
+        let bytes = size(&batch);
+        if bytes > self.memory.limit && self.held == 0 {
+            self.accept_alone(batch, bytes);
+        } else if self.held + bytes <= self.memory.limit {
+            self.accept(batch, bytes).await;
+        } else {
+            self.waiting = Some(batch);
+        }
+    }
+
+    /// A batch above the limit keeps its origin: it is acknowledged when it is delivered.
+    fn accept_alone(&mut self, mut batch: MessageBatch, bytes: usize) {
+        self.count_in(batch.len(), bytes);
+        let origins = batch.take_origins();
+        let ledger = self.memory.ledger.clone();
+        let outcomes = track(&mut batch);
+        let messages = batch.len();
+        self.emit(batch);
+        self.under_way.push(Box::pin(async move {
+            let outcomes = outcomes.await;
+            for index in 0..messages {
+                ledger.settle(&outcomes.get(index));
+            }
+            millrace_message::settle_all(origins, &outcomes);
+            let backoff = Backoff::new(PAUSE_INITIAL, PAUSE_MAX);
+            Returned { batch: MessageBatch::new(), bytes, outcomes: Outcomes::DELIVERED, backoff }
+        }));
+    }
+
+    async fn accept(&mut self, mut batch: MessageBatch, bytes: usize) {
+        self.count_in(batch.len(), bytes);
+        for origin in batch.take_origins() {
+            origin.deliver();
+        }
+        let Some(batcher) = &mut self.memory.batcher else {
+            return self.send(batch, Backoff::new(PAUSE_INITIAL, PAUSE_MAX));
+        };
+        if batcher.add(batch) {
+            self.flush().await;
+        }
+    }
+
+    async fn flush(&mut self) {
+        let Some(batcher) = &mut self.memory.batcher else { return };
+        let before = batcher.held_bytes();
+        let batches = batcher.flush().await;
+        let after: usize = batches.iter().map(size).sum();
+        // The policy's processors may have changed the size of what is held.
+        self.held = self.held + after - before.min(self.held);
+        for batch in batches {
+            self.send(batch, Backoff::new(PAUSE_INITIAL, PAUSE_MAX));
+        }
+    }
+
+    fn count_in(&mut self, messages: usize, bytes: usize) {
+        self.held += bytes;
+        self.memory.ledger.receive(messages);
+        self.memory.metrics.received.add(messages as u64);
+        self.memory.metrics.batch_received.inc();
+        self.show_active();
+    }
+
+    fn show_active(&self) {
+        self.memory.active.set(self.held as f64);
+    }
+
+    fn emit(&mut self, batch: MessageBatch) {
+        self.memory.metrics.sent.add(batch.len() as u64);
+        self.memory.metrics.batch_sent.inc();
+        self.ready.push_back(batch);
+    }
+
+    /// Sends a batch of the buffer on, and keeps copies until its outcome is known.
+    fn send(&mut self, mut batch: MessageBatch, backoff: Backoff) {
+        let copies = batch.detached();
+        let bytes = size(&copies);
+        let outcomes = track(&mut batch);
+        self.emit(batch);
+        let latency = self.memory.metrics.latency.clone();
+        let started = std::time::Instant::now();
+        self.under_way.push(Box::pin(async move {
+            let outcomes = outcomes.await;
+            latency.observe(started.elapsed());
+            let mut backoff = backoff;
+            if !outcomes.is_success() {
+                tokio::time::sleep(backoff.pause()).await;
+            }
+            Returned { batch: copies, bytes, outcomes, backoff }
+        }));
+    }
+
+    /// Accounts what is settled, and sends again what failed.
+    fn settle(&mut self, returned: Returned) {
+        let Returned { batch, bytes, outcomes, backoff } = returned;
+        self.held = self.held.saturating_sub(bytes);
+        let mut failed = MessageBatch::new();
+        for (index, message) in batch.into_iter().enumerate() {
+            match outcomes.get(index) {
+                Outcome::Failed(_) => failed.push(message),
+                outcome => self.memory.ledger.settle(&outcome),
+            }
+        }
+        if !failed.is_empty() {
+            self.memory.ledger.replay(failed.len());
+            self.held += size(&failed);
+            self.send(failed, backoff);
+        }
+        self.show_active();
+    }
+
+    /// Counts what is left as dropped: its source believes that it was delivered.
+    fn report_left(&mut self) {
+        let left = self.memory.ledger.balance().in_flight();
+        if left == 0 {
+            return;
+        }
+        let reason: Arc<str> = "buffer_shutdown".into();
+        for _ in 0..left {
+            self.memory.ledger.settle(&Outcome::Dropped { reason: Arc::clone(&reason) });
+        }
+        tracing::error!(messages = left, "the memory buffer is dropped with what it holds");
+    }
+}
+
+fn size(batch: &MessageBatch) -> usize {
+    batch.iter().map(|message: &Message| message.bytes().len()).sum()
+}
