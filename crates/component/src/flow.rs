@@ -1,8 +1,8 @@
 //! What all stages of one stream share: its connections, how urgent it is to flush, when to
 //! stop, and the ledger of its messages.
 
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -66,7 +66,10 @@ impl Flow {
     /// The accounting behind a buffer that acknowledges before delivery, which splits the ledger
     /// in two; it exists from the first call on.
     pub fn behind_buffer(&self) -> Ledger {
-        self.shared.behind_buffer.get_or_init(Ledger::default).clone()
+        self.shared
+            .behind_buffer
+            .get_or_init(Ledger::default)
+            .clone()
     }
 
     /// The accounting behind a buffer, when there is such a buffer.
