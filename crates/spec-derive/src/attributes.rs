@@ -33,6 +33,7 @@ pub struct FieldAttributes {
     pub aliases: Vec<LitStr>,
     pub options: Vec<(LitStr, LitStr)>,
     pub lint: Option<Path>,
+    pub unsupported: Option<LitStr>,
     pub examples: Vec<TokenStream>,
     pub kind: Option<Expr>,
 }
@@ -123,6 +124,7 @@ impl FieldAttributes {
             "since" => self.since = Some(meta.value()?.parse()?),
             "rename" => self.rename = Some(meta.value()?.parse()?),
             "alias" => self.aliases.push(meta.value()?.parse()?),
+            "unsupported" => self.unsupported = Some(meta.value()?.parse()?),
             "lint" => self.lint = Some(meta.value()?.parse()?),
             "example" => self.examples.push(meta.value()?.parse::<Constant>()?.0),
             "kind" => self.kind = Some(meta.value()?.parse()?),
@@ -136,7 +138,7 @@ impl FieldAttributes {
             _ => {
                 return Err(meta.error(
                     "expected default, optional, advanced, deprecated, secret, flatten, since, \
-                     rename, alias, lint, example, kind or options",
+                     rename, alias, lint, unsupported, example, kind or options",
                 ));
             }
         }

@@ -186,6 +186,9 @@ fn field_spec(field: &Field, attributes: &FieldAttributes) -> syn::Result<TokenS
     if let Some(since) = &attributes.since {
         spec.extend(quote!(.since(#since)));
     }
+    if let Some(reason) = &attributes.unsupported {
+        spec.extend(quote!(.unsupported(#reason)));
+    }
     spec.extend(
         attributes
             .aliases

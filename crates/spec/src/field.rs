@@ -3,7 +3,7 @@
 //! Lint, reader, JSON Schema, reference pages, sample configs and the normalised config all come
 //! from these tables; `#[derive(Spec)]` writes them.
 
-use crate::Literal;
+use crate::{Literal, Node};
 use std::borrow::Cow;
 use std::fmt;
 
@@ -168,6 +168,9 @@ pub struct FieldSpec {
     pub deprecated: bool,
     /// Scrubbed from everything that is printed.
     pub secret: bool,
+    /// Why any value but the default is refused: the field is known, and this build does not do
+    /// what it asks for.
+    pub unsupported: Option<&'static str>,
     /// The version that brought it.
     pub since: Option<&'static str>,
     /// Other spellings of the key.
@@ -189,6 +192,7 @@ impl FieldSpec {
             advanced: false,
             deprecated: false,
             secret: false,
+            unsupported: None,
             since: None,
             aliases: Vec::new(),
             description: Cow::Borrowed(""),
@@ -228,6 +232,13 @@ impl FieldSpec {
     #[must_use]
     pub fn secret(mut self) -> Self {
         self.secret = true;
+        self
+    }
+
+    /// Refuses any value but the default, and says why.
+    #[must_use]
+    pub fn unsupported(mut self, reason: &'static str) -> Self {
+        self.unsupported = Some(reason);
         self
     }
 
@@ -284,6 +295,23 @@ impl FieldSpec {
         match &self.kind {
             FieldKind::Object(fields) => fields.iter().any(Self::is_required),
             _ => true,
+        }
+    }
+
+    /// Whether a value says no more than the default does.
+    pub fn is_default(&self, node: &Node) -> bool {
+        match (&self.default, &self.kind, node.as_mapping()) {
+            (None, FieldKind::Object(fields), Some(mapping)) => {
+                let get = |key: &str| fields.iter().find(|field| field.name == *key);
+                let mut entries = mapping.entries.iter();
+                entries.all(|it| get(&it.key).is_none_or(|field| field.is_default(&it.value)))
+            }
+            (None, ..) => Literal::from(node).is_empty(),
+            (Some(default), ..) => {
+                let same_text =
+                    matches!(default, Literal::String(text) if node.text() == Some(text));
+                same_text || Literal::from(node).means_same(default)
+            }
         }
     }
 

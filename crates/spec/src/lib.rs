@@ -111,7 +111,8 @@
 //! On fields: `default = LITERAL` (`5`, `-1`, `"text"`, `["a"]`, `{"key": 1}`, `null`; it goes
 //! through the same reader as a user's value), `optional` (absent gives `Default::default()`; an
 //! `Option` needs no attribute), `advanced`, `deprecated`, `secret`, `since = "0.1"`,
-//! `options("a", "b" = "what b means")`, `rename = "type"`, `alias = "other_name"`, `flatten`,
+//! `options("a", "b" = "what b means")`,
+//! `unsupported = "reason"` (known, but any value but the default is refused by name), `rename = "type"`, `alias = "other_name"`, `flatten`,
 //! `lint = function`, `example = LITERAL`, `kind = EXPRESSION` (a [`FieldKind`] that differs from
 //! the type's own). On enum variants: `rename`.
 //!

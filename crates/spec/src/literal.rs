@@ -24,6 +24,43 @@ pub enum Literal {
     Map(Vec<(Cow<'static, str>, Literal)>),
 }
 
+impl Literal {
+    /// Whether two values mean the same: numbers by value, objects without regard to order.
+    pub fn means_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Int(int), Self::Float(float)) | (Self::Float(float), Self::Int(int)) => {
+                *int as f64 == *float
+            }
+            (Self::List(these), Self::List(those)) => {
+                these.len() == those.len()
+                    && these
+                        .iter()
+                        .zip(those)
+                        .all(|(this, that)| this.means_same(that))
+            }
+            (Self::Map(these), Self::Map(those)) => {
+                let get = |key: &str| those.iter().find(|(it, _)| it == key).map(|(_, it)| it);
+                these.len() == those.len()
+                    && these
+                        .iter()
+                        .all(|(key, it)| get(key).is_some_and(|that| it.means_same(that)))
+            }
+            (this, that) => this == that,
+        }
+    }
+
+    /// Whether it is an empty list, object or text, or null.
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Self::Null => true,
+            Self::String(text) => text.is_empty(),
+            Self::List(items) => items.is_empty(),
+            Self::Map(entries) => entries.is_empty(),
+            _ => false,
+        }
+    }
+}
+
 impl From<bool> for Literal {
     fn from(value: bool) -> Self {
         Self::Bool(value)

@@ -322,6 +322,13 @@ fn read_present<T: FieldType>(
         cx.add_secret(node);
     }
     add_credentials(node, cx);
+    if let Some(reason) = spec.unsupported
+        && !spec.is_default(node)
+    {
+        let message = format!("field {} is not supported: {reason}", spec.name);
+        cx.error(codes::NOT_SUPPORTED, node.span, message).help = Some("remove it".to_owned());
+        return None;
+    }
     let option = match &spec.kind {
         FieldKind::Options(options) if node.text().is_some() => {
             Some(Node::string(find_option(options, node, cx)?, node.span))

@@ -228,3 +228,28 @@ fn scalars_are_taken_by_their_text() {
         ["c.yaml(1,2) value 70000 is out of range for this field (from 0 to 65535)"]
     );
 }
+
+#[derive(Spec, Debug)]
+#[allow(dead_code, reason = "only reading is tested")]
+struct Partly {
+    #[spec(default = "", unsupported = "no cloud is reached")]
+    role: String,
+    #[spec(default = 5, unsupported = "always 5")]
+    count: u32,
+    #[spec(unsupported = "there is no Kerberos")]
+    negotiate: Tls,
+}
+
+#[test]
+fn what_is_not_supported_is_refused_only_when_it_is_set() {
+    let default = "role: ''\ncount: 5\nnegotiate: {enabled: false, key: ''}\n";
+    assert_eq!(read::<Partly>(default).1, Vec::<String>::new());
+    assert_eq!(
+        read::<Partly>("role: x\ncount: 6\nnegotiate: {enabled: true}\n").1,
+        [
+            "c.yaml(1,7) field role is not supported: no cloud is reached (remove it)",
+            "c.yaml(2,8) field count is not supported: always 5 (remove it)",
+            "c.yaml(3,12) field negotiate is not supported: there is no Kerberos (remove it)",
+        ]
+    );
+}

@@ -90,7 +90,7 @@ fn field(path: &str, ours: &FieldSpec, bento: &FieldSpec, found: &mut Vec<String
         found.push(format!("{path}: not secret, in Bento secret"));
     }
     match (&ours.default, &bento.default) {
-        (Some(ours), Some(bento)) if !same(ours, bento) => {
+        (Some(ours), Some(bento)) if !ours.means_same(bento) => {
             let (ours, bento) = (emit::json(ours), emit::json(bento));
             found.push(format!("{path}: default {ours}, in Bento {bento}"));
         }
@@ -126,31 +126,6 @@ fn is_empty_collection(value: &Literal) -> bool {
         Literal::List(items) => items.is_empty(),
         Literal::Map(entries) => entries.is_empty(),
         _ => false,
-    }
-}
-
-/// Whether two defaults mean the same: numbers by value, objects without regard to order.
-fn same(ours: &Literal, bento: &Literal) -> bool {
-    match (ours, bento) {
-        (Literal::Int(int), Literal::Float(float)) | (Literal::Float(float), Literal::Int(int)) => {
-            *int as f64 == *float
-        }
-        (Literal::List(ours), Literal::List(bento)) => {
-            ours.len() == bento.len() && ours.iter().zip(bento).all(|(a, b)| same(a, b))
-        }
-        (Literal::Map(ours), Literal::Map(bento)) => {
-            let get = |key: &str| {
-                bento
-                    .iter()
-                    .find(|(it, _)| it == key)
-                    .map(|(_, value)| value)
-            };
-            ours.len() == bento.len()
-                && ours
-                    .iter()
-                    .all(|(key, value)| get(key).is_some_and(|it| same(value, it)))
-        }
-        (ours, bento) => ours == bento,
     }
 }
 

@@ -112,6 +112,12 @@ fn field(out: &mut String, field: &FieldSpec, path: &str) {
         facts.push(format!("also written as `{}`", field.aliases.join("`, `")));
     }
     let _ = writeln!(out, "{}.\n", facts.join("; "));
+    if let Some(reason) = field.unsupported {
+        let _ = writeln!(
+            out,
+            "Not supported: {reason}. Any value but the default is refused.\n"
+        );
+    }
     if let FieldKind::Options(options) = &field.kind {
         self::options(out, options);
     }
