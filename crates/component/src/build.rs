@@ -245,7 +245,8 @@ impl BuildContext {
             .output(child, &self.child(child.name, &child.label, segment))
     }
 
-    /// Builds a list of child processors; `segment` is their field, such as `processors`.
+    /// Builds a list of child processors; `segment` is their field, such as `processors`, and
+    /// empty when the list is the whole config.
     ///
     /// # Errors
     /// One of them cannot be built.
@@ -255,7 +256,11 @@ impl BuildContext {
         segment: &str,
     ) -> Result<Vec<BuiltProcessor>, Error> {
         let build = |(index, child): (usize, &ProcessorChild)| {
-            let cx = self.child(child.name, &child.label, &format!("{segment}.{index}"));
+            let segment = match segment {
+                "" => index.to_string(),
+                field => format!("{field}.{index}"),
+            };
+            let cx = self.child(child.name, &child.label, &segment);
             self.engine.processor(child, &cx)
         };
         children.iter().enumerate().map(build).collect()

@@ -22,6 +22,7 @@ pub struct Message {
     fault: Option<Arc<Fault>>,
     context: Option<Arc<Context>>,
     origin: Origin,
+    place: u32,
 }
 
 impl Message {
@@ -140,7 +141,21 @@ impl Message {
             fault: self.fault.clone(),
             context: self.context.clone(),
             origin: Origin::Detached,
+            place: self.place,
         }
+    }
+
+    /// The tag that [`Message::swap_place`] left; 0 by default. Copies and what is split off
+    /// carry it too.
+    pub fn place(&self) -> u32 {
+        self.place
+    }
+
+    /// Tags the message with its place in a batch, so that a composite can restore the order of
+    /// what its children filtered or split; returns the earlier tag. Who tags a message gives it
+    /// the earlier tag back afterwards, since composites nest.
+    pub fn swap_place(&mut self, place: u32) -> u32 {
+        std::mem::replace(&mut self.place, place)
     }
 
     /// The message is accepted: settles its origin.
