@@ -1,13 +1,17 @@
 //! Components without a third party: they compute, route, or hold things in memory.
 
 mod buffers;
+mod caches;
 mod inputs;
 mod outputs;
 mod pipes;
 mod processors;
+mod rate_limits;
 
 pub use buffers::BUFFERS;
+pub use caches::CACHES;
 pub use inputs::INPUTS;
 pub use outputs::OUTPUTS;
 pub use pipes::Pipes;
-pub use processors::PROCESSORS;
+pub use processors::{Limiters, PROCESSORS};
+pub use rate_limits::RATE_LIMITS;

@@ -1,19 +1,31 @@
 //! The components of this build: one line for each family.
 
-use millrace_component::{Descriptor, Registry};
+use std::sync::Arc;
+
+use millrace_component::{Descriptor, Registry, Services};
+use millrace_components_pure::{Limiters, Pipes};
 
 const FAMILIES: &[&[Descriptor]] = &[
     millrace_components_io::INPUTS,
     millrace_components_io::OUTPUTS,
     millrace_components_io::SCANNERS,
     millrace_components_pure::BUFFERS,
+    millrace_components_pure::CACHES,
     millrace_components_pure::INPUTS,
     millrace_components_pure::OUTPUTS,
     millrace_components_pure::PROCESSORS,
+    millrace_components_pure::RATE_LIMITS,
     millrace_components_sql::OUTPUTS,
 ];
 
 /// The registry of every component that this build has.
 pub fn registry() -> Registry {
     Registry::new(FAMILIES.iter().copied())
+}
+
+/// What the process lends to its components.
+pub(crate) fn services() -> Services {
+    Services::default()
+        .with(Arc::new(Limiters::default()))
+        .with(Arc::new(Pipes::default()))
 }

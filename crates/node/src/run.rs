@@ -1,16 +1,15 @@
 //! Runs a config: start, signals, drain, and the closing report.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use millrace_component::{Budget, Flow, Services};
-use millrace_components_pure::Pipes;
+use millrace_component::{Budget, Flow};
 use millrace_message::Error;
 use millrace_stream::{Environment, Stream};
 use millrace_telemetry::{ComponentLabels, Registry, Scope};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{info, warn};
 
+use crate::components;
 use crate::config::{MetricsConfig, RootConfig};
 use crate::memory;
 use crate::report::Report;
@@ -56,7 +55,7 @@ pub async fn run(config: &RootConfig) -> Result<Report, RunError> {
     let environment = Environment {
         budget: Budget::new(limit),
         scope,
-        services: Services::default().with(Arc::new(Pipes::default())),
+        services: components::services(),
     };
     let started = Instant::now();
     let mut signals = Signals::listen().map_err(RunError::Start)?;

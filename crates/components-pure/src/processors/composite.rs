@@ -1,0 +1,163 @@
+//! How composite processors run their children.
+//!
+//! The logic of a composite is written once, as a future. A composite whose children never wait is
+//! a synchronous processor: its future is complete when it is polled for the first time, without
+//! a runtime, an allocation or a task switch.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use async_trait::async_trait;
+use millrace_component::{
+    AsyncProcessor, Batches, BuildContext, BuiltProcessor, Processor, ProcessorChild,
+};
+use millrace_message::{Error, Message, MessageBatch};
+
+/// A processor that is made of others.
+pub(super) trait Composite: Send + Sync + 'static {
+    /// Whether anything that it runs may wait.
+    fn waits(&self) -> bool;
+
+    /// Processes one batch; never pending unless [`Composite::waits`].
+    fn process(&self, batch: MessageBatch) -> impl Future<Output = Batches> + Send;
+
+    /// Closes its children.
+    fn close(&self) -> impl Future<Output = ()> + Send;
+}
+
+/// The composite as a processor, synchronous exactly when nothing in it waits.
+pub(super) fn built(composite: impl Composite) -> BuiltProcessor {
+    if composite.waits() {
+        BuiltProcessor::Async(Arc::new(Waiting(composite)))
+    } else {
+        BuiltProcessor::Sync(Arc::new(Immediate(composite)))
+    }
+}
+
+struct Immediate<C>(C);
+
+impl<C: Composite> Processor for Immediate<C> {
+    fn process(&self, batch: MessageBatch) -> Batches {
+        completed(self.0.process(batch))
+    }
+
+    fn close(&self) {
+        completed(self.0.close());
+    }
+}
+
+/// The result of a future that awaits nothing.
+fn completed<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(result) => result,
+        Poll::Pending => unreachable!("a composite of synchronous processors never waits"),
+    }
+}
+
+struct Waiting<C>(C);
+
+#[async_trait]
+impl<C: Composite> AsyncProcessor for Waiting<C> {
+    async fn process(&self, batch: MessageBatch) -> Batches {
+        self.0.process(batch).await
+    }
+
+    async fn close(&self) {
+        self.0.close().await;
+    }
+}
+
+/// A list of child processors, run in order.
+pub(super) struct Steps {
+    steps: Vec<BuiltProcessor>,
+    waits: bool,
+}
+
+impl Steps {
+    /// Builds the children of the field `segment`.
+    ///
+    /// # Errors
+    /// One of them cannot be built.
+    pub(super) fn build(
+        cx: &BuildContext,
+        children: &[ProcessorChild],
+        segment: &str,
+    ) -> Result<Self, Error> {
+        let steps = cx.processors(children, segment)?;
+        let waits = !steps.iter().all(BuiltProcessor::is_sync);
+        Ok(Self { steps, waits })
+    }
+
+    /// Whether one of them may wait.
+    pub(super) fn waits(&self) -> bool {
+        self.waits
+    }
+
+    /// The children, in order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &BuiltProcessor> {
+        self.steps.iter()
+    }
+
+    /// Runs one batch through all of them.
+    pub(super) async fn run(&self, batch: MessageBatch) -> Batches {
+        self.run_all(one_or_none(batch)).await
+    }
+
+    /// Runs several batches through all of them, child by child.
+    pub(super) async fn run_all(&self, mut batches: Batches) -> Batches {
+        for step in &self.steps {
+            if batches.is_empty() {
+                break;
+            }
+            batches = run_step(step, batches).await;
+        }
+        batches
+    }
+
+    /// Runs one message through all of them; what comes out is one list.
+    pub(super) async fn run_message(&self, message: Message) -> MessageBatch {
+        join(self.run(MessageBatch::one(message)).await)
+    }
+
+    /// Closes them, in order.
+    pub(super) async fn close(&self) {
+        for step in &self.steps {
+            step.close().await;
+        }
+    }
+}
+
+/// Runs several batches through one processor.
+pub(super) async fn run_step(step: &BuiltProcessor, batches: Batches) -> Batches {
+    let mut next = Batches::new();
+    for batch in batches {
+        let made = step.process(batch).await;
+        if next.is_empty() {
+            next = made;
+        } else {
+            next.extend(made);
+        }
+    }
+    next
+}
+
+/// A batch as the result of a processor: none when it is empty.
+pub(super) fn one_or_none(batch: MessageBatch) -> Batches {
+    if batch.is_empty() {
+        Batches::new()
+    } else {
+        smallvec::smallvec![batch]
+    }
+}
+
+/// The messages of several batches as one batch.
+pub(super) fn join(batches: Batches) -> MessageBatch {
+    let mut batches = batches.into_iter();
+    let mut joined = batches.next().unwrap_or_default();
+    for batch in batches {
+        joined.append(batch);
+    }
+    joined
+}

@@ -1,0 +1,291 @@
+//! The `dedupe` processor.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use millrace_component::{
+    Added, Batches, BuildContext, BuiltCache, BuiltProcessor, CacheRef, Descriptor, Identity,
+    Interpolated, ProcessorConfig,
+};
+use millrace_message::{
+    Error, Message, MessageBatch, Origin, Outcome, Settle, Transaction,
+};
+use millrace_spec::Spec;
+use parking_lot::Mutex;
+use smallvec::SmallVec;
+use tokio::runtime::Handle;
+
+use super::composite::{Composite, built, one_or_none};
+
+/// Removes messages whose key was seen before.
+///
+/// The keys are kept in a cache, whose time to live is how long a key counts as seen. Duplicates
+/// count as filtered.
+///
+/// # Delivery
+/// A key is added before its message goes on, so that two copies in flight are told apart, and
+/// removed again when the message is not delivered: its replay is no duplicate. The removal is
+/// done before the source hears of the failure. A key is not removed when the process dies between
+/// the two; with a cache that survives the process, the redelivery of such a message is taken for
+/// a duplicate until the key expires. Caches in memory have no such gap.
+///
+/// Where Bento drops a message whose key cannot be resolved, Millrace sets its error flag and lets
+/// it go on.
+#[derive(Clone, Debug, Spec)]
+#[spec(processor = "dedupe", category = "Utility")]
+pub struct Config {
+    /// The cache that keeps the keys.
+    cache: CacheRef,
+    /// The key of a message.
+    #[spec(example = "${! metadata(\"kafka_key\") }")]
+    key: Interpolated,
+    /// Whether messages are dropped while the cache cannot be asked; they count as dropped with
+    /// the reason `dedupe_cache_error`. Otherwise they go on with their error flag set.
+    #[spec(default = true)]
+    drop_on_err: bool,
+    /// Which one of several messages with the same key in one batch goes on.
+    #[spec(default = "FIFO", advanced, since = "1.4.0")]
+    strategy: Strategy,
+}
+
+/// Which of the duplicates within a batch is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Spec)]
+enum Strategy {
+    /// Keeps the first message of each key.
+    #[spec(rename = "FIFO")]
+    First,
+    /// Keeps the last message of each key.
+    #[spec(rename = "LIFO")]
+    Last,
+}
+
+impl ProcessorConfig for Config {
+    fn build(&self, cx: &BuildContext) -> Result<BuiltProcessor, Error> {
+        Ok(built(Dedupe {
+            keys: Keys { cache: cx.cache(&self.cache)?, owed: Arc::default() },
+            key: self.key.clone(),
+            drop_on_err: self.drop_on_err,
+            strategy: self.strategy,
+            identity: Arc::clone(cx.identity()),
+        }))
+    }
+}
+
+pub const COMPONENT: Descriptor = Descriptor::processor::<Config>();
+
+/// The reason of messages that are dropped while the cache cannot be asked.
+const CACHE_ERROR: &str = "dedupe_cache_error";
+
+struct Dedupe {
+    keys: Keys,
+    key: Interpolated,
+    drop_on_err: bool,
+    strategy: Strategy,
+    identity: Arc<Identity>,
+}
+
+/// What becomes of a message.
+enum Verdict {
+    /// Its key is new, and added.
+    New(Box<str>),
+    /// Its key was there.
+    Duplicate,
+    /// Its key is not known.
+    Keyless(Error),
+    /// The cache was not to be asked.
+    Unknown(Error),
+}
+
+impl Dedupe {
+    async fn verdict(&self, batch: &[Message], index: usize) -> Verdict {
+        let key = match self.key.resolve(batch, index) {
+            Ok(key) => key,
+            Err(error) => return Verdict::Keyless(error.context("resolve `key`")),
+        };
+        match self.keys.add(&key).await {
+            Ok(Added::Stored) => Verdict::New(key.into()),
+            Ok(Added::AlreadyThere) => Verdict::Duplicate,
+            Err(error) => Verdict::Unknown(error.context("add a key to the cache")),
+        }
+    }
+
+    async fn verdicts(&self, batch: &[Message]) -> SmallVec<[Verdict; 1]> {
+        let mut verdicts = SmallVec::new();
+        for step in 0..batch.len() {
+            let index = match self.strategy {
+                Strategy::First => step,
+                Strategy::Last => batch.len() - 1 - step,
+            };
+            verdicts.push(self.verdict(batch, index).await);
+        }
+        if self.strategy == Strategy::Last {
+            verdicts.reverse();
+        }
+        verdicts
+    }
+
+    /// The message as it goes on, if it does.
+    fn carry_out(&self, mut message: Message, error: Error) -> Option<Message> {
+        if self.drop_on_err {
+            tracing::error!(
+                component = %self.identity.component,
+                path = %self.identity.path,
+                label = %self.identity.label,
+                "message dropped: {error}"
+            );
+            message.drop_because(CACHE_ERROR);
+            return None;
+        }
+        message.set_fault(self.identity.fault(error));
+        Some(message)
+    }
+}
+
+impl Composite for Dedupe {
+    fn waits(&self) -> bool {
+        matches!(self.keys.cache, BuiltCache::Remote(_))
+    }
+
+    async fn process(&self, batch: MessageBatch) -> Batches {
+        let verdicts = self.verdicts(&batch).await;
+        let mut kept = MessageBatch::new();
+        let mut claims = Claims::default();
+        for (mut message, verdict) in batch.into_iter().zip(verdicts) {
+            match verdict {
+                Verdict::New(key) => {
+                    claims.add(&mut message, key, kept.len());
+                    kept.push(message);
+                }
+                Verdict::Duplicate => message.filter(&self.identity.component),
+                Verdict::Keyless(error) => {
+                    message.set_fault(self.identity.fault(error));
+                    kept.push(message);
+                }
+                Verdict::Unknown(error) => kept.extend(self.carry_out(message, error)),
+            }
+        }
+        claims.watch(&mut kept, &self.keys);
+        one_or_none(kept)
+    }
+
+    async fn close(&self) {}
+}
+
+/// The keys seen.
+#[derive(Clone)]
+struct Keys {
+    cache: BuiltCache,
+    /// Keys that are still in the cache though their messages were not delivered, since the cache
+    /// could not be asked to remove them.
+    owed: Arc<Mutex<HashSet<Box<str>>>>,
+}
+
+impl Keys {
+    async fn add(&self, key: &str) -> Result<Added, Error> {
+        let added = self.cache.add(key, Bytes::from_static(b"t"), None).await?;
+        if added == Added::AlreadyThere && self.owed.lock().remove(key) {
+            return Ok(Added::Stored);
+        }
+        Ok(added)
+    }
+
+    fn owe(&self, key: Box<str>, error: &Error) {
+        tracing::warn!("dedupe: remove the key of an undelivered message: {error}");
+        self.owed.lock().insert(key);
+    }
+
+    /// Forgets the keys of messages that were not delivered, then says so to their sources.
+    fn forget(&self, failed: Vec<(Claim, Outcome)>, runtime: Option<Handle>) {
+        match (&self.cache, runtime) {
+            (BuiltCache::Local(cache), _) => {
+                for (claim, outcome) in failed {
+                    if let Err(error) = cache.delete(&claim.key) {
+                        self.owe(claim.key, &error);
+                    }
+                    claim.origin.settle(outcome);
+                }
+            }
+            (BuiltCache::Remote(cache), Some(runtime)) => {
+                let (keys, cache) = (self.clone(), Arc::clone(cache));
+                runtime.spawn(async move {
+                    for (claim, outcome) in failed {
+                        if let Err(error) = cache.delete(&claim.key).await {
+                            keys.owe(claim.key, &error);
+                        }
+                        claim.origin.settle(outcome);
+                    }
+                });
+            }
+            (BuiltCache::Remote(_), None) => {
+                let error = Error::fatal("there is no runtime to ask the cache from");
+                for (claim, outcome) in failed {
+                    self.owe(claim.key, &error);
+                    claim.origin.settle(outcome);
+                }
+            }
+        }
+    }
+}
+
+/// A key that was added for a message, and the origin of that message.
+struct Claim {
+    key: Box<str>,
+    origin: Origin,
+}
+
+/// The keys that were added for the messages of one batch.
+#[derive(Default)]
+struct Claims {
+    claims: SmallVec<[Claim; 1]>,
+    /// The places of their messages in the batch that goes on.
+    places: SmallVec<[usize; 1]>,
+}
+
+impl Claims {
+    /// Notes the key of a message. Copies that no source waits for are never replayed.
+    fn add(&mut self, message: &mut Message, key: Box<str>, place: usize) {
+        if !message.origin().is_detached() {
+            self.claims.push(Claim { key, origin: message.take_origin() });
+            self.places.push(place);
+        }
+    }
+
+    /// Lets the messages report to these claims, which report to their sources.
+    fn watch(self, batch: &mut MessageBatch, keys: &Keys) {
+        if self.claims.is_empty() {
+            return;
+        }
+        let runtime = match keys.cache {
+            BuiltCache::Local(_) => None,
+            BuiltCache::Remote(_) => Handle::try_current().ok(),
+        };
+        let release = Release { claims: self.claims, keys: keys.clone(), runtime };
+        let origins = Transaction::open(self.places.len(), Box::new(release));
+        for (place, origin) in self.places.into_iter().zip(origins) {
+            batch[place].set_origin(origin);
+        }
+    }
+}
+
+/// Keeps the keys of messages that were delivered, and forgets the others.
+struct Release {
+    claims: SmallVec<[Claim; 1]>,
+    keys: Keys,
+    runtime: Option<Handle>,
+}
+
+impl Settle for Release {
+    fn settle(self: Box<Self>, outcomes: SmallVec<[Outcome; 1]>) {
+        let mut failed = Vec::new();
+        for (claim, outcome) in self.claims.into_iter().zip(outcomes) {
+            match outcome {
+                Outcome::Failed(_) => failed.push((claim, outcome)),
+                _ => claim.origin.settle(outcome),
+            }
+        }
+        if !failed.is_empty() {
+            self.keys.forget(failed, self.runtime);
+        }
+    }
+}
