@@ -38,7 +38,7 @@ pub const COMPONENT: Descriptor = Descriptor::input::<Config>();
 const RUN_MAX: usize = 256;
 
 /// Reads a source through a batching policy.
-pub(super) fn run(
+pub(crate) fn run(
     upstream: Source,
     mut batcher: Batcher,
     mut urgency: watch::Receiver<Urgency>,
