@@ -8,9 +8,11 @@ use crate::registry::Method;
 mod arrays;
 mod coercion;
 mod control;
+mod encoding;
 mod lambdas;
 mod numbers;
 mod objects;
+mod parsing;
 mod patterns;
 mod strings;
 mod target;
@@ -20,9 +22,11 @@ const FAMILIES: &[&[Method]] = &[
     arrays::METHODS,
     coercion::METHODS,
     control::METHODS,
+    encoding::METHODS,
     lambdas::METHODS,
     numbers::METHODS,
     objects::METHODS,
+    parsing::METHODS,
     patterns::METHODS,
     strings::METHODS,
     times::METHODS,

@@ -93,11 +93,11 @@ impl Url {
     ///
     /// What makes the text no URL, in Go's words.
     pub fn parse(text: &str) -> Result<Url, String> {
-        let fail = |reason: String| format!("parse {text:?}: {reason}");
+        let fail = |text: &str, reason: String| format!("parse {text:?}: {reason}");
         let (rest, fragment) = text.split_once('#').unwrap_or((text, ""));
-        let mut url = Url::parse_without_fragment(rest).map_err(fail)?;
+        let mut url = Url::parse_without_fragment(rest).map_err(|reason| fail(rest, reason))?;
         if !fragment.is_empty() {
-            let bytes = unescape(fragment, false).map_err(fail)?;
+            let bytes = unescape(fragment, false).map_err(|reason| fail(text, reason))?;
             if escape_part(&bytes, FRAGMENT) != fragment {
                 fragment.clone_into(&mut url.raw_fragment);
             }
