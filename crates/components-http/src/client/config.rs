@@ -1,0 +1,246 @@
+//! The fields that every component with a client has.
+
+use std::time::Duration;
+
+use millrace_component::{Interpolated, RateLimitRef};
+use millrace_spec::{ByteSize, Node, OrderedMap, ReadContext, Secret, Spec, codes};
+
+use super::auth::{BasicAuth, DigestAuth, Jwt, Negotiate, OAuth};
+use super::oauth2::OAuth2;
+use super::tls::ClientTls;
+use super::{BreakerConfig, Retries};
+use crate::metadata_filter::MetadataFilter;
+
+/// The fields of a client.
+#[derive(Clone, Debug, Spec)]
+#[spec(check = check)]
+pub(crate) struct ClientConfig {
+    /// Headers of each request.
+    #[spec(default = {})]
+    pub(crate) headers: OrderedMap<Interpolated>,
+    /// Which metadata of a message become headers of its request.
+    #[spec(advanced)]
+    pub(crate) metadata: MetadataFilter,
+    /// The level at which each request and response is logged, without credentials; empty for
+    /// not at all.
+    #[spec(
+        default = "",
+        advanced,
+        options("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL", "")
+    )]
+    pub(crate) dump_request_log_level: String,
+    /// Signs requests by OAuth 1 (HMAC-SHA1).
+    #[spec(advanced)]
+    pub(crate) oauth: OAuth,
+    /// Authenticates by OAuth 2, with the client credentials flow.
+    #[spec(advanced)]
+    pub(crate) oauth2: OAuth2,
+    /// Authenticates by name and password.
+    #[spec(advanced)]
+    pub(crate) basic_auth: BasicAuth,
+    /// Authenticates by a signed JSON web token.
+    #[spec(advanced)]
+    pub(crate) jwt: Jwt,
+    /// Encryption of `https` URLs.
+    #[spec(advanced)]
+    pub(crate) tls: ClientTls,
+    /// Which headers of a response become metadata of its messages; names are in lower case.
+    #[spec(advanced)]
+    pub(crate) extract_headers: MetadataFilter,
+    /// A rate limit that every request takes a place of.
+    pub(crate) rate_limit: Option<RateLimitRef>,
+    /// How long an attempt may take, from connecting to the end of the response; 0 for ever.
+    #[spec(default = "5s")]
+    pub(crate) timeout: millrace_spec::Duration,
+    /// The pause before the second attempt; it doubles each time.
+    #[spec(default = "1s", advanced)]
+    pub(crate) retry_period: millrace_spec::Duration,
+    /// The longest pause between attempts.
+    #[spec(default = "300s", advanced)]
+    pub(crate) max_retry_backoff: millrace_spec::Duration,
+    /// How often a request is sent again.
+    #[spec(default = 3, advanced)]
+    pub(crate) retries: u64,
+    /// Statuses of a server that is overloaded: the request is sent again, not before the time
+    /// that a `Retry-After` header names (within `max_retry_backoff`).
+    #[spec(default = [429], advanced)]
+    pub(crate) backoff_on: Vec<u16>,
+    /// Statuses after which the request is not sent again; its message fails.
+    #[spec(default = [], advanced)]
+    pub(crate) drop_on: Vec<u16>,
+    /// Statuses that are successes, beside 200 to 299.
+    #[spec(default = [], advanced)]
+    pub(crate) successful_on: Vec<u16>,
+    /// An HTTP proxy, `http://user:password@host:port`; otherwise the variables `HTTP_PROXY`,
+    /// `HTTPS_PROXY` and `NO_PROXY` decide.
+    #[spec(advanced)]
+    pub(crate) proxy_url: Option<Secret<String>>,
+    /// Authenticates by the digest scheme.
+    #[spec(advanced, since = "1.18.0")]
+    pub(crate) digest_auth: DigestAuth,
+    /// Authenticates by SPNEGO; not supported.
+    #[spec(advanced, since = "1.19.0")]
+    pub(crate) negotiate: Negotiate,
+    /// Connections.
+    #[spec(advanced, since = "1.13.0")]
+    pub(crate) transport: TransportConfig,
+    /// Another spelling of the pauses, with a bound on the time of all attempts.
+    #[spec(advanced)]
+    pub(crate) backoff: Option<BackoffConfig>,
+    /// Fails at once while the server does not answer; off unless given.
+    #[spec(advanced)]
+    pub(crate) circuit_breaker: Option<BreakerConfig>,
+    /// The largest response that is accepted.
+    #[spec(default = "100MiB", advanced)]
+    pub(crate) max_response_size: ByteSize,
+}
+
+/// The pauses between attempts.
+#[derive(Clone, Debug, Spec)]
+pub(crate) struct BackoffConfig {
+    /// As `retry_period`.
+    initial_interval: Option<millrace_spec::Duration>,
+    /// As `max_retry_backoff`.
+    max_interval: Option<millrace_spec::Duration>,
+    /// No attempt begins later than this after the first one; 0 for no bound. `retries` bounds
+    /// too.
+    max_elapsed_time: Option<millrace_spec::Duration>,
+}
+
+/// How connections are made and kept.
+#[derive(Clone, Debug, Spec)]
+pub(crate) struct TransportConfig {
+    /// Making a connection.
+    pub(crate) dial_context: DialContext,
+    /// Whether HTTP/2 is offered to servers with TLS.
+    #[spec(default = true)]
+    pub(crate) force_http2: bool,
+    /// How many idle connections are kept.
+    #[spec(default = 100)]
+    pub(crate) max_idle_connections: usize,
+    /// How long an idle connection is kept.
+    #[spec(default = "90s")]
+    pub(crate) idle_connection_timeout: millrace_spec::Duration,
+    /// How long a TLS handshake may take; 0 for ever.
+    #[spec(default = "10s")]
+    pub(crate) tls_handshake_timeout: millrace_spec::Duration,
+    /// Has no effect: no request announces its body with `Expect`.
+    #[spec(default = "1s")]
+    expect_continue_timeout: millrace_spec::Duration,
+}
+
+/// Making a connection.
+#[derive(Clone, Debug, Spec)]
+pub(crate) struct DialContext {
+    /// How long it may take; 0 for ever.
+    #[spec(default = "30s")]
+    pub(crate) timeout: millrace_spec::Duration,
+    /// The pause between probes of an idle connection; 0 for none.
+    #[spec(default = "30s")]
+    pub(crate) keep_alive: millrace_spec::Duration,
+}
+
+/// Headers whose values are credentials.
+pub(super) const SECRET_HEADERS: [&str; 6] = [
+    "authorization",
+    "proxy-authorization",
+    "cookie",
+    "set-cookie",
+    "x-api-key",
+    "api-key",
+];
+
+fn check(config: &mut ClientConfig, node: &Node, cx: &mut ReadContext) {
+    check_headers(config, node, cx);
+    check_spellings(node, cx);
+    check_refused(config, node, cx);
+    for field in ["backoff_on", "drop_on", "successful_on"] {
+        check_statuses(node, field, cx);
+    }
+}
+
+fn check_headers(config: &ClientConfig, node: &Node, cx: &mut ReadContext) {
+    let headers = node.get("headers");
+    for (name, _) in &config.headers.0 {
+        let value = headers.and_then(|it| it.get(name));
+        if SECRET_HEADERS.contains(&&*name.to_ascii_lowercase())
+            && let Some(value) = value
+        {
+            cx.add_secret(value);
+        }
+        if http::HeaderName::from_bytes(name.as_bytes()).is_err() {
+            let span = value.map_or(node.span, |it| it.span);
+            cx.error(codes::INVALID_VALUE, span, format!("`{name}` is no header name"));
+        }
+    }
+}
+
+/// `backoff` and the older fields say the same thing: only one of them may.
+fn check_spellings(node: &Node, cx: &mut ReadContext) {
+    let Some(backoff) = node.get("backoff") else {
+        return;
+    };
+    let spellings = [
+        ("retry_period", "initial_interval"),
+        ("max_retry_backoff", "max_interval"),
+    ];
+    for (field, inner) in spellings {
+        if let (Some(_), Some(second)) = (node.get(field), backoff.get(inner)) {
+            let message =
+                format!("fields {field} and backoff.{inner} mean the same and are both set");
+            cx.error(codes::CONFLICT, second.span, message).help =
+                Some(format!("remove `{field}`"));
+        }
+    }
+}
+
+fn check_refused(config: &ClientConfig, node: &Node, cx: &mut ReadContext) {
+    if config.negotiate.is_enabled() {
+        let span = node.get("negotiate").map_or(node.span, |it| it.span);
+        let message = "negotiate (SPNEGO) is not supported";
+        cx.error(codes::NOT_SUPPORTED, span, message).help =
+            Some("use `basic_auth`, `digest_auth`, `oauth2` or `jwt`".to_owned());
+    }
+    if let Some(url) = &config.proxy_url
+        && !url.expose().is_empty()
+        && !url.expose().starts_with("http://")
+    {
+        let span = node.get("proxy_url").map_or(node.span, |it| it.span);
+        let message = "proxy_url does not begin with `http://`";
+        cx.error(codes::NOT_SUPPORTED, span, message).help =
+            Some("HTTP proxies are supported, also for `https` URLs".to_owned());
+    }
+}
+
+fn check_statuses(node: &Node, field: &str, cx: &mut ReadContext) {
+    let list = node.get(field).and_then(Node::as_sequence);
+    for item in list.into_iter().flatten() {
+        let code: Option<u16> = item.text().and_then(|it| it.parse().ok());
+        if !code.is_some_and(|it| (100..600).contains(&it)) {
+            cx.error(codes::INVALID_VALUE, item.span, "not an HTTP status")
+                .help = Some("from 100 to 599".to_owned());
+        }
+    }
+}
+
+impl ClientConfig {
+    /// How often and how long a request is tried, whichever way it was spelled.
+    pub(super) fn retries(&self) -> Retries {
+        let get = |it: &Option<millrace_spec::Duration>| it.as_ref().map(|it| it.get());
+        let backoff = self.backoff.as_ref();
+        let initial = backoff.and_then(|it| get(&it.initial_interval));
+        let max_pause = backoff.and_then(|it| get(&it.max_interval));
+        let max_elapsed = backoff.and_then(|it| get(&it.max_elapsed_time));
+        Retries {
+            max: self.retries,
+            initial: initial.unwrap_or_else(|| self.retry_period.get()),
+            max_pause: max_pause.unwrap_or_else(|| self.max_retry_backoff.get()),
+            max_elapsed: max_elapsed.filter(|it| !it.is_zero()),
+        }
+    }
+
+    /// How long an attempt may take.
+    pub(super) fn attempt_timeout(&self) -> Option<Duration> {
+        Some(self.timeout.get()).filter(|it| !it.is_zero())
+    }
+}

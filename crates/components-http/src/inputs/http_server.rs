@@ -1,0 +1,421 @@
+//! The `http_server` input.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use hyper::body::Incoming as RequestBody;
+use millrace_component::{
+    BuildContext, BuiltInput, BuiltRateLimit, Descriptor, Incoming, Input, InputConfig,
+    InputPart, LeafInput, RateLimitRef, ReplayPolicy,
+};
+use millrace_message::{Context, Error, Outcome, Replies};
+use millrace_spec::{ByteSize, Node, ReadContext, Spec, codes};
+use smallvec::SmallVec;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::Body;
+use crate::server::{Cors, Handler, Params, Peer, Route, Routes, Server, ServerOptions, reply};
+use crate::service::{HttpService, Mount};
+use read::{BodyError, ReadLimits};
+use respond::{SyncResponse, Responder};
+
+mod read;
+mod respond;
+
+/// Requests that may wait for the pipeline; the ones behind them wait on their connections.
+const QUEUE_CAPACITY: usize = 64;
+/// How long connections may take to close after the last answer.
+const CLOSE_GRACE: Duration = Duration::from_secs(2);
+
+/// Receives messages as the bodies of HTTP requests.
+///
+/// Without an `address` the paths are served by the HTTP server of the service. The body of a
+/// request is one message; a multipart body is a batch with one message for each part.
+///
+/// The request is answered with 200 when every message was delivered or filtered: the answer is
+/// the acknowledgement. Otherwise the answer is 408 `Request timed out` after `timeout` (the
+/// message may still be delivered), 502 with the error when a message failed, 503 while the
+/// input closes, 405 for a verb that is not allowed, 429 with `Retry-After` when the rate limit
+/// is reached, 400 for a body that cannot be read, and 413 for one above `max_body_size`.
+/// A message that failed is not kept: the client decides whether to send it again.
+///
+/// What a `sync_response` processor or output leaves is the body of the answer, several messages
+/// as multipart; `sync_response` sets its status and headers.
+///
+/// Metadata: `http_server_user_agent`, `http_server_request_path`, `http_server_verb`,
+/// `http_server_remote_ip`, with TLS `http_server_tls_version` and
+/// `http_server_tls_cipher_suite`, then all headers under their canonical names (first values
+/// only), query parameters, parameters of the path, and cookies; a later one replaces an earlier
+/// one of the same name. A `traceparent` header continues the trace of the client.
+///
+/// Bounds: a body is at most `max_body_size`; bodies above 64 KiB are charged to
+/// `memory_limit` while they are read; a body that stalls for 30 seconds is given up.
+/// Answers are not compressed, whatever `Accept-Encoding` says.
+#[derive(Clone, Debug, Spec)]
+#[spec(input = "http_server", category = "Network", check = check)]
+pub struct Config {
+    /// Where to listen, such as `0.0.0.0:8080`; empty for the HTTP server of the service.
+    #[spec(default = "")]
+    address: String,
+    /// The path to which messages are sent. It may hold parameters such as `/{name}`; one that
+    /// ends in `/` stands for everything below it.
+    #[spec(default = "/post")]
+    path: String,
+    /// The path of websocket connections, each frame a message.
+    #[spec(default = "/post/ws")]
+    ws_path: String,
+    /// What a new websocket connection is sent.
+    #[spec(default = "", advanced)]
+    ws_welcome_message: String,
+    /// What a websocket connection is sent when the rate limit holds a message back.
+    #[spec(default = "", advanced)]
+    ws_rate_limit_message: String,
+    /// The verbs that `path` accepts.
+    #[spec(default = ["POST"])]
+    allowed_verbs: Vec<String>,
+    /// How long a request waits for its message to be delivered; 0 for as long as it takes.
+    #[spec(default = "5s")]
+    timeout: millrace_spec::Duration,
+    /// A rate limit that every request takes a place of.
+    #[spec(default = "")]
+    rate_limit: Option<RateLimitRef>,
+    /// A certificate in PEM; with `key_file` it enables TLS and HTTP/2. Needs an `address`.
+    #[spec(default = "", advanced)]
+    cert_file: String,
+    /// The key of the certificate, in PEM.
+    #[spec(default = "", advanced)]
+    key_file: String,
+    /// Pages of other origins. Needs an `address`.
+    #[spec(advanced)]
+    cors: Cors,
+    /// How requests are answered for which a synchronous response was left.
+    #[spec(advanced)]
+    sync_response: SyncResponse,
+    /// The largest body that is accepted.
+    #[spec(default = "100MiB", advanced)]
+    max_body_size: ByteSize,
+}
+
+fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
+    let place = |field: &str| node.get(field).map_or(node.span, |it| it.span);
+    if config.allowed_verbs.is_empty() {
+        let message = "at least one verb has to be allowed";
+        cx.error(codes::INVALID_VALUE, place("allowed_verbs"), message);
+    }
+    for verb in &config.allowed_verbs {
+        if Method::from_bytes(verb.as_bytes()).is_err() {
+            let message = format!("`{verb}` is no HTTP verb");
+            cx.error(codes::INVALID_VALUE, place("allowed_verbs"), message);
+        }
+    }
+    for (field, path) in [("path", &config.path), ("ws_path", &config.ws_path)] {
+        if !path.is_empty() && !path.starts_with('/') {
+            let message = format!("path `{path}` does not begin with `/`");
+            cx.error(codes::INVALID_VALUE, place(field), message);
+        }
+    }
+    if config.address.is_empty() {
+        let fields = [
+            ("cert_file", !config.cert_file.is_empty()),
+            ("key_file", !config.key_file.is_empty()),
+            ("cors", config.cors.is_enabled()),
+        ];
+        for (field, is_set) in fields {
+            if is_set {
+                let message = format!("field {field} has no effect without an `address`");
+                cx.error(codes::CONFLICT, place(field), message).help =
+                    Some("set `address`, or use the same field of the section `http`".to_owned());
+            }
+        }
+    }
+}
+
+impl InputConfig for Config {
+    fn build(&self, cx: &BuildContext) -> Result<InputPart, Error> {
+        let (queue, requests) = mpsc::channel(QUEUE_CAPACITY);
+        let closing = CancellationToken::new();
+        let verbs = self.allowed_verbs.iter();
+        let rate_limit = self.rate_limit.as_deref().map(|it| cx.rate_limit(it));
+        let timeout = self.timeout.get();
+        let endpoint = Arc::new(Endpoint {
+            queue,
+            closing: closing.clone(),
+            verbs: verbs
+                .filter_map(|it| Method::from_bytes(it.as_bytes()).ok())
+                .collect(),
+            timeout: (!timeout.is_zero()).then_some(timeout),
+            rate_limit: rate_limit.transpose()?,
+            responder: Responder::new(&self.sync_response, cx),
+            limits: ReadLimits {
+                body_bytes: usize::try_from(self.max_body_size.0).unwrap_or(usize::MAX),
+                budget: cx.flow().budget().clone(),
+            },
+            component: cx.component().into(),
+            config_path: cx.path().into(),
+        });
+        let mut paths: Vec<(String, &str, Arc<dyn Handler>)> = Vec::new();
+        if !self.path.is_empty() {
+            paths.push((self.path.clone(), "Takes messages.", endpoint));
+        }
+        let place = if self.address.is_empty() {
+            mount_on_service(&paths, cx)?
+        } else {
+            let routes = Arc::new(Routes::default());
+            let add = |(path, description, handler): (String, &str, Arc<dyn Handler>)| {
+                routes.add(&path, description, handler)
+            };
+            let routes_held = paths.into_iter().map(add).collect::<Result<_, _>>()?;
+            Place::Own(Box::new(OwnServer {
+                config: self.clone(),
+                field: format!("{}.{}.address", cx.path(), cx.component()),
+                routes,
+                _held: routes_held,
+                server: None,
+            }))
+        };
+        Ok(InputPart::Leaf(LeafInput {
+            input: BuiltInput::Async(Box::new(HttpServer {
+                requests,
+                closing,
+                place,
+            })),
+            auto_replay: None,
+            replay: ReplayPolicy::default(),
+        }))
+    }
+}
+
+/// Registers paths on the HTTP server of the service.
+fn mount_on_service(
+    paths: &[(String, &str, Arc<dyn Handler>)],
+    cx: &BuildContext,
+) -> Result<Place, Error> {
+    let service = cx
+        .service::<HttpService>()
+        .filter(|it| it.config().enabled)
+        .ok_or_else(|| {
+            Error::fatal(format!(
+                "`{}.{}`: the HTTP server of the service is disabled; set an `address` here, or \
+                 `http.enabled: true`",
+                cx.path(),
+                cx.component()
+            ))
+        })?;
+    let mount = |(path, description, handler): &(String, &str, Arc<dyn Handler>)| {
+        service.mount(path, description, handler)
+    };
+    let mounts = paths.iter().map(mount).collect::<Result<_, _>>()?;
+    Ok(Place::Service { _mounts: mounts })
+}
+
+pub const COMPONENT: Descriptor = Descriptor::input::<Config>();
+
+/// Where the paths are served.
+enum Place {
+    Service { _mounts: Vec<Mount> },
+    Own(Box<OwnServer>),
+}
+
+struct OwnServer {
+    config: Config,
+    field: String,
+    routes: Arc<Routes>,
+    _held: Vec<Route>,
+    server: Option<Server>,
+}
+
+struct HttpServer {
+    requests: mpsc::Receiver<Incoming>,
+    closing: CancellationToken,
+    place: Place,
+}
+
+#[async_trait]
+impl Input for HttpServer {
+    async fn connect(&mut self) -> Result<(), Error> {
+        let Place::Own(own) = &mut self.place else {
+            return Ok(());
+        };
+        let config = &own.config;
+        let options = ServerOptions {
+            field: &own.field,
+            address: &config.address,
+            cert_file: &config.cert_file,
+            key_file: &config.key_file,
+            cors: config.cors.active(),
+            basic_auth: None,
+        };
+        let server = Server::start(options, Arc::clone(&own.routes)).await?;
+        tracing::info!(address = %server.address(), "listening for HTTP requests");
+        own.server = Some(server);
+        Ok(())
+    }
+
+    async fn read(&mut self) -> Result<Incoming, Error> {
+        self.requests.recv().await.ok_or_else(Error::end_of_input)
+    }
+
+    async fn stop(&mut self) {
+        self.closing.cancel();
+        // Requests that wait in the queue are answered with 503 when they are dropped.
+        self.requests.close();
+        while self.requests.try_recv().is_ok() {}
+    }
+
+    async fn close(&mut self) -> Result<(), Error> {
+        if let Place::Own(own) = &mut self.place
+            && let Some(server) = own.server.take()
+        {
+            server.close(CLOSE_GRACE).await;
+        }
+        Ok(())
+    }
+}
+
+/// Answers the requests of `path`.
+struct Endpoint {
+    queue: mpsc::Sender<Incoming>,
+    closing: CancellationToken,
+    verbs: Vec<Method>,
+    timeout: Option<Duration>,
+    rate_limit: Option<BuiltRateLimit>,
+    responder: Responder,
+    limits: ReadLimits,
+    component: Box<str>,
+    config_path: Box<str>,
+}
+
+/// Why a request gets no answer from the pipeline.
+enum Refusal {
+    Closing,
+    TimedOut,
+    Failed(Error),
+}
+
+#[async_trait]
+impl Handler for Endpoint {
+    async fn handle(
+        &self,
+        request: Request<RequestBody>,
+        params: Params,
+        peer: &Arc<Peer>,
+    ) -> Response<Body> {
+        if self.closing.is_cancelled() {
+            return refuse(Refusal::Closing);
+        }
+        if !self.verbs.contains(request.method()) {
+            return reply::error(StatusCode::METHOD_NOT_ALLOWED, "Incorrect method");
+        }
+        if let Some(rate_limit) = &self.rate_limit
+            && let Some(refused) = self.limited(rate_limit).await
+        {
+            return refused;
+        }
+        let (head, body) = request.into_parts();
+        let context = Arc::new(Context {
+            replies: Some(Replies::default()),
+            trace_parent: read::trace_parent(&head.headers),
+        });
+        let batch = match read::batch(&head, body, &params, peer, &context, &self.limits).await {
+            Ok(batch) => batch,
+            Err(error) => return self.unreadable(&error),
+        };
+        if batch.is_empty() {
+            return Response::new(Body::EMPTY);
+        }
+        match self.deliver(batch).await {
+            Ok(()) => {
+                let replies = context.replies.as_ref().map(Replies::take);
+                self.responder.respond(replies.unwrap_or_default())
+            }
+            Err(refusal) => refuse(refusal),
+        }
+    }
+}
+
+impl Endpoint {
+    /// Hands the batch to the pipeline and waits for its acknowledgement.
+    async fn deliver(&self, batch: millrace_message::MessageBatch) -> Result<(), Refusal> {
+        let (settled, outcomes) = oneshot::channel();
+        let incoming = Incoming::acknowledged(batch, move |outcomes: SmallVec<[Outcome; 1]>| {
+            // The client may be gone, or its time over: then nobody waits for this.
+            let _nobody = settled.send(outcomes);
+        });
+        let delivered = async {
+            if self.queue.send(incoming).await.is_err() {
+                return Err(Refusal::Closing);
+            }
+            let outcomes = outcomes.await.map_err(|_dropped| Refusal::Closing)?;
+            match outcomes.iter().find_map(Outcome::error) {
+                Some(error) => Err(Refusal::Failed(error.clone())),
+                None => Ok(()),
+            }
+        };
+        match self.timeout {
+            Some(timeout) => tokio::time::timeout_at(Instant::now() + timeout, delivered)
+                .await
+                .unwrap_or(Err(Refusal::TimedOut)),
+            None => delivered.await,
+        }
+    }
+
+    /// The refusal of a request that the rate limit does not let pass.
+    async fn limited(&self, rate_limit: &BuiltRateLimit) -> Option<Response<Body>> {
+        match rate_limit.acquire(0).await {
+            Ok(None) => None,
+            Ok(Some(wait)) => {
+                let mut response =
+                    reply::error(StatusCode::TOO_MANY_REQUESTS, "Too Many Requests");
+                // Rounded up: who comes back earlier is refused again.
+                let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+                let headers = response.headers_mut();
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+                Some(response)
+            }
+            Err(error) => {
+                warn!(
+                    component = &*self.component,
+                    path = &*self.config_path,
+                    "ask the rate limit: {error}"
+                );
+                Some(reply::error(StatusCode::BAD_GATEWAY, "Server error"))
+            }
+        }
+    }
+
+    fn unreadable(&self, error: &BodyError) -> Response<Body> {
+        warn!(
+            component = &*self.component,
+            path = &*self.config_path,
+            "read a request: {error}"
+        );
+        let (status, text) = match error {
+            BodyError::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, error.to_string()),
+            BodyError::Stalled => (StatusCode::REQUEST_TIMEOUT, "Request timed out".to_owned()),
+            BodyError::NoMemory => (StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
+            BodyError::Broken(_) => (StatusCode::BAD_REQUEST, "Bad request".to_owned()),
+        };
+        let mut response = reply::error(status, &text);
+        if matches!(error, BodyError::NoMemory) {
+            let headers = response.headers_mut();
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+fn refuse(refusal: Refusal) -> Response<Body> {
+    match refusal {
+        Refusal::Closing => reply::error(StatusCode::SERVICE_UNAVAILABLE, "Server closing"),
+        Refusal::TimedOut => reply::error(StatusCode::REQUEST_TIMEOUT, "Request timed out"),
+        Refusal::Failed(error) => reply::error(StatusCode::BAD_GATEWAY, error.text()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

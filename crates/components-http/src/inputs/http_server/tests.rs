@@ -1,0 +1,1 @@
+//! The `http_server` input against real clients.

@@ -1,0 +1,20 @@
+//! HTTP: the inputs, outputs and processor that speak it, and the HTTP server of the service.
+//!
+//! Server and client are built on hyper directly. The server answers a request on the task of
+//! its connection; the client keeps connections alive and reuses them.
+
+mod body;
+mod client;
+mod inputs;
+mod metadata_filter;
+mod multipart;
+mod outputs;
+mod processors;
+pub mod server;
+pub mod service;
+
+pub use body::Body;
+pub use inputs::INPUTS;
+pub use outputs::OUTPUTS;
+pub use processors::PROCESSORS;
+pub use service::{HttpConfig, HttpService};

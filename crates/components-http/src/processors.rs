@@ -1,0 +1,3 @@
+//! The processors of this family.
+
+millrace_component::component_list! { pub PROCESSORS: http }

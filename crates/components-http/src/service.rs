@@ -1,0 +1,181 @@
+//! The HTTP server of the service: `/ping`, and whatever the rest of the process mounts on it.
+//!
+//! Components without an `address` of their own register their paths here; the node mounts
+//! `/metrics`, `/ready` and the like. Every path is served as it is, below `root_path`, and
+//! below `/millrace`.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use http::{Request, Response, StatusCode};
+use hyper::body::Incoming;
+use millrace_message::Error;
+use millrace_spec::Spec;
+use parking_lot::Mutex;
+
+use crate::Body;
+use crate::server::{
+    BasicAuth, Cors, Handler, Params, Peer, Route, Routes, Server, ServerOptions, text,
+};
+
+/// The prefix under which every path is served beside `root_path`.
+const OWN_ROOT: &str = "/millrace";
+
+/// The HTTP server of the service: the field `http` of a config.
+#[derive(Clone, Debug, Spec)]
+pub struct HttpConfig {
+    /// Whether the server listens at all.
+    #[spec(default = true)]
+    pub enabled: bool,
+    /// Where it listens.
+    #[spec(default = "0.0.0.0:4195")]
+    pub address: String,
+    /// A prefix under which every path is served as well.
+    #[spec(default = "/bento")]
+    pub root_path: String,
+    /// Whether to serve paths that show the inside of the process.
+    #[spec(default = false)]
+    pub debug_endpoints: bool,
+    /// A certificate in PEM; with `key_file` it enables TLS and HTTP/2.
+    #[spec(default = "", advanced)]
+    pub cert_file: String,
+    /// The key of the certificate, in PEM.
+    #[spec(default = "", advanced)]
+    pub key_file: String,
+    /// Pages of other origins.
+    #[spec(advanced)]
+    pub cors: Cors,
+    /// Authentication of every request.
+    #[spec(advanced)]
+    pub basic_auth: BasicAuth,
+}
+
+/// The HTTP server of the service; a service of [`millrace_component::Services`].
+pub struct HttpService {
+    config: HttpConfig,
+    routes: Arc<Routes>,
+    server: Mutex<Option<Arc<Server>>>,
+    own: Mutex<Vec<Mount>>,
+}
+
+/// A path that is served under all its names until this is dropped.
+#[must_use]
+pub struct Mount {
+    _routes: Vec<Route>,
+}
+
+impl HttpService {
+    /// A server that does not listen yet; paths can be mounted.
+    ///
+    /// # Errors
+    /// `root_path` is no path.
+    pub fn new(config: HttpConfig) -> Result<Arc<Self>, Error> {
+        let service = Self {
+            config,
+            routes: Arc::default(),
+            server: Mutex::default(),
+            own: Mutex::default(),
+        };
+        let ping = service.mount_fn("/ping", "Answers `pong`.", |_| text(StatusCode::OK, "pong"))?;
+        service.own.lock().push(ping);
+        Ok(Arc::new(service))
+    }
+
+    /// Its config.
+    pub fn config(&self) -> &HttpConfig {
+        &self.config
+    }
+
+    /// Serves `path` by `handler` until the mount is dropped.
+    ///
+    /// # Errors
+    /// Fatal: the path is served already, or is no path.
+    pub fn mount(
+        &self,
+        path: &str,
+        description: &str,
+        handler: &Arc<dyn Handler>,
+    ) -> Result<Mount, Error> {
+        let root = self.config.root_path.trim_end_matches('/');
+        let mut roots = vec![String::new()];
+        for prefix in [root, OWN_ROOT] {
+            if !roots.iter().any(|it| it == prefix) {
+                roots.push(prefix.to_owned());
+            }
+        }
+        let add = |root: String| {
+            self.routes
+                .add(&format!("{root}{path}"), description, Arc::clone(handler))
+        };
+        Ok(Mount {
+            _routes: roots.into_iter().map(add).collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// Serves `path` by a function that does not wait and does not look at the body.
+    ///
+    /// # Errors
+    /// As [`HttpService::mount`].
+    pub fn mount_fn<F>(&self, path: &str, description: &str, answer: F) -> Result<Mount, Error>
+    where
+        F: Fn(&Request<Incoming>) -> Response<Body> + Send + Sync + 'static,
+    {
+        let handler: Arc<dyn Handler> = Arc::new(FnHandler(answer));
+        self.mount(path, description, &handler)
+    }
+
+    /// The paths, without the prefixed names, and what they are for.
+    pub fn endpoints(&self) -> Vec<(Arc<str>, Arc<str>)> {
+        let root = self.config.root_path.trim_end_matches('/');
+        let is_below = |path: &str, root: &str| {
+            !root.is_empty() && path.strip_prefix(root).is_some_and(|it| it.starts_with('/'))
+        };
+        let mut paths = self.routes.list();
+        paths.retain(|(path, _)| !is_below(path, root) && !is_below(path, OWN_ROOT));
+        paths
+    }
+
+    /// Binds the address and serves; nothing happens when the server is disabled.
+    ///
+    /// # Errors
+    /// Fatal: the address cannot be bound, or the certificate cannot be used.
+    pub async fn start(&self) -> Result<Option<SocketAddr>, Error> {
+        if !self.config.enabled {
+            return Ok(None);
+        }
+        let options = ServerOptions {
+            field: "http.address",
+            address: &self.config.address,
+            cert_file: &self.config.cert_file,
+            key_file: &self.config.key_file,
+            cors: self.config.cors.active(),
+            basic_auth: self.config.basic_auth.active(),
+        };
+        let server = Server::start(options, Arc::clone(&self.routes)).await?;
+        let address = server.address();
+        *self.server.lock() = Some(Arc::new(server));
+        Ok(Some(address))
+    }
+
+    /// Stops listening and lets requests under way finish for at most `grace`.
+    pub async fn close(&self, grace: Duration) {
+        let server = self.server.lock().take();
+        if let Some(server) = server {
+            server.close(grace).await;
+        }
+    }
+}
+
+struct FnHandler<F>(F);
+
+#[async_trait]
+impl<F> Handler for FnHandler<F>
+where
+    F: Fn(&Request<Incoming>) -> Response<Body> + Send + Sync,
+{
+    async fn handle(&self, request: Request<Incoming>, _: Params, _: &Arc<Peer>) -> Response<Body> {
+        (self.0)(&request)
+    }
+}
