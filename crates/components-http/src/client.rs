@@ -251,7 +251,11 @@ impl Client {
                         // A refusal of this one message says nothing about the server.
                         let is_fault = response.status().is_server_error()
                             || meaning == Meaning::Retry { overloaded: true };
-                        if is_fault { pass.fail() } else { pass.succeed() }
+                        if is_fault {
+                            pass.fail()
+                        } else {
+                            pass.succeed()
+                        }
                     }
                     self.unexpected(&response, meaning)
                 }

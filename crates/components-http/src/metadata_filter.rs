@@ -22,7 +22,11 @@ fn check(filter: &mut MetadataFilter, node: &Node, cx: &mut ReadContext) {
             let span = list
                 .and_then(|list| list.get(index))
                 .map_or(node.span, |it| it.span);
-            cx.error(codes::INVALID_VALUE, span, format!("pattern `{pattern}`: {error}"));
+            cx.error(
+                codes::INVALID_VALUE,
+                span,
+                format!("pattern `{pattern}`: {error}"),
+            );
         }
     }
 }

@@ -74,7 +74,8 @@ fn next_delimiter(body: &[u8], from: usize, finder: &memmem::Finder<'_>) -> Opti
 fn headers_end(body: &[u8], start: usize, end: usize) -> Result<usize, &'static str> {
     let mut line = start;
     while line < end {
-        let length = memchr::memchr(b'\n', &body[line..end]).ok_or("a part has no end of headers")?;
+        let length =
+            memchr::memchr(b'\n', &body[line..end]).ok_or("a part has no end of headers")?;
         let next = line + length + 1;
         if length == 0 || &body[line..line + length] == b"\r" {
             return Ok(next);
@@ -117,7 +118,11 @@ impl Writer {
         headers: impl IntoIterator<Item = (&'a str, &'a str)>,
         content: &[u8],
     ) {
-        let lead: &[u8] = if self.body.is_empty() { b"--" } else { b"\r\n--" };
+        let lead: &[u8] = if self.body.is_empty() {
+            b"--"
+        } else {
+            b"\r\n--"
+        };
         self.body.extend_from_slice(lead);
         self.body.extend_from_slice(self.boundary.as_bytes());
         self.body.extend_from_slice(b"\r\n");
@@ -132,7 +137,11 @@ impl Writer {
 
     /// The body and its `Content-Type`.
     pub(crate) fn finish(mut self) -> (Bytes, String) {
-        let lead: &[u8] = if self.body.is_empty() { b"--" } else { b"\r\n--" };
+        let lead: &[u8] = if self.body.is_empty() {
+            b"--"
+        } else {
+            b"\r\n--"
+        };
         self.body.extend_from_slice(lead);
         self.body.extend_from_slice(self.boundary.as_bytes());
         self.body.extend_from_slice(b"--\r\n");
@@ -181,7 +190,14 @@ mod tests {
 
     #[test]
     fn a_broken_body_is_an_error() {
-        for body in ["", "x", "--b", "--b\r\n\r\none", "--b\r\nA: 1\r\n--b--", "--b\r\n\r\none\r\n--c--"] {
+        for body in [
+            "",
+            "x",
+            "--b",
+            "--b\r\n\r\none",
+            "--b\r\nA: 1\r\n--b--",
+            "--b\r\n\r\none\r\n--c--",
+        ] {
             assert!(parts(body, "b").is_err(), "{body:?}");
         }
     }

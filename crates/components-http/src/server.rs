@@ -121,7 +121,10 @@ impl Server {
         self.accepting.cancel();
         self.serving.cancel();
         self.tasks.close();
-        if tokio::time::timeout(grace, self.tasks.wait()).await.is_err() {
+        if tokio::time::timeout(grace, self.tasks.wait())
+            .await
+            .is_err()
+        {
             debug!(
                 connections = self.tasks.len(),
                 "HTTP connections are left open at the end of their time"

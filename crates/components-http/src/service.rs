@@ -78,7 +78,8 @@ impl HttpService {
             server: Mutex::default(),
             own: Mutex::default(),
         };
-        let ping = service.mount_fn("/ping", "Answers `pong`.", |_| text(StatusCode::OK, "pong"))?;
+        let ping =
+            service.mount_fn("/ping", "Answers `pong`.", |_| text(StatusCode::OK, "pong"))?;
         service.own.lock().push(ping);
         Ok(Arc::new(service))
     }
@@ -130,7 +131,10 @@ impl HttpService {
     pub fn endpoints(&self) -> Vec<(Arc<str>, Arc<str>)> {
         let root = self.config.root_path.trim_end_matches('/');
         let is_below = |path: &str, root: &str| {
-            !root.is_empty() && path.strip_prefix(root).is_some_and(|it| it.starts_with('/'))
+            !root.is_empty()
+                && path
+                    .strip_prefix(root)
+                    .is_some_and(|it| it.starts_with('/'))
         };
         let mut paths = self.routes.list();
         paths.retain(|(path, _)| !is_below(path, root) && !is_below(path, OWN_ROOT));

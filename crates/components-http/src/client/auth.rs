@@ -152,7 +152,11 @@ fn check_jwt(jwt: &mut Jwt, node: &Node, cx: &mut ReadContext) {
             Some("one of `RS256`, `RS384`, `RS512`, `EdDSA`".to_owned());
     }
     if jwt.private_key_file.is_empty() {
-        cx.error(codes::MISSING_FIELD, node.span, "field private_key_file is required");
+        cx.error(
+            codes::MISSING_FIELD,
+            node.span,
+            "field private_key_file is required",
+        );
     }
 }
 
@@ -203,8 +207,7 @@ pub(super) fn basic_value(user: &str, password: &str) -> HeaderValue {
 
 /// A header value that is never printed; empty when the text cannot stand in a header.
 pub(super) fn secret_value(text: String) -> HeaderValue {
-    let mut value =
-        HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""));
+    let mut value = HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""));
     value.set_sensitive(true);
     value
 }
@@ -226,7 +229,10 @@ impl OAuth {
         let mut signed: Vec<(String, String)> = query
             .map(|(name, value)| (escape(&name), escape(&value)))
             .collect();
-        signed.extend(own.iter().map(|(name, value)| (escape(name), escape(value))));
+        signed.extend(
+            own.iter()
+                .map(|(name, value)| (escape(name), escape(value))),
+        );
         signed.sort();
         let signed: Vec<_> = signed.iter().map(|(k, v)| format!("{k}={v}")).collect();
         let base = format!(
@@ -273,7 +279,8 @@ impl Jwt {
     /// The signed token; claims and headers are fixed, so one serves every request.
     fn token(&self) -> Result<String, Error> {
         let file = &self.private_key_file;
-        let wrong = |reason: &str| Error::fatal(format!("read jwt.private_key_file `{file}`: {reason}"));
+        let wrong =
+            |reason: &str| Error::fatal(format!("read jwt.private_key_file `{file}`: {reason}"));
         let key = PrivateKeyDer::from_pem_file(file).map_err(|error| wrong(&error.to_string()))?;
         let mut header = vec![
             ("alg".to_owned(), format!("\"{}\"", self.signing_method)),
@@ -290,8 +297,8 @@ impl Jwt {
             URL_SAFE_NO_PAD.encode(json_object(&header)),
             URL_SAFE_NO_PAD.encode(json_object(&claims))
         );
-        let signature = sign(&self.signing_method, &key, signed.as_bytes())
-            .map_err(|reason| wrong(&reason))?;
+        let signature =
+            sign(&self.signing_method, &key, signed.as_bytes()).map_err(|reason| wrong(&reason))?;
         Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
     }
 }

@@ -32,7 +32,11 @@ pub(crate) struct BreakerConfig {
 
 fn at_least_one(failures: &u32, node: &Node, cx: &mut ReadContext) {
     if *failures == 0 {
-        cx.error(codes::INVALID_VALUE, node.span, "failures must be at least 1");
+        cx.error(
+            codes::INVALID_VALUE,
+            node.span,
+            "failures must be at least 1",
+        );
     }
 }
 
@@ -168,7 +172,8 @@ impl Pass {
             State::Closed { failures: 0 } => {}
             State::Closed { .. } => *state = State::Closed { failures: 0 },
             State::HalfOpen if self.is_probe => {
-                self.breaker.enter(&mut state, State::Closed { failures: 0 });
+                self.breaker
+                    .enter(&mut state, State::Closed { failures: 0 });
             }
             // A request from before the breaker opened says nothing about now.
             State::Open { .. } | State::HalfOpen => {}

@@ -170,7 +170,11 @@ fn check_headers(config: &ClientConfig, node: &Node, cx: &mut ReadContext) {
         }
         if http::HeaderName::from_bytes(name.as_bytes()).is_err() {
             let span = value.map_or(node.span, |it| it.span);
-            cx.error(codes::INVALID_VALUE, span, format!("`{name}` is no header name"));
+            cx.error(
+                codes::INVALID_VALUE,
+                span,
+                format!("`{name}` is no header name"),
+            );
         }
     }
 }

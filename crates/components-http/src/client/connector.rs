@@ -103,7 +103,10 @@ impl Shared {
             .tls_connector()
             .map_err(|error| io::Error::other(error.text().to_owned()))?;
         let host = uri.host().unwrap_or_default();
-        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let host = host
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .to_owned();
         let name = ServerName::try_from(host)
             .map_err(|_| io::Error::other("the host is no name that a certificate can hold"))?;
         let handshake = connector.connect(name, tcp);
@@ -112,14 +115,22 @@ impl Shared {
     }
 
     async fn dial(&self, uri: &Uri) -> io::Result<TcpStream> {
-        let host = uri.host().ok_or_else(|| io::Error::other("the URL has no host"))?;
+        let host = uri
+            .host()
+            .ok_or_else(|| io::Error::other("the URL has no host"))?;
         let host = host.trim_start_matches('[').trim_end_matches(']');
-        let usual = if uri.scheme_str() == Some("https") { 443 } else { 80 };
+        let usual = if uri.scheme_str() == Some("https") {
+            443
+        } else {
+            80
+        };
         let port = uri.port_u16().unwrap_or(usual);
         let stream = TcpStream::connect((host, port)).await?;
         stream.set_nodelay(true)?;
         if let Some(time) = self.keep_alive {
-            let keep_alive = socket2::TcpKeepalive::new().with_time(time).with_interval(time);
+            let keep_alive = socket2::TcpKeepalive::new()
+                .with_time(time)
+                .with_interval(time);
             socket2::SockRef::from(&stream).set_tcp_keepalive(&keep_alive)?;
         }
         Ok(stream)
@@ -162,7 +173,8 @@ async fn open_tunnel(
 ) -> io::Result<()> {
     let host = uri.host().unwrap_or_default();
     let port = uri.port_u16().unwrap_or(443);
-    let mut request = format!("CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\n").into_bytes();
+    let mut request =
+        format!("CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\n").into_bytes();
     if let Some(authorization) = authorization {
         request.extend_from_slice(b"Proxy-Authorization: ");
         request.extend_from_slice(authorization.as_bytes());

@@ -155,10 +155,12 @@ impl OAuth2 {
 
 fn token_of(body: Bytes) -> Result<Token, Error> {
     let missing = || Error::retry("the answer holds no `access_token`");
-    let answer = Value::parse_json(body)
-        .map_err(|_| Error::retry("the answer is not JSON"))?;
+    let answer = Value::parse_json(body).map_err(|_| Error::retry("the answer is not JSON"))?;
     let text = answer.get("access_token").ok_or_else(missing)?;
-    let text = text.as_str().filter(|it| !it.is_empty()).ok_or_else(missing)?;
+    let text = text
+        .as_str()
+        .filter(|it| !it.is_empty())
+        .ok_or_else(missing)?;
     millrace_telemetry::redact::Redactor::global().add(text);
     let seconds = answer.get("expires_in").and_then(|it| it.as_f64());
     let expires = seconds

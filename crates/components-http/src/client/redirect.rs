@@ -21,7 +21,8 @@ pub(super) fn target(
         return None;
     }
     let location = headers.get(LOCATION)?;
-    let wrong = |reason: &str| format!("the server redirects to something else than a URL: {reason}");
+    let wrong =
+        |reason: &str| format!("the server redirects to something else than a URL: {reason}");
     let Ok(location) = location.to_str() else {
         return Some(Err(wrong("it is not text")));
     };
@@ -107,14 +108,27 @@ mod tests {
         };
         let from: Uri = "http://a/x".parse().unwrap();
         let mut same = request();
-        aim(&mut same, &from, "http://a/y".parse().unwrap(), &Method::POST);
+        aim(
+            &mut same,
+            &from,
+            "http://a/y".parse().unwrap(),
+            &Method::POST,
+        );
         assert!(same.headers().contains_key(AUTHORIZATION));
         assert_eq!(same.body(), "body");
         let mut other = request();
-        aim(&mut other, &from, "http://b/y".parse().unwrap(), &Method::GET);
+        aim(
+            &mut other,
+            &from,
+            "http://b/y".parse().unwrap(),
+            &Method::GET,
+        );
         assert!(other.headers().is_empty());
         assert!(other.body().is_empty());
         assert_eq!(method(&Method::POST, StatusCode::SEE_OTHER), Method::GET);
-        assert_eq!(method(&Method::POST, StatusCode::TEMPORARY_REDIRECT), Method::POST);
+        assert_eq!(
+            method(&Method::POST, StatusCode::TEMPORARY_REDIRECT),
+            Method::POST
+        );
     }
 }

@@ -3,9 +3,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::header::{
-    AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
-};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use http::{Method, Request, Uri};
 use millrace_component::Interpolated;
 use millrace_message::{Error, Message};
@@ -64,7 +62,7 @@ pub(crate) fn check_target(url: &Interpolated, verb: &str, node: &Node, cx: &mut
     let Some(text) = url.as_static() else {
         return;
     };
-    match parse_url(text) {
+    match parse_url(&text) {
         Err(reason) => {
             cx.error(codes::INVALID_VALUE, place("url"), format!("url: {reason}"));
         }
@@ -135,7 +133,9 @@ pub(super) fn parse_url(text: &str) -> Result<Url, String> {
     });
     Ok(Url {
         uri,
-        authorization: credentials.as_ref().map(|(user, password)| basic_value(user, password)),
+        authorization: credentials
+            .as_ref()
+            .map(|(user, password)| basic_value(user, password)),
         password: credentials.map(|(_, password)| password),
     })
 }
@@ -188,7 +188,7 @@ impl RequestPlan {
     ) -> Result<Self, Error> {
         let url = match request.url.as_static() {
             Some(text) => Target::Fixed(
-                parse_url(text).map_err(|reason| Error::fatal(format!("url: {reason}")))?,
+                parse_url(&text).map_err(|reason| Error::fatal(format!("url: {reason}")))?,
             ),
             None => Target::Interpolated(request.url.clone()),
         };
@@ -240,7 +240,9 @@ impl RequestPlan {
         }
         let body = self.body(batch, &mut headers)?;
         if let Some(authorization) = &url.authorization {
-            headers.entry(AUTHORIZATION).or_insert(authorization.clone());
+            headers
+                .entry(AUTHORIZATION)
+                .or_insert(authorization.clone());
         }
         self.signer.sign(&self.method, &url.uri, &mut headers);
         if let Some(tokens) = &self.tokens {
@@ -388,7 +390,7 @@ fn header_plan(name: &str, value: &Interpolated) -> Result<(HeaderName, HeaderPl
     let name = HeaderName::from_bytes(name.as_bytes())
         .map_err(|_| Error::fatal(format!("`{name}` is no header name")))?;
     let plan = match value.as_static() {
-        Some(text) => HeaderPlan::Fixed(header_value(&name, text)?),
+        Some(text) => HeaderPlan::Fixed(header_value(&name, &text)?),
         None => HeaderPlan::Interpolated(value.clone()),
     };
     Ok((name, plan))
@@ -425,9 +427,19 @@ mod tests {
 
     #[test]
     fn a_url_without_scheme_or_host_is_refused() {
-        for text in ["", "host/path", "ftp://host", "http://", "http:///path", "http://a b/"] {
+        for text in [
+            "",
+            "host/path",
+            "ftp://host",
+            "http://",
+            "http:///path",
+            "http://a b/",
+        ] {
             assert!(parse_url(text).is_err(), "{text}");
         }
-        assert_eq!(parse_url("http://host?q=1").unwrap().uri, "http://host/?q=1");
+        assert_eq!(
+            parse_url("http://host?q=1").unwrap().uri,
+            "http://host/?q=1"
+        );
     }
 }

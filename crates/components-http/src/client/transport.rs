@@ -16,10 +16,10 @@ use millrace_component::BuildContext;
 use millrace_message::Error;
 use millrace_telemetry::metric::HttpClientMetrics;
 
+use super::Reply;
 use super::config::ClientConfig;
 use super::connector::Connector;
 use super::dump::Dump;
-use super::Reply;
 use crate::Body;
 
 /// Sends requests. Cloning copies pointers: clones share the connections.
@@ -70,7 +70,8 @@ impl Transport {
             .pool_idle_timeout((!idle.is_zero()).then_some(idle))
             .pool_max_idle_per_host(config.transport.max_idle_connections)
             .build(connector);
-        let has_proxy = config.proxy_url.is_some() || std::env::var_os("HTTP_PROXY").is_some()
+        let has_proxy = config.proxy_url.is_some()
+            || std::env::var_os("HTTP_PROXY").is_some()
             || std::env::var_os("http_proxy").is_some();
         Ok(Self {
             client,
@@ -152,7 +153,9 @@ impl Transport {
     async fn request(&self, request: Request<Bytes>) -> Result<Response<Incoming>, Failure> {
         let mut request = request.map(Body::from);
         if let Some(authorization) = self.proxy_authorization(&request) {
-            request.headers_mut().insert(PROXY_AUTHORIZATION, authorization);
+            request
+                .headers_mut()
+                .insert(PROXY_AUTHORIZATION, authorization);
         }
         self.client.request(request).await.map_err(|error| Failure {
             // A message that cannot be sent at all is no fault of the connection.
@@ -220,7 +223,10 @@ async fn next_chunk(body: &mut Incoming) -> Result<Option<Bytes>, Failure> {
         match frame.await {
             None => return Ok(None),
             Some(Err(error)) => {
-                return Err(Failure::passing(format!("read the response: {}", chain(&error))));
+                return Err(Failure::passing(format!(
+                    "read the response: {}",
+                    chain(&error)
+                )));
             }
             Some(Ok(frame)) => {
                 if let Ok(data) = frame.into_data() {

@@ -48,8 +48,7 @@ fn check(auth: &mut BasicAuth, node: &Node, cx: &mut ReadContext) {
     }
     if auth.algorithm != "sha256" {
         let message = format!("algorithm `{}` is not part of this build", auth.algorithm);
-        cx.error(codes::NOT_SUPPORTED, node.span, message).help =
-            Some("use `sha256`".to_owned());
+        cx.error(codes::NOT_SUPPORTED, node.span, message).help = Some("use `sha256`".to_owned());
     }
 }
 
@@ -96,6 +95,9 @@ impl BasicAuth {
 
 /// Compares two hashes in a time that does not depend on where they differ.
 fn equal(left: &[u8], right: &[u8]) -> bool {
-    let differing = left.iter().zip(right).fold(0, |seen, (l, r)| seen | (l ^ r));
+    let differing = left
+        .iter()
+        .zip(right)
+        .fold(0, |seen, (l, r)| seen | (l ^ r));
     left.len() == right.len() && differing == 0
 }

@@ -165,7 +165,9 @@ impl Routes {
             table.exact.insert(Arc::clone(&entry.path), entry);
         } else {
             table.patterns.push(entry);
-            table.patterns.sort_by_key(|it| std::cmp::Reverse(it.literal_prefix()));
+            table
+                .patterns
+                .sort_by_key(|it| std::cmp::Reverse(it.literal_prefix()));
         }
         self.table.store(Arc::new(table));
         Ok(route)
@@ -205,11 +207,15 @@ impl Table {
 impl Entry {
     fn new(path: &str, description: &str, handler: Arc<dyn Handler>) -> Result<Self, Error> {
         let Some(rest) = path.strip_prefix('/') else {
-            return Err(Error::fatal(format!("path `{path}` does not begin with `/`")));
+            return Err(Error::fatal(format!(
+                "path `{path}` does not begin with `/`"
+            )));
         };
         let is_prefix = rest.is_empty() || rest.ends_with('/');
         let rest = rest.strip_suffix('/').unwrap_or(rest);
-        let segments = rest.split('/').filter(|it| !(rest.is_empty() && it.is_empty()));
+        let segments = rest
+            .split('/')
+            .filter(|it| !(rest.is_empty() && it.is_empty()));
         Ok(Self {
             path: path.into(),
             description: description.into(),
@@ -220,7 +226,11 @@ impl Entry {
     }
 
     fn is_exact(&self) -> bool {
-        !self.is_prefix && self.segments.iter().all(|it| matches!(it, Segment::Literal(_)))
+        !self.is_prefix
+            && self
+                .segments
+                .iter()
+                .all(|it| matches!(it, Segment::Literal(_)))
     }
 
     /// How many bytes of literal segments the path begins with.
@@ -327,7 +337,12 @@ mod tests {
     fn matched(pattern: &str, path: &str) -> Option<Vec<(String, String)>> {
         let entry = Entry::new(pattern, "", Arc::new(Nothing)).unwrap();
         let params = entry.matches(path)?;
-        Some(params.into_iter().map(|(k, v)| (k.to_string(), v)).collect())
+        Some(
+            params
+                .into_iter()
+                .map(|(k, v)| (k.to_string(), v))
+                .collect(),
+        )
     }
 
     #[test]
@@ -347,7 +362,11 @@ mod tests {
             ("/", "/", true),
             ("/", "/any/thing", true),
         ] {
-            assert_eq!(matched(pattern, path).is_some(), is_match, "{pattern} {path}");
+            assert_eq!(
+                matched(pattern, path).is_some(),
+                is_match,
+                "{pattern} {path}"
+            );
         }
     }
 

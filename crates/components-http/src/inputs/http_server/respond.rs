@@ -28,7 +28,7 @@ pub(super) struct SyncResponse {
 fn check(response: &mut SyncResponse, node: &Node, cx: &mut ReadContext) {
     let place = |field: &str| node.get(field).map_or(node.span, |it| it.span);
     if let Some(status) = response.status.as_static()
-        && parse_status(status).is_none()
+        && parse_status(&status).is_none()
     {
         let message = format!("`{status}` is no HTTP status");
         cx.error(codes::INVALID_VALUE, place("status"), message);
