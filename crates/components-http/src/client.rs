@@ -20,7 +20,6 @@ mod oauth2;
 mod redirect;
 mod request;
 mod response;
-mod tls;
 mod transport;
 
 pub(crate) use breaker::{Breaker, BreakerConfig};

@@ -51,15 +51,20 @@ fn check_digest(digest: &mut DigestAuth, node: &Node, cx: &mut ReadContext) {
 
 /// SPNEGO, which is refused.
 #[derive(Clone, Debug, Spec)]
+#[expect(dead_code, reason = "any value but the default is refused")]
 pub(crate) struct Negotiate {
     /// Whether to authenticate by it.
-    #[spec(default = false)]
+    #[spec(default = false, unsupported = "SPNEGO is not part of this build")]
     enabled: bool,
     /// Which implementation to use.
-    #[spec(default = "pure", options("sspi", "pure"))]
+    #[spec(
+        default = "pure",
+        unsupported = "SPNEGO is not part of this build",
+        options("sspi", "pure")
+    )]
     api: String,
     /// Whether `user` is used only when there is no ticket.
-    #[spec(default = false)]
+    #[spec(default = false, unsupported = "SPNEGO is not part of this build")]
     user_only_for_fallback: bool,
     /// The user.
     user: NegotiateUser,
@@ -69,33 +74,29 @@ pub(crate) struct Negotiate {
 
 /// The user of SPNEGO.
 #[derive(Clone, Debug, Spec)]
+#[expect(dead_code, reason = "any value but the default is refused")]
 pub(crate) struct NegotiateUser {
     /// The domain.
-    #[spec(default = "")]
+    #[spec(default = "", unsupported = "SPNEGO is not part of this build")]
     domain: String,
     /// The name.
-    #[spec(default = "")]
+    #[spec(default = "", unsupported = "SPNEGO is not part of this build")]
     name: String,
     /// The password.
-    #[spec(default = "")]
+    #[spec(default = "", unsupported = "SPNEGO is not part of this build")]
     password: Secret<String>,
 }
 
 /// The tickets of SPNEGO.
 #[derive(Clone, Debug, Spec)]
+#[expect(dead_code, reason = "any value but the default is refused")]
 pub(crate) struct NegotiateKerberos {
     /// The config file.
-    #[spec(default = "")]
+    #[spec(default = "", unsupported = "SPNEGO is not part of this build")]
     config_file_path: String,
     /// The ticket cache.
-    #[spec(default = "")]
+    #[spec(default = "", unsupported = "SPNEGO is not part of this build")]
     ccname: String,
-}
-
-impl Negotiate {
-    pub(super) fn is_enabled(&self) -> bool {
-        self.enabled
-    }
 }
 
 /// OAuth 1 with HMAC-SHA1.

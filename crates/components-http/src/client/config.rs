@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use millrace_component::{Interpolated, RateLimitRef};
 use millrace_spec::{ByteSize, Node, OrderedMap, ReadContext, Secret, Spec, codes};
+use millrace_tls::TlsConfig;
 
 use super::auth::{BasicAuth, DigestAuth, Jwt, Negotiate, OAuth};
 use super::oauth2::OAuth2;
-use super::tls::ClientTls;
 use super::{BreakerConfig, Retries};
 use crate::metadata_filter::MetadataFilter;
 
@@ -43,7 +43,7 @@ pub(crate) struct ClientConfig {
     pub(crate) jwt: Jwt,
     /// Encryption of `https` URLs.
     #[spec(advanced)]
-    pub(crate) tls: ClientTls,
+    pub(crate) tls: TlsConfig,
     /// Which headers of a response become metadata of its messages; names are in lower case.
     #[spec(advanced)]
     pub(crate) extract_headers: MetadataFilter,
@@ -80,7 +80,8 @@ pub(crate) struct ClientConfig {
     pub(crate) digest_auth: DigestAuth,
     /// Authenticates by SPNEGO; not supported.
     #[spec(advanced, since = "1.19.0")]
-    pub(crate) negotiate: Negotiate,
+    #[expect(dead_code, reason = "any value but the default is refused")]
+    negotiate: Negotiate,
     /// Connections.
     #[spec(advanced, since = "1.13.0")]
     pub(crate) transport: TransportConfig,
@@ -124,8 +125,12 @@ pub(crate) struct TransportConfig {
     /// How long a TLS handshake may take; 0 for ever.
     #[spec(default = "10s")]
     pub(crate) tls_handshake_timeout: millrace_spec::Duration,
-    /// Has no effect: no request announces its body with `Expect`.
-    #[spec(default = "1s")]
+    /// How long a request that announces its body waits for the server to want it.
+    #[spec(
+        default = "1s",
+        unsupported = "no request announces its body with `Expect`"
+    )]
+    #[expect(dead_code, reason = "any value but the default is refused")]
     expect_continue_timeout: millrace_spec::Duration,
 }
 
@@ -199,12 +204,6 @@ fn check_spellings(node: &Node, cx: &mut ReadContext) {
 }
 
 fn check_refused(config: &ClientConfig, node: &Node, cx: &mut ReadContext) {
-    if config.negotiate.is_enabled() {
-        let span = node.get("negotiate").map_or(node.span, |it| it.span);
-        let message = "negotiate (SPNEGO) is not supported";
-        cx.error(codes::NOT_SUPPORTED, span, message).help =
-            Some("use `basic_auth`, `digest_auth`, `oauth2` or `jwt`".to_owned());
-    }
     if let Some(url) = &config.proxy_url
         && !url.expose().is_empty()
         && !url.expose().starts_with("http://")

@@ -11,6 +11,7 @@ use http::Uri;
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::TokioIo;
+use millrace_tls::TlsConfig;
 use parking_lot::Mutex;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
@@ -19,7 +20,6 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::config::TransportConfig;
-use super::tls::{self, ClientTls};
 
 /// The longest answer of a proxy to `CONNECT`.
 const PROXY_ANSWER_MAX: usize = 8 * 1024;
@@ -31,7 +31,7 @@ pub(super) struct Connector {
 }
 
 struct Shared {
-    tls: ClientTls,
+    tls: TlsConfig,
     /// Made when it is first needed: reading the system's certificates takes a while.
     tls_connector: Mutex<Option<TlsConnector>>,
     offer_http2: bool,
@@ -45,7 +45,7 @@ impl Connector {
     /// # Errors
     /// A certificate or key of the settings cannot be used.
     pub(super) fn new(
-        tls: &ClientTls,
+        tls: &TlsConfig,
         transport: &TransportConfig,
         proxy: Matcher,
     ) -> Result<Self, millrace_message::Error> {
@@ -141,8 +141,11 @@ impl Shared {
         if let Some(connector) = &*connector {
             return Ok(connector.clone());
         }
-        let config = tls::client_config(&self.tls, self.offer_http2)?;
-        let made = TlsConnector::from(Arc::new(config));
+        let mut config = self.tls.client_config()?;
+        if self.offer_http2 {
+            Arc::make_mut(&mut config).alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        }
+        let made = TlsConnector::from(config);
         *connector = Some(made.clone());
         Ok(made)
     }
