@@ -148,15 +148,20 @@ impl StreamEngine {
         }
     }
 
-    /// Builds the output at the root, which waits for its connection as long as it takes.
-    pub(crate) fn root_output(&self, child: &OutputChild) -> Result<RootOutput, Error> {
+    /// Builds the output at the root, which waits for its connection as long as it takes. With
+    /// `one_by_one` even a blocking leaf is written to in single writes.
+    pub(crate) fn root_output(
+        &self,
+        child: &OutputChild,
+        one_by_one: bool,
+    ) -> Result<RootOutput, Error> {
         let cx = self.root().child(child.name, &child.label, "output");
         match child.config.build(&cx)? {
             OutputPart::Leaf(LeafOutput {
                 output: BuiltOutput::Blocking(output),
                 batching: None,
                 ..
-            }) if child.processors.is_empty() => Ok(RootOutput::Blocking(
+            }) if child.processors.is_empty() && !one_by_one => Ok(RootOutput::Blocking(
                 blocking_output::Writer::new(output, &cx),
             )),
             part => Ok(RootOutput::Sink(self.sink(part, child, None, &cx)?)),

@@ -15,6 +15,7 @@ mod leaf_output;
 mod processed;
 mod resources;
 mod root_output;
+mod sharded;
 mod stream;
 mod threads;
 

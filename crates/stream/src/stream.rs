@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use millrace_component::{Balance, Budget, BuildContext, Flow, Ledger, Services, Source, queue};
+use millrace_component::{
+    Balance, Budget, BuildContext, Flow, Ledger, Query, Services, Sink, Source, queue,
+};
 use millrace_message::Error;
 use millrace_telemetry::Scope;
 use tokio_util::sync::CancellationToken;
@@ -11,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::chain::Chain;
 use crate::config::StreamConfig;
 use crate::engine::{RootOutput, StreamEngine};
-use crate::{root_output, threads};
+use crate::{root_output, sharded, threads};
 
 /// Batches that may wait between the pipeline threads and the output.
 const EDGE_CAPACITY: usize = 128;
@@ -51,26 +53,25 @@ impl Stream {
         );
         engine.build_resources()?;
         let root = engine.root();
-        let output = engine.root_output(&config.output)?;
+        let output = engine.root_output(&config.output, config.pipeline.shard_by.is_some())?;
         let chain = Arc::new(engine.chain(
             &config.pipeline.processors,
             "processors",
             &root.child("pipeline", "", "pipeline"),
         )?);
         let source = start_source(config, &root)?;
-        let count = threads_of(config.pipeline.threads);
-        let (sender, receiver) = queue::queue(EDGE_CAPACITY);
-        let workers = threads::spawn(count, &chain, source.batches(), &sender, flow.abort())
-            .map_err(|error| Error::fatal(format!("start a pipeline thread: {error}")))?;
-        drop(sender);
-        let output = match output {
-            RootOutput::Blocking(writer) => {
-                tokio::task::spawn_blocking(move || writer.run_root(&receiver))
-            }
-            RootOutput::Sink(sink) => {
-                tokio::spawn(root_output::drive(receiver, sink, flow.abort().clone()))
-            }
+        let edges = Edges {
+            flow: &flow,
+            chain: &chain,
+            source: &source,
         };
+        let (workers, output) = match (&config.pipeline.shard_by, output) {
+            (Some(shard_by), RootOutput::Sink(sink)) => {
+                edges.in_order(config.pipeline.threads, shard_by.clone(), sink)
+            }
+            (_, output) => edges.unordered(config.pipeline.threads, output),
+        }
+        .map_err(|error| Error::fatal(format!("start a pipeline thread: {error}")))?;
         tokio::spawn(drain_when_exhausted(source.exhausted(), flow.clone()));
         Ok(Self {
             engine,
@@ -125,6 +126,52 @@ impl Stream {
         chain.close().await;
         engine.close_resources().await;
         (flow.ledger().balance(), ended)
+    }
+}
+
+/// The pipeline threads and the task or thread behind them.
+type Stages = (Vec<JoinHandle<()>>, tokio::task::JoinHandle<()>);
+
+/// What the threads of a pipeline stand between.
+struct Edges<'a> {
+    flow: &'a Flow,
+    chain: &'a Arc<Chain>,
+    source: &'a Source,
+}
+
+impl Edges<'_> {
+    /// Threads that take whatever is ready.
+    fn unordered(&self, count: i64, output: RootOutput) -> std::io::Result<Stages> {
+        let abort = self.flow.abort();
+        let (sender, receiver) = queue::queue(EDGE_CAPACITY);
+        let input = self.source.batches();
+        let workers = threads::spawn(threads_of(count), self.chain, input, &sender, abort)?;
+        let output = match output {
+            RootOutput::Blocking(writer) => {
+                tokio::task::spawn_blocking(move || writer.run_root(&receiver))
+            }
+            RootOutput::Sink(sink) => {
+                tokio::spawn(root_output::drive(receiver, sink, abort.clone()))
+            }
+        };
+        Ok((workers, output))
+    }
+
+    /// Threads that each have shards of their own.
+    fn in_order(
+        &self,
+        count: i64,
+        shard_by: Query,
+        sink: Arc<dyn Sink>,
+    ) -> std::io::Result<Stages> {
+        let abort = self.flow.abort();
+        let input = self.source.batches();
+        let (workers, written) =
+            sharded::spawn(threads_of(count), shard_by, self.chain, input, abort)?;
+        Ok((
+            workers,
+            tokio::spawn(sharded::write(written, sink, abort.clone())),
+        ))
     }
 }
 
