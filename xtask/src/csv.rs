@@ -3,7 +3,6 @@
 
 /// Splits `text` into records of fields. A field in quotes may hold commas, line breaks and doubled
 /// quotes.
-#[cfg(test)]
 pub fn parse(text: &str) -> Vec<Vec<String>> {
     let mut records = Vec::new();
     let mut record = Vec::new();

@@ -3,8 +3,10 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod bench;
+mod chaos;
 mod ci;
 mod cities;
+mod crc32;
 mod csv;
 mod packages;
 mod random;
@@ -32,6 +34,9 @@ usage: cargo xtask COMMAND
         [--peer NAME=PATH] [--binary PATH] [--write docs/benchmarks/FILE.md]
         run the workloads of bench/pipelines, verify their outputs, print a table; a peer is any
         binary that runs the same configuration with `-c FILE`
+  chaos cities [--variant NAME] [--seed N] [--kills 20] [--workers 3] [--binary PATH] [--logs DIR]
+        run the pipelines of examples/cities on real servers, kill, stop and disconnect them at
+        random, and prove that no city is lost; without `--variant` all of them, RabbitMQ last
   cities FOLDER
         write examples/cities/cities.csv anew (see examples/cities/DATA-LICENSE.md)
 ";
@@ -58,6 +63,7 @@ fn run(arguments: &[String]) -> Result<bool> {
         "servers" => servers::run(rest),
         "ci" => ci::run(rest),
         "bench" => bench::run(rest),
+        "chaos" => chaos::run(rest),
         "cities" => cities::run(rest),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");

@@ -1,0 +1,228 @@
+//! `cargo xtask chaos cities`: the main job of the examples on real servers, with everything that
+//! goes wrong in production happening on purpose, and a proof that no city is lost.
+
+mod cast;
+mod cities;
+mod plan;
+mod rabbitmq;
+mod redis;
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, bail};
+
+use crate::packages;
+
+/// How often a worker is killed with SIGKILL, at least.
+const KILLS: u32 = 20;
+const WORKERS: u32 = 3;
+
+/// What a run is told.
+#[derive(Debug)]
+pub struct Options {
+    /// The binary under test.
+    pub binary: PathBuf,
+    /// Repeats the same plan; timing still differs.
+    pub seed: u64,
+    pub kills: u32,
+    pub workers: u32,
+    /// Where the logs of all processes are kept.
+    pub logs: Option<PathBuf>,
+}
+
+/// What came out of a run.
+#[derive(Debug, PartialEq)]
+pub struct Outcome {
+    pub sent: usize,
+    /// Cities whose answer is there and right.
+    pub right: usize,
+    pub duplicates: u64,
+    /// Duplicates that the kills, the restart and the cut explain.
+    pub most_duplicates: u64,
+}
+
+/// One way to run the story.
+struct Variant {
+    name: &'static str,
+    run: fn(&Options) -> Result<Outcome>,
+    /// Whether the guarantee of this variant is that nothing is lost.
+    lossless: bool,
+}
+
+/// RabbitMQ comes last: its line is the verdict that people look for.
+const VARIANTS: &[Variant] = &[
+    Variant {
+        name: "redis-kill",
+        run: redis::killed,
+        lossless: false,
+    },
+    Variant {
+        name: "redis-term",
+        run: redis::terminated,
+        lossless: true,
+    },
+    Variant {
+        name: "rabbitmq",
+        run: rabbitmq::run,
+        lossless: true,
+    },
+];
+
+/// Runs the variants that the arguments name; true when each kept its promise.
+pub fn run(arguments: &[String]) -> Result<bool> {
+    let Some(("cities", rest)) = arguments
+        .split_first()
+        .map(|(story, rest)| (story.as_str(), rest))
+    else {
+        bail!("usage: cargo xtask chaos cities [OPTIONS]; `cities` is the only story")
+    };
+    let (chosen, options) = parse(rest)?;
+    packages::install_missing()?;
+    if let Some(logs) = &options.logs {
+        fs::create_dir_all(logs).with_context(|| format!("create `{}`", logs.display()))?;
+    }
+    println!("seed {}", options.seed);
+    let mut kept = true;
+    for variant in VARIANTS
+        .iter()
+        .filter(|it| chosen.is_empty() || chosen.contains(&it.name))
+    {
+        println!("== {}", variant.name);
+        let outcome = (variant.run)(&options)
+            .with_context(|| format!("{} with seed {}", variant.name, options.seed))?;
+        kept &= judge(variant, &outcome);
+    }
+    Ok(kept)
+}
+
+/// Prints the verdict; true when the variant kept its promise.
+fn judge(variant: &Variant, outcome: &Outcome) -> bool {
+    let Outcome {
+        sent,
+        right,
+        duplicates,
+        most_duplicates,
+    } = *outcome;
+    let complete = right == sent;
+    let explained = duplicates <= most_duplicates;
+    if variant.lossless && !complete {
+        println!(
+            "{}: {} cities are lost or wrong",
+            variant.name,
+            sent - right
+        );
+    }
+    if !variant.lossless {
+        println!(
+            "{}: a list has no acknowledgements, {} cities went down with their worker",
+            variant.name,
+            sent - right
+        );
+    }
+    if !explained {
+        println!(
+            "{}: at most {most_duplicates} duplicates are explained",
+            variant.name
+        );
+    }
+    println!("{sent} in, {right} out, {duplicates} duplicates");
+    (complete || !variant.lossless) && explained
+}
+
+fn parse(arguments: &[String]) -> Result<(Vec<&'static str>, Options)> {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |it| it.as_secs());
+    let (mut variants, mut binary) = (Vec::new(), None);
+    let mut options = Options {
+        binary: PathBuf::new(),
+        seed: now,
+        kills: KILLS,
+        workers: WORKERS,
+        logs: None,
+    };
+    let mut rest = arguments.iter();
+    while let Some(flag) = rest.next() {
+        let value = rest
+            .next()
+            .with_context(|| format!("`{flag}` needs a value"))?;
+        let number = || {
+            value
+                .parse()
+                .with_context(|| format!("`{flag} {value}` is no number"))
+        };
+        match flag.as_str() {
+            "--variant" => {
+                let known = VARIANTS.iter().map(|it| it.name).find(|it| it == value);
+                let names: Vec<&str> = VARIANTS.iter().map(|it| it.name).collect();
+                variants.push(known.with_context(|| {
+                    format!("`{value}` is no variant: use {}", names.join(", "))
+                })?);
+            }
+            "--seed" => options.seed = number()?,
+            "--kills" => options.kills = u32::try_from(number()?)?,
+            "--workers" => options.workers = u32::try_from(number()?)?.max(1),
+            "--binary" => binary = Some(PathBuf::from(value)),
+            "--logs" => options.logs = Some(PathBuf::from(value)),
+            other => bail!("`{other}` is no option of `cargo xtask chaos`"),
+        }
+    }
+    options.binary = match binary {
+        Some(path) => path,
+        None => crate::test::build_binary(&[])?
+            .context("this tree builds no binary `millrace`; give one with `--binary PATH`")?,
+    };
+    options.binary = fs::canonicalize(&options.binary)
+        .with_context(|| format!("find `{}`", options.binary.display()))?;
+    Ok((variants, options))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(lossless: bool, right: usize, duplicates: u64) -> bool {
+        let variant = Variant {
+            name: "unit",
+            run: |_| bail!("not run"),
+            lossless,
+        };
+        let outcome = Outcome {
+            sent: 1000,
+            right,
+            duplicates,
+            most_duplicates: 10,
+        };
+        judge(&variant, &outcome)
+    }
+
+    #[test]
+    fn a_lost_city_or_an_unexplained_duplicate_breaks_the_promise() {
+        assert!(judged(true, 1000, 0) && judged(true, 1000, 10));
+        assert!(!judged(true, 999, 0) && !judged(true, 1000, 11));
+    }
+
+    #[test]
+    fn a_variant_without_the_promise_may_lose_and_not_multiply() {
+        assert!(judged(false, 938, 0));
+        assert!(!judged(false, 938, 11));
+    }
+
+    #[test]
+    fn options_are_read_and_nonsense_is_refused() {
+        let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let (variants, options) = parse(&words(
+            "--variant rabbitmq --seed 7 --kills 3 --binary /bin/sh",
+        ))
+        .unwrap();
+        assert_eq!(
+            (variants, options.seed, options.kills),
+            (vec!["rabbitmq"], 7, 3)
+        );
+        assert!(parse(&words("--variant kafka")).is_err());
+        assert!(parse(&words("--binary /no/such/file")).is_err());
+        assert!(run(&words("towns")).is_err());
+    }
+}
