@@ -7,11 +7,13 @@ use crate::registry::Function;
 
 mod environment;
 mod general;
+mod ids;
 mod message;
 
 const FAMILIES: &[&[Function]] = &[
     environment::FUNCTIONS,
     general::FUNCTIONS,
+    ids::FUNCTIONS,
     message::FUNCTIONS,
 ];
 

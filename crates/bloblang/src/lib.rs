@@ -53,6 +53,7 @@ mod go;
 mod lexer;
 mod mapping;
 pub mod methods;
+pub mod not_built;
 mod outcome;
 pub mod parser;
 mod program;

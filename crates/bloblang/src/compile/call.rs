@@ -14,7 +14,7 @@ use crate::program::{Body, Expr, FunctionCall, MethodCall, Program};
 use crate::registry::{
     About, Default, FunctionRun, MethodRun, Parameter, ParameterKind, Parameters,
 };
-use crate::{functions, methods};
+use crate::{functions, methods, not_built};
 
 impl Compiler<'_> {
     pub(super) fn function(&mut self, name: &Name, tree: &AstArguments) -> Expr {
@@ -97,8 +97,14 @@ impl Compiler<'_> {
     }
 
     fn unknown(&mut self, what: &str, name: &Name, suggestion: Option<String>) -> Expr {
-        let mut error = SyntaxError::new(name.span, format!("unrecognised {what} `{}`", name.text));
-        error.help = suggestion;
+        let mut error =
+            SyntaxError::new(name.span, format!("unrecognised {what} `{}`", name.text));
+        let known = if what == "method" { not_built::METHODS } else { not_built::FUNCTIONS };
+        error.help = if known.contains(&&*name.text) {
+            Some(format!("Bento has this {what}, this build does not"))
+        } else {
+            suggestion
+        };
         self.errors.push(error);
         Expr::Nothing
     }

@@ -5,5 +5,6 @@
 //! where there are none, the tests say so and pass.
 
 mod parse;
+mod registry;
 mod rows;
 mod run;

@@ -20,7 +20,7 @@ pub fn rows(file: &str) -> Vec<Value> {
         .collect()
 }
 
-fn folder() -> Option<PathBuf> {
+pub fn folder() -> Option<PathBuf> {
     if let Some(folder) = std::env::var_os("MILLRACE_CONFORMANCE") {
         return Some(folder.into());
     }
