@@ -6,6 +6,7 @@ pub const FUNCTIONS: &[&str] = &["fake", "flow_id"];
 
 /// Methods that are not built.
 pub const METHODS: &[&str] = &[
+    "bloblang",
     "compare_argon2",
     "compare_bcrypt",
     "compress",
@@ -24,6 +25,7 @@ pub const METHODS: &[&str] = &[
     "geoip_domain",
     "geoip_enterprise",
     "geoip_isp",
+    "join",
     "json_path",
     "json_schema",
     "parse_jwt_es256",

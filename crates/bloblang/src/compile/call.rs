@@ -97,9 +97,12 @@ impl Compiler<'_> {
     }
 
     fn unknown(&mut self, what: &str, name: &Name, suggestion: Option<String>) -> Expr {
-        let mut error =
-            SyntaxError::new(name.span, format!("unrecognised {what} `{}`", name.text));
-        let known = if what == "method" { not_built::METHODS } else { not_built::FUNCTIONS };
+        let mut error = SyntaxError::new(name.span, format!("unrecognised {what} `{}`", name.text));
+        let known = if what == "method" {
+            not_built::METHODS
+        } else {
+            not_built::FUNCTIONS
+        };
         error.help = if known.contains(&&*name.text) {
             Some(format!("Bento has this {what}, this build does not"))
         } else {
