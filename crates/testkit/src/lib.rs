@@ -74,14 +74,18 @@
 //! # }
 //! ```
 //!
-//! [`http`] is a small client to talk to it, [`poll`] the one way to wait, [`port::free_port`]
+//! [`http`] is a small client to talk to it, [`http_server::HttpServer`] an endpoint that answers as
+//! a test says and remembers what it was asked, [`otlp::Collector`] takes the traces that it exports,
+//! [`poll`] is the one way to wait, [`port::free_port`]
 //! finds a port where port 0 does not do.
 
 pub mod data_dir;
 pub mod http;
+pub mod http_server;
 pub mod mariadb;
 pub mod millrace;
 pub mod names;
+pub mod otlp;
 pub mod poll;
 pub mod port;
 pub mod postgres;
