@@ -11,7 +11,7 @@ pub mod number;
 pub(crate) mod parse;
 pub(crate) mod print;
 
-pub use escape::write_string;
+pub use escape::{escape_html, write_string};
 
 /// How deep arrays and objects of a payload may nest.
 ///

@@ -252,7 +252,8 @@ impl Value {
     }
 
     /// The value as the text that `.string()`, interpolations and a payload are made of: strings
-    /// and bytes as they are, null as `null`, containers as JSON.
+    /// and bytes as they are, null as `null`, containers as JSON in which `<`, `>` and `&` are
+    /// escaped (as Go does by default, and Bento here but not in payloads).
     pub fn to_text(&self) -> Text {
         match self {
             Value::String(text) => text.clone(),
@@ -284,6 +285,11 @@ impl Value {
             Value::F64(float) => crate::json::number::write_text_float(*float, out),
             Value::Timestamp(at) => {
                 out.extend_from_slice(timestamp::rfc3339(at).as_bytes());
+            }
+            Value::Array(_) | Value::Object(_) => {
+                let start = out.len();
+                self.write_json(out);
+                crate::json::escape_html(out, start);
             }
             other => other.write_json(out),
         }

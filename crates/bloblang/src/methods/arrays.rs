@@ -138,6 +138,26 @@ pub(super) const METHODS: &[Method] = &[
         ],
     )]),
     Method::value(
+        "join",
+        "The strings of an array in one string, a delimiter between them.",
+        join,
+    )
+    .category(Category::Objects)
+    .parameters(&[Parameter::string("delimiter", "What stands between them.").optional()])
+    .examples(&[Example::new(
+        "root.a = this.words.join()\nroot.b = this.words.join(\", \")",
+        &[
+            (
+                r#"{"words":["hello","world"]}"#,
+                r#"{"a":"helloworld","b":"hello, world"}"#,
+            ),
+            (
+                r#"{"words":[1]}"#,
+                "error:failed to join element 0: expected string value, got number",
+            ),
+        ],
+    )]),
+    Method::value(
         "length",
         "The bytes of a string, the elements of an array, the members of an object.",
         length,
@@ -285,6 +305,28 @@ fn index(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError> {
         EvalError::new(format!(
             "index '{place}' was out of bounds for array size: {length}"
         ))
+    })
+}
+
+fn join(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError> {
+    let delimiter = call
+        .arguments
+        .optional_text(0)?
+        .map_or("", |text| text.as_str());
+    let mut joined = Vec::new();
+    for (i, element) in array(&target)?.iter().enumerate() {
+        let Some(bytes) = element.as_bytes() else {
+            let error = EvalError::wrong_type(&element, &["string"]);
+            return Err(error.context(format_args!("failed to join element {i}")));
+        };
+        if i > 0 {
+            joined.extend_from_slice(delimiter.as_bytes());
+        }
+        joined.extend_from_slice(bytes);
+    }
+    Ok(match std::str::from_utf8(&joined) {
+        Ok(text) => Value::from(text),
+        Err(_) => Value::from(joined),
     })
 }
 

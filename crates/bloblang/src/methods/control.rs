@@ -2,13 +2,15 @@
 
 use millrace_message::{Segment, Value};
 
-use crate::arguments::Call;
+use crate::arguments::{Arguments, Call};
+use crate::environment::Environment;
 use crate::eval::access::from_end;
 use crate::eval::{Cx, read, statement};
 use crate::eval_error::EvalError;
+use crate::mapping::Mapping;
 use crate::outcome::Outcome;
 use crate::program::Expr;
-use crate::registry::{Category, Example, Method, Parameter, Status};
+use crate::registry::{Category, Example, Method, Parameter, PreparedMethod, Status};
 
 pub(super) const METHODS: &[Method] = &[
     Method::control("apply", "Runs a map of the mapping on the target.", apply)
@@ -76,6 +78,20 @@ pub(super) const METHODS: &[Method] = &[
                 (r#"{"foo":{"bar":{}}}"#, r#"{"result":false}"#),
             ],
         )]),
+    Method::prepared(
+        "bloblang",
+        "What a mapping given as text makes of the target.",
+        bloblang,
+    )
+    .category(Category::Parsing)
+    .parameters(&[Parameter::string("mapping", "The mapping.")])
+    .examples(&[Example::new(
+        "root.body = this.body.bloblang(this.mapping)",
+        &[(
+            r#"{"body":{"foo":[1,2]},"mapping":"root.n = this.foo.length()"}"#,
+            r#"{"body":{"n":2}}"#,
+        )],
+    )]),
 ];
 
 fn apply<'a>(target: &'a Expr, call: &Call<'a>) -> Result<Outcome<'a>, EvalError> {
@@ -155,4 +171,19 @@ fn exists<'a>(target: &'a Expr, call: &Call<'a>) -> Result<Outcome<'a>, EvalErro
         .value()
         .is_some_and(|value| value.path(&path).is_some());
     Ok(Outcome::Own(Value::Bool(found)))
+}
+
+fn bloblang(
+    arguments: &Arguments<'_>,
+    environment: &Environment,
+) -> Result<PreparedMethod, EvalError> {
+    let text = arguments.text(0)?;
+    let mapping = Mapping::compile(text, environment).map_err(|errors| {
+        let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        EvalError::new(format!("failed to parse mapping: {}", texts.join("; ")))
+    })?;
+    Ok(Box::new(move |target| {
+        let mapped = mapping.map_value(&target)?;
+        mapped.ok_or_else(|| EvalError::new("the mapping deletes its root"))
+    }))
 }

@@ -138,6 +138,22 @@ pub fn write_string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
+/// Escapes `<`, `>` and `&` in the JSON text `out[start..]`; in JSON they only occur in strings.
+pub fn escape_html(out: &mut Vec<u8>, start: usize) {
+    if memchr::memchr3(b'<', b'>', b'&', &out[start..]).is_none() {
+        return;
+    }
+    let text = out.split_off(start);
+    for byte in text {
+        match byte {
+            b'<' => out.extend_from_slice(b"\\u003c"),
+            b'>' => out.extend_from_slice(b"\\u003e"),
+            b'&' => out.extend_from_slice(b"\\u0026"),
+            byte => out.push(byte),
+        }
+    }
+}
+
 /// Position of the next byte at or after `at` that may need an escape.
 #[inline]
 fn skip_plain(bytes: &[u8], mut at: usize) -> usize {

@@ -300,6 +300,8 @@ fn text_forms_follow_bento() {
         (json("1.0"), "1.0"),
         (Value::from(b"raw".to_vec()), "raw"),
         (json(r#"{"b":"x","a":1}"#), r#"{"a":1,"b":"x"}"#),
+        (json(r#"["<&>"]"#), r#"["\u003c\u0026\u003e"]"#),
+        (json(r#""<&>""#), "<&>"),
     ] {
         assert_eq!(value.to_text(), expected);
     }
