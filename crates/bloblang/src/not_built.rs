@@ -6,7 +6,6 @@ pub const FUNCTIONS: &[&str] = &["fake", "flow_id"];
 
 /// Methods that are not built.
 pub const METHODS: &[&str] = &[
-    "bloblang",
     "compare_argon2",
     "compare_bcrypt",
     "compress",
@@ -25,7 +24,6 @@ pub const METHODS: &[&str] = &[
     "geoip_domain",
     "geoip_enterprise",
     "geoip_isp",
-    "join",
     "json_path",
     "json_schema",
     "parse_jwt_es256",
