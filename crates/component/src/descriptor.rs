@@ -100,6 +100,14 @@ impl Registry {
         registry
     }
 
+    /// Adds what is known of components that are built without a descriptor: exporters of metrics
+    /// and of traces.
+    #[must_use]
+    pub fn with(mut self, specs: impl IntoIterator<Item = ComponentSpec>) -> Self {
+        specs.into_iter().for_each(|spec| self.table.insert(spec));
+        self
+    }
+
     /// The component of this kind and name, when it is part of this build.
     pub fn get(&self, kind: ComponentKind, name: &str) -> Option<&Descriptor> {
         let first = self.built.range((kind, "")..);

