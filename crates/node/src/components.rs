@@ -8,6 +8,9 @@ use millrace_components_pure::{Limiters, Pipes};
 use crate::config::{exporters, tracers};
 
 const FAMILIES: &[&[Descriptor]] = &[
+    millrace_components_http::INPUTS,
+    millrace_components_http::OUTPUTS,
+    millrace_components_http::PROCESSORS,
     millrace_components_io::INPUTS,
     millrace_components_io::OUTPUTS,
     millrace_components_io::SCANNERS,
