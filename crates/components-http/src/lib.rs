@@ -12,6 +12,8 @@ mod outputs;
 mod processors;
 pub mod server;
 pub mod service;
+#[cfg(test)]
+mod testing;
 
 pub use body::Body;
 pub use inputs::INPUTS;

@@ -53,6 +53,14 @@ impl Extract {
         }
     }
 
+    /// The response as messages of their own.
+    ///
+    /// # Errors
+    /// As [`Extract::payloads`].
+    pub(crate) fn messages(&self, reply: &Reply) -> Result<MessageBatch, Error> {
+        self.replace(reply, &[])
+    }
+
     /// The response in place of the batch it answers: each payload in a copy of the message of
     /// its index, or of the first one. The copies are detached.
     ///

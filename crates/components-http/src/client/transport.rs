@@ -126,23 +126,18 @@ impl Transport {
         result
     }
 
-    /// Sends a request and leaves the body of the response to be read as it arrives; only the
-    /// head has to arrive within the time.
+    /// Sends a request and leaves the body of the response to be read as it arrives. Streams
+    /// begin when they have something to say: there is no time limit but that of connecting.
     ///
     /// # Errors
-    /// There is no response within the time.
+    /// There is no response.
     pub(super) async fn open(
         &self,
         request: Request<Bytes>,
         metrics: &HttpClientMetrics,
     ) -> Result<Response<Incoming>, Failure> {
         let started = Instant::now();
-        let result = match self.timeout {
-            None => self.request(request).await,
-            Some(limit) => tokio::time::timeout(limit, self.request(request))
-                .await
-                .unwrap_or_else(|_| Err(timed_out(limit))),
-        };
+        let result = self.request(request).await;
         metrics.latency.observe(started.elapsed());
         if let Ok(response) = &result {
             metrics.code(response.status().as_u16());

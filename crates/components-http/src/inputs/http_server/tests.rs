@@ -1,1 +1,242 @@
-//! The `http_server` input against real clients.
+//! The `http_server` input against clients that write bytes.
+
+use millrace_component::Input;
+use millrace_message::{Outcome, Value};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::testing::{failed, free_address, post, send, settle, texts, workbench};
+
+/// A connected input with these further fields.
+async fn input(fields: &str) -> (Box<dyn Input>, String) {
+    let address = free_address();
+    let yaml = format!("http_server:\n  address: {address}\n  path: /post\n{fields}");
+    let mut input = workbench().input(&yaml);
+    input.connect().await.unwrap();
+    (input, address)
+}
+
+fn status(answer: &str) -> &str {
+    answer.get(9..12).unwrap_or(answer)
+}
+
+#[tokio::test]
+async fn a_request_is_answered_when_its_message_is_delivered_and_not_before() {
+    let (mut input, address) = input("").await;
+    let mut client = post(&address, "/post", "", "hello");
+    let incoming = input.read().await.unwrap();
+    assert_eq!(texts(&incoming.batch), ["hello"]);
+    // Whatever the client does by now, it has no answer: nobody has settled the message.
+    tokio::task::yield_now().await;
+    assert!(!client.is_finished());
+    settle(incoming, &Outcome::Delivered);
+    let answer = (&mut client).await.unwrap();
+    assert_eq!(status(&answer), "200", "{answer}");
+}
+
+#[tokio::test]
+async fn a_failed_message_is_a_502_with_its_error() {
+    let (mut input, address) = input("").await;
+    let client = post(&address, "/post", "", "hello");
+    settle(input.read().await.unwrap(), &failed("the table is gone"));
+    let answer = client.await.unwrap();
+    assert_eq!(status(&answer), "502");
+    assert!(answer.ends_with("the table is gone\n"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_message_that_takes_too_long_is_a_408_and_is_not_cancelled() {
+    let (mut input, address) = input("  timeout: 50ms").await;
+    let client = post(&address, "/post", "", "slow");
+    let incoming = input.read().await.unwrap();
+    let answer = client.await.unwrap();
+    assert_eq!(status(&answer), "408");
+    assert!(answer.ends_with("Request timed out\n"), "{answer}");
+    assert_eq!(texts(&incoming.batch), ["slow"]);
+    settle(incoming, &Outcome::Delivered);
+}
+
+#[tokio::test]
+async fn a_multipart_body_is_a_batch_and_one_failure_fails_the_request() {
+    let (mut input, address) = input("").await;
+    let body = "--b\r\n\r\none\r\n--b\r\n\r\ntwo\r\n--b--\r\n";
+    let header = "Content-Type: multipart/form-data; boundary=b\r\n";
+    let client = post(&address, "/post", header, body);
+    let incoming = input.read().await.unwrap();
+    assert_eq!(texts(&incoming.batch), ["one", "two"]);
+    let millrace_component::Ack::Call(ack) = incoming.ack else {
+        panic!("no acknowledgement")
+    };
+    ack(smallvec::smallvec![Outcome::Delivered, failed("second")]);
+    assert_eq!(status(&client.await.unwrap()), "502");
+
+    let broken = post(&address, "/post", header, "--b\r\n\r\none");
+    assert_eq!(status(&broken.await.unwrap()), "400");
+}
+
+#[tokio::test]
+async fn metadata_are_headers_query_parameters_and_cookies() {
+    let address = free_address();
+    let yaml = format!("http_server:\n  address: {address}\n  path: /in/{{city}}/x");
+    let mut input = workbench().input(&yaml);
+    input.connect().await.unwrap();
+    let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let headers = format!(
+        "User-Agent: me\r\nX-two: 1\r\nX-Two: 2\r\nCookie: c=3; d=4\r\nTraceparent: {trace}\r\n"
+    );
+    let client = post(&address, "/in/S%C3%A3o/x?q=5&q=6", &headers, "{}");
+    let incoming = input.read().await.unwrap();
+    let message = &incoming.batch[0];
+    let get = |key: &str| message.metadata.get(key).and_then(Value::as_str);
+    for (key, value) in [
+        ("http_server_user_agent", "me"),
+        ("http_server_request_path", "/in/S\u{e3}o/x"),
+        ("http_server_verb", "POST"),
+        ("http_server_remote_ip", "127.0.0.1"),
+        ("X-Two", "1"),
+        ("c", "3"),
+        ("d", "4"),
+        ("q", "5"),
+        ("city", "S\u{e3}o"),
+    ] {
+        assert_eq!(get(key), Some(value), "{key}");
+    }
+    assert_eq!(get("Host"), None);
+    let context = message.context().unwrap();
+    assert_eq!(context.trace_parent.as_deref(), Some(trace));
+    settle(incoming, &Outcome::Delivered);
+    client.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_synchronous_response_is_the_answer_with_its_status_and_headers() {
+    let (mut input, address) = input(
+        "  sync_response:\n    status: '201'\n    headers: { X-A: b }\n    metadata_headers: { \
+         include_prefixes: [ m ] }",
+    )
+    .await;
+    let client = post(&address, "/post", "", "question");
+    let incoming = input.read().await.unwrap();
+    let mut reply = incoming.batch.detached();
+    reply[0].set_bytes("answer");
+    reply[0].metadata.set("m1", "v1");
+    let context = incoming.batch[0].context().cloned().unwrap();
+    context.replies.as_ref().unwrap().push(reply);
+    settle(incoming, &Outcome::Delivered);
+    let answer = client.await.unwrap();
+    assert_eq!(status(&answer), "201");
+    assert!(answer.contains("x-a: b\r\n") && answer.contains("m1: v1\r\n"), "{answer}");
+    assert!(answer.ends_with("\r\n\r\nanswer"), "{answer}");
+}
+
+#[tokio::test]
+async fn bodies_above_the_limit_are_refused_announced_or_not() {
+    let (_input, address) = input("  max_body_size: 10").await;
+    let announced = post(&address, "/post", "", "12345678901").await.unwrap();
+    assert_eq!(status(&announced), "413", "{announced}");
+    let chunked = format!(
+        "POST /post HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
+         Transfer-Encoding: chunked\r\n\r\n8\r\n12345678\r\n8\r\n12345678\r\n0\r\n\r\n"
+    );
+    let chunked = send(&address, &chunked).await;
+    assert_eq!(status(&chunked), "413", "{chunked}");
+}
+
+#[tokio::test]
+async fn wrong_verbs_and_unknown_paths_are_refused() {
+    let (_input, address) = input("  allowed_verbs: [ PUT ]").await;
+    let wrong = post(&address, "/post", "", "x").await.unwrap();
+    assert_eq!(status(&wrong), "405");
+    let unknown = post(&address, "/nowhere", "", "x").await.unwrap();
+    assert_eq!(status(&unknown), "404");
+}
+
+#[tokio::test]
+async fn heads_without_end_are_refused_with_bounded_memory() {
+    let (_input, address) = input("").await;
+    let many = "X: y\r\n".repeat(200);
+    let answer = post(&address, "/post", &many, "").await.unwrap();
+    assert_eq!(status(&answer), "431", "{answer}");
+    let mut stream = TcpStream::connect(&address).await.unwrap();
+    stream.write_all(b"POST /post HTTP/1.1\r\nX: ").await.unwrap();
+    let chunk = vec![b'a'; 64 * 1024];
+    // The server closes long before this has all been sent.
+    for _ in 0..64 {
+        if stream.write_all(&chunk).await.is_err() {
+            break;
+        }
+    }
+    let mut answer = Vec::new();
+    // A reset, or an answer that refuses: both end the exchange.
+    let _ended = stream.read_to_end(&mut answer).await;
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(answer.is_empty() || status(&answer) == "431", "{answer}");
+}
+
+#[tokio::test]
+async fn while_closing_new_requests_get_503_and_accepted_ones_their_answer() {
+    let (mut input, address) = input("").await;
+    let accepted = post(&address, "/post", "", "accepted");
+    let incoming = input.read().await.unwrap();
+    input.stop().await;
+    let late = post(&address, "/post", "", "late").await.unwrap();
+    assert_eq!(status(&late), "503");
+    assert!(late.ends_with("Server closing\n"), "{late}");
+    settle(incoming, &Outcome::Delivered);
+    assert_eq!(status(&accepted.await.unwrap()), "200");
+    input.close().await.unwrap();
+    assert!(TcpStream::connect(&address).await.is_err());
+}
+
+#[tokio::test]
+async fn requests_that_nobody_read_get_503_when_the_input_stops() {
+    let (mut input, address) = input("").await;
+    let read = post(&address, "/post", "", "1");
+    let incoming = input.read().await.unwrap();
+    let waiting = post(&address, "/post", "", "2");
+    // The second request is in the queue when a cancelled read would find it.
+    while input_is_empty(&mut *input).await {
+        tokio::task::yield_now().await;
+    }
+    input.stop().await;
+    assert_eq!(status(&waiting.await.unwrap()), "503");
+    settle(incoming, &Outcome::Delivered);
+    assert_eq!(status(&read.await.unwrap()), "200");
+}
+
+/// Whether no request waits; one that does is answered as abandoned.
+async fn input_is_empty(input: &mut dyn Input) -> bool {
+    tokio::select! {
+        biased;
+        incoming = input.read() => { drop(incoming); false }
+        () = tokio::task::yield_now() => true,
+    }
+}
+
+#[tokio::test]
+async fn an_address_in_use_is_one_error_with_field_address_and_remedy() {
+    let (_input, address) = input("").await;
+    let mut second = workbench().input(&format!("http_server: {{ address: '{address}' }}"));
+    let error = second.connect().await.unwrap_err();
+    let text = error.text();
+    assert!(text.contains("http_server.address"), "{text}");
+    assert!(text.contains(&address) && text.contains("choose another port"), "{text}");
+}
+
+#[test]
+fn fields_that_cannot_work_are_complaints() {
+    for (yaml, expected) in [
+        ("http_server: { path: post }", "does not begin with `/`"),
+        ("http_server: { allowed_verbs: [] }", "at least one verb"),
+        ("http_server: { cert_file: a }", "no effect without an `address`"),
+        ("http_server: { sync_response: { status: '99' } }", "no HTTP status"),
+        (
+            "http_server: { sync_response: { metadata_headers: { include_patterns: ['('] } } }",
+            "pattern `(`",
+        ),
+    ] {
+        let read = workbench().read::<millrace_component::InputChild>(yaml);
+        let error = read.err().unwrap_or_default();
+        assert!(error.contains(expected), "{yaml}: {error}");
+    }
+}
