@@ -11,6 +11,8 @@ const FAMILIES: &[&[Descriptor]] = &[
     millrace_components_http::INPUTS,
     millrace_components_http::OUTPUTS,
     millrace_components_http::PROCESSORS,
+    millrace_components_amqp::INPUTS,
+    millrace_components_amqp::OUTPUTS,
     millrace_components_io::INPUTS,
     millrace_components_io::OUTPUTS,
     millrace_components_io::SCANNERS,
