@@ -9,6 +9,7 @@ mod arrays;
 mod coercion;
 mod control;
 mod encoding;
+mod html;
 mod lambdas;
 mod numbers;
 mod objects;
@@ -23,6 +24,7 @@ const FAMILIES: &[&[Method]] = &[
     coercion::METHODS,
     control::METHODS,
     encoding::METHODS,
+    html::METHODS,
     lambdas::METHODS,
     numbers::METHODS,
     objects::METHODS,

@@ -50,6 +50,4 @@ pub const METHODS: &[&str] = &[
     "sign_jwt_rs384",
     "sign_jwt_rs512",
     "slug",
-    "strip_html",
-    "unescape_html",
 ];

@@ -364,7 +364,7 @@ fn format(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError> {
     Ok(Value::from(go::format::sprintf(&format, &arguments)))
 }
 
-fn escape_html(text: &str) -> String {
+pub(super) fn escape_html(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 8);
     for character in text.chars() {
         match character {
