@@ -13,6 +13,7 @@ mod expression;
 mod interpolation;
 mod mapping;
 mod primary;
+mod recovery;
 
 use std::collections::HashMap;
 

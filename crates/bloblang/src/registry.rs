@@ -217,6 +217,8 @@ impl About {
 /// The parts of a declaration that functions and methods share, each set by one call.
 macro_rules! declaration {
     ($type:ident) => {
+        // Not every part is used by functions and by methods yet.
+        #[allow(dead_code)]
         impl $type {
             /// Sets where the reference lists it.
             pub(crate) const fn category(mut self, category: Category) -> Self {
@@ -371,10 +373,6 @@ impl Parameter {
 
     pub(crate) const fn array(name: &'static str, summary: &'static str) -> Parameter {
         Parameter::new(name, ParameterKind::Array, summary)
-    }
-
-    pub(crate) const fn object(name: &'static str, summary: &'static str) -> Parameter {
-        Parameter::new(name, ParameterKind::Object, summary)
     }
 
     pub(crate) const fn any(name: &'static str, summary: &'static str) -> Parameter {

@@ -35,7 +35,7 @@ fn run(mapping: &Mapping, input: &str) -> String {
         Err(error) => format!("error:{error}"),
         Ok(mapped) => {
             if mapped.apply_to(&mut message) {
-                String::from_utf8_lossy(&message.bytes()).into_owned()
+                String::from_utf8_lossy(message.bytes()).into_owned()
             } else {
                 "deleted".to_owned()
             }

@@ -261,37 +261,6 @@ fn part(whole: &str, fraction: &str, scale: i128) -> Option<i128> {
         .checked_add(below * scale / 10_i128.pow(known.len() as u32))
 }
 
-/// `time.Duration.String()`: `1h30m0s`, `1.5s`, `300ms`, `0s`.
-pub(crate) fn format_duration(nanoseconds: i64) -> String {
-    let magnitude = nanoseconds.unsigned_abs();
-    let sign = if nanoseconds < 0 { "-" } else { "" };
-    let fraction = |number: u64, scale: u64| {
-        let digits = format!(
-            "{:0width$}",
-            number % scale,
-            width = scale.ilog10() as usize
-        );
-        let digits = digits.trim_end_matches('0');
-        let point = if digits.is_empty() { "" } else { "." };
-        format!("{}{point}{digits}", number / scale)
-    };
-    match magnitude {
-        0 => "0s".to_owned(),
-        1..1_000 => format!("{sign}{magnitude}ns"),
-        1_000..1_000_000 => format!("{sign}{}µs", fraction(magnitude, 1_000)),
-        1_000_000..1_000_000_000 => format!("{sign}{}ms", fraction(magnitude, 1_000_000)),
-        _ => {
-            let minutes = magnitude / 60_000_000_000;
-            let seconds = fraction(magnitude % 60_000_000_000, 1_000_000_000);
-            match (minutes / 60, minutes % 60) {
-                (0, 0) => format!("{sign}{seconds}s"),
-                (0, minutes) => format!("{sign}{minutes}m{seconds}s"),
-                (hours, minutes) => format!("{sign}{hours}h{minutes}m{seconds}s"),
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -372,12 +341,6 @@ mod tests {
     }
 
     proptest::proptest! {
-        #[test]
-        fn a_written_duration_reads_back(nanoseconds in proptest::prelude::any::<i64>()) {
-            let text = format_duration(nanoseconds);
-            proptest::prop_assert_eq!(parse_duration(&text), Ok(nanoseconds), "{}", text);
-        }
-
         #[test]
         fn any_text_is_safe(text in "\\PC{0,20}") {
             let _ = (parse_int(&text), parse_float(&text), parse_duration(&text));

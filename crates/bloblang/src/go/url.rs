@@ -53,12 +53,15 @@ fn unescape(text: &str, plus_is_blank: bool) -> Result<Vec<u8>, String> {
     Ok(out)
 }
 
+/// A key and its value, which may be no UTF-8.
+type Pair = (Vec<u8>, Vec<u8>);
+
 /// The pairs of a query, in order: `a=1&b=2`.
 ///
 /// # Errors
 ///
 /// When an escape is none, or a pair holds a semicolon.
-pub(crate) fn parse_query(query: &str) -> Result<Vec<(Vec<u8>, Vec<u8>)>, String> {
+pub(crate) fn parse_query(query: &str) -> Result<Vec<Pair>, String> {
     let mut pairs = Vec::new();
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         if pair.contains(';') {

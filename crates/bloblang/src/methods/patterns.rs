@@ -135,8 +135,8 @@ fn named(
 }
 
 /// A string or bytes; a timestamp is not matched, as in Bento.
-fn text(target: &Cow<'_, Value>) -> Result<Text, EvalError> {
-    match &**target {
+fn text(target: &Value) -> Result<Text, EvalError> {
+    match target {
         Value::Timestamp(_) => Err(EvalError::wrong_type(target, &["string"])),
         other => target::text(other),
     }

@@ -3,8 +3,6 @@
 //! A timestamp is a value of that type, a number of seconds since 1970 (fractions allowed), or a
 //! text in RFC 3339.
 
-use std::borrow::Cow;
-
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use millrace_message::Value;
@@ -357,11 +355,11 @@ pub(super) const METHODS: &[Method] = &[
     )]),
 ];
 
-fn parse(target: &Cow<'_, Value>, layout: &Layout) -> Result<Zoned, EvalError> {
+fn parse(target: &Value, layout: &Layout) -> Result<Zoned, EvalError> {
     layout.parse(&target::text(target)?).map_err(EvalError::new)
 }
 
-fn parse_directives(target: &Cow<'_, Value>, format: &str) -> Result<Zoned, EvalError> {
+fn parse_directives(target: &Value, format: &str) -> Result<Zoned, EvalError> {
     strftime::parse(&target::text(target)?, format).map_err(EvalError::new)
 }
 

@@ -1,7 +1,7 @@
 //! What an expression can begin with: literals, references, calls, `match`, `if`, lambdas and
 //! parentheses.
 
-use super::mapping::BracketScan;
+use super::recovery::BracketScan;
 use super::{Parse, Parser};
 use crate::ast::{Expr, ExprKind, Literal, MatchCase, Name, Pattern};
 use crate::error::SyntaxError;

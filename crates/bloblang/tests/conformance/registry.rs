@@ -33,7 +33,7 @@ fn every_function_and_method_of_bento_is_built_or_listed_as_not_built() {
             functions::find(name).map(|it| &it.about)
         };
         match about {
-            Some(about) if DIFFERENT_PARAMETERS.contains(&name) => drop(about),
+            Some(_) if DIFFERENT_PARAMETERS.contains(&name) => {}
             Some(about) => failures.extend(compare(about, spec)),
             None => {
                 missing.insert((is_method, name));

@@ -108,7 +108,7 @@ const Z85: &[u8; 85] =
     b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
 
 pub(super) fn encode_z85(bytes: &[u8]) -> Result<String, EvalError> {
-    if bytes.len() % 4 != 0 {
+    if !bytes.len().is_multiple_of(4) {
         return Err(EvalError::new(
             "z85: the number of bytes is no multiple of 4",
         ));
@@ -121,7 +121,7 @@ pub(super) fn encode_z85(bytes: &[u8]) -> Result<String, EvalError> {
 }
 
 pub(super) fn decode_z85(text: &[u8]) -> Result<Vec<u8>, EvalError> {
-    if text.len() % 5 != 0 {
+    if !text.len().is_multiple_of(5) {
         return Err(EvalError::new(
             "z85: the number of characters is no multiple of 5",
         ));
@@ -178,8 +178,8 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_encoded_decodes(bytes in any::<Vec<u8>>()) {
-            prop_assert_eq!(decode_hex(encode_hex(&bytes).as_bytes()).unwrap(), bytes.clone());
-            prop_assert_eq!(decode_85(encode_85(&bytes).as_bytes()).unwrap(), bytes.clone());
+            prop_assert_eq!(&decode_hex(encode_hex(&bytes).as_bytes()).unwrap(), &bytes);
+            prop_assert_eq!(&decode_85(encode_85(&bytes).as_bytes()).unwrap(), &bytes);
             let aligned = &bytes[..bytes.len() / 4 * 4];
             let encoded = encode_z85(aligned).unwrap();
             prop_assert_eq!(decode_z85(encoded.as_bytes()).unwrap(), aligned);
