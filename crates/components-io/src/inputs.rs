@@ -4,4 +4,4 @@ use millrace_component::component_list;
 
 mod scanned;
 
-component_list! { pub INPUTS: file, stdin }
+component_list! { pub INPUTS: csv, file, stdin }

@@ -2,4 +2,4 @@
 
 use millrace_component::component_list;
 
-component_list! { pub SCANNERS: lines, to_the_end }
+component_list! { pub SCANNERS: chunker, csv, lines, skip_bom, to_the_end }

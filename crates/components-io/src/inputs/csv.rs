@@ -1,0 +1,88 @@
+//! The `csv` input.
+
+use std::sync::Arc;
+
+use millrace_component::{
+    BuildContext, BuiltInput, Descriptor, InputConfig, InputPart, LeafInput, ReplayPolicy,
+};
+use millrace_message::Error;
+use millrace_spec::{Node, ReadContext, Spec, codes};
+
+use super::file::expand;
+use super::scanned::{ScannedInput, Stream};
+use crate::scanners::csv::{Delimiter, Metadata, Rows};
+
+/// Reads CSV files row by row, one after the other, and ends after the last.
+///
+/// A row becomes an object by the names of the header row, or an array. A row with another number
+/// of fields than the header is skipped with an error that names its line.
+///
+/// Metadata: `header` (the names of the header row), `path`, `mod_time_unix`, `mod_time`
+/// (RFC 3339).
+#[derive(Clone, Debug, Spec)]
+#[spec(input = "csv", category = "Local", check = check)]
+pub struct Config {
+    /// Paths of files, or patterns.
+    paths: Vec<String>,
+    /// Whether the first row of each file holds names.
+    #[spec(default = true)]
+    parse_header_row: bool,
+    /// What separates fields.
+    #[spec(default = ",")]
+    delimiter: Delimiter,
+    /// Accepted for compatibility: quotes within a field are always taken as they stand.
+    #[spec(default = false)]
+    lazy_quotes: bool,
+    /// Whether a file is deleted once all of it has been delivered.
+    #[spec(default = false, advanced)]
+    delete_on_finish: bool,
+    /// How many rows make a batch.
+    #[spec(default = 1, advanced)]
+    batch_count: usize,
+    /// Whether a message that was not delivered is sent again.
+    #[spec(default = true)]
+    auto_replay_nacks: bool,
+    /// The names that the header row must hold.
+    #[spec(optional)]
+    expected_headers: Option<Vec<String>>,
+    /// How many fields each row must have.
+    #[spec(optional)]
+    expected_number_of_fields: Option<u64>,
+    /// How a message is sent again.
+    #[spec(advanced)]
+    replay: ReplayPolicy,
+}
+
+fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
+    let expects = config.expected_headers.as_ref().is_some_and(|it| !it.is_empty());
+    if expects && !config.parse_header_row {
+        let span = node.get("expected_headers").map_or(node.span, |it| it.span);
+        let message = "`expected_headers` cannot be checked without a header row";
+        cx.error(codes::CONFLICT, span, message).help =
+            Some("set `parse_header_row: true`, or remove it".to_owned());
+    }
+}
+
+impl InputConfig for Config {
+    fn build(&self, cx: &BuildContext) -> Result<InputPart, Error> {
+        let rows = Rows {
+            delimiter: self.delimiter,
+            header: self.parse_header_row,
+            continue_on_error: false,
+            expected_headers: self.expected_headers.clone().unwrap_or_default(),
+            expected_fields: self.expected_number_of_fields.filter(|it| *it > 0),
+            batch: self.batch_count,
+            metadata: Metadata::Header,
+            identity: Arc::clone(cx.identity()),
+        };
+        let files = expand(&self.paths)?.into_iter().map(Stream::File);
+        let input = ScannedInput::new(files, Arc::new(rows), self.delete_on_finish);
+        Ok(InputPart::Leaf(LeafInput {
+            input: BuiltInput::Blocking(Box::new(input)),
+            auto_replay: Some(self.auto_replay_nacks),
+            replay: self.replay.clone(),
+        }))
+    }
+}
+
+pub const COMPONENT: Descriptor = Descriptor::input::<Config>();
