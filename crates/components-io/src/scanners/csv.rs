@@ -130,7 +130,7 @@ impl ScannerFactory for Rows {
         let mut header = ByteRecord::new();
         if self.header {
             reader.read_byte_record(&mut header).map_err(|error| unreadable(details, &error))?;
-            if !self.expected_headers.is_empty() && !header.iter().eq(&self.expected_headers) {
+            if !self.expected_headers.is_empty() && !header.iter().eq(self.expected_headers.iter().map(String::as_bytes)) {
                 return Err(Error::fatal(format!(
                     "the header row of {} is not the one in `expected_headers`",
                     details.name
