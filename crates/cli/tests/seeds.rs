@@ -37,7 +37,12 @@ fn all_nine_lint_clean_as_they_stand() {
     for path in configs {
         // A rate limit that names no declared resource is defined by its own `rate`.
         let output = millrace(&["lint", &path.display().to_string()]);
-        assert!(output.status.success(), "{}: {}", path.display(), stderr(&output));
+        assert!(
+            output.status.success(),
+            "{}: {}",
+            path.display(),
+            stderr(&output)
+        );
         assert_eq!(stderr(&output), "", "{}", path.display());
     }
 }
@@ -46,7 +51,12 @@ fn all_nine_lint_clean_as_they_stand() {
 fn every_config_prints_as_json_without_its_password() {
     for path in configs() {
         let output = millrace(&["-c", &path.display().to_string(), "--print-json"]);
-        assert!(output.status.success(), "{}: {}", path.display(), stderr(&output));
+        assert!(
+            output.status.success(),
+            "{}: {}",
+            path.display(),
+            stderr(&output)
+        );
         let text = String::from_utf8_lossy(&output.stdout);
         assert!(text.trim_start().starts_with('{'), "{}", path.display());
         assert!(!text.contains("guest:guest"), "{}: {text}", path.display());
@@ -60,7 +70,10 @@ fn a_backtick_in_the_text_as_printed_is_named_and_quotes_are_proposed() {
     assert!(!output.status.success());
     let text = stderr(&output);
     assert!(text.contains('`') && text.contains("quot"), "{text}");
-    assert!(text.contains("4:"), "the line of the backtick is named: {text}");
+    assert!(
+        text.contains("4:"),
+        "the line of the backtick is named: {text}"
+    );
 }
 
 /// Runs a seed that is only a part of a config, with an input that ends and an output that drops.
@@ -73,7 +86,8 @@ fn run_completed(name: &str, rest: &str) -> Output {
     millrace(&["-c", &path.display().to_string()])
 }
 
-const INPUT: &str = "input: { generate: { count: 50, interval: '', mapping: 'root.id = counter()' } }\n";
+const INPUT: &str =
+    "input: { generate: { count: 50, interval: '', mapping: 'root.id = counter()' } }\n";
 const OUTPUT: &str = "output: { drop: {} }\n";
 
 #[test]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use millrace_component::{Descriptor, Registry, Services};
+use millrace_components_http::HttpService;
 use millrace_components_pure::{Limiters, Pipes};
 
 use crate::config::{exporters, tracers};
@@ -33,8 +34,9 @@ pub fn registry() -> Registry {
 }
 
 /// What the process lends to its components.
-pub(crate) fn services() -> Services {
+pub(crate) fn services(http: Arc<HttpService>) -> Services {
     Services::default()
+        .with(http)
         .with(Arc::new(Limiters::default()))
         .with(Arc::new(Pipes::default()))
 }

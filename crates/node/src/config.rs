@@ -1,7 +1,6 @@
 //! The root of a config file.
 
 mod error_handling;
-mod http;
 mod logger;
 mod metrics;
 mod tracer;
@@ -10,13 +9,13 @@ use millrace_spec::{ByteSize, Duration, Node, Spec};
 use millrace_stream::StreamConfig;
 
 pub use error_handling::{ErrorHandlingConfig, ErrorLogConfig, ErrorStrategy};
-pub use http::{BasicAuthConfig, CorsConfig, HashAlgorithm, HttpConfig};
 pub use logger::{LogFileConfig, LogFormat, LoggerConfig};
 pub(crate) use metrics::exporters;
 pub use metrics::{
     JsonApiConfig, MetricsConfig, MetricsExporter, Naming, NoMetrics, PrometheusConfig,
     PushAuthConfig, QuantileConfig,
 };
+pub use millrace_components_http::HttpConfig;
 pub(crate) use tracer::tracers;
 pub use tracer::{NoTracer, TracerConfig};
 

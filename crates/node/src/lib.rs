@@ -5,8 +5,10 @@ pub mod config;
 mod load;
 mod logs;
 mod memory;
+mod metrics;
 mod report;
 mod run;
+mod surface;
 
 pub use components::registry;
 pub use config::RootConfig;

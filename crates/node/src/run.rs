@@ -1,21 +1,27 @@
 //! Runs a config: start, signals, drain, and the closing report.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use millrace_component::{Budget, Flow};
+use millrace_components_http::HttpService;
 use millrace_message::Error;
 use millrace_stream::{Environment, Stream};
-use millrace_telemetry::{ComponentLabels, Registry, Scope};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{info, warn};
 
 use crate::components;
-use crate::config::{MetricsExporter, RootConfig};
+use crate::config::RootConfig;
 use crate::memory;
+use crate::metrics::Metrics;
 use crate::report::Report;
+use crate::surface;
 
 /// How long stages have to hand back what they hold after the time for an orderly end is over.
 const ABORT_GRACE: Duration = Duration::from_secs(5);
+
+/// How long requests to the service's own paths have to finish.
+const HTTP_GRACE: Duration = Duration::from_secs(1);
 
 /// Why a stream did not run to its end in order.
 #[derive(Debug)]
@@ -43,12 +49,9 @@ impl std::error::Error for RunError {}
 /// It cannot be started, its input fails for good, or it had to be ended before everything had
 /// settled.
 pub async fn run(config: &RootConfig) -> Result<Report, RunError> {
-    let scope = match config.metrics.exporter {
-        MetricsExporter::Prometheus(_) | MetricsExporter::JsonApi(_) => {
-            Registry::default().scope(ComponentLabels::default())
-        }
-        MetricsExporter::None(_) => Scope::detached(),
-    };
+    let metrics = Arc::new(Metrics::new(&config.metrics));
+    let http = HttpService::new(config.http.clone()).map_err(RunError::Start)?;
+    let process = surface::mount_process(&http, &metrics).map_err(RunError::Start)?;
     let limit = config
         .memory_limit
         .map_or_else(memory::default_limit, |limit| {
@@ -56,13 +59,16 @@ pub async fn run(config: &RootConfig) -> Result<Report, RunError> {
         });
     let environment = Environment {
         budget: Budget::new(limit),
-        scope,
-        services: components::services(),
+        scope: metrics.scope().clone(),
+        services: components::services(Arc::clone(&http)),
     };
     let started = Instant::now();
     let mut signals = Signals::listen().map_err(RunError::Start)?;
+    http.start().await.map_err(RunError::Start)?;
     let stream = Stream::start(&config.stream, environment).map_err(RunError::Start)?;
     let flow = stream.flow().clone();
+    metrics.watch(&flow);
+    let ready = surface::mount_stream(&http, &flow).map_err(RunError::Start)?;
     let stop = stream.stopper();
     let finished = stream.finish();
     tokio::pin!(finished);
@@ -79,6 +85,8 @@ pub async fn run(config: &RootConfig) -> Result<Report, RunError> {
             }
         }
     };
+    http.close(HTTP_GRACE).await;
+    drop((process, ready));
     let report = Report {
         balance,
         elapsed: started.elapsed(),

@@ -1,0 +1,96 @@
+//! What the HTTP server of the service shows of the process: metrics, health, version.
+
+use std::sync::Arc;
+
+use http::{Response, StatusCode, header::CONTENT_TYPE, header::HeaderValue};
+use millrace_component::{Flow, Side};
+use millrace_components_http::server::{json, text};
+use millrace_components_http::service::Mount;
+use millrace_components_http::{Body, HttpService};
+use millrace_message::Error;
+
+use crate::metrics::Metrics;
+
+/// Mounts what can be served before the stream runs.
+///
+/// # Errors
+/// A component has taken one of the paths.
+pub(crate) fn mount_process(
+    service: &HttpService,
+    metrics: &Arc<Metrics>,
+) -> Result<Vec<Mount>, Error> {
+    let mut mounts = vec![
+        service.mount_fn("/version", "The version of the binary.", |_| {
+            let version = env!("CARGO_PKG_VERSION");
+            json(
+                StatusCode::OK,
+                format!("{{\"version\":\"{version}\",\"built\":\"\"}}"),
+            )
+        })?,
+        service.mount_fn("/health/live", "Whether the process answers.", |_| {
+            text(StatusCode::OK, "OK")
+        })?,
+    ];
+    for path in ["/metrics", "/stats"] {
+        let metrics = Arc::clone(metrics);
+        let answer = move |_: &_| match metrics.text() {
+            Some((content_type, body)) => typed(content_type, body),
+            None => text(
+                StatusCode::NOT_FOUND,
+                "nothing is counted: `metrics` is `none`",
+            ),
+        };
+        mounts.push(service.mount_fn(path, "The metrics of the process.", answer)?);
+    }
+    Ok(mounts)
+}
+
+/// Mounts what says whether the stream is ready.
+///
+/// # Errors
+/// A component has taken one of the paths.
+pub(crate) fn mount_stream(service: &HttpService, flow: &Flow) -> Result<Vec<Mount>, Error> {
+    ["/ready", "/health/ready"]
+        .into_iter()
+        .map(|path| {
+            let flow = flow.clone();
+            service.mount_fn(
+                path,
+                "Whether every input and output is connected.",
+                move |_| readiness(&flow),
+            )
+        })
+        .collect()
+}
+
+/// 200 when every input and output is connected, else 503 with what is not.
+fn readiness(flow: &Flow) -> Response<Body> {
+    let mut missing = String::new();
+    for (side, line) in [
+        (Side::Input, "input not connected\n"),
+        (Side::Output, "output not connected\n"),
+    ] {
+        if !flow.is_connected(side) {
+            missing.push_str(line);
+        }
+    }
+    if missing.is_empty() {
+        return text(StatusCode::OK, "OK");
+    }
+    for connection in flow.connections().iter().filter(|it| !it.is_up()) {
+        missing.push_str(&format!(
+            "  {} at {}\n",
+            connection.component(),
+            connection.path()
+        ));
+    }
+    text(StatusCode::SERVICE_UNAVAILABLE, missing)
+}
+
+fn typed(content_type: &'static str, body: String) -> Response<Body> {
+    let mut response = text(StatusCode::OK, body);
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
