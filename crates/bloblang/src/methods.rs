@@ -13,6 +13,7 @@ mod coercion;
 mod control;
 mod encoding;
 mod html;
+mod jwt;
 mod lambdas;
 mod numbers;
 mod objects;
@@ -28,6 +29,7 @@ const FAMILIES: &[&[Method]] = &[
     control::METHODS,
     encoding::METHODS,
     html::METHODS,
+    jwt::METHODS,
     lambdas::METHODS,
     numbers::METHODS,
     objects::METHODS,

@@ -17,6 +17,8 @@ use crate::registry::{Category, Default, Example, Method, Parameter, PreparedMet
 mod decimal;
 mod json_text;
 
+pub(super) use json_text::escape_html;
+
 pub(super) const METHODS: &[Method] = &[
     Method::value(
         "parse_json",

@@ -60,7 +60,7 @@ pub(super) fn indent(json: &[u8], indent: &[u8]) -> Vec<u8> {
 }
 
 /// `<`, `>` and `&` as escapes; in JSON they stand inside strings only.
-pub(super) fn escape_html(json: Bytes) -> Bytes {
+pub(in crate::methods) fn escape_html(json: Bytes) -> Bytes {
     if !json.iter().any(|byte| matches!(byte, b'<' | b'>' | b'&')) {
         return json;
     }
