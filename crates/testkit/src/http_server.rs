@@ -211,12 +211,6 @@ fn serve(shared: &Shared, mut stream: &TcpStream) -> Result<()> {
             Err(error) => return Err(error.into()),
         }
         while let Some(message) = first_message(&buffer)? {
-            if message
-                .header("expect")
-                .is_some_and(|it| it == "100-continue")
-            {
-                stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
-            }
             let mut words = message.first_line.split(' ').map(str::to_owned);
             let headers = message.headers();
             let request = Request {
