@@ -1,6 +1,8 @@
 //! A child process in a process group of its own, with its output in a file, that cannot outlive
 //! the process that started it.
 
+mod tree;
+
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -10,7 +12,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 pub use rustix::process::Signal;
-use rustix::process::{Pid, kill_process, kill_process_group};
+use rustix::process::{Pid, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
 
 use crate::{poll, watchdog};
 
@@ -76,16 +78,19 @@ impl Process {
         &mut self.child
     }
 
-    /// The exit status, or `None` while the process runs. The caller does not wait.
+    /// The exit status, or `None` while the process runs. The caller does not wait. What an ended
+    /// process has left behind in its group is killed.
     ///
     /// # Errors
     /// When the operating system cannot tell.
     pub fn try_wait(&mut self) -> Result<Option<ExitStatus>> {
-        if self.status.is_none() {
-            self.status = self
-                .child
-                .try_wait()
-                .with_context(|| format!("wait for {}", self.name))?;
+        let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        if self.status.is_none()
+            && waitid(WaitId::Pid(self.pid()), look)
+                .with_context(|| format!("look after {}", self.name))?
+                .is_some()
+        {
+            self.bury()?;
         }
         Ok(self.status)
     }
@@ -140,24 +145,44 @@ impl Process {
         self.wait(within)
     }
 
-    /// Kills the whole process group as `kill -9` does and reaps the process.
+    /// Kills the process as `kill -9` does, with its group and all that it has started, and reaps it.
+    /// Everything is dead when this returns: a server whose children have left its group, as
+    /// PostgreSQL's do, answers nobody afterwards.
     ///
     /// # Errors
     /// When the operating system refuses.
     pub fn kill(&mut self) -> Result<ExitStatus> {
-        // The group may hold grandchildren even when its leader has ended.
-        match kill_process_group(self.pid(), Signal::KILL) {
-            Ok(()) | Err(rustix::io::Errno::SRCH) => {}
-            Err(error) => return Err(error).with_context(|| format!("kill {}", self.name)),
+        if let Some(status) = self.try_wait()? {
+            return Ok(status);
         }
-        let status = match self.status {
-            Some(status) => status,
-            None => self
-                .child
-                .wait()
-                .with_context(|| format!("wait for {}", self.name))?,
-        };
+        let what = format!("kill {}", self.name);
+        // A stopped process starts no child between the look and the kill.
+        ignore_gone(kill_process(self.pid(), Signal::STOP)).context(what.clone())?;
+        let children = tree::descendants(self.id())?;
+        let status = self.bury()?;
+        for child in &children {
+            let pid = Pid::from_raw(*child).context("a process id is above 0")?;
+            ignore_gone(kill_process(pid, Signal::KILL)).context(what.clone())?;
+        }
+        poll::until_ok(
+            &format!("the children of {} to end", self.name),
+            poll::PATIENCE,
+            || Ok(!children.iter().any(|child| tree::runs(*child))),
+        )?;
+        Ok(status)
+    }
+
+    /// Kills the group and reaps its leader, in this order: once the leader is reaped, its id may
+    /// belong to somebody else.
+    fn bury(&mut self) -> Result<ExitStatus> {
+        ignore_gone(kill_process_group(self.pid(), Signal::KILL))
+            .with_context(|| format!("kill what {} has left behind", self.name))?;
+        let status = self
+            .child
+            .wait()
+            .with_context(|| format!("wait for {}", self.name))?;
         self.status = Some(status);
+        watchdog::forget_group(self.id())?;
         Ok(status)
     }
 
@@ -174,9 +199,17 @@ impl Process {
     }
 }
 
+/// What has ended already needs no signal.
+fn ignore_gone(result: rustix::io::Result<()>) -> rustix::io::Result<()> {
+    match result {
+        Err(rustix::io::Errno::SRCH) => Ok(()),
+        other => other,
+    }
+}
+
 impl Drop for Process {
     fn drop(&mut self) {
-        let result = self.kill().and_then(|_| watchdog::forget_group(self.id()));
+        let result = self.kill().map(drop);
         crate::report(&format!("stop {}", self.name), result);
     }
 }
@@ -199,28 +232,37 @@ mod tests {
         command
     }
 
-    fn runs(pid: &str) -> bool {
-        fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+    /// Starts a shell that starts a grandchild by `launch` and writes its id to a file.
+    fn with_grandchild(launch: &str) -> (Process, i32) {
+        let dir = tempfile::tempdir().unwrap();
+        let pid_file = dir.path().join("pid");
+        let script = launch.replace("FILE", pid_file.to_str().unwrap());
+        let process = Process::spawn("a parent", &mut shell(&script)).unwrap();
+        let grandchild = poll::until("the grandchild", PATIENCE, || {
+            fs::read_to_string(&pid_file)
+                .ok()?
+                .strip_suffix('\n')?
+                .parse()
+                .ok()
+        });
+        (process, grandchild.unwrap())
     }
 
     #[test]
     fn dropping_a_process_kills_its_grandchildren() {
-        let dir = tempfile::tempdir().unwrap();
-        let pid_file = dir.path().join("pid");
-        let script = format!("sleep 1000 & echo $! > {}; wait", pid_file.display());
-        let process = Process::spawn("a parent", &mut shell(&script)).unwrap();
-        let grandchild = poll::until("the grandchild", PATIENCE, || {
-            fs::read_to_string(&pid_file)
-                .ok()
-                .filter(|it| it.ends_with('\n'))
-        });
-        let grandchild = grandchild.unwrap().trim().to_owned();
-        assert!(runs(&grandchild));
+        let (process, grandchild) = with_grandchild("sleep 1000 & echo $! > FILE; wait");
+        assert!(tree::runs(grandchild));
         drop(process);
-        poll::until("the grandchild to die", PATIENCE, || {
-            (!runs(&grandchild)).then_some(())
-        })
-        .unwrap();
+        assert!(!tree::runs(grandchild));
+    }
+
+    #[test]
+    fn a_grandchild_in_a_session_of_its_own_dies_too() {
+        let launch = "setsid sh -c 'echo $$ > FILE; exec sleep 1000' & wait";
+        let (mut process, grandchild) = with_grandchild(launch);
+        assert!(tree::runs(grandchild));
+        process.kill().unwrap();
+        assert!(!tree::runs(grandchild));
     }
 
     #[test]
