@@ -20,7 +20,7 @@ use anyhow::{Context, Result, bail};
 
 use measure::Measured;
 use options::{Binary, Options};
-use workload::{Shape, WORKLOADS, Workload};
+use workload::{Source, WORKLOADS, Workload};
 
 /// Holds generated inputs and the outputs of the last runs; git ignores both.
 const DATA_DIR: &str = "bench/data";
@@ -100,14 +100,15 @@ struct Bench<'a> {
 
 impl Bench<'_> {
     fn run(&self, binaries: &[Binary]) -> Result<Vec<Series>> {
-        let input = match self.workload.shape {
-            Shape::Generated { .. } | Shape::Http => None,
-            Shape::File => Some(data::orders(Path::new(DATA_DIR), self.messages)?),
+        let input = match self.workload.source {
+            Source::Generated | Source::Http => None,
+            Source::Orders => Some(data::orders(Path::new(DATA_DIR), self.messages)?),
+            Source::AccessLog => Some(data::access_log(Path::new(DATA_DIR), self.messages)?),
         };
-        if let Shape::Generated { checked } = self.workload.shape {
+        if let Some(checked) = self.workload.checked {
             for binary in binaries {
-                let (_, output) = self.pipeline(binary, checked, None)?;
-                self.verify(binary, None, &output)?;
+                let (_, output) = self.pipeline(binary, checked, input.as_deref())?;
+                self.verify(binary, input.as_deref(), &output)?;
             }
         }
         let mut series: Vec<Series> = binaries.iter().map(|it| self.series(it)).collect();
@@ -142,17 +143,14 @@ impl Bench<'_> {
 
     /// One measured and verified run.
     fn once(&self, binary: &Binary, input: Option<&Path>) -> Result<Measured> {
-        match self.workload.shape {
-            Shape::Http => load::measure(binary, self.workload.config, self.threads, self.options),
-            Shape::Generated { .. } => self
-                .pipeline(binary, self.workload.config, None)
-                .map(|(measured, _)| measured),
-            Shape::File => {
-                let (measured, output) = self.pipeline(binary, self.workload.config, input)?;
-                self.verify(binary, input, &output)?;
-                Ok(measured)
-            }
+        if self.workload.source == Source::Http {
+            return load::measure(binary, self.workload.config, self.threads, self.options);
         }
+        let (measured, output) = self.pipeline(binary, self.workload.config, input)?;
+        if self.workload.checked.is_none() {
+            self.verify(binary, input, &output)?;
+        }
+        Ok(measured)
     }
 
     /// Runs a pipeline that ends by itself, to its end.

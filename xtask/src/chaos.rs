@@ -2,7 +2,7 @@
 //! goes wrong in production happening on purpose, and a proof that no city is lost.
 
 mod cast;
-mod cities;
+pub mod cities;
 mod plan;
 mod rabbitmq;
 mod redis;

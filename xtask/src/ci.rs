@@ -2,6 +2,7 @@
 
 use anyhow::{Result, bail};
 
+use crate::examples;
 use crate::step::{Steps, succeeds};
 use crate::test::{self, cargo};
 
@@ -12,7 +13,10 @@ type Check = (&'static str, fn() -> Result<bool>);
 const GENERATED: &[Check] = &[];
 
 /// Each lints and runs one kind of example.
-const EXAMPLES: &[Check] = &[];
+const EXAMPLES: &[Check] = &[
+    ("examples are linted", examples::lint),
+    ("the importer of the examples runs", examples::import),
+];
 
 /// Runs all steps; true when all have passed.
 pub fn run(arguments: &[String]) -> Result<bool> {

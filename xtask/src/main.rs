@@ -8,6 +8,7 @@ mod ci;
 mod cities;
 mod crc32;
 mod csv;
+mod examples;
 mod packages;
 mod random;
 mod servers;

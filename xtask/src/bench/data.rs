@@ -1,4 +1,5 @@
-//! The input of the file workloads: nested JSON orders of about 650 bytes, the same on every machine.
+//! The inputs of the file workloads, the same on every machine: nested JSON orders of about 650
+//! bytes, and lines of an access log.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -23,27 +24,68 @@ const AGENTS: &[&str] = &[
 
 /// The file with `count` orders in `dir`; it is written if it is not there.
 pub fn orders(dir: &Path, count: u64) -> Result<PathBuf> {
-    let path = dir.join(format!("orders-{count}.ndjson"));
+    let mut orders = Orders::new();
+    file(dir.join(format!("orders-{count}.ndjson")), count, || {
+        orders.next_order()
+    })
+}
+
+/// The access log with `count` lines in `dir`; it is written if it is not there.
+pub fn access_log(dir: &Path, count: u64) -> Result<PathBuf> {
+    let mut random = Random::new(SEED);
+    let mut index = 0;
+    file(dir.join(format!("access-{count}.log")), count, || {
+        index += 1;
+        access_line(&mut random, index - 1)
+    })
+}
+
+fn file(path: PathBuf, count: u64, mut line: impl FnMut() -> String) -> Result<PathBuf> {
     if !path.exists() {
         // Under its name the file is complete, whenever this is interrupted.
-        let partial = dir.join(format!("orders-{count}.partial"));
+        let partial = path.with_extension("partial");
         println!("generating {}", path.display());
-        write_orders(&partial, count).with_context(|| format!("write `{}`", partial.display()))?;
+        write_lines(&partial, count, &mut line)
+            .with_context(|| format!("write `{}`", partial.display()))?;
         fs::rename(&partial, &path)?;
     }
     Ok(path)
 }
 
-fn write_orders(path: &Path, count: u64) -> Result<()> {
+fn write_lines(path: &Path, count: u64, line: &mut impl FnMut() -> String) -> Result<()> {
     let mut file = BufWriter::new(File::create(path)?);
-    let mut orders = Orders::new();
     for _ in 0..count {
-        file.write_all(orders.next_order().as_bytes())?;
-        file.write_all(b"\n")?;
+        writeln!(file, "{}", line())?;
     }
     file.flush()?;
     Ok(())
 }
+
+fn access_line(random: &mut Random, i: u64) -> String {
+    let [year, month, day, clock] = date(i * 3);
+    format!(
+        "10.{}.{}.{} - user{} [{day:02}/{}/{year}:{:02}:{:02}:{:02} +0000] \
+         \"{} /p/{}?q={i} HTTP/1.1\" {} {}",
+        i >> 16 & 255,
+        i >> 8 & 255,
+        i & 255,
+        random.below(1000),
+        MONTHS[usize::try_from(month - 1).expect("a month is small")],
+        clock / 3600,
+        clock / 60 % 60,
+        clock % 60,
+        random.pick(&["GET", "POST"]),
+        random.below(999),
+        random.pick(&[200, 200, 200, 304, 404, 500]),
+        random.below(100_000),
+    )
+}
+
+/// The start of 2026 in seconds since 1970.
+pub const START: u64 = 1_767_225_600;
+pub const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
 
 /// An endless source of orders.
 pub struct Orders {
@@ -114,23 +156,27 @@ impl Orders {
     }
 }
 
-/// The time so many seconds after the start of 2026, which has no leap day.
+/// The time so many seconds after the start of 2026, as RFC 3339 writes it.
 fn time(seconds: u64) -> String {
+    let [year, month, day, clock] = date(seconds);
+    let (hour, minute, second) = (clock / 3600, clock / 60 % 60, clock % 60);
+    format!("{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+/// Year, month, day and second of the day, so many seconds after the start of 2026. After a year,
+/// which has no leap day, the same days come again.
+fn date(seconds: u64) -> [u64; 4] {
     const DAYS: [u64; 12] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
     let (mut day, clock) = (seconds / 86_400 % 365, seconds % 86_400);
-    let mut month = 0;
-    while day >= DAYS[month] {
-        day -= DAYS[month];
+    let mut month = 1;
+    for days in DAYS {
+        if day < days {
+            break;
+        }
+        day -= days;
         month += 1;
     }
-    format!(
-        "2026-{:02}-{:02}T{:02}:{:02}:{:02}Z",
-        month + 1,
-        day + 1,
-        clock / 3600,
-        clock / 60 % 60,
-        clock % 60
-    )
+    [2026, month, day + 1, clock]
 }
 
 #[cfg(test)]
@@ -178,5 +224,13 @@ mod tests {
         assert_eq!(time(0), "2026-01-01T00:00:00Z");
         assert_eq!(time(59 * 86_400 + 3661), "2026-03-01T01:01:01Z");
         assert_eq!(time(364 * 86_400 + 86_399), "2026-12-31T23:59:59Z");
+    }
+
+    #[test]
+    fn a_log_line_has_the_combined_format() {
+        assert_eq!(
+            access_line(&mut Random::new(SEED), 70_000),
+            "10.1.17.112 - user741 [03/Jan/2026:10:20:00 +0000] \"GET /p/278?q=70000 HTTP/1.1\" 200 3803"
+        );
     }
 }

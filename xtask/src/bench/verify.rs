@@ -1,5 +1,7 @@
 //! Recomputes what a workload must have written, from its input and with none of the product's code.
 
+mod heavy;
+
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -33,6 +35,11 @@ pub fn run(arguments: &[String]) -> Result<bool> {
             |add| lines(input, &mut present(b2, add)),
             |add| lines(output, add),
         ),
+        "b3" => compare(
+            |add| lines(input, &mut present(heavy::b3, add)),
+            |add| lines(output, &mut present(heavy::without_fingerprint, add)),
+        ),
+        "b3b" => compare(|add| heavy::b3b(input, add), |add| lines(output, add)),
         "b4" => check_b4(input, output),
         "b5" => compare(
             |add| lines(input, &mut present(b5, add)),
