@@ -6,10 +6,12 @@
 //!
 //! The tape holds no decoded text: a string with escapes is decoded when it is read.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use crate::json::JsonError;
 use crate::json::escape;
@@ -137,20 +139,19 @@ impl Document {
     #[inline]
     pub(crate) fn member(&self, object: u32, key: &[u8]) -> Option<u32> {
         let node = self.node(object);
-        let end = node.next;
         let unique = node.flags & SORTED != 0;
+        let nodes = &self.nodes[..node.next as usize];
         let tag = key_tag(key);
-        let mut index = object + 1;
+        let mut index = object as usize + 1;
         let mut found = None;
-        while index < end {
-            let candidate = self.node(index);
+        while let Some(candidate) = nodes.get(index) {
             if candidate.extra == tag && self.key_equals(candidate, key) {
-                found = Some(index + 1);
+                found = Some(index as u32 + 1);
                 if unique {
                     return found;
                 }
             }
-            index = candidate.next;
+            index = candidate.next as usize;
         }
         found
     }
@@ -202,29 +203,54 @@ impl Document {
     /// The key nodes of an object in the order of their text, the last of duplicates only.
     pub(crate) fn sorted_keys(&self, object: u32) -> KeyList {
         let node = self.node(object);
-        let mut keys = KeyList::with_capacity(usize::from(node.extra));
         let mut index = object + 1;
-        while index < node.next {
-            keys.push(index);
-            index = self.node(index).next;
-        }
-        if node.flags & SORTED == 0 {
-            keys.sort_by(|a, b| self.compare_keys(*a, *b).then(a.cmp(b)));
-            let mut kept = 0;
-            for i in 0..keys.len() {
-                let last_of_its_name = i + 1 == keys.len()
-                    || self.compare_keys(keys[i], keys[i + 1]) != std::cmp::Ordering::Equal;
-                if last_of_its_name {
-                    keys[kept] = keys[i];
-                    kept += 1;
-                }
+        if node.flags & SORTED != 0 {
+            let mut keys = KeyList::new();
+            while index < node.next {
+                keys.push(index);
+                index = self.node(index).next;
             }
-            keys.truncate(kept);
+            return keys;
         }
-        keys
+        // Most keys differ in their first bytes, which compare as one number.
+        let mut keys: SmallVec<[(u64, u32); 16]> = SmallVec::new();
+        while index < node.next {
+            let key = self.node(index);
+            keys.push((self.key_prefix(key), index));
+            index = key.next;
+        }
+        keys.sort_unstable_by(|a, b| {
+            a.0.cmp(&b.0)
+                .then_with(|| self.compare_keys(a.1, b.1))
+                .then(a.1.cmp(&b.1))
+        });
+        let mut sorted = KeyList::with_capacity(keys.len());
+        for (i, (prefix, key)) in keys.iter().enumerate() {
+            let is_replaced = keys.get(i + 1).is_some_and(|(next_prefix, next)| {
+                prefix == next_prefix && self.compare_keys(*key, *next) == Ordering::Equal
+            });
+            if !is_replaced {
+                sorted.push(*key);
+            }
+        }
+        sorted
     }
 
-    fn compare_keys(&self, a: u32, b: u32) -> std::cmp::Ordering {
+    /// The first eight bytes of a key's text as a number that orders as they do.
+    fn key_prefix(&self, key: &Node) -> u64 {
+        let prefix = |text: &[u8]| {
+            let mut bytes = [0; 8];
+            let length = text.len().min(8);
+            bytes[..length].copy_from_slice(&text[..length]);
+            u64::from_be_bytes(bytes)
+        };
+        match key.flags & ENCODED {
+            0 => prefix(self.raw(key)),
+            _ => prefix(escape::decode(self.raw(key)).as_bytes()),
+        }
+    }
+
+    fn compare_keys(&self, a: u32, b: u32) -> Ordering {
         let (a, b) = (self.node(a), self.node(b));
         if (a.flags | b.flags) & ENCODED == 0 {
             return self.raw(a).cmp(self.raw(b));
@@ -256,7 +282,7 @@ impl Document {
 }
 
 /// Key nodes of one object; objects of up to 24 members need no allocation.
-pub(crate) type KeyList = smallvec::SmallVec<[u32; 24]>;
+pub(crate) type KeyList = SmallVec<[u32; 24]>;
 
 impl fmt::Debug for Document {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -29,10 +29,17 @@ pub(crate) fn parse(source: &[u8]) -> Result<Vec<Node>, JsonError> {
         open: SmallVec::new(),
         dirt: 0,
         text: TextCheck::of(source),
+        error: JsonError::new(0, Reason::UnexpectedEnd),
     };
-    parser.document()?;
-    Ok(parser.nodes)
+    match parser.document() {
+        Ok(()) => Ok(parser.nodes),
+        Err(Failed) => Err(parser.error),
+    }
 }
+
+/// A step found an error and left it in the parser. A type without content keeps the results of
+/// the steps in registers.
+struct Failed;
 
 struct Parser<'a> {
     source: &'a [u8],
@@ -41,6 +48,8 @@ struct Parser<'a> {
     open: SmallVec<[Open; 16]>,
     dirt: u32,
     text: TextCheck,
+    /// Meaningful after a step failed.
+    error: JsonError,
 }
 
 /// A container whose end was not reached yet.
@@ -70,7 +79,9 @@ impl TextCheck {
     fn of(source: &[u8]) -> TextCheck {
         if std::str::from_utf8(source).is_err() {
             TextCheck::Invalid
-        } else if !source.is_ascii() && memchr::memmem::find(source, b"\xe2\x80").is_some() {
+        } else if memchr::memchr_iter(0xe2, source)
+            .any(|at| matches!(source.get(at + 1..at + 3), Some([0x80, 0xa8 | 0xa9])))
+        {
             TextCheck::Separators
         } else {
             TextCheck::Clean
@@ -79,7 +90,7 @@ impl TextCheck {
 }
 
 impl Parser<'_> {
-    fn document(&mut self) -> Result<(), JsonError> {
+    fn document(&mut self) -> Result<(), Failed> {
         'value: loop {
             match self.next(VALUE)? {
                 b'{' => {
@@ -133,14 +144,14 @@ impl Parser<'_> {
         }
         self.skip_space();
         if self.position < self.source.len() {
-            return Err(JsonError::new(self.position, Reason::TrailingData));
+            return Err(self.fail(self.position, Reason::TrailingData));
         }
         Ok(())
     }
 
-    fn begin(&mut self, kind: NodeKind) -> Result<(), JsonError> {
+    fn begin(&mut self, kind: NodeKind) -> Result<(), Failed> {
         if self.open.len() >= DEPTH_MAX {
-            return Err(JsonError::new(self.position - 1, Reason::TooDeep));
+            return Err(self.fail(self.position - 1, Reason::TooDeep));
         }
         let node = self.nodes.len() as u32;
         self.push(kind, self.position - 1, self.position, 0);
@@ -177,7 +188,7 @@ impl Parser<'_> {
 
     /// Reads a key and its colon.
     #[inline]
-    fn key(&mut self, expected: &'static str) -> Result<(), JsonError> {
+    fn key(&mut self, expected: &'static str) -> Result<(), Failed> {
         match self.next(expected)? {
             b'"' => {}
             byte => return Err(self.unexpected(byte, expected)),
@@ -222,7 +233,7 @@ impl Parser<'_> {
     }
 
     #[inline]
-    fn string(&mut self) -> Result<(), JsonError> {
+    fn string(&mut self) -> Result<(), Failed> {
         let (start, flags) = self.string_body()?;
         self.push(NodeKind::String, start, self.position - 1, flags);
         Ok(())
@@ -230,7 +241,7 @@ impl Parser<'_> {
 
     /// Reads up to and with the closing quote; returns where the text begins, and its flags.
     #[inline]
-    fn string_body(&mut self) -> Result<(usize, u8), JsonError> {
+    fn string_body(&mut self) -> Result<(usize, u8), Failed> {
         let start = self.position;
         let mut at = start;
         let mut flags = CANONICAL;
@@ -241,13 +252,13 @@ impl Parser<'_> {
                 Some(b'\\') => {
                     flags |= ENCODED;
                     let escape = escape::check(&self.source[at..])
-                        .map_err(|reason| JsonError::new(at, reason))?;
+                        .map_err(|reason| self.fail(at, reason))?;
                     if !escape.canonical {
                         flags &= !CANONICAL;
                     }
                     at += escape.length;
                 }
-                Some(byte) => return Err(JsonError::new(at, Reason::ControlCharacter(*byte))),
+                Some(byte) => return Err(self.fail(at, Reason::ControlCharacter(*byte))),
                 None => return Err(self.ended()),
             }
         }
@@ -271,7 +282,7 @@ impl Parser<'_> {
     }
 
     #[inline]
-    fn number(&mut self) -> Result<(), JsonError> {
+    fn number(&mut self) -> Result<(), Failed> {
         let start = self.position - 1;
         let negative = self.source[start] == b'-';
         let first = start + usize::from(negative);
@@ -285,7 +296,7 @@ impl Parser<'_> {
                 }
             }
             Some(b'1'..=b'9') => at = self.digits(at + 1),
-            Some(byte) => return Err(JsonError::new(at, unexpected(*byte, DIGIT))),
+            Some(byte) => return Err(self.fail(at, unexpected(*byte, DIGIT))),
             None => return Err(self.ended()),
         }
         if at - first > 18 {
@@ -316,21 +327,21 @@ impl Parser<'_> {
         at
     }
 
-    fn some_digits(&self, at: usize) -> Result<usize, JsonError> {
+    fn some_digits(&mut self, at: usize) -> Result<usize, Failed> {
         match self.source.get(at) {
             Some(b'0'..=b'9') => Ok(self.digits(at)),
-            Some(byte) => Err(JsonError::new(at, unexpected(*byte, DIGIT))),
+            Some(byte) => Err(self.fail(at, unexpected(*byte, DIGIT))),
             None => Err(self.ended()),
         }
     }
 
-    fn word(&mut self, word: &'static [u8], kind: NodeKind) -> Result<(), JsonError> {
+    fn word(&mut self, word: &'static [u8], kind: NodeKind) -> Result<(), Failed> {
         let start = self.position - 1;
         for (i, expected) in word.iter().enumerate() {
             match self.source.get(start + i) {
                 Some(byte) if byte == expected => {}
                 Some(byte) => {
-                    return Err(JsonError::new(start + i, unexpected(*byte, VALUE)));
+                    return Err(self.fail(start + i, unexpected(*byte, VALUE)));
                 }
                 None => return Err(self.ended()),
             }
@@ -355,14 +366,14 @@ impl Parser<'_> {
 
     /// The next byte that is no white space, consumed.
     #[inline]
-    fn next(&mut self, _expected: &'static str) -> Result<u8, JsonError> {
+    fn next(&mut self, _expected: &'static str) -> Result<u8, Failed> {
         let byte = self.peek()?;
         self.position += 1;
         Ok(byte)
     }
 
     #[inline]
-    fn peek(&mut self) -> Result<u8, JsonError> {
+    fn peek(&mut self) -> Result<u8, Failed> {
         match self.source.get(self.position) {
             Some(byte) if *byte > b' ' => Ok(*byte),
             Some(_) => {
@@ -384,13 +395,20 @@ impl Parser<'_> {
     }
 
     #[cold]
-    fn unexpected(&self, byte: u8, expected: &'static str) -> JsonError {
-        JsonError::new(self.position - 1, unexpected(byte, expected))
+    #[inline(never)]
+    fn fail(&mut self, offset: usize, reason: Reason) -> Failed {
+        self.error = JsonError::new(offset, reason);
+        Failed
     }
 
     #[cold]
-    fn ended(&self) -> JsonError {
-        JsonError::new(self.source.len(), Reason::UnexpectedEnd)
+    fn unexpected(&mut self, byte: u8, expected: &'static str) -> Failed {
+        self.fail(self.position - 1, unexpected(byte, expected))
+    }
+
+    #[cold]
+    fn ended(&mut self) -> Failed {
+        self.fail(self.source.len(), Reason::UnexpectedEnd)
     }
 }
 

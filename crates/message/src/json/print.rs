@@ -91,6 +91,15 @@ fn write_member(document: &Arc<Document>, key: u32, first: bool, out: &mut Vec<u
     if !first {
         out.push(b',');
     }
+    let name = document.node(key);
+    let value = document.node(key + 1);
+    let quote = u32::from(value.kind == NodeKind::String);
+    // Key, colon and value mostly stand in the source as they are to be written: one copy.
+    if name.flags & value.flags & CANONICAL != 0 && value.start - quote == name.end + 2 {
+        let range = (name.start - 1) as usize..(value.end + quote) as usize;
+        out.extend_from_slice(&document.source()[range]);
+        return;
+    }
     write_node(document, key, out);
     out.push(b':');
     write_node(document, key + 1, out);
