@@ -26,7 +26,8 @@ pub(crate) fn parse(source: &[u8]) -> Result<Vec<Node>, JsonError> {
         position: 0,
         // Dense numbers take 4 bytes of text per node or more; usual documents 8 to 12.
         nodes: Vec::with_capacity(source.len() / 8 + 4),
-        open: SmallVec::new(),
+        open: Open::NONE,
+        outer: SmallVec::new(),
         dirt: 0,
         text: TextCheck::of(source),
         error: JsonError::new(0, Reason::UnexpectedEnd),
@@ -45,7 +46,10 @@ struct Parser<'a> {
     source: &'a [u8],
     position: usize,
     nodes: Vec<Node>,
-    open: SmallVec<[Open; 16]>,
+    /// The innermost container.
+    open: Open,
+    /// The containers around it, the document itself first.
+    outer: SmallVec<[Open; 16]>,
     dirt: u32,
     text: TextCheck,
     /// Meaningful after a step failed.
@@ -62,6 +66,18 @@ struct Open {
     key: u32,
     is_object: bool,
     sorted: bool,
+}
+
+impl Open {
+    /// Stands for the document itself, which is no container.
+    const NONE: Open = Open {
+        node: u32::MAX,
+        dirt: 0,
+        members: 0,
+        key: u32::MAX,
+        is_object: false,
+        sorted: false,
+    };
 }
 
 /// What is known about the text of the whole payload, so that most strings need no check.
@@ -120,11 +136,11 @@ impl Parser<'_> {
                 byte => return Err(self.unexpected(byte, VALUE)),
             }
             loop {
-                let Some(open) = self.open.last_mut() else {
+                if self.open.node == u32::MAX {
                     break 'value;
-                };
-                open.members += 1;
-                if open.is_object {
+                }
+                self.open.members += 1;
+                if self.open.is_object {
                     match self.next(OBJECT_NEXT)? {
                         b',' => {
                             self.key(KEY)?;
@@ -150,19 +166,20 @@ impl Parser<'_> {
     }
 
     fn begin(&mut self, kind: NodeKind) -> Result<(), Failed> {
-        if self.open.len() >= DEPTH_MAX {
+        if self.outer.len() >= DEPTH_MAX {
             return Err(self.fail(self.position - 1, Reason::TooDeep));
         }
         let node = self.nodes.len() as u32;
         self.push(kind, self.position - 1, self.position, 0);
-        self.open.push(Open {
+        let open = Open {
             node,
             dirt: self.dirt,
             members: 0,
             key: u32::MAX,
             is_object: kind == NodeKind::Object,
             sorted: true,
-        });
+        };
+        self.outer.push(std::mem::replace(&mut self.open, open));
         Ok(())
     }
 
@@ -170,7 +187,8 @@ impl Parser<'_> {
     #[inline]
     fn end(&mut self) {
         let next = self.nodes.len() as u32;
-        let Some(open) = self.open.pop() else { return };
+        let outer = self.outer.pop().unwrap_or(Open::NONE);
+        let open = std::mem::replace(&mut self.open, outer);
         if open.key != u32::MAX {
             self.nodes[open.key as usize].next = next;
         }
@@ -212,21 +230,18 @@ impl Parser<'_> {
     /// Links a key to the one before it and notes whether the order still holds.
     #[inline]
     fn order(&mut self, index: u32) {
-        let Some(open) = self.open.last_mut() else {
-            return;
-        };
-        let before = std::mem::replace(&mut open.key, index);
+        let before = std::mem::replace(&mut self.open.key, index);
         if before == u32::MAX {
             return;
         }
         self.nodes[before as usize].next = index;
-        if open.sorted {
+        if self.open.sorted {
             let (a, b) = (&self.nodes[before as usize], &self.nodes[index as usize]);
             let ascending = (a.flags | b.flags) & ENCODED == 0
                 && self.source[a.start as usize..a.end as usize]
                     < self.source[b.start as usize..b.end as usize];
             if !ascending {
-                open.sorted = false;
+                self.open.sorted = false;
                 self.dirt += 1;
             }
         }
