@@ -335,10 +335,7 @@ fn not<'a>(operand: &'a Expr, cx: &Cx<'a>) -> Result<Outcome<'a>, EvalError> {
     let outcome = operand.eval(cx)?;
     match outcome.value() {
         Some(Value::Bool(bool)) => Ok(Outcome::Own(Value::Bool(!bool))),
-        _ => {
-            Err(EvalError::wrong_outcome(&outcome, &["bool"])
-                .from_expression(|| operand.annotation()))
-        }
+        _ => Err(EvalError::wrong_outcome(&outcome, &["bool"]).blaming(|| operand.annotation())),
     }
 }
 
@@ -461,7 +458,7 @@ impl MethodCall {
             let target = self.target(cx)?;
             return prepared(target)
                 .map(Outcome::Own)
-                .map_err(|error| error.from_expression(|| self.target.annotation()));
+                .map_err(|error| error.blaming(|| self.target.annotation()));
         }
         if !self
             .arguments
@@ -495,7 +492,7 @@ impl MethodCall {
         };
         result
             .map(Outcome::Own)
-            .map_err(|error| error.from_expression(|| self.target.annotation()))
+            .map_err(|error| error.blaming(|| self.target.annotation()))
     }
 
     #[inline]
@@ -503,8 +500,9 @@ impl MethodCall {
         match self.target.eval(cx)? {
             Outcome::Ref(value) => Ok(Cow::Borrowed(value)),
             Outcome::Own(value) => Ok(Cow::Owned(value)),
-            outcome => Err(EvalError::wrong_outcome(&outcome, &[])
-                .from_expression(|| self.target.annotation())),
+            outcome => {
+                Err(EvalError::wrong_outcome(&outcome, &[]).blaming(|| self.target.annotation()))
+            }
         }
     }
 }

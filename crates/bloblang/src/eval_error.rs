@@ -111,7 +111,7 @@ impl EvalError {
 
     /// Names the expression that gave the offending value, unless that is known already.
     #[cold]
-    pub(crate) fn from_expression(mut self, annotation: impl FnOnce() -> String) -> EvalError {
+    pub(crate) fn blaming(mut self, annotation: impl FnOnce() -> String) -> EvalError {
         match &mut *self.0 {
             Reason::Type {
                 from: from @ None, ..

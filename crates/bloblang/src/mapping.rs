@@ -247,7 +247,7 @@ impl Mapping {
     pub fn test(&self, batch: &[Message], index: usize) -> Result<bool, EvalError> {
         let of_value = |value: &Value| {
             value.as_bool().ok_or_else(|| {
-                EvalError::wrong_type(value, &["bool"]).from_expression(|| "mapping".to_owned())
+                EvalError::wrong_type(value, &["bool"]).blaming(|| "mapping".to_owned())
             })
         };
         match self.map(batch, index)? {

@@ -232,33 +232,15 @@ macro_rules! declaration {
                 self
             }
 
-            /// Sets the version of Bento that introduced it.
-            pub(crate) const fn since(mut self, since: &'static str) -> Self {
-                self.about.since = since;
-                self
-            }
-
             /// Sets the named parameters.
             pub(crate) const fn parameters(mut self, parameters: &'static [Parameter]) -> Self {
                 self.about.parameters = Parameters::Named(parameters);
                 self
             }
 
-            /// Accepts any number of arguments.
-            pub(crate) const fn variadic(mut self) -> Self {
-                self.about.parameters = Parameters::Variadic;
-                self
-            }
-
             /// Sets the examples.
             pub(crate) const fn examples(mut self, examples: &'static [Example]) -> Self {
                 self.about.examples = examples;
-                self
-            }
-
-            /// Depends on more than its arguments: the clock, randomness, the message, state.
-            pub(crate) const fn impure(mut self) -> Self {
-                self.about.pure = false;
                 self
             }
         }
@@ -269,6 +251,18 @@ declaration!(Function);
 declaration!(Method);
 
 impl Method {
+    /// Sets the version of Bento that introduced it.
+    pub(crate) const fn since(mut self, since: &'static str) -> Self {
+        self.about.since = since;
+        self
+    }
+
+    /// Accepts any number of arguments.
+    pub(crate) const fn variadic(mut self) -> Self {
+        self.about.parameters = Parameters::Variadic;
+        self
+    }
+
     /// A method from the target's value to a value.
     pub(crate) const fn value(name: &'static str, summary: &'static str, run: MethodFn) -> Method {
         Method {
@@ -303,6 +297,12 @@ impl Method {
 }
 
 impl Function {
+    /// Depends on more than its arguments: the clock, randomness, the message, state.
+    pub(crate) const fn impure(mut self) -> Self {
+        self.about.pure = false;
+        self
+    }
+
     /// A function that gives a value.
     pub(crate) const fn value(
         name: &'static str,

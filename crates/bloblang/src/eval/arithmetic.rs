@@ -26,8 +26,9 @@ impl OperandFault {
         source: &Binary,
     ) -> EvalError {
         match self {
-            OperandFault::DivisionByZero => EvalError::new("attempted to divide by zero")
-                .from_expression(|| source.right.annotation()),
+            OperandFault::DivisionByZero => {
+                EvalError::new("attempted to divide by zero").blaming(|| source.right.annotation())
+            }
             OperandFault::Types => EvalError::complete(format!(
                 "cannot {} types {} (from {}) and {} (from {})",
                 verb(operator),

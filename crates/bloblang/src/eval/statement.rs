@@ -196,7 +196,7 @@ fn assign_path(
     };
     match result {
         Ok(()) => Ok(()),
-        Err(error) => Err(explain(error, path, value)),
+        Err(error) => Err(explain(&error, path, value)),
     }
 }
 
@@ -209,8 +209,8 @@ fn root_collision(path: &[Segment], type_name: &str) -> EvalError {
 }
 
 #[cold]
-fn explain(error: PathError, path: &[Segment], root: &Value) -> EvalError {
-    if error != PathError::Collision {
+fn explain(error: &PathError, path: &[Segment], root: &Value) -> EvalError {
+    if *error != PathError::Collision {
         return EvalError::complete(format!(
             "unable to set target path {}: {error}",
             dotted(path)

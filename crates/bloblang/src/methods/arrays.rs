@@ -459,8 +459,9 @@ fn sum<'a>(target: &'a Expr, call: &Call<'a>) -> Result<Outcome<'a>, EvalError> 
             return Ok(outcome);
         }
         _ => {
-            return Err(EvalError::wrong_outcome(&outcome, &["array"])
-                .from_expression(|| target.annotation()));
+            return Err(
+                EvalError::wrong_outcome(&outcome, &["array"]).blaming(|| target.annotation())
+            );
         }
     };
     let mut total = 0.0;

@@ -129,8 +129,7 @@ fn coerce<'a>(
     convert: impl FnOnce(&Value) -> Result<Value, EvalError>,
 ) -> Result<Outcome<'a>, EvalError> {
     let result = target.eval(&call.cx).and_then(|outcome| {
-        convert(outcome.value_or_null())
-            .map_err(|error| error.from_expression(|| target.annotation()))
+        convert(outcome.value_or_null()).map_err(|error| error.blaming(|| target.annotation()))
     });
     match (result, call.arguments.get(0)) {
         (Ok(value), _) => Ok(Outcome::Own(value)),

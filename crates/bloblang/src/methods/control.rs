@@ -157,10 +157,7 @@ fn not<'a>(target: &'a Expr, call: &Call<'a>) -> Result<Outcome<'a>, EvalError> 
     let outcome = target.eval(&call.cx)?;
     match outcome.value().and_then(Value::as_bool) {
         Some(bool) => Ok(Outcome::Own(Value::Bool(!bool))),
-        None => {
-            Err(EvalError::wrong_outcome(&outcome, &["bool"])
-                .from_expression(|| target.annotation()))
-        }
+        None => Err(EvalError::wrong_outcome(&outcome, &["bool"]).blaming(|| target.annotation())),
     }
 }
 

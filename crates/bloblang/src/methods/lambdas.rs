@@ -272,7 +272,7 @@ fn map_each(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError>
     let query = call.query(0)?;
     let failed = |error: EvalError, place: &dyn std::fmt::Display| {
         error
-            .from_expression(|| query.annotation())
+            .blaming(|| query.annotation())
             .context(format_args!("failed to process element {place}"))
     };
     match &*target {
@@ -346,10 +346,7 @@ fn map_each_key(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalEr
 fn elements(target: &Expr, outcome: &Outcome<'_>) -> Result<Vec<Value>, EvalError> {
     match outcome.value() {
         Some(Value::Array(array)) => Ok(array.iter().map(Cow::into_owned).collect()),
-        _ => {
-            Err(EvalError::wrong_outcome(outcome, &["array"])
-                .from_expression(|| target.annotation()))
-        }
+        _ => Err(EvalError::wrong_outcome(outcome, &["array"]).blaming(|| target.annotation())),
     }
 }
 
@@ -364,7 +361,7 @@ fn sort<'a>(target: &'a Expr, call: &Call<'a>) -> Result<Outcome<'a>, EvalError>
     let sorted = merge_sort(values, &mut |left, right| {
         let context = pair.fill(("left", left.clone()), ("right", right.clone()));
         let outcome = call.ask(query, context)?;
-        tested(&outcome).map_err(|error| error.from_expression(|| "sort argument".to_owned()))
+        tested(&outcome).map_err(|error| error.blaming(|| "sort argument".to_owned()))
     })?;
     Ok(Outcome::Own(Value::from(sorted)))
 }
@@ -381,7 +378,7 @@ fn sort_by<'a>(target: &'a Expr, call: &Call<'a>) -> Result<Outcome<'a>, EvalErr
     }
     let order = sorted_places(&keys).map_err(|(i, error)| {
         error
-            .from_expression(|| query.annotation())
+            .blaming(|| query.annotation())
             .context(format_args!("sort_by element {i}"))
     })?;
     Ok(Outcome::Own(in_order(values, &order)))

@@ -49,7 +49,8 @@ fn check(file: &str, floor: usize, run: fn(&Json) -> Result<(), String>) {
 }
 
 fn example(row: &Json) -> Result<(), String> {
-    let mapping = Mapping::compile(text(row, "mapping"), &environment()).map_err(complaints)?;
+    let mapping = Mapping::compile(text(row, "mapping"), &environment())
+        .map_err(|errors| complaints(&errors))?;
     let no_cases = Vec::new();
     for case in row["cases"].as_array().unwrap_or(&no_cases) {
         let mut message = Message::from_bytes(text(case, "input").to_owned().into_bytes());
@@ -80,7 +81,7 @@ fn environment() -> Environment {
     Environment::new()
 }
 
-fn complaints(errors: Vec<millrace_bloblang::SyntaxError>) -> String {
+fn complaints(errors: &[millrace_bloblang::SyntaxError]) -> String {
     let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
     format!("does not compile: {}", texts.join("; "))
 }
@@ -207,12 +208,13 @@ fn run(row: &Json, kind: &str, program: &str) -> Result<Given, String> {
     let index = row["index"].as_u64().unwrap_or(0) as usize;
     let this = row.get("this").map(ours);
     let environment = environment();
-    let compile = || Mapping::compile(program, &environment).map_err(complaints);
+    let compile = || Mapping::compile(program, &environment).map_err(|errors| complaints(&errors));
     let text = |error: millrace_bloblang::EvalError| error.to_string();
     let bare = |value: Option<Value>| value.map_or(Given::Deleted, Given::Value);
     match kind {
         "query" => {
-            let query = Query::compile(program, &environment).map_err(complaints)?;
+            let query =
+                Query::compile(program, &environment).map_err(|errors| complaints(&errors))?;
             let outcome = match &this {
                 Some(this) => query.evaluate_on(this, &batch, index),
                 None => query.evaluate(&batch, index),
@@ -224,8 +226,8 @@ fn run(row: &Json, kind: &str, program: &str) -> Result<Given, String> {
             })
         }
         "interpolation" => {
-            let interpolation =
-                Interpolation::compile(program, &environment).map_err(complaints)?;
+            let interpolation = Interpolation::compile(program, &environment)
+                .map_err(|errors| complaints(&errors))?;
             let text = interpolation.resolve(&batch, index).map_err(text)?;
             Ok(Given::Value(Value::from(text.as_ref())))
         }
