@@ -305,7 +305,7 @@ fn paths_go_without_this_and_never_fail_when_reading() {
         ],
     );
     assert_eq!(
-        map("foo.bar = 1\nroot.list = []\nroot.list.- = 2", "{}"),
+        map("foo.bar = 1\nroot.list = []\nroot.list.\"-\" = 2", "{}"),
         r#"{"foo":{"bar":1},"list":[2]}"#
     );
 }
