@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
@@ -64,11 +65,26 @@ pub enum Command {
         /// Every component must have a label.
         #[arg(long)]
         labels: bool,
+        /// Variables that are not set are no error.
+        #[arg(long)]
+        skip_env_var_check: bool,
     },
     /// Print the config as it is understood, with defaults and without secrets.
     Echo {
         /// The config file.
         file: Option<PathBuf>,
+    },
+    /// Print a config to start from.
+    ///
+    /// The expression names inputs, processors and outputs: `file,stdin/mapping/stdout`. Parts may
+    /// be left out: `kafka//file`.
+    Create {
+        /// `inputs/processors/outputs`, each a list with commas.
+        #[arg(default_value = "")]
+        expression: String,
+        /// Only input, pipeline and output, without advanced fields; also `-s`.
+        #[arg(long)]
+        small: bool,
     },
     /// List the components of this build.
     List {
@@ -78,4 +94,37 @@ pub enum Command {
         #[arg(long, default_value = "text")]
         format: String,
     },
+}
+
+/// Bento's `-s` is `--small` after `create` and `--set` everywhere else.
+pub fn with_small_flag(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut creates = false;
+    args.map(|arg| {
+        creates |= arg == "create";
+        if creates && arg == "-s" {
+            "--small".into()
+        } else {
+            arg
+        }
+    })
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Args {
+        let args = line.split(' ').map(OsString::from);
+        Args::parse_from(with_small_flag(args))
+    }
+
+    #[test]
+    fn s_is_small_after_create_and_set_elsewhere() {
+        assert!(matches!(
+            parse("millrace create -s file").command,
+            Some(Command::Create { small: true, .. })
+        ));
+        assert_eq!(parse("millrace run x.yaml -s a=b").config.set, ["a=b"]);
+    }
 }

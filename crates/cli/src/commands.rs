@@ -2,9 +2,12 @@
 
 use std::process::ExitCode;
 
+use millrace_spec::LintOptions;
+
 use crate::args::{Args, Command};
 
 mod config;
+mod create;
 mod echo;
 mod lint;
 mod list;
@@ -25,7 +28,16 @@ pub fn dispatch(args: Args) -> ExitCode {
             paths,
             deprecated,
             labels,
-        }) => lint::lint(&config, &paths, deprecated, labels),
+            skip_env_var_check,
+        }) => {
+            let options = LintOptions {
+                deny_deprecated: deprecated,
+                require_labels: labels,
+                skip_env_check: skip_env_var_check,
+            };
+            lint::lint(&config, &paths, options)
+        }
+        Some(Command::Create { expression, small }) => create::create(&expression, small),
         Some(Command::Echo { file }) => echo::echo(&config, file),
         Some(Command::List { kinds, format }) => list::list(&kinds, &format),
     }

@@ -217,7 +217,8 @@ impl Loader {
     fn parse(&mut self, name: &str, text: &str) -> Option<Node> {
         let source = self.sources.add(name, text);
         let interpolated = interpolate(text, source, &self.environment);
-        if let Some(missing) = interpolated.missing_diagnostic() {
+        let missing = interpolated.missing_diagnostic();
+        if let Some(missing) = missing.filter(|_| !self.cx.options().skip_env_check) {
             self.cx.report(missing);
         }
         self.cx.add_env(interpolated.uses.clone());

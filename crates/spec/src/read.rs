@@ -18,6 +18,8 @@ pub struct LintOptions {
     pub deny_deprecated: bool,
     /// Every component that can have a label must have one.
     pub require_labels: bool,
+    /// Variables without a value are no complaint; their place holds an empty text.
+    pub skip_env_check: bool,
 }
 
 /// What a reader needs and what it leaves behind: complaints, secrets, and whatever the layers

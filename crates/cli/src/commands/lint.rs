@@ -10,11 +10,7 @@ use super::config::load_config;
 use crate::args::ConfigArgs;
 
 /// Checks the files named, or the config that the arguments mean.
-pub fn lint(args: &ConfigArgs, paths: &[String], deprecated: bool, labels: bool) -> ExitCode {
-    let options = LintOptions {
-        deny_deprecated: deprecated,
-        require_labels: labels,
-    };
+pub fn lint(args: &ConfigArgs, paths: &[String], options: LintOptions) -> ExitCode {
     let files = match expand(paths) {
         Ok(files) => files,
         Err(reason) => {
