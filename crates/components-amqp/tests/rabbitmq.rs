@@ -3,6 +3,8 @@
 #[path = "rabbitmq/support.rs"]
 mod support;
 
+#[path = "rabbitmq/config.rs"]
+mod config;
 #[path = "rabbitmq/input.rs"]
 mod input;
 #[path = "rabbitmq/outage.rs"]

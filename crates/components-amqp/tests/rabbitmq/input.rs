@@ -11,7 +11,9 @@ use crate::support::{connect_input, drain, fill, read, read_many, workbench};
 
 fn input(vhost: &Vhost, fields: &str) -> Box<dyn Input> {
     let url = vhost.url();
-    workbench().input(&format!("amqp_0_9: {{ urls: ['{url}'], queue: q, {fields} }}"))
+    workbench().input(&format!(
+        "amqp_0_9: {{ urls: ['{url}'], queue: q, {fields} }}"
+    ))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -27,7 +29,9 @@ async fn messages_arrive_in_order_with_their_properties_and_headers() {
             "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
         },
     });
-    vhost.publish_to("amq.default", "q", "first", &properties).unwrap();
+    vhost
+        .publish_to("amq.default", "q", "first", &properties)
+        .unwrap();
     vhost.publish("q", "second").unwrap();
     let mut input = input(&vhost, "consumer_tag: tag");
     connect_input(&mut input).await;
@@ -82,7 +86,9 @@ async fn a_message_stays_with_the_broker_until_it_is_settled() {
     for index in [3, 0, 1, 4, 2] {
         messages[index].take().unwrap().ack();
     }
-    vhost.wait_for_depth("q", PATIENCE, |it| it.total() == 0).unwrap();
+    vhost
+        .wait_for_depth("q", PATIENCE, |it| it.total() == 0)
+        .unwrap();
     input.stop().await;
     input.close().await.unwrap();
     assert_eq!(drain(&vhost, "q"), Vec::<String>::new());
@@ -120,7 +126,9 @@ async fn a_failed_message_that_matches_a_pattern_is_dead_lettered() {
     connect_input(&mut input).await;
     read(&mut input).await.fail("poison: it is bad");
     read(&mut input).await.ack();
-    vhost.wait_for_depth("dead", PATIENCE, |it| it.ready == 1).unwrap();
+    vhost
+        .wait_for_depth("dead", PATIENCE, |it| it.ready == 1)
+        .unwrap();
     input.stop().await;
     input.close().await.unwrap();
     assert_eq!(drain(&vhost, "dead"), ["0"]);
@@ -182,9 +190,14 @@ async fn queue_and_bindings_are_declared_when_that_is_asked_for() {
                    bindings_declare: [ { exchange: amq.topic, key: 'a.*' } ]";
     let mut input = input(&vhost, declare);
     connect_input(&mut input).await;
-    vhost.publish_to("amq.topic", "a.b", "bound", &json!({})).unwrap();
+    vhost
+        .publish_to("amq.topic", "a.b", "bound", &json!({}))
+        .unwrap();
     let message = read(&mut input).await;
-    assert_eq!((message.text(), message.meta("amqp_exchange").as_str()), ("bound", "amq.topic"));
+    assert_eq!(
+        (message.text(), message.meta("amqp_exchange").as_str()),
+        ("bound", "amq.topic")
+    );
     message.ack();
     input.close().await.unwrap();
     let queues = vhost.list("queues").unwrap();
@@ -198,7 +211,12 @@ async fn a_missing_queue_is_named_and_can_be_created_later() {
     let mut input = input(&vhost, "");
     let error = input.connect().await.unwrap_err();
     assert_eq!(error.class(), ErrorClass::NotConnected);
-    assert!(error.text().starts_with("consume from queue `q`: NOT_FOUND"), "{error}");
+    assert!(
+        error
+            .text()
+            .starts_with("consume from queue `q`: NOT_FOUND"),
+        "{error}"
+    );
     fill(&vhost, "q", 1).await;
     connect_input(&mut input).await;
     read(&mut input).await.ack();
@@ -240,7 +258,12 @@ async fn a_wrong_password_gives_an_error_that_says_so_and_does_not_show_it() {
     let error = input.connect().await.unwrap_err();
     assert_eq!(error.class(), ErrorClass::NotConnected);
     let text = error.text();
-    assert!(text.starts_with(&format!("connect to amqp://{address}/{name}: ACCESS_REFUSED")), "{text}");
+    assert!(
+        text.starts_with(&format!(
+            "connect to amqp://{address}/{name}: ACCESS_REFUSED"
+        )),
+        "{text}"
+    );
     assert!(text.contains("check the user and the password"), "{text}");
     assert!(!text.contains("planted-password"), "{text}");
 }

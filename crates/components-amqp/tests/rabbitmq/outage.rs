@@ -70,11 +70,14 @@ async fn a_write_under_way_when_the_network_goes_silent_fails_after_its_timeout(
     let fields = "exchange: '', key: q, timeout: 100ms";
     let output = workbench().output(&format!("amqp_0_9: {{ urls: ['{url}'], {fields} }}"));
     connect_output(&output).await;
-    output.write(&batch(["a"])).await.unwrap();
     proxy.black_hole();
-    let error = output.write(&batch(["b"])).await.unwrap_err();
+    let error = output.write(&batch(["a"])).await.unwrap_err();
     assert_eq!(error.error().class(), ErrorClass::Retry);
-    assert!(error.error().text().contains("within 100ms"), "{:?}", error.error());
+    assert!(
+        error.error().text().contains("within 100ms"),
+        "{:?}",
+        error.error()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -96,7 +99,9 @@ async fn closing_takes_no_longer_than_its_timeout_when_the_network_is_silent() {
     let error = closed.expect("an end in time").unwrap_err();
     assert_eq!(error.class(), ErrorClass::NotConnected);
     proxy.down().unwrap();
-    vhost.wait_for_depth("q", PATIENCE, |it| it.ready == 1).unwrap();
+    vhost
+        .wait_for_depth("q", PATIENCE, |it| it.ready == 1)
+        .unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -67,7 +67,10 @@ async fn a_large_batch_arrives_in_order() {
     vhost.declare_queue("q").unwrap();
     let output = output(&vhost, "exchange: '', key: q, mandatory: true").await;
     let names: Vec<_> = (0..1000).map(|it| it.to_string()).collect();
-    output.write(&batch(names.iter().map(String::as_str))).await.unwrap();
+    output
+        .write(&batch(names.iter().map(String::as_str)))
+        .await
+        .unwrap();
     output.close().await.unwrap();
     assert_eq!(drain(&vhost, "q"), names);
 }
@@ -79,7 +82,10 @@ async fn a_returned_message_fails_and_no_other_one() {
     let output = output(&vhost, &format!("{BY_KEY}, mandatory: true")).await;
     let names: Vec<_> = (0..600).map(|it| it.to_string()).collect();
     let key = |index: usize| if index % 3 == 1 { "nowhere" } else { "q" };
-    let messages = names.iter().enumerate().map(|(index, name)| (name.as_str(), key(index)));
+    let messages = names
+        .iter()
+        .enumerate()
+        .map(|(index, name)| (name.as_str(), key(index)));
     let failed = failures(output.write(&keyed(messages)).await, names.len());
     let indices: Vec<_> = failed.iter().map(|(index, _)| *index).collect();
     let expected: Vec<_> = (0..600).filter(|it| it % 3 == 1).collect();
@@ -90,7 +96,10 @@ async fn a_returned_message_fails_and_no_other_one() {
             "returned: NO_ROUTE: no queue took the message to exchange `` with key `nowhere`"
         );
     }
-    let arrived: Vec<_> = (0..600).filter(|it| it % 3 != 1).map(|it| it.to_string()).collect();
+    let arrived: Vec<_> = (0..600)
+        .filter(|it| it % 3 != 1)
+        .map(|it| it.to_string())
+        .collect();
     assert_eq!(drain(&vhost, "q"), arrived);
 }
 
@@ -105,7 +114,11 @@ async fn writes_under_way_at_the_same_time_do_not_mix_up_their_answers() {
         writes.spawn(async move {
             for round in 0..10 {
                 // The payloads are all the same: only the writes tell the messages apart.
-                let key = if (write + round) % 2 == 0 { "nowhere" } else { "q" };
+                let key = if (write + round) % 2 == 0 {
+                    "nowhere"
+                } else {
+                    "q"
+                };
                 let result = output.write(&keyed([("same", key)])).await;
                 assert_eq!(result.is_err(), key == "nowhere");
             }
@@ -123,12 +136,21 @@ async fn a_message_to_an_exchange_that_does_not_exist_fails_and_no_other_one() {
     let vhost = shared::rabbitmq();
     vhost.declare_queue("q").unwrap();
     let output = output(&vhost, r#"exchange: '${! metadata("key") }', key: q"#).await;
-    let messages = keyed([("a", ""), ("b", "missing"), ("c", ""), ("d", "missing"), ("e", "")]);
+    let messages = keyed([
+        ("a", ""),
+        ("b", "missing"),
+        ("c", ""),
+        ("d", "missing"),
+        ("e", ""),
+    ]);
     let failed = failures(output.write(&messages).await, 5);
     let indices: Vec<_> = failed.iter().map(|(index, _)| *index).collect();
     assert_eq!(indices, [1, 3]);
     for (_, text) in failed {
-        assert!(text.starts_with("publish: NOT_FOUND - no exchange 'missing'"), "{text}");
+        assert!(
+            text.starts_with("publish: NOT_FOUND - no exchange 'missing'"),
+            "{text}"
+        );
     }
     let mut arrived = drain(&vhost, "q");
     arrived.sort_unstable();
@@ -146,12 +168,18 @@ async fn a_message_that_a_full_queue_refuses_fails_and_no_other_one() {
     let output = output(&vhost, BY_KEY).await;
     let fill = keyed([("1", "full"), ("2", "full")]);
     output.write(&fill).await.unwrap();
-    vhost.wait_for_depth("full", PATIENCE, |it| it.ready == 2).unwrap();
+    vhost
+        .wait_for_depth("full", PATIENCE, |it| it.ready == 2)
+        .unwrap();
     let messages = keyed([("a", "q"), ("b", "full"), ("c", "q")]);
     let failed = failures(output.write(&messages).await, 3);
     assert_eq!(failed.len(), 1);
     assert_eq!(failed[0].0, 1);
-    assert!(failed[0].1.contains("refused the message"), "{}", failed[0].1);
+    assert!(
+        failed[0].1.contains("refused the message"),
+        "{}",
+        failed[0].1
+    );
     assert_eq!(drain(&vhost, "q"), ["a", "c"]);
 }
 
@@ -159,9 +187,21 @@ async fn a_message_that_a_full_queue_refuses_fails_and_no_other_one() {
 async fn a_message_that_cannot_be_expressed_fails_and_no_other_one() {
     let vhost = shared::rabbitmq();
     vhost.declare_queue("q").unwrap();
-    let output = output(&vhost, r#"exchange: '', key: q, priority: '${! metadata("key") }'"#).await;
-    let failed = failures(output.write(&keyed([("a", "1"), ("b", "11"), ("c", "")])).await, 3);
-    assert_eq!(failed, [(1, "priority: `11` is not an integer from 0 to 9".to_owned())]);
+    let output = output(
+        &vhost,
+        r#"exchange: '', key: q, priority: '${! metadata("key") }'"#,
+    )
+    .await;
+    let failed = failures(
+        output
+            .write(&keyed([("a", "1"), ("b", "11"), ("c", "")]))
+            .await,
+        3,
+    );
+    assert_eq!(
+        failed,
+        [(1, "priority: `11` is not an integer from 0 to 9".to_owned())]
+    );
     assert_eq!(drain(&vhost, "q"), ["a", "c"]);
 }
 
@@ -172,15 +212,28 @@ async fn the_exchange_is_declared_when_that_is_asked_for() {
     let first = output(&vhost, fields).await;
     first.write(&batch(["nobody listens"])).await.unwrap();
     let exchanges = vhost.list("exchanges").unwrap();
-    let news = exchanges.as_array().unwrap().iter().find(|it| it["name"] == "news").unwrap();
-    assert_eq!((&news["type"], &news["durable"]), (&json!("fanout"), &json!(true)));
+    let news = exchanges
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|it| it["name"] == "news")
+        .unwrap();
+    assert_eq!(
+        (&news["type"], &news["durable"]),
+        (&json!("fanout"), &json!(true))
+    );
 
     let other = fields.replace("fanout", "topic");
     let url = vhost.url();
     let output = workbench().output(&format!("amqp_0_9: {{ urls: ['{url}'], {other} }}"));
     let error = output.connect().await.unwrap_err();
     assert_eq!(error.class(), ErrorClass::NotConnected);
-    assert!(error.text().starts_with("declare exchange `news`: PRECONDITION_FAILED"), "{error}");
+    assert!(
+        error
+            .text()
+            .starts_with("declare exchange `news`: PRECONDITION_FAILED"),
+        "{error}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -190,11 +243,19 @@ async fn output_amqp_declares_a_missing_queue_and_keeps_an_existing_one_as_it_is
     let properties = json!({"durable": false, "arguments": arguments});
     vhost.declare_queue_with("made", &properties).unwrap();
     let output = queue_output(&vhost, r#"target: '${! metadata("key") }'"#).await;
-    output.write(&keyed([("a", "made"), ("b", "new/one"), ("c", "new/one")])).await.unwrap();
+    output
+        .write(&keyed([("a", "made"), ("b", "new/one"), ("c", "new/one")]))
+        .await
+        .unwrap();
     assert_eq!(drain(&vhost, "made"), ["a"]);
     assert_eq!(drain(&vhost, "new/one"), ["b", "c"]);
     let queues = vhost.list("queues").unwrap();
-    let new = queues.as_array().unwrap().iter().find(|it| it["name"] == "new/one").unwrap();
+    let new = queues
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|it| it["name"] == "new/one")
+        .unwrap();
     assert_eq!(new["durable"], json!(true));
 }
 
@@ -205,7 +266,11 @@ async fn output_amqp_declares_a_deleted_queue_again() {
     output.write(&batch(["a"])).await.unwrap();
     vhost.delete_queue("q").unwrap();
     let failed = failures(output.write(&batch(["b"])).await, 1);
-    assert!(failed[0].1.starts_with("returned: NO_ROUTE"), "{}", failed[0].1);
+    assert!(
+        failed[0].1.starts_with("returned: NO_ROUTE"),
+        "{}",
+        failed[0].1
+    );
     output.write(&batch(["b"])).await.unwrap();
     assert_eq!(drain(&vhost, "q"), ["b"]);
 }
@@ -218,5 +283,9 @@ async fn a_flag_that_the_broker_does_not_have_fails_the_message_with_its_reason(
     let result = output.write(&batch(["a"])).await;
     let error = result.unwrap_err();
     assert_eq!(error.error().class(), ErrorClass::Retry);
-    assert!(error.error().text().contains("NOT_IMPLEMENTED"), "{:?}", error.error());
+    assert!(
+        error.error().text().contains("NOT_IMPLEMENTED"),
+        "{:?}",
+        error.error()
+    );
 }

@@ -61,14 +61,21 @@ output:
     let finished = tokio::spawn(stream.finish());
     let watched = Arc::clone(&vhost);
     tokio::task::spawn_blocking(move || {
-        for (share, proxy) in [(100, &reading), (300, &writing), (500, &reading), (700, &writing)] {
+        for (share, proxy) in [
+            (100, &reading),
+            (300, &writing),
+            (500, &reading),
+            (700, &writing),
+        ] {
             until("the output queue grows", PATIENCE, || {
                 (ready(&watched, "to") >= share).then_some(())
             })
             .unwrap();
             proxy.cut();
         }
-        watched.wait_for_depth("from", PATIENCE, |it| it.total() == 0).unwrap();
+        watched
+            .wait_for_depth("from", PATIENCE, |it| it.total() == 0)
+            .unwrap();
     })
     .await
     .unwrap();

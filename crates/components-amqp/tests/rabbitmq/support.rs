@@ -132,6 +132,9 @@ pub async fn fill(vhost: &Vhost, queue: &str, count: usize) {
     let output = workbench().output(&yaml);
     connect_output(&output).await;
     let names: Vec<_> = (0..count).map(|it| it.to_string()).collect();
-    output.write(&batch(names.iter().map(String::as_str))).await.unwrap();
+    output
+        .write(&batch(names.iter().map(String::as_str)))
+        .await
+        .unwrap();
     output.close().await.unwrap();
 }
