@@ -243,6 +243,12 @@ macro_rules! declaration {
                 self.about.examples = examples;
                 self
             }
+
+            /// Depends on more than its arguments: the clock, randomness, the message, state.
+            pub(crate) const fn impure(mut self) -> Self {
+                self.about.pure = false;
+                self
+            }
         }
     };
 }
@@ -297,12 +303,6 @@ impl Method {
 }
 
 impl Function {
-    /// Depends on more than its arguments: the clock, randomness, the message, state.
-    pub(crate) const fn impure(mut self) -> Self {
-        self.about.pure = false;
-        self
-    }
-
     /// A function that gives a value.
     pub(crate) const fn value(
         name: &'static str,
