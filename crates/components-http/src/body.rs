@@ -23,7 +23,16 @@ enum Content {
         bytes: Option<Bytes>,
         written: Option<oneshot::Sender<()>>,
     },
-    Stream(mpsc::Receiver<Bytes>),
+    Stream(mpsc::Receiver<Chunk>),
+}
+
+/// A piece of a streamed body.
+#[derive(Debug)]
+pub struct Chunk {
+    /// Its bytes.
+    pub bytes: Bytes,
+    /// Who hears that the connection has taken it.
+    pub taken: Option<oneshot::Sender<()>>,
 }
 
 impl Body {
@@ -33,21 +42,20 @@ impl Body {
     };
 
     /// A body that is streamed as it arrives; it ends when the sender is dropped.
-    pub fn stream(chunks: mpsc::Receiver<Bytes>) -> Self {
+    pub fn stream(chunks: mpsc::Receiver<Chunk>) -> Self {
         Self {
             content: Content::Stream(chunks),
         }
     }
 
-    /// A body with a receiver that hears when it was handed to the connection; the receiver
-    /// fails when the connection broke before that.
-    pub fn announced(bytes: Bytes) -> (Self, oneshot::Receiver<()>) {
-        let (written, heard) = oneshot::channel();
+    /// A body whose `written` hears when the connection has taken it, and is dropped when the
+    /// connection breaks before that.
+    pub fn announced(bytes: Bytes, written: oneshot::Sender<()>) -> Self {
         let content = Content::Announced {
             bytes: Some(bytes),
             written: Some(written),
         };
-        (Self { content }, heard)
+        Self { content }
     }
 }
 
@@ -92,9 +100,14 @@ impl http_body::Body for Body {
             Content::Announced { bytes, .. } => {
                 Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes))))
             }
-            Content::Stream(chunks) => chunks
-                .poll_recv(cx)
-                .map(|chunk| chunk.map(|chunk| Ok(Frame::data(chunk)))),
+            Content::Stream(chunks) => chunks.poll_recv(cx).map(|chunk| {
+                let chunk = chunk?;
+                if let Some(taken) = chunk.taken {
+                    // Whoever waited may have given up; there is nobody else to tell.
+                    let _nobody = taken.send(());
+                }
+                Some(Ok(Frame::data(chunk.bytes)))
+            }),
         }
     }
 

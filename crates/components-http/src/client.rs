@@ -444,3 +444,6 @@ impl HasStatus for http::Response<hyper::body::Incoming> {
         String::new()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,8 +14,9 @@ pub mod server;
 pub mod service;
 #[cfg(test)]
 mod testing;
+mod websocket;
 
-pub use body::Body;
+pub use body::{Body, Chunk};
 pub use inputs::INPUTS;
 pub use outputs::OUTPUTS;
 pub use processors::PROCESSORS;

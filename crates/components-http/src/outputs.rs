@@ -1,3 +1,3 @@
 //! The outputs of this family.
 
-millrace_component::component_list! { pub OUTPUTS: http_client }
+millrace_component::component_list! { pub OUTPUTS: http_client, http_server }

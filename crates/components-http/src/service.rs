@@ -9,10 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
+use millrace_component::BuildContext;
 use millrace_message::Error;
-use millrace_spec::Spec;
+use millrace_spec::{Node, ReadContext, Spec, codes};
 use parking_lot::Mutex;
 
 use crate::Body;
@@ -181,5 +182,148 @@ where
 {
     async fn handle(&self, request: Request<Incoming>, _: Params, _: &Arc<Peer>) -> Response<Body> {
         (self.0)(&request)
+    }
+}
+
+/// Where a component wants to be reached.
+pub(crate) struct Endpoint {
+    /// The config path of the address, for errors.
+    pub(crate) field: String,
+    /// Empty for the HTTP server of the service.
+    pub(crate) address: String,
+    pub(crate) cert_file: String,
+    pub(crate) key_file: String,
+    pub(crate) cors: Cors,
+}
+
+/// Checks what components that are reached have in common.
+pub(crate) fn check_endpoints(
+    endpoint: &Endpoint,
+    paths: &[(&str, &str)],
+    verbs: &[String],
+    node: &Node,
+    cx: &mut ReadContext,
+) {
+    let place = |field: &str| node.get(field).map_or(node.span, |it| it.span);
+    if verbs.is_empty() {
+        let message = "at least one verb has to be allowed";
+        cx.error(codes::INVALID_VALUE, place("allowed_verbs"), message);
+    }
+    for verb in verbs {
+        if Method::from_bytes(verb.as_bytes()).is_err() {
+            let message = format!("`{verb}` is no HTTP verb");
+            cx.error(codes::INVALID_VALUE, place("allowed_verbs"), message);
+        }
+    }
+    for (field, path) in paths {
+        if !path.is_empty() && !path.starts_with('/') {
+            let message = format!("path `{path}` does not begin with `/`");
+            cx.error(codes::INVALID_VALUE, place(field), message);
+        }
+    }
+    if endpoint.address.is_empty() {
+        let fields = [
+            ("cert_file", !endpoint.cert_file.is_empty()),
+            ("key_file", !endpoint.key_file.is_empty()),
+            ("cors", endpoint.cors.is_enabled()),
+        ];
+        for (field, _) in fields.into_iter().filter(|(_, is_set)| *is_set) {
+            let message = format!("field {field} has no effect without an `address`");
+            cx.error(codes::CONFLICT, place(field), message).help =
+                Some("set `address`, or use the same field of the section `http`".to_owned());
+        }
+    }
+}
+
+/// Where the paths of a component are served.
+pub(crate) enum Place {
+    /// By the HTTP server of the service, from the building of the component on.
+    Service { _mounts: Vec<Mount> },
+    /// By a server of its own, while it listens.
+    Own {
+        endpoint: Box<Endpoint>,
+        routes: Arc<Routes>,
+        _held: Vec<Route>,
+        server: Option<Server>,
+    },
+}
+
+impl Place {
+    /// Registers handlers with their paths and descriptions; empty paths are left out.
+    ///
+    /// # Errors
+    /// Fatal: a path is taken or none, or the HTTP server of the service is disabled.
+    pub(crate) fn new(
+        endpoint: Endpoint,
+        handlers: &[(&str, &str, Arc<dyn Handler>)],
+        cx: &BuildContext,
+    ) -> Result<Self, Error> {
+        let handlers = handlers.iter().filter(|(path, ..)| !path.is_empty());
+        if !endpoint.address.is_empty() {
+            let routes = Arc::new(Routes::default());
+            let held = handlers
+                .map(|(path, description, handler)| {
+                    routes.add(path, description, Arc::clone(handler))
+                })
+                .collect::<Result<_, _>>()?;
+            return Ok(Self::Own {
+                endpoint: Box::new(endpoint),
+                routes,
+                _held: held,
+                server: None,
+            });
+        }
+        let service = cx.service::<HttpService>();
+        let service = service.filter(|it| it.config().enabled).ok_or_else(|| {
+            Error::fatal(format!(
+                "`{}` is empty, and the HTTP server of the service is disabled; set an address, \
+                 or `http.enabled: true`",
+                endpoint.field
+            ))
+        })?;
+        let mounts = handlers
+            .map(|(path, description, handler)| service.mount(path, description, handler))
+            .collect::<Result<_, _>>()?;
+        Ok(Self::Service { _mounts: mounts })
+    }
+
+    /// Listens, when it has an address of its own and does not listen yet.
+    ///
+    /// # Errors
+    /// Fatal: the address cannot be bound, or the certificate cannot be used.
+    pub(crate) async fn listen(&mut self) -> Result<(), Error> {
+        let Self::Own {
+            endpoint,
+            routes,
+            server,
+            ..
+        } = self
+        else {
+            return Ok(());
+        };
+        if server.is_some() {
+            return Ok(());
+        }
+        let options = ServerOptions {
+            field: &endpoint.field,
+            address: &endpoint.address,
+            cert_file: &endpoint.cert_file,
+            key_file: &endpoint.key_file,
+            cors: endpoint.cors.active(),
+            basic_auth: None,
+        };
+        let started = Server::start(options, Arc::clone(routes)).await?;
+        tracing::info!(address = %started.address(), "listening for HTTP requests");
+        *server = Some(started);
+        Ok(())
+    }
+
+    /// Stops listening and lets requests under way finish for at most `grace`.
+    pub(crate) async fn close(&mut self, grace: Duration) {
+        if let Self::Own { server, .. } = self
+            && let Some(server) = server.take()
+        {
+            server.close(grace).await;
+        }
     }
 }

@@ -13,7 +13,8 @@ use tokio::task::JoinHandle;
 
 /// A workbench with the components of this crate.
 pub(crate) fn workbench() -> Workbench {
-    Workbench::new([crate::INPUTS, crate::OUTPUTS, crate::PROCESSORS])
+    let scanners = millrace_components_io::SCANNERS;
+    Workbench::new([crate::INPUTS, crate::OUTPUTS, crate::PROCESSORS, scanners])
 }
 
 /// An address that nobody listened on a moment ago.

@@ -26,12 +26,15 @@ pub(crate) struct BasicAuth {
     password: Secret<String>,
 }
 
-/// Name and password for the digest scheme.
+/// Name and password for the digest scheme, which is refused.
 #[derive(Clone, Debug, Spec)]
-#[spec(check = check_digest)]
+#[expect(dead_code, reason = "any value but the default is refused")]
 pub(crate) struct DigestAuth {
     /// Whether to authenticate by it.
-    #[spec(default = false)]
+    #[spec(
+        default = false,
+        unsupported = "digest authentication is not part of this build; use `basic_auth`"
+    )]
     enabled: bool,
     /// The name.
     #[spec(default = "")]
@@ -39,14 +42,6 @@ pub(crate) struct DigestAuth {
     /// The password.
     #[spec(default = "")]
     password: Secret<String>,
-}
-
-fn check_digest(digest: &mut DigestAuth, node: &Node, cx: &mut ReadContext) {
-    if digest.enabled {
-        let message = "digest_auth is not part of this build";
-        cx.error(codes::NOT_SUPPORTED, node.span, message).help =
-            Some("use `basic_auth`, `oauth2` or `jwt`".to_owned());
-    }
 }
 
 /// SPNEGO, which is refused.

@@ -75,9 +75,10 @@ pub(crate) struct ClientConfig {
     /// `HTTPS_PROXY` and `NO_PROXY` decide.
     #[spec(advanced)]
     pub(crate) proxy_url: Option<Secret<String>>,
-    /// Authenticates by the digest scheme.
+    /// Authenticates by the digest scheme; not supported.
     #[spec(advanced, since = "1.18.0")]
-    pub(crate) digest_auth: DigestAuth,
+    #[expect(dead_code, reason = "any value but the default is refused")]
+    digest_auth: DigestAuth,
     /// Authenticates by SPNEGO; not supported.
     #[spec(advanced, since = "1.19.0")]
     #[expect(dead_code, reason = "any value but the default is refused")]

@@ -10,8 +10,8 @@ use millrace_component::{
     BuildContext, BuiltInput, BuiltRateLimit, Descriptor, Incoming, Input, InputConfig,
     InputPart, LeafInput, RateLimitRef, ReplayPolicy,
 };
-use millrace_message::{Context, Error, Outcome, Replies};
-use millrace_spec::{ByteSize, Node, ReadContext, Spec, codes};
+use millrace_message::{Context, Error, MessageBatch, Outcome, Replies};
+use millrace_spec::{ByteSize, Node, ReadContext, Spec};
 use smallvec::SmallVec;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -19,13 +19,15 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::Body;
-use crate::server::{Cors, Handler, Params, Peer, Route, Routes, Server, ServerOptions, reply};
-use crate::service::{HttpService, Mount};
+use crate::server::{Cors, Handler, Params, Peer, reply};
+use crate::service::{self, Place, check_endpoints};
 use read::{BodyError, ReadLimits};
+use socket::SocketEndpoint;
 use respond::{SyncResponse, Responder};
 
 mod read;
 mod respond;
+mod socket;
 
 /// Requests that may wait for the pipeline; the ones behind them wait on their connections.
 const QUEUE_CAPACITY: usize = 64;
@@ -102,35 +104,18 @@ pub struct Config {
 }
 
 fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
-    let place = |field: &str| node.get(field).map_or(node.span, |it| it.span);
-    if config.allowed_verbs.is_empty() {
-        let message = "at least one verb has to be allowed";
-        cx.error(codes::INVALID_VALUE, place("allowed_verbs"), message);
-    }
-    for verb in &config.allowed_verbs {
-        if Method::from_bytes(verb.as_bytes()).is_err() {
-            let message = format!("`{verb}` is no HTTP verb");
-            cx.error(codes::INVALID_VALUE, place("allowed_verbs"), message);
-        }
-    }
-    for (field, path) in [("path", &config.path), ("ws_path", &config.ws_path)] {
-        if !path.is_empty() && !path.starts_with('/') {
-            let message = format!("path `{path}` does not begin with `/`");
-            cx.error(codes::INVALID_VALUE, place(field), message);
-        }
-    }
-    if config.address.is_empty() {
-        let fields = [
-            ("cert_file", !config.cert_file.is_empty()),
-            ("key_file", !config.key_file.is_empty()),
-            ("cors", config.cors.is_enabled()),
-        ];
-        for (field, is_set) in fields {
-            if is_set {
-                let message = format!("field {field} has no effect without an `address`");
-                cx.error(codes::CONFLICT, place(field), message).help =
-                    Some("set `address`, or use the same field of the section `http`".to_owned());
-            }
+    let paths = [("path", &*config.path), ("ws_path", &*config.ws_path)];
+    check_endpoints(&config.endpoint(""), &paths, &config.allowed_verbs, node, cx);
+}
+
+impl Config {
+    fn endpoint(&self, field: &str) -> service::Endpoint {
+        service::Endpoint {
+            field: field.to_owned(),
+            address: self.address.clone(),
+            cert_file: self.cert_file.clone(),
+            key_file: self.key_file.clone(),
+            cors: self.cors.clone(),
         }
     }
 }
@@ -158,26 +143,17 @@ impl InputConfig for Config {
             component: cx.component().into(),
             config_path: cx.path().into(),
         });
-        let mut paths: Vec<(String, &str, Arc<dyn Handler>)> = Vec::new();
-        if !self.path.is_empty() {
-            paths.push((self.path.clone(), "Takes messages.", endpoint));
-        }
-        let place = if self.address.is_empty() {
-            mount_on_service(&paths, cx)?
-        } else {
-            let routes = Arc::new(Routes::default());
-            let add = |(path, description, handler): (String, &str, Arc<dyn Handler>)| {
-                routes.add(&path, description, handler)
-            };
-            let routes_held = paths.into_iter().map(add).collect::<Result<_, _>>()?;
-            Place::Own(Box::new(OwnServer {
-                config: self.clone(),
-                field: format!("{}.{}.address", cx.path(), cx.component()),
-                routes,
-                _held: routes_held,
-                server: None,
-            }))
+        let socket = SocketEndpoint {
+            endpoint: Arc::clone(&endpoint),
+            welcome: self.ws_welcome_message.clone(),
+            rate_limited: self.ws_rate_limit_message.clone(),
         };
+        let handlers: [(&str, &str, Arc<dyn Handler>); 2] = [
+            (&self.path, "Takes messages.", endpoint),
+            (&self.ws_path, "Takes messages over a websocket.", Arc::new(socket)),
+        ];
+        let field = format!("{}.{}.address", cx.path(), cx.component());
+        let place = Place::new(self.endpoint(&field), &handlers, cx)?;
         Ok(InputPart::Leaf(LeafInput {
             input: BuiltInput::Async(Box::new(HttpServer {
                 requests,
@@ -190,44 +166,7 @@ impl InputConfig for Config {
     }
 }
 
-/// Registers paths on the HTTP server of the service.
-fn mount_on_service(
-    paths: &[(String, &str, Arc<dyn Handler>)],
-    cx: &BuildContext,
-) -> Result<Place, Error> {
-    let service = cx
-        .service::<HttpService>()
-        .filter(|it| it.config().enabled)
-        .ok_or_else(|| {
-            Error::fatal(format!(
-                "`{}.{}`: the HTTP server of the service is disabled; set an `address` here, or \
-                 `http.enabled: true`",
-                cx.path(),
-                cx.component()
-            ))
-        })?;
-    let mount = |(path, description, handler): &(String, &str, Arc<dyn Handler>)| {
-        service.mount(path, description, handler)
-    };
-    let mounts = paths.iter().map(mount).collect::<Result<_, _>>()?;
-    Ok(Place::Service { _mounts: mounts })
-}
-
 pub const COMPONENT: Descriptor = Descriptor::input::<Config>();
-
-/// Where the paths are served.
-enum Place {
-    Service { _mounts: Vec<Mount> },
-    Own(Box<OwnServer>),
-}
-
-struct OwnServer {
-    config: Config,
-    field: String,
-    routes: Arc<Routes>,
-    _held: Vec<Route>,
-    server: Option<Server>,
-}
 
 struct HttpServer {
     requests: mpsc::Receiver<Incoming>,
@@ -238,22 +177,7 @@ struct HttpServer {
 #[async_trait]
 impl Input for HttpServer {
     async fn connect(&mut self) -> Result<(), Error> {
-        let Place::Own(own) = &mut self.place else {
-            return Ok(());
-        };
-        let config = &own.config;
-        let options = ServerOptions {
-            field: &own.field,
-            address: &config.address,
-            cert_file: &config.cert_file,
-            key_file: &config.key_file,
-            cors: config.cors.active(),
-            basic_auth: None,
-        };
-        let server = Server::start(options, Arc::clone(&own.routes)).await?;
-        tracing::info!(address = %server.address(), "listening for HTTP requests");
-        own.server = Some(server);
-        Ok(())
+        self.place.listen().await
     }
 
     async fn read(&mut self) -> Result<Incoming, Error> {
@@ -268,11 +192,7 @@ impl Input for HttpServer {
     }
 
     async fn close(&mut self) -> Result<(), Error> {
-        if let Place::Own(own) = &mut self.place
-            && let Some(server) = own.server.take()
-        {
-            server.close(CLOSE_GRACE).await;
-        }
+        self.place.close(CLOSE_GRACE).await;
         Ok(())
     }
 }
@@ -339,28 +259,33 @@ impl Handler for Endpoint {
 }
 
 impl Endpoint {
+    /// As [`Endpoint::hand_over`], within the time of a request.
+    async fn deliver(&self, batch: MessageBatch) -> Result<(), Refusal> {
+        match self.timeout {
+            None => self.hand_over(batch).await,
+            Some(timeout) => {
+                let deadline = Instant::now() + timeout;
+                tokio::time::timeout_at(deadline, self.hand_over(batch))
+                    .await
+                    .unwrap_or(Err(Refusal::TimedOut))
+            }
+        }
+    }
+
     /// Hands the batch to the pipeline and waits for its acknowledgement.
-    async fn deliver(&self, batch: millrace_message::MessageBatch) -> Result<(), Refusal> {
+    async fn hand_over(&self, batch: MessageBatch) -> Result<(), Refusal> {
         let (settled, outcomes) = oneshot::channel();
         let incoming = Incoming::acknowledged(batch, move |outcomes: SmallVec<[Outcome; 1]>| {
             // The client may be gone, or its time over: then nobody waits for this.
             let _nobody = settled.send(outcomes);
         });
-        let delivered = async {
-            if self.queue.send(incoming).await.is_err() {
-                return Err(Refusal::Closing);
-            }
-            let outcomes = outcomes.await.map_err(|_dropped| Refusal::Closing)?;
-            match outcomes.iter().find_map(Outcome::error) {
-                Some(error) => Err(Refusal::Failed(error.clone())),
-                None => Ok(()),
-            }
-        };
-        match self.timeout {
-            Some(timeout) => tokio::time::timeout_at(Instant::now() + timeout, delivered)
-                .await
-                .unwrap_or(Err(Refusal::TimedOut)),
-            None => delivered.await,
+        if self.queue.send(incoming).await.is_err() {
+            return Err(Refusal::Closing);
+        }
+        let outcomes = outcomes.await.map_err(|_dropped| Refusal::Closing)?;
+        match outcomes.iter().find_map(Outcome::error) {
+            Some(error) => Err(Refusal::Failed(error.clone())),
+            None => Ok(()),
         }
     }
 

@@ -30,6 +30,7 @@ pub struct BasicAuth {
     #[spec(default = "sha256", options("md5", "sha256", "bcrypt", "scrypt"))]
     algorithm: String,
     /// The salt of `scrypt`, in Base64.
+    #[expect(dead_code, reason = "`scrypt` is refused")]
     #[spec(default = "")]
     salt: Secret<String>,
 }

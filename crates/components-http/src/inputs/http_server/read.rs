@@ -82,6 +82,14 @@ pub(super) async fn batch(
     Ok(parts.into_iter().map(message).collect())
 }
 
+/// The message of a websocket frame, with the metadata of the request that opened the socket.
+pub(super) fn frame(content: Bytes, metadata: &Metadata, context: &Arc<Context>) -> MessageBatch {
+    let mut message = Message::from_bytes(content);
+    message.metadata = metadata.clone();
+    message.set_context(Some(Arc::clone(context)));
+    MessageBatch::one(message)
+}
+
 /// Reads a whole body, at most `body_bytes` of it.
 async fn read_body(mut body: Incoming, limits: &ReadLimits) -> Result<Bytes, BodyError> {
     let limit = limits.body_bytes;
@@ -150,7 +158,7 @@ async fn next_chunk(body: &mut Incoming) -> Result<Option<Bytes>, BodyError> {
 }
 
 /// The metadata of every message of a request.
-fn metadata(head: &Parts, params: &Params, peer: &Peer) -> Metadata {
+pub(super) fn metadata(head: &Parts, params: &Params, peer: &Peer) -> Metadata {
     let mut metadata = Metadata::default();
     let user_agent = head.headers.get(USER_AGENT);
     let user_agent = user_agent.map_or(Text::EMPTY, |it| text_of(it.as_bytes()));

@@ -1,0 +1,173 @@
+//! Websocket connections of the `http_server` input: each frame is a message.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::{SinkExt, StreamExt};
+use http::{Request, Response};
+use hyper::body::Incoming;
+use millrace_component::Backoff;
+use millrace_message::{Context, Metadata, Replies};
+use tracing::{debug, warn};
+
+use super::{Endpoint, Refusal, read, refuse};
+use crate::Body;
+use crate::server::{Handler, Params, Peer};
+use crate::websocket::{self, Frame, Socket};
+
+/// The pauses before a message that failed is delivered once more.
+const RETRY_INITIAL: Duration = Duration::from_millis(100);
+const RETRY_MAX: Duration = Duration::from_secs(5);
+/// The pause after a rate limit that could not be asked.
+const RATE_LIMIT_PAUSE: Duration = Duration::from_secs(1);
+
+/// Answers the requests of `ws_path`.
+pub(super) struct SocketEndpoint {
+    pub(super) endpoint: Arc<Endpoint>,
+    pub(super) welcome: String,
+    pub(super) rate_limited: String,
+}
+
+#[async_trait]
+impl Handler for SocketEndpoint {
+    async fn handle(
+        &self,
+        request: Request<Incoming>,
+        params: Params,
+        peer: &Arc<Peer>,
+    ) -> Response<Body> {
+        let endpoint = &self.endpoint;
+        if endpoint.closing.is_cancelled() {
+            return refuse(Refusal::Closing);
+        }
+        let (head, body) = request.into_parts();
+        let metadata = read::metadata(&head, &params, peer);
+        let trace_parent = read::trace_parent(&head.headers);
+        let request = Request::from_parts(head, body);
+        let (response, open) = match websocket::accept(request, endpoint.limits.body_bytes) {
+            Ok(accepted) => accepted,
+            Err(refusal) => return refusal,
+        };
+        let session = Session {
+            endpoint: Arc::clone(endpoint),
+            metadata,
+            trace_parent,
+            welcome: self.welcome.clone(),
+            rate_limited: self.rate_limited.clone(),
+        };
+        tokio::spawn(async move {
+            if let Some(socket) = open.await {
+                session.run(socket).await;
+            }
+        });
+        response
+    }
+}
+
+/// One open websocket.
+struct Session {
+    endpoint: Arc<Endpoint>,
+    metadata: Metadata,
+    trace_parent: Option<Box<str>>,
+    welcome: String,
+    rate_limited: String,
+}
+
+impl Session {
+    async fn run(self, mut socket: Socket) {
+        let closing = self.endpoint.closing.clone();
+        let ended = tokio::select! {
+            ended = self.converse(&mut socket) => ended,
+            () = closing.cancelled() => Ok(()),
+        };
+        if let Err(error) = ended {
+            debug!("websocket ends: {error}");
+        }
+        if let Err(error) = socket.close(None).await {
+            debug!("close a websocket: {error}");
+        }
+    }
+
+    /// Takes frame after frame until the client closes.
+    async fn converse(&self, socket: &mut Socket) -> Result<(), tokio_tungstenite::tungstenite::Error> {
+        if !self.welcome.is_empty() {
+            socket.send(Frame::binary(self.welcome.clone())).await?;
+        }
+        while let Some(frame) = socket.next().await {
+            let content = match frame? {
+                Frame::Text(text) => bytes::Bytes::from(text),
+                Frame::Binary(content) => content,
+                Frame::Close(_) => return Ok(()),
+                Frame::Ping(_) | Frame::Pong(_) | Frame::Frame(_) => continue,
+            };
+            self.wait_for_rate_limit(socket).await?;
+            for reply in self.deliver(content).await {
+                let frame = match String::from_utf8(reply.to_vec()) {
+                    Ok(text) => Frame::text(text),
+                    Err(_) => Frame::binary(reply),
+                };
+                socket.send(frame).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Delivers one message, as often as it takes, and gives the replies that were left for it.
+    async fn deliver(&self, content: bytes::Bytes) -> Vec<bytes::Bytes> {
+        let mut backoff = Backoff::new(RETRY_INITIAL, RETRY_MAX);
+        loop {
+            let context = Arc::new(Context {
+                replies: Some(Replies::default()),
+                trace_parent: self.trace_parent.clone(),
+            });
+            let batch = read::frame(content.clone(), &self.metadata, &context);
+            match self.endpoint.hand_over(batch).await {
+                Ok(()) => {
+                    let replies = context.replies.as_ref().map(Replies::take);
+                    let messages = replies.into_iter().flatten().flatten();
+                    return messages.map(|it| it.bytes().clone()).collect();
+                }
+                // The session ends with the input.
+                Err(Refusal::Closing) => std::future::pending().await,
+                Err(Refusal::Failed(error)) => {
+                    warn!(
+                        component = &*self.endpoint.component,
+                        path = &*self.endpoint.config_path,
+                        "message of a websocket: {error}"
+                    );
+                    tokio::time::sleep(backoff.pause()).await;
+                }
+                Err(Refusal::TimedOut) => {}
+            }
+        }
+    }
+
+    /// Waits for a place, and tells the client that it has to.
+    async fn wait_for_rate_limit(
+        &self,
+        socket: &mut Socket,
+    ) -> Result<(), tokio_tungstenite::tungstenite::Error> {
+        let Some(rate_limit) = &self.endpoint.rate_limit else {
+            return Ok(());
+        };
+        loop {
+            let pause = match rate_limit.acquire(0).await {
+                Ok(None) => return Ok(()),
+                Ok(Some(pause)) => pause,
+                Err(error) => {
+                    warn!(
+                        component = &*self.endpoint.component,
+                        path = &*self.endpoint.config_path,
+                        "ask the rate limit: {error}"
+                    );
+                    RATE_LIMIT_PAUSE
+                }
+            };
+            if !self.rate_limited.is_empty() {
+                socket.send(Frame::binary(self.rate_limited.clone())).await?;
+            }
+            tokio::time::sleep(pause).await;
+        }
+    }
+}
