@@ -374,17 +374,26 @@ fn push_field(out: &mut String, local: DateTime, field: Field) {
     }
 }
 
-/// Appends a number of at least `width` characters.
+/// Appends a number of at least `width` digits, without allocating: every field of every time
+/// goes through here.
 pub(crate) fn push_number(out: &mut String, number: i32, width: usize, padding: char) {
     if number < 0 {
         out.push('-');
     }
-    let digits = number.unsigned_abs().to_string();
+    let mut digits = [b'0'; 10];
+    let mut start = digits.len();
+    let mut rest = number.unsigned_abs();
+    while rest > 0 || start == digits.len() {
+        start -= 1;
+        digits[start] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    let digits = &digits[start..];
     out.extend(std::iter::repeat_n(
         padding,
         width.saturating_sub(digits.len()),
     ));
-    out.push_str(&digits);
+    out.extend(digits.iter().map(|digit| char::from(*digit)));
 }
 
 /// Appends the digits of a fraction; says whether there were any.
