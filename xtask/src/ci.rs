@@ -16,6 +16,7 @@ const GENERATED: &[Check] = &[];
 const EXAMPLES: &[Check] = &[
     ("examples are linted", examples::lint),
     ("the importer of the examples runs", examples::import),
+    ("the quickstart runs", examples::quickstart),
 ];
 
 /// Runs all steps; true when all have passed.

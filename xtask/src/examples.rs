@@ -70,6 +70,40 @@ pub fn import() -> Result<bool> {
     Ok(seen.len() == cities.len())
 }
 
+/// Runs the quickstart from its release build, in a folder of its own; true when every city has its
+/// answer.
+pub fn quickstart() -> Result<bool> {
+    let binary = build_binary(&["--release"])?.context("this tree builds no binary `millrace`")?;
+    let folder = std::env::temp_dir().join(format!("millrace-quickstart-{}", std::process::id()));
+    fs::create_dir_all(&folder).context("make a folder for the quickstart")?;
+    let answered = quickstart_in(&folder, &binary);
+    fs::remove_dir_all(&folder).context("remove the folder of the quickstart")?;
+    answered
+}
+
+fn quickstart_in(folder: &Path, binary: &Path) -> Result<bool> {
+    let out = folder.join("out.ndjson");
+    let mut command = Command::new(binary);
+    command
+        .args(["run", "examples/quickstart.yaml"])
+        .env("OUT", &out)
+        .env("BUFFER", folder.join("buffer.db"));
+    if !succeeds(&mut command)? {
+        return Ok(false);
+    }
+    let cities = chaos::cities::read()?;
+    let mut answered = HashSet::new();
+    for line in fs::read_to_string(&out).context("read the answers")?.lines() {
+        let message: Value = serde_json::from_str(line).with_context(|| format!("`{line}`"))?;
+        let has_answer = message["mayor"].as_str().is_some_and(|it| it.starts_with("Mayor "));
+        if let Some(id) = message["id"].as_str().filter(|it| has_answer && cities.contains_key(*it)) {
+            answered.insert(id.to_owned());
+        }
+    }
+    println!("{} of {} cities have an answer", answered.len(), cities.len());
+    Ok(answered.len() == cities.len())
+}
+
 fn binary() -> Result<PathBuf> {
     build_binary(&[])?.context("this tree builds no binary `millrace`")
 }
