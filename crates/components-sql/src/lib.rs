@@ -4,6 +4,7 @@
 //! database says of a statement: PostgreSQL names the type of every parameter and takes text for
 //! any of them, MySQL converts by column, SQLite by affinity.
 
+mod buffers;
 mod database;
 mod dsn;
 mod fields;
@@ -14,4 +15,5 @@ mod postgres;
 mod rows;
 mod sqlite;
 
+pub use buffers::BUFFERS;
 pub use outputs::OUTPUTS;

@@ -1,0 +1,45 @@
+//! What an error of Redis means to the engine.
+
+use millrace_message::{Error, ErrorClass};
+use redis::{ErrorKind, RedisError, ServerErrorKind};
+
+/// The class of an error.
+pub fn class(error: &RedisError) -> ErrorClass {
+    if is_connection(error) {
+        return ErrorClass::NotConnected;
+    }
+    match error.code() {
+        // The value has the wrong kind: no retry changes that by itself.
+        Some("WRONGTYPE") => ErrorClass::Rejected,
+        _ => ErrorClass::Retry,
+    }
+}
+
+/// An error that says what was being done.
+pub fn describe(what: &str, error: &RedisError) -> Error {
+    Error::new(class(error), format!("{what}: {error}"))
+}
+
+/// Whether the connection is of no further use.
+pub fn is_connection(error: &RedisError) -> bool {
+    error.is_io_error()
+        || error.is_timeout()
+        || error.is_connection_dropped()
+        || error.is_connection_refusal()
+        || error.is_unrecoverable_error()
+        || matches!(error.code(), Some("NOAUTH" | "WRONGPASS" | "UNKILLABLE"))
+        || matches!(
+            error.kind(),
+            ErrorKind::AuthenticationFailed
+                | ErrorKind::MasterNameNotFoundBySentinel
+                | ErrorKind::NoValidReplicasFoundBySentinel
+                | ErrorKind::EmptySentinelList
+                | ErrorKind::ClusterConnectionNotFound
+                | ErrorKind::Server(
+                    ServerErrorKind::BusyLoading
+                        | ServerErrorKind::ClusterDown
+                        | ServerErrorKind::MasterDown
+                        | ServerErrorKind::ReadOnly
+                )
+        )
+}

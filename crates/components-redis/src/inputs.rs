@@ -1,0 +1,3 @@
+//! The inputs of this family.
+
+millrace_component::component_list! { pub INPUTS: redis_list }

@@ -1,0 +1,3 @@
+//! The outputs of this family.
+
+millrace_component::component_list! { pub OUTPUTS: redis_list }

@@ -1,0 +1,3 @@
+//! The rate limits of this family.
+
+millrace_component::component_list! { pub RATE_LIMITS: redis }

@@ -1,0 +1,3 @@
+//! The buffers of this family.
+
+millrace_component::component_list! { pub BUFFERS: sqlite }

@@ -1,0 +1,91 @@
+//! The `sqlite` buffer.
+
+mod codec;
+mod flow;
+mod store;
+#[cfg(test)]
+mod tests;
+
+use millrace_component::{
+    Buffer, BufferConfig, BuildContext, BuiltBuffer, BuiltProcessor, Descriptor, Flow, Guarantee,
+    Ledger, ProcessorChild, Source,
+};
+use millrace_message::Error;
+use millrace_spec::{ByteSize, Spec};
+use millrace_telemetry::metric::{BufferMetrics, Gauge};
+
+use store::Store;
+
+/// Stores messages in an SQLite database and acknowledges them to the input.
+///
+/// A message is acknowledged when the transaction that stores it is on disk: the database is in
+/// WAL mode with `synchronous=FULL`, and everything that waits is committed in one step. It is
+/// deleted when the output has accepted it. After a restart, a crash, or a power cut the buffer
+/// begins with the oldest message that was not deleted; a message whose deletion was not on disk
+/// yet is delivered again. A message that the output does not accept is sent again from the
+/// buffer, after a growing pause.
+///
+/// Messages that arrive as a batch leave as that batch. The database belongs to one process.
+#[derive(Clone, Debug, Spec)]
+#[spec(buffer = "sqlite", status = "stable", category = "Utility")]
+pub struct Config {
+    /// The file of the database, created when it does not exist.
+    path: String,
+    /// Processors that messages pass before they are stored, such as one that compresses them.
+    pre_processors: Option<Vec<ProcessorChild>>,
+    /// Processors that messages pass after they left the buffer, such as one that undoes it.
+    post_processors: Option<Vec<ProcessorChild>>,
+    /// How many bytes of messages may be stored; the input waits while there is no room. A batch
+    /// above it is taken once the buffer is empty. The file keeps its size when messages leave it.
+    #[spec(default = "1GiB", advanced)]
+    max_bytes: ByteSize,
+}
+
+impl BufferConfig for Config {
+    fn build(&self, cx: &BuildContext) -> Result<BuiltBuffer, Error> {
+        let processors = |children: &Option<Vec<ProcessorChild>>, field: &str| {
+            cx.processors(children.as_deref().unwrap_or_default(), field)
+        };
+        let pre_processors = processors(&self.pre_processors, "pre_processors")?;
+        let post_processors = processors(&self.post_processors, "post_processors")?;
+        let store = Store::open(&self.path)
+            .map_err(|error| error.context(format_args!("path: open `{}`", self.path)))?;
+        Ok(Box::new(Sqlite {
+            store,
+            pre_processors,
+            post_processors,
+            bytes_max: self.max_bytes.0,
+            flow: cx.flow().clone(),
+            ledger: cx.flow().behind_buffer(),
+            metrics: BufferMetrics::new(cx.metrics()),
+            active: cx.metrics().gauge("buffer_active", &[]),
+        }))
+    }
+
+    fn guarantee(&self) -> Guarantee {
+        Guarantee::WhenDurable
+    }
+}
+
+/// The component.
+pub const COMPONENT: Descriptor = Descriptor::buffer::<Config>();
+
+/// Batches that may wait between the buffer and the pipeline.
+const EDGE_CAPACITY: usize = 64;
+
+struct Sqlite {
+    store: Store,
+    pre_processors: Vec<BuiltProcessor>,
+    post_processors: Vec<BuiltProcessor>,
+    bytes_max: u64,
+    flow: Flow,
+    ledger: Ledger,
+    metrics: BufferMetrics,
+    active: Gauge,
+}
+
+impl Buffer for Sqlite {
+    fn run(self: Box<Self>, upstream: Source) -> Source {
+        Source::spawn(EDGE_CAPACITY, |writer| flow::Running::new(*self, upstream, writer).run())
+    }
+}

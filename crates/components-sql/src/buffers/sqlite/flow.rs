@@ -1,0 +1,379 @@
+//! What goes into the buffer and out of it.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::stream::{FuturesOrdered, FuturesUnordered};
+use millrace_component::{Backoff, Charge, Source, SourceWriter, process_all, track};
+use millrace_message::{Error, MessageBatch, Origin, Outcome, Outcomes};
+use smallvec::SmallVec;
+
+use super::Sqlite;
+use super::codec::{decode, encode};
+use super::store::Row;
+
+/// Rows on their way to the disk at a time; more of them make larger transactions.
+const STORING_MAX: usize = 1024;
+/// Bytes that are read from the database in one step.
+const LOAD_BYTES: usize = 1 << 20;
+/// What a message costs beside its payload, for the byte budget.
+const MESSAGE_OVERHEAD: usize = 512;
+/// The pauses before a message is sent again.
+const PAUSE_INITIAL: Duration = Duration::from_millis(1);
+const PAUSE_MAX: Duration = Duration::from_secs(30);
+/// The pause after the database could not be read.
+const LOAD_PAUSE: Duration = Duration::from_secs(1);
+
+/// A row whose commit is waited for.
+struct Storing {
+    batch: MessageBatch,
+    origins: SmallVec<[Origin; 1]>,
+    bytes: u64,
+    stored: Result<i64, Error>,
+}
+
+/// A row on its way to the output, whole or what is left of it.
+struct Leaving {
+    id: i64,
+    /// The bytes that its deletion sets free.
+    bytes: u64,
+    batch: MessageBatch,
+    backoff: Backoff,
+    is_new: bool,
+}
+
+/// A row that came back, with what became of its messages.
+struct Returned {
+    row: Leaving,
+    outcomes: Outcomes,
+}
+
+/// The running buffer.
+pub struct Running {
+    buffer: Sqlite,
+    upstream: Source,
+    writer: SourceWriter,
+    upstream_open: bool,
+    /// Told to stop: nothing more leaves, what is stored stays for the next start.
+    stopping: bool,
+    /// Read from the input, and waiting for room.
+    waiting: VecDeque<(MessageBatch, Vec<u8>)>,
+    storing: FuturesOrdered<BoxFuture<'static, Storing>>,
+    /// Bytes stored, and on their way there.
+    stored_bytes: u64,
+    /// The last row that is stored, and the last one that was taken to leave.
+    last_stored: i64,
+    last_taken: i64,
+    loading: Option<BoxFuture<'static, Result<Vec<Row>, Error>>>,
+    /// The last row that was stored when the loading began.
+    loading_until: i64,
+    /// Rows that may leave when the byte budget has room for them.
+    next: VecDeque<Leaving>,
+    ready: VecDeque<MessageBatch>,
+    under_way: FuturesUnordered<BoxFuture<'static, Returned>>,
+    /// Rows whose messages failed, until they are sent again.
+    resting: FuturesUnordered<BoxFuture<'static, Leaving>>,
+}
+
+impl Running {
+    /// A buffer between `upstream` and `writer`.
+    pub fn new(buffer: Sqlite, upstream: Source, writer: SourceWriter) -> Self {
+        let stock = buffer.store.stock();
+        Self {
+            buffer,
+            upstream,
+            writer,
+            upstream_open: true,
+            stopping: false,
+            waiting: VecDeque::new(),
+            storing: FuturesOrdered::new(),
+            stored_bytes: stock.bytes,
+            last_stored: stock.last,
+            last_taken: 0,
+            loading: None,
+            loading_until: 0,
+            next: VecDeque::new(),
+            ready: VecDeque::new(),
+            under_way: FuturesUnordered::new(),
+            resting: FuturesUnordered::new(),
+        }
+    }
+
+    /// Runs until the input has ended and everything was delivered, or until it is told to stop.
+    pub async fn run(mut self) -> Result<(), Error> {
+        let stop = self.writer.stop().clone();
+        let abort = self.buffer.flow.abort().clone();
+        let budget = self.buffer.flow.budget().clone();
+        let mut result = Ok(());
+        while !self.is_done() {
+            let cost = self.next.front().map_or(0, |row| cost(&row.batch));
+            let may_leave = !self.next.is_empty() && self.ready.is_empty();
+            tokio::select! {
+                biased;
+                () = abort.cancelled() => break,
+                () = stop.cancelled(), if !self.stopping => self.begin_to_stop(),
+                Some(returned) = self.under_way.next() => self.settle(returned),
+                Some(storing) = self.storing.next() => self.acknowledge(storing),
+                () = self.writer.batches.push_run(&mut self.ready), if !self.ready.is_empty() => {}
+                rows = wait_for(&mut self.loading), if self.loading.is_some() => {
+                    self.loading = None;
+                    if let Err(error) = self.take_loaded(rows).await {
+                        result = Err(error);
+                        break;
+                    }
+                }
+                Some(row) = self.resting.next() => self.next.push_front(row),
+                // With nothing under way the budget may be held by what waits to get in here.
+                () = std::future::ready(()), if may_leave && self.under_way.is_empty() => {
+                    let charge = budget.try_charge(cost);
+                    self.leave(charge).await;
+                }
+                charge = budget.charge(cost), if may_leave && !self.under_way.is_empty() => {
+                    self.leave(Some(charge)).await;
+                }
+                batch = self.upstream.batches().pop(),
+                    if self.upstream_open && self.waiting.is_empty()
+                        && self.storing.len() < STORING_MAX => match batch {
+                    Some(batch) => self.take_in(batch).await,
+                    None => self.upstream_open = false,
+                },
+            }
+            self.store_waiting();
+            self.load_more();
+            if self.is_exhausted() {
+                self.writer.exhaust();
+            }
+        }
+        self.end(result).await
+    }
+
+    fn begin_to_stop(&mut self) {
+        self.stopping = true;
+        self.upstream.stop();
+        self.next.clear();
+        self.resting = FuturesUnordered::new();
+        self.loading = None;
+    }
+
+    fn is_drained(&self) -> bool {
+        !self.upstream_open && self.waiting.is_empty() && self.storing.is_empty()
+    }
+
+    /// Whether no row will leave that has not left before.
+    fn is_exhausted(&self) -> bool {
+        self.stopping
+            || self.is_drained() && self.last_taken >= self.last_stored && self.next.is_empty()
+    }
+
+    fn is_done(&self) -> bool {
+        self.is_drained()
+            && self.is_exhausted()
+            && self.ready.is_empty()
+            && self.under_way.is_empty()
+            && self.resting.is_empty()
+    }
+
+    /// Prepares a batch of the input to be stored.
+    async fn take_in(&mut self, batch: MessageBatch) {
+        for batch in process_all(&self.buffer.pre_processors, batch).await {
+            if batch.is_empty() {
+                continue;
+            }
+            match encode(&batch) {
+                Ok(content) => self.waiting.push_back((batch, content)),
+                Err(error) => batch.fail(&error),
+            }
+        }
+    }
+
+    /// Sends what waits to the disk, as long as there is room for it.
+    fn store_waiting(&mut self) {
+        while let Some((_, content)) = self.waiting.front() {
+            let bytes = content.len() as u64;
+            let has_room = self.stored_bytes.saturating_add(bytes) <= self.buffer.bytes_max;
+            if !has_room && self.stored_bytes > 0 {
+                return;
+            }
+            let Some((mut batch, content)) = self.waiting.pop_front() else { return };
+            self.stored_bytes += bytes;
+            let origins = batch.take_origins();
+            let stored = self.buffer.store.store(content);
+            self.storing.push_back(Box::pin(async move {
+                Storing {
+                    batch,
+                    origins,
+                    bytes,
+                    stored: stored.await,
+                }
+            }));
+        }
+    }
+
+    /// The commit has returned: the input may forget the messages.
+    fn acknowledge(&mut self, storing: Storing) {
+        let Storing { batch, origins, bytes, stored } = storing;
+        let id = match stored {
+            Ok(id) => id,
+            Err(error) => {
+                self.stored_bytes -= bytes;
+                for origin in origins {
+                    origin.fail(error.clone());
+                }
+                return;
+            }
+        };
+        self.buffer.metrics.received.add(batch.len() as u64);
+        self.buffer.metrics.batch_received.inc();
+        for origin in origins {
+            origin.deliver();
+        }
+        // A row that follows the last one taken need not be read again.
+        let follows = self.last_taken >= self.last_stored && self.loading.is_none();
+        self.last_stored = id;
+        // One that was committed while others were read may have come with them.
+        let is_taken = id <= self.last_taken;
+        if follows && !is_taken && !self.stopping && self.next.len() < STORING_MAX {
+            self.last_taken = id;
+            self.next.push_back(Leaving::new(id, bytes, batch));
+        }
+        self.show_active();
+    }
+
+    fn load_more(&mut self) {
+        let has_more = self.last_taken < self.last_stored;
+        if has_more && !self.stopping && self.loading.is_none() && self.next.is_empty() {
+            self.loading_until = self.last_stored;
+            self.loading = Some(Box::pin(self.buffer.store.load(self.last_taken, LOAD_BYTES)));
+        }
+    }
+
+    async fn take_loaded(&mut self, rows: Result<Vec<Row>, Error>) -> Result<(), Error> {
+        let rows = match rows {
+            Ok(rows) => rows,
+            Err(error) => {
+                tracing::error!("{error}");
+                tokio::time::sleep(LOAD_PAUSE).await;
+                return Ok(());
+            }
+        };
+        if rows.is_empty() {
+            self.last_taken = self.last_taken.max(self.loading_until);
+        }
+        for Row { id, content } in rows {
+            let bytes = content.len() as u64;
+            let Some(batch) = decode(content) else {
+                return Err(Error::fatal(format!(
+                    "row {id} of the sqlite buffer is damaged: it is no batch of messages"
+                )));
+            };
+            self.last_taken = id;
+            self.next.push_back(Leaving::new(id, bytes, batch));
+        }
+        Ok(())
+    }
+
+    /// Sends the next row to the pipeline, with a transaction of its own.
+    async fn leave(&mut self, charge: Option<Charge>) {
+        let Some(mut row) = self.next.pop_front() else { return };
+        let messages = row.batch.len();
+        if row.is_new {
+            row.is_new = false;
+            self.buffer.ledger.receive(messages);
+        } else {
+            self.buffer.ledger.replay(messages);
+        }
+        let mut batch = row.batch.detached();
+        let outcomes = track(&mut batch);
+        self.buffer.metrics.sent.add(messages as u64);
+        self.buffer.metrics.batch_sent.inc();
+        let latency = self.buffer.metrics.latency.clone();
+        let started = std::time::Instant::now();
+        self.under_way.push(Box::pin(async move {
+            let outcomes = outcomes.await;
+            latency.observe(started.elapsed());
+            drop(charge);
+            Returned { row, outcomes }
+        }));
+        let batches = process_all(&self.buffer.post_processors, batch).await;
+        self.ready.extend(batches.into_iter().filter(|batch| !batch.is_empty()));
+    }
+
+    /// Deletes a row that was delivered, and keeps what failed to send it again.
+    fn settle(&mut self, returned: Returned) {
+        let Returned { mut row, outcomes } = returned;
+        let mut failed = MessageBatch::new();
+        for (index, message) in std::mem::take(&mut row.batch).into_iter().enumerate() {
+            match outcomes.get(index) {
+                Outcome::Failed(error) if self.stopping => {
+                    self.buffer.ledger.settle(&Outcome::Failed(error));
+                    failed.push(message);
+                }
+                Outcome::Failed(_) => failed.push(message),
+                outcome => self.buffer.ledger.settle(&outcome),
+            }
+        }
+        if failed.is_empty() {
+            self.buffer.store.delete(row.id);
+            self.stored_bytes = self.stored_bytes.saturating_sub(row.bytes);
+            self.show_active();
+        } else if !self.stopping {
+            row.batch = failed;
+            let pause = row.backoff.pause();
+            self.resting.push(Box::pin(async move {
+                tokio::time::sleep(pause).await;
+                row
+            }));
+        }
+    }
+
+    fn show_active(&self) {
+        self.buffer.active.set(self.stored_bytes as f64);
+    }
+
+    async fn end(self, result: Result<(), Error>) -> Result<(), Error> {
+        let Self { buffer, upstream, writer, waiting, storing, under_way, ready, .. } = self;
+        // What is still under way stays in the database: it goes back to where it came from.
+        for _ in 0..buffer.ledger.balance().in_flight() {
+            let kept = Error::retry("the message is kept in the sqlite buffer");
+            buffer.ledger.settle(&Outcome::Failed(kept));
+        }
+        // The input waits for those that are not stored: dropped, they go back to it.
+        drop((waiting, storing, under_way, ready));
+        writer.exhaust();
+        drop(writer);
+        if result.is_err() {
+            upstream.stop();
+        }
+        let finished = upstream.finish().await;
+        let closing = tokio::task::spawn_blocking(move || buffer.store.close());
+        let closed = closing
+            .await
+            .map_err(|panic| Error::fatal(format!("the sqlite buffer panicked: {panic}")));
+        result.and(finished).and(closed)
+    }
+}
+
+impl Leaving {
+    fn new(id: i64, bytes: u64, batch: MessageBatch) -> Self {
+        Self {
+            id,
+            bytes,
+            batch,
+            backoff: Backoff::new(PAUSE_INITIAL, PAUSE_MAX),
+            is_new: true,
+        }
+    }
+}
+
+async fn wait_for<T>(future: &mut Option<BoxFuture<'static, T>>) -> T {
+    match future {
+        Some(future) => future.await,
+        None => std::future::pending().await,
+    }
+}
+
+fn cost(batch: &MessageBatch) -> usize {
+    batch.iter().map(|it| it.bytes().len() + MESSAGE_OVERHEAD).sum()
+}
