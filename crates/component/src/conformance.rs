@@ -3,34 +3,65 @@
 //!
 //! Everything here panics with the reason: it is called by tests alone.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use millrace_diagnostics::{Diagnostics, Renderer, SourceMap};
 use millrace_message::Error;
 use millrace_spec::env::{Environment, interpolate};
-use millrace_spec::{FieldType, ReadContext, tree};
+use millrace_spec::{FieldType, ReadContext, Spec, tree};
 use millrace_telemetry::Scope;
+use parking_lot::Mutex;
 
 use crate::{
     BatchPolicy, Budget, BufferChild, BuildContext, BuiltBuffer, BuiltCache, BuiltInput,
-    BuiltOutput, BuiltProcessor, BuiltRateLimit, CacheChild, Descriptor, Engine, Flow, Input,
-    InputChild, InputPart, LeafOutput, Ledger, Output, OutputChild, OutputPart, ProcessorChild,
-    RateLimitChild, Registry, Services, Sink, Source,
+    BuiltOutput, BuiltProcessor, BuiltRateLimit, CacheChild, Configured, Descriptor, Engine, Flow,
+    Input, InputChild, InputPart, LeafOutput, Ledger, Output, OutputChild, OutputPart,
+    ProcessorChild, RateLimitChild, Registry, Services, Sink, Source,
 };
 
 /// Builds components of some families from config text.
 pub struct Workbench {
     registry: Arc<Registry>,
     flow: Flow,
+    services: Services,
+    resources: Arc<Resources>,
 }
 
 impl Workbench {
     /// A workbench for these families, with a byte budget that nothing exhausts.
     pub fn new<'a>(families: impl IntoIterator<Item = &'a [Descriptor]>) -> Self {
+        Self::of(Arc::new(Registry::new(families)))
+    }
+
+    /// As [`Workbench::new`], for the components of a registry.
+    pub fn of(registry: Arc<Registry>) -> Self {
         Self {
-            registry: Arc::new(Registry::new(families)),
+            registry,
             flow: Flow::new(Budget::new(usize::MAX / 2), Ledger::default()),
+            services: Services::default(),
+            resources: Arc::default(),
         }
+    }
+
+    /// Lends these services to what is built.
+    #[must_use]
+    pub fn with_services(mut self, services: Services) -> Self {
+        self.services = services;
+        self
+    }
+
+    /// Declares resources: a config with `cache_resources`, `rate_limit_resources` and
+    /// `processor_resources`.
+    ///
+    /// # Errors
+    /// As [`Workbench::read`].
+    pub fn with_resources(mut self, yaml: &str) -> Result<Self, String> {
+        self.resources = Arc::new(Resources {
+            config: self.read(yaml)?,
+            ..Resources::default()
+        });
+        Ok(self)
     }
 
     /// Reads a config.
@@ -60,10 +91,14 @@ impl Workbench {
     /// The context that a component of this name is built in.
     pub fn context(&self, name: &str) -> BuildContext {
         let root = BuildContext::new(
-            Arc::new(Bare),
+            Arc::new(Bare {
+                resources: Arc::clone(&self.resources),
+                flow: self.flow.clone(),
+                services: self.services.clone(),
+            }),
             self.flow.clone(),
             Scope::detached(),
-            Services::default(),
+            self.services.clone(),
         );
         root.child(name, "", name)
     }
@@ -99,6 +134,16 @@ impl Workbench {
         }
     }
 
+    /// A processor.
+    ///
+    /// # Errors
+    /// What is wrong with its config, or why it cannot be built.
+    pub fn processor(&self, yaml: &str) -> Result<BuiltProcessor, String> {
+        let child: ProcessorChild = self.read(yaml)?;
+        let cx = self.context(child.name);
+        child.config.build(&cx).map_err(|error| error.to_string())
+    }
+
     /// A cache.
     pub fn cache(&self, yaml: &str) -> BuiltCache {
         let child: CacheChild = self.read(yaml).unwrap_or_else(|error| panic!("{error}"));
@@ -121,8 +166,66 @@ impl Workbench {
     }
 }
 
-/// An engine without anything: leaves need none.
-struct Bare;
+/// The resources that components may use.
+#[derive(Default)]
+struct Resources {
+    config: ResourcesConfig,
+    caches: Mutex<HashMap<String, BuiltCache>>,
+    rate_limits: Mutex<HashMap<String, BuiltRateLimit>>,
+    processors: Mutex<HashMap<String, BuiltProcessor>>,
+}
+
+/// The resources, as they are configured.
+#[derive(Clone, Debug, Default, Spec)]
+struct ResourcesConfig {
+    /// Caches.
+    #[spec(default = [])]
+    cache_resources: Vec<CacheChild>,
+    /// Rate limits.
+    #[spec(default = [])]
+    rate_limit_resources: Vec<RateLimitChild>,
+    /// Processors.
+    #[spec(default = [])]
+    processor_resources: Vec<ProcessorChild>,
+}
+
+/// What is built already under this label, or what `build` makes of its config.
+fn resource<C: ?Sized, B: Clone>(
+    label: &str,
+    built: &Mutex<HashMap<String, B>>,
+    configs: &[Configured<C>],
+    build: impl FnOnce(&Configured<C>) -> Result<B, Error>,
+) -> Result<B, Error> {
+    if let Some(built) = built.lock().get(label) {
+        return Ok(built.clone());
+    }
+    let Some(config) = configs.iter().find(|config| config.label == label) else {
+        return Err(Error::fatal(format!("resource `{label}` is not declared")));
+    };
+    let new = build(config)?;
+    built.lock().insert(label.to_owned(), new.clone());
+    Ok(new)
+}
+
+/// An engine that has resources at most: leaves need no more.
+#[derive(Clone)]
+struct Bare {
+    resources: Arc<Resources>,
+    flow: Flow,
+    services: Services,
+}
+
+impl Bare {
+    fn resource_cx<C: ?Sized>(&self, config: &Configured<C>) -> BuildContext {
+        let root = BuildContext::new(
+            Arc::new(self.clone()),
+            self.flow.clone(),
+            Scope::detached(),
+            self.services.clone(),
+        );
+        root.child(config.name, &config.label, "resources")
+    }
+}
 
 fn nothing<T>(what: &str) -> Result<T, Error> {
     Err(Error::fatal(format!("a workbench has no {what}")))
@@ -154,16 +257,31 @@ impl Engine for Bare {
         child.config.build(cx)
     }
 
-    fn cache(&self, _: &str) -> Result<BuiltCache, Error> {
-        nothing("caches")
+    fn cache(&self, label: &str) -> Result<BuiltCache, Error> {
+        let Resources { caches, config, .. } = &*self.resources;
+        resource(label, caches, &config.cache_resources, |it| {
+            it.config.build(&self.resource_cx(it))
+        })
     }
 
-    fn rate_limit(&self, _: &str) -> Result<BuiltRateLimit, Error> {
-        nothing("rate limits")
+    fn rate_limit(&self, label: &str) -> Result<BuiltRateLimit, Error> {
+        let Resources {
+            rate_limits,
+            config,
+            ..
+        } = &*self.resources;
+        resource(label, rate_limits, &config.rate_limit_resources, |it| {
+            it.config.build(&self.resource_cx(it))
+        })
     }
 
-    fn processor_resource(&self, _: &str) -> Result<BuiltProcessor, Error> {
-        nothing("processor resources")
+    fn processor_resource(&self, label: &str) -> Result<BuiltProcessor, Error> {
+        let Resources {
+            processors, config, ..
+        } = &*self.resources;
+        resource(label, processors, &config.processor_resources, |it| {
+            it.config.build(&self.resource_cx(it))
+        })
     }
 
     fn input_resource(&self, _: &str) -> Result<Source, Error> {
