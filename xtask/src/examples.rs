@@ -93,14 +93,26 @@ fn quickstart_in(folder: &Path, binary: &Path) -> Result<bool> {
     }
     let cities = chaos::cities::read()?;
     let mut answered = HashSet::new();
-    for line in fs::read_to_string(&out).context("read the answers")?.lines() {
+    for line in fs::read_to_string(&out)
+        .context("read the answers")?
+        .lines()
+    {
         let message: Value = serde_json::from_str(line).with_context(|| format!("`{line}`"))?;
-        let has_answer = message["mayor"].as_str().is_some_and(|it| it.starts_with("Mayor "));
-        if let Some(id) = message["id"].as_str().filter(|it| has_answer && cities.contains_key(*it)) {
+        let has_answer = message["mayor"]
+            .as_str()
+            .is_some_and(|it| it.starts_with("Mayor "));
+        if let Some(id) = message["id"]
+            .as_str()
+            .filter(|it| has_answer && cities.contains_key(*it))
+        {
             answered.insert(id.to_owned());
         }
     }
-    println!("{} of {} cities have an answer", answered.len(), cities.len());
+    println!(
+        "{} of {} cities have an answer",
+        answered.len(),
+        cities.len()
+    );
     Ok(answered.len() == cities.len())
 }
 

@@ -85,7 +85,9 @@ fn host_and_port(text: &str) -> Result<(String, u16), String> {
     let host = if host.is_empty() { "localhost" } else { host };
     let port = match port.filter(|port| !port.is_empty()) {
         None => 6379,
-        Some(port) => port.parse().map_err(|_| "its port is not a number up to 65535")?,
+        Some(port) => port
+            .parse()
+            .map_err(|_| "its port is not a number up to 65535")?,
     };
     Ok((host.to_owned(), port))
 }
@@ -99,7 +101,9 @@ fn percent_decode(text: &str) -> Result<String, String> {
             bytes.push(first);
             continue;
         }
-        let digits = rest.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        let digits = rest
+            .get(..2)
+            .and_then(|digits| std::str::from_utf8(digits).ok());
         let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
         bytes.push(byte.ok_or("a `%` is not followed by two hexadecimal digits: write `%25`")?);
         rest = &rest[2..];
@@ -115,12 +119,21 @@ mod tests {
     fn an_address_is_read_as_in_bento() {
         let one = Addresses::parse("redis://us%40er:p%3Aa@db:7000/3").unwrap();
         assert_eq!(one.hosts, [("db".to_owned(), 7000)]);
-        assert_eq!((one.user.as_deref(), one.password.as_deref()), (Some("us@er"), Some("p:a")));
+        assert_eq!(
+            (one.user.as_deref(), one.password.as_deref()),
+            (Some("us@er"), Some("p:a"))
+        );
         assert_eq!((one.database, one.tls), (3, false));
         let two = Addresses::parse("redis://:6397,rediss://[::1]:1/").unwrap();
-        assert_eq!(two.hosts, [("localhost".to_owned(), 6397), ("::1".to_owned(), 1)]);
+        assert_eq!(
+            two.hosts,
+            [("localhost".to_owned(), 6397), ("::1".to_owned(), 1)]
+        );
         assert!(two.tls);
-        assert_eq!(Addresses::parse("tcp://localhost").unwrap().hosts[0].1, 6379);
+        assert_eq!(
+            Addresses::parse("tcp://localhost").unwrap().hosts[0].1,
+            6379
+        );
     }
 
     #[test]
@@ -132,8 +145,13 @@ mod tests {
             ("redis://:secret@h/first", "database"),
             ("redis://:secret%@h", "%25"),
         ] {
-            let Err(text) = Addresses::parse(url) else { panic!("{url} is accepted") };
-            assert!(text.contains(reason) && !text.contains("secret"), "{url}: {text}");
+            let Err(text) = Addresses::parse(url) else {
+                panic!("{url} is accepted")
+            };
+            assert!(
+                text.contains(reason) && !text.contains("secret"),
+                "{url}: {text}"
+            );
         }
     }
 }

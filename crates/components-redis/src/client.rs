@@ -31,7 +31,10 @@ pub struct ClientFields {
     /// The address: `redis://user:password@host:6379/0`, with the number of the database as path.
     /// Several, divided by commas, name the nodes of a cluster or the sentinels. `rediss` stands
     /// for TLS.
-    #[spec(example = "redis://localhost:6379", example = "redis://:password@host:6379/1")]
+    #[spec(
+        example = "redis://localhost:6379",
+        example = "redis://:password@host:6379/1"
+    )]
     pub url: Secret<String>,
     /// What stands behind the address.
     #[spec(default = "simple", advanced)]
@@ -162,7 +165,9 @@ impl Redis {
                 if let Some(certificates) = certificates {
                     builder = builder.tls(self.tls_mode()).certs(certificates);
                 }
-                Ok(Link::Cluster(builder.build()?.get_async_connection().await?))
+                Ok(Link::Cluster(
+                    builder.build()?.get_async_connection().await?,
+                ))
             }
             Kind::Failover => {
                 let sentinels = (0..self.addresses.hosts.len()).map(|index| self.address(index));

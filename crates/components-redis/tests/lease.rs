@@ -23,7 +23,9 @@ fn text(incoming: &Incoming) -> String {
 }
 
 fn acknowledge(incoming: Incoming) {
-    let Ack::Call(ack) = incoming.ack else { panic!("the source is not told") };
+    let Ack::Call(ack) = incoming.ack else {
+        panic!("the source is not told")
+    };
     ack(smallvec::smallvec![Outcome::Delivered]);
 }
 
@@ -46,7 +48,9 @@ fn count(database: &RedisDatabase, words: &[&str]) -> i64 {
 /// acknowledges every second entry and records which.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_consumer_of_another_test() {
-    let Ok(url) = std::env::var(CHILD) else { return };
+    let Ok(url) = std::env::var(CHILD) else {
+        return;
+    };
     let mut input = input(&url, "300ms");
     input.connect().await.unwrap();
     let mut recorder = millrace_testkit::redis::RedisClient::connect(&url).unwrap();
@@ -84,21 +88,38 @@ async fn a_consumer_that_is_killed_loses_nothing() {
         child.kill().unwrap();
         child.wait().unwrap();
     }
-    let mut done: BTreeSet<String> =
-        database.client().unwrap().list("done").unwrap().into_iter().collect();
+    let mut done: BTreeSet<String> = database
+        .client()
+        .unwrap()
+        .list("done")
+        .unwrap()
+        .into_iter()
+        .collect();
     let mut input = input(database.url(), "300ms");
     input.connect().await.unwrap();
     while done.len() < all.len() {
-        let incoming = tokio::time::timeout(PATIENCE, input.read()).await.unwrap().unwrap();
+        let incoming = tokio::time::timeout(PATIENCE, input.read())
+            .await
+            .unwrap()
+            .unwrap();
         done.insert(text(&incoming));
         acknowledge(incoming);
     }
     assert_eq!(done, all);
     input.stop().await;
     input.close().await.unwrap();
-    let keys: BTreeSet<String> =
-        database.client().unwrap().command(&["KEYS", "*"]).unwrap().texts().into_iter().collect();
-    assert!(keys.iter().all(|key| key == "done" || key == "cities"), "{keys:?}");
+    let keys: BTreeSet<String> = database
+        .client()
+        .unwrap()
+        .command(&["KEYS", "*"])
+        .unwrap()
+        .texts()
+        .into_iter()
+        .collect();
+    assert!(
+        keys.iter().all(|key| key == "done" || key == "cities"),
+        "{keys:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -107,9 +128,18 @@ async fn two_consumers_reclaim_an_expired_lease_once() {
     let mut client = database.client().unwrap();
     for number in 0..100 {
         let number = number.to_string();
-        client.command(&["HSET", "{cities}:processing:gone", &number, &format!("entry {number}")]).unwrap();
+        client
+            .command(&[
+                "HSET",
+                "{cities}:processing:gone",
+                &number,
+                &format!("entry {number}"),
+            ])
+            .unwrap();
     }
-    client.command(&["ZADD", "{cities}:leases", "1", "gone"]).unwrap();
+    client
+        .command(&["ZADD", "{cities}:leases", "1", "gone"])
+        .unwrap();
     let mut one = input(database.url(), "1s");
     let mut other = input(database.url(), "1s");
     let (first, second) = tokio::join!(one.connect(), other.connect());
@@ -121,7 +151,10 @@ async fn two_consumers_reclaim_an_expired_lease_once() {
             incoming = one.read() => incoming,
             incoming = other.read() => incoming,
         };
-        let incoming = tokio::time::timeout(PATIENCE, async { incoming }).await.unwrap().unwrap();
+        let incoming = tokio::time::timeout(PATIENCE, async { incoming })
+            .await
+            .unwrap()
+            .unwrap();
         seen.push(text(&incoming));
         acknowledge(incoming);
     }
@@ -140,9 +173,13 @@ async fn reclaimed_entries_stand_in_their_order_at_their_end() {
     let database = shared::redis();
     let mut client = database.client().unwrap();
     for number in ["9", "10", "8"] {
-        client.command(&["HSET", "{cities}:processing:gone", number, number]).unwrap();
+        client
+            .command(&["HSET", "{cities}:processing:gone", number, number])
+            .unwrap();
     }
-    client.command(&["ZADD", "{cities}:leases", "1", "gone"]).unwrap();
+    client
+        .command(&["ZADD", "{cities}:leases", "1", "gone"])
+        .unwrap();
     client.command(&["RPUSH", "cities", "11"]).unwrap();
     let mut input = input(database.url(), "1s");
     input.connect().await.unwrap();
@@ -151,7 +188,10 @@ async fn reclaimed_entries_stand_in_their_order_at_their_end() {
     }
     input.stop().await;
     input.close().await.unwrap();
-    assert_eq!(database.client().unwrap().list("cities").unwrap(), ["8", "9", "10", "11"]);
+    assert_eq!(
+        database.client().unwrap().list("cities").unwrap(),
+        ["8", "9", "10", "11"]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -160,17 +200,27 @@ async fn a_living_consumer_keeps_its_lease() {
     fill(&database, 3);
     let mut holder = input(database.url(), "300ms");
     holder.connect().await.unwrap();
-    let held = [holder.read().await.unwrap(), holder.read().await.unwrap(), holder.read().await.unwrap()];
+    let held = [
+        holder.read().await.unwrap(),
+        holder.read().await.unwrap(),
+        holder.read().await.unwrap(),
+    ];
     let score = || {
         let mut client = database.client().unwrap();
-        let found = client.command(&["ZRANGE", "{cities}:leases", "0", "0", "WITHSCORES"]).unwrap().texts();
+        let found = client
+            .command(&["ZRANGE", "{cities}:leases", "0", "0", "WITHSCORES"])
+            .unwrap()
+            .texts();
         found[1].parse::<f64>().unwrap()
     };
     let begin = score();
     // Several leases long the end of the lease moves on, and nobody takes the entries.
     let mut other = input(database.url(), "300ms");
     other.connect().await.unwrap();
-    poll::until("five leases", PATIENCE, || (score() > begin + 1500.0).then_some(())).unwrap();
+    poll::until("five leases", PATIENCE, || {
+        (score() > begin + 1500.0).then_some(())
+    })
+    .unwrap();
     assert!(futures::poll!(other.read()).is_pending());
     for incoming in held {
         acknowledge(incoming);
@@ -186,7 +236,13 @@ async fn a_living_consumer_keeps_its_lease() {
 async fn an_answer_that_was_lost_is_found_after_reconnecting() {
     use millrace_testkit::proxy::{Direction, Proxy};
     let database = shared::redis();
-    let address = database.url().trim_start_matches("redis://").split('/').next().unwrap().to_owned();
+    let address = database
+        .url()
+        .trim_start_matches("redis://")
+        .split('/')
+        .next()
+        .unwrap()
+        .to_owned();
     let proxy = Proxy::start(address.as_str()).unwrap();
     let mut input = input(&proxy.url(database.url()).unwrap(), "60s");
     input.connect().await.unwrap();

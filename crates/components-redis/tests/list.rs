@@ -11,7 +11,10 @@ use millrace_testkit::redis::{RedisDatabase, RedisOptions, RedisServer};
 use millrace_testkit::shared;
 
 fn bench() -> Workbench {
-    Workbench::new([millrace_components_redis::INPUTS, millrace_components_redis::OUTPUTS])
+    Workbench::new([
+        millrace_components_redis::INPUTS,
+        millrace_components_redis::OUTPUTS,
+    ])
 }
 
 fn input(url: &str, more: &str) -> Box<dyn Input> {
@@ -31,7 +34,9 @@ fn text(incoming: &Incoming) -> String {
 }
 
 fn settle(incoming: Incoming, outcome: Outcome) {
-    let Ack::Call(ack) = incoming.ack else { panic!("the source is not told") };
+    let Ack::Call(ack) = incoming.ack else {
+        panic!("the source is not told")
+    };
     ack(smallvec::smallvec![outcome]);
 }
 
@@ -74,7 +79,12 @@ async fn what_is_not_acknowledged_goes_back_in_its_order() {
             settle(third, failed());
             input.close().await.unwrap();
             assert_eq!(list(&database), rest, "{command} {mode}");
-            let keys = database.client().unwrap().command(&["KEYS", "*"]).unwrap().texts();
+            let keys = database
+                .client()
+                .unwrap()
+                .command(&["KEYS", "*"])
+                .unwrap()
+                .texts();
             assert_eq!(keys, ["cities"], "{mode}");
         }
     }
@@ -140,18 +150,32 @@ async fn a_batch_keeps_its_order_and_every_message_finds_its_list() {
     let database = shared::redis();
     let output = output(database.url(), "${! this.list }");
     output.connect().await.unwrap();
-    let messages = [r#"{"list":"a","n":1}"#, r#"{"list":"b"}"#, r#"{"list":"a","n":2}"#];
+    let messages = [
+        r#"{"list":"a","n":1}"#,
+        r#"{"list":"b"}"#,
+        r#"{"list":"a","n":2}"#,
+    ];
     output.write(&batch(&messages)).await.unwrap();
     let mut client = database.client().unwrap();
     assert_eq!(client.list("a").unwrap(), [messages[0], messages[2]]);
     assert_eq!(client.list("b").unwrap(), [messages[1]]);
     client.command(&["SET", "text", "x"]).unwrap();
-    let mixed = batch(&[r#"{"list":"text"}"#, r#"{"list":"c"}"#, "no json", r#"{"list":"text"}"#]);
+    let mixed = batch(&[
+        r#"{"list":"text"}"#,
+        r#"{"list":"c"}"#,
+        "no json",
+        r#"{"list":"text"}"#,
+    ]);
     let error = output.write(&mixed).await.unwrap_err();
     assert_eq!(error.error().class(), ErrorClass::Rejected);
-    assert!(error.error().text().contains("push onto `text`"), "{error:?}");
+    assert!(
+        error.error().text().contains("push onto `text`"),
+        "{error:?}"
+    );
     let outcomes = error.into_outcomes(4);
-    let is_failed: Vec<_> = (0..4).map(|it| outcomes.get(it).error().is_some()).collect();
+    let is_failed: Vec<_> = (0..4)
+        .map(|it| outcomes.get(it).error().is_some())
+        .collect();
     assert_eq!(is_failed, [true, false, true, true]);
     assert_eq!(client.list("c").unwrap(), [r#"{"list":"c"}"#]);
     output.close().await.unwrap();
@@ -161,7 +185,13 @@ async fn a_batch_keeps_its_order_and_every_message_finds_its_list() {
 async fn a_cut_connection_is_reported_and_everything_arrives_after_it() {
     for mode in BOTH {
         let database = shared::redis();
-        let address = database.url().trim_start_matches("redis://").split('/').next().unwrap().to_owned();
+        let address = database
+            .url()
+            .trim_start_matches("redis://")
+            .split('/')
+            .next()
+            .unwrap()
+            .to_owned();
         let proxy = Proxy::start(address.as_str()).unwrap();
         let url = proxy.url(database.url()).unwrap();
         let mut input = input(&url, mode);
@@ -184,7 +214,11 @@ async fn a_cut_connection_is_reported_and_everything_arrives_after_it() {
         output.connect().await.unwrap();
         output.write(&batch(&["c"])).await.unwrap();
         input.connect().await.unwrap();
-        assert_eq!(text(&input.read().await.unwrap()), "c", "{mode}: held entries are not read twice");
+        assert_eq!(
+            text(&input.read().await.unwrap()),
+            "c",
+            "{mode}: held entries are not read twice"
+        );
         settle(second, Outcome::Delivered);
         input.stop().await;
         input.close().await.unwrap();
@@ -195,11 +229,18 @@ async fn a_cut_connection_is_reported_and_everything_arrives_after_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_password_is_one_clear_error_without_the_password() {
     let password = Some("pl4nted-right".to_owned());
-    let server = RedisServer::start(RedisOptions { password, durable: false }).unwrap();
+    let server = RedisServer::start(RedisOptions {
+        password,
+        durable: false,
+    })
+    .unwrap();
     let wrong = server.url().replace("right", "wrong");
     let error = input(&wrong, "").connect().await.unwrap_err();
     assert_eq!(error.class(), ErrorClass::NotConnected);
-    assert!(error.text().contains("`url`") && error.text().contains("WRONGPASS"), "{error}");
+    assert!(
+        error.text().contains("`url`") && error.text().contains("WRONGPASS"),
+        "{error}"
+    );
     assert!(!error.text().contains("pl4nted"), "{error}");
     let error = output(&wrong, "k").connect().await.unwrap_err();
     assert!(!error.text().contains("pl4nted"), "{error}");
@@ -209,27 +250,46 @@ async fn a_wrong_password_is_one_clear_error_without_the_password() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restarted_server_is_used_again() {
     for mode in BOTH {
-        let mut server = RedisServer::start(RedisOptions { password: None, durable: true }).unwrap();
-        server.client().unwrap().command(&["RPUSH", "cities", "a", "b", "c"]).unwrap();
+        let mut server = RedisServer::start(RedisOptions {
+            password: None,
+            durable: true,
+        })
+        .unwrap();
+        server
+            .client()
+            .unwrap()
+            .command(&["RPUSH", "cities", "a", "b", "c"])
+            .unwrap();
         let mut input = input(&server.url(), &format!("{mode}  max_in_flight: 1\n"));
         input.connect().await.unwrap();
         let first = input.read().await.unwrap();
         server.kill();
         settle(first, Outcome::Delivered);
-        assert_eq!(input.read().await.err().unwrap().class(), ErrorClass::NotConnected);
+        assert_eq!(
+            input.read().await.err().unwrap().class(),
+            ErrorClass::NotConnected
+        );
         server.start_again().unwrap();
         input.connect().await.unwrap();
         assert_eq!(text(&input.read().await.unwrap()), "b", "{mode}");
         input.stop().await;
         input.close().await.unwrap();
-        assert_eq!(server.client().unwrap().list("cities").unwrap(), ["b", "c"], "{mode}");
+        assert_eq!(
+            server.client().unwrap().list("cities").unwrap(),
+            ["b", "c"],
+            "{mode}"
+        );
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn entries_that_cannot_go_back_are_named() {
     let mut server = RedisServer::start(RedisOptions::default()).unwrap();
-    server.client().unwrap().command(&["RPUSH", "cities", "Paris", "Rome"]).unwrap();
+    server
+        .client()
+        .unwrap()
+        .command(&["RPUSH", "cities", "Paris", "Rome"])
+        .unwrap();
     let mut input = input(&server.url(), "");
     input.connect().await.unwrap();
     let _held = (input.read().await.unwrap(), input.read().await.unwrap());
@@ -237,15 +297,25 @@ async fn entries_that_cannot_go_back_are_named() {
     input.stop().await;
     let error = input.close().await.unwrap_err();
     let text = error.text();
-    assert!(text.contains("2 entries") && text.contains("Paris") && text.contains("Rome"), "{text}");
+    assert!(
+        text.contains("2 entries") && text.contains("Paris") && text.contains("Rome"),
+        "{text}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_holds_no_list_is_named() {
     let database = shared::redis();
-    database.client().unwrap().command(&["SET", "cities", "x"]).unwrap();
+    database
+        .client()
+        .unwrap()
+        .command(&["SET", "cities", "x"])
+        .unwrap();
     let error = input(database.url(), "").connect().await.unwrap_err();
-    assert!(error.text().contains("`cities` is a string, not a list"), "{error}");
+    assert!(
+        error.text().contains("`cities` is a string, not a list"),
+        "{error}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -254,6 +324,8 @@ async fn stopping_does_not_wait_for_the_next_entry() {
     let mut input = input(database.url(), "  timeout: 60s\n");
     input.connect().await.unwrap();
     assert!(futures::poll!(input.read()).is_pending());
-    tokio::time::timeout(Duration::from_secs(30), input.stop()).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(30), input.stop())
+        .await
+        .unwrap();
     input.close().await.unwrap();
 }

@@ -23,6 +23,11 @@ const FAMILIES: &[&[Descriptor]] = &[
     millrace_components_pure::OUTPUTS,
     millrace_components_pure::PROCESSORS,
     millrace_components_pure::RATE_LIMITS,
+    millrace_components_redis::CACHES,
+    millrace_components_redis::INPUTS,
+    millrace_components_redis::OUTPUTS,
+    millrace_components_redis::RATE_LIMITS,
+    millrace_components_sql::BUFFERS,
     millrace_components_sql::OUTPUTS,
 ];
 

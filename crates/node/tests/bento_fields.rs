@@ -21,11 +21,17 @@ const SHARED: &[&str] = &[
 const DEVIATIONS: &[(&str, &str)] = &[
     // Queues and exchanges of other types than the default need arguments.
     ("input amqp_0_9", "queue_declare.arguments: not in Bento"),
-    ("output amqp_0_9", "exchange_declare.arguments: not in Bento"),
+    (
+        "output amqp_0_9",
+        "exchange_declare.arguments: not in Bento",
+    ),
     // Brokers have more types of exchanges than Bento lists.
     ("output amqp_0_9", "exchange_declare.type: text"),
     // With Bento's default, confirmed messages are gone after a restart of the broker.
-    ("output amqp_0_9", "persistent: default true, in Bento false"),
+    (
+        "output amqp_0_9",
+        "persistent: default true, in Bento false",
+    ),
     // The operations guide's output.
     ("output amqp", "not a component of Bento"),
     // The operations guide's buffer.
