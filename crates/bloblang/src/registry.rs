@@ -220,12 +220,6 @@ macro_rules! declaration {
         // Not every part is used by functions and by methods yet.
         #[allow(dead_code)]
         impl $type {
-            /// Depends on more than its arguments: the clock, randomness, the message, state.
-            pub(crate) const fn impure(mut self) -> Self {
-                self.about.pure = false;
-                self
-            }
-
             /// Sets where the reference lists it.
             pub(crate) const fn category(mut self, category: Category) -> Self {
                 self.about.category = category;
