@@ -52,6 +52,7 @@ fn argument(node: &Node) -> Option<AMQPValue> {
 }
 
 /// The check of a field that the protocol carries as a short string.
+#[expect(clippy::ptr_arg, reason = "the type of a field's check")]
 pub fn short(text: &String, node: &Node, cx: &mut ReadContext) {
     if text.len() > usize::from(u8::MAX) {
         too_long(node.span, cx);
