@@ -80,6 +80,12 @@ pub trait Engine: Send + Sync {
     /// There is none, or it cannot be built.
     fn processor_resource(&self, label: &str) -> Result<BuiltProcessor, Error>;
 
+    /// The config of the processor resource of this label.
+    ///
+    /// # Errors
+    /// There is none.
+    fn processor_config(&self, label: &str) -> Result<ProcessorChild, Error>;
+
     /// The input resource of this label; it runs once, so only its first user gets it.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 //! `check` is reading: every complaint is collected on the spanned tree, without I/O. `build`
 //! comes after it and may open things.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use millrace_diagnostics::Span;
@@ -36,8 +37,9 @@ pub trait BufferConfig: Send + Sync {
     fn guarantee(&self) -> Guarantee;
 }
 
-/// The typed config of a processor.
-pub trait ProcessorConfig: Send + Sync {
+/// The typed config of a processor. A composite that needs more of a child than its behaviour, as a
+/// workflow of its branches, can ask for the type.
+pub trait ProcessorConfig: Any + Send + Sync {
     /// Builds the processor.
     ///
     /// # Errors

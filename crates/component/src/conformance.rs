@@ -284,6 +284,14 @@ impl Engine for Bare {
         })
     }
 
+    fn processor_config(&self, label: &str) -> Result<ProcessorChild, Error> {
+        let configs = &self.resources.config.processor_resources;
+        let config = configs.iter().find(|config| config.label == label);
+        config
+            .cloned()
+            .ok_or_else(|| Error::fatal(format!("resource `{label}` is not declared")))
+    }
+
     fn input_resource(&self, _: &str) -> Result<Source, Error> {
         nothing("input resources")
     }

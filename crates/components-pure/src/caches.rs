@@ -2,4 +2,6 @@
 
 use millrace_component::component_list;
 
-component_list! { pub CACHES: memory, noop }
+component_list! { pub CACHES: lru, memory, multilevel, noop, ttlru }
+
+mod recency;

@@ -6,7 +6,7 @@ component_list! {
     pub PROCESSORS: archive, bloblang, bounds_check, branch, cache, cached, catch, compress,
         decompress, dedupe, for_each, group_by, group_by_value, insert_part, log, mapping, metric, mutation,
         noop, parallel, processors, rate_limit, resource, retry, select_parts, sleep, split,
-        switch, sync_response, r#try, unarchive, r#while
+        switch, sync_response, r#try, unarchive, r#while, workflow
 }
 
 mod composite;

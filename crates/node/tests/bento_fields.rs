@@ -38,9 +38,12 @@ const DEVIATIONS: &[(&str, &str)] = &[
     ("buffer batch", "not a component of Bento"),
     // What is read or unpacked as a whole needs a bound.
     ("processor decompress", "max_size: not in Bento"),
+    ("processor unarchive", "max_size: not in Bento"),
     ("scanner to_the_end", "max_size: not in Bento"),
     // Bento has it without documenting it any more.
     ("processor log", "fields: not in Bento"),
+    // Bento refuses an empty query only when it builds the processor.
+    ("processor while", "check: no default"),
     // The operations guide's way to define a limit where it is used.
     ("processor rate_limit", "interval: not in Bento"),
     ("processor rate_limit", "rate: not in Bento"),

@@ -294,6 +294,10 @@ impl Engine for StreamEngine {
         })
     }
 
+    fn processor_config(&self, label: &str) -> Result<ProcessorChild, Error> {
+        self.processors.config(label)
+    }
+
     fn input_resource(&self, label: &str) -> Result<Source, Error> {
         let (index, child) = {
             let mut inputs = self.inputs.lock();

@@ -52,10 +52,7 @@ impl<C, B: Clone> Resources<C, B> {
         build: impl FnOnce(&C, usize) -> Result<B, Error>,
     ) -> Result<B, Error> {
         let Some(slot) = self.slots.get(label) else {
-            return Err(Error::fatal(format!(
-                "{} resource `{label}` is not declared",
-                self.kind
-            )));
+            return Err(self.undeclared(label));
         };
         let earlier = std::mem::replace(&mut *slot.state.lock(), State::Building);
         let built = match earlier {
@@ -71,6 +68,23 @@ impl<C, B: Clone> Resources<C, B> {
             Err(_) => State::Configured,
         };
         built
+    }
+
+    /// The config of the resource of this label.
+    ///
+    /// # Errors
+    /// There is none.
+    pub(crate) fn config(&self, label: &str) -> Result<C, Error>
+    where
+        C: Clone,
+    {
+        let slot = self.slots.get(label);
+        let config = slot.map(|slot| slot.config.clone());
+        config.ok_or_else(|| self.undeclared(label))
+    }
+
+    fn undeclared(&self, label: &str) -> Error {
+        Error::fatal(format!("{} resource `{label}` is not declared", self.kind))
     }
 
     /// Every label, in order.

@@ -143,7 +143,7 @@ impl Branch {
         request.metadata = batch[index].metadata.clone();
         request.set_context(batch[index].context().cloned());
         match map.map_onto(&request, batch, index) {
-            (_, Some(error)) => Err(error.context("request mapping")),
+            (_, Some(error)) => Err(error.context("request mapping failed")),
             (mapped, None) => Ok(mapped.apply_to(&mut request).then_some(request)),
         }
     }
@@ -178,7 +178,7 @@ impl Branch {
                 continue;
             }
             match map.map_onto(message, &answers, index) {
-                (_, Some(error)) => failed.push((index, error.context("result mapping"))),
+                (_, Some(error)) => failed.push((index, error.context("result mapping failed"))),
                 (mapped, None) => {
                     // A deleted root is not a way to remove the message: it stays.
                     let _kept = mapped.apply_to(message);
@@ -186,10 +186,6 @@ impl Branch {
             }
         }
         failed
-    }
-
-    pub(super) fn steps(&self) -> &Steps {
-        &self.steps
     }
 }
 
@@ -203,7 +199,7 @@ fn align(answers: Batches, requests: usize) -> Result<Results, Error> {
         )));
     }
     let answered = |mut answer: Message| match answer.clear_fault() {
-        Some(fault) => Branched::Failed(fault.cause.context("branch processors")),
+        Some(fault) => Branched::Failed(fault.cause.context("processors failed")),
         None => Branched::Result(answer),
     };
     Ok(answers.into_iter().flatten().map(answered).collect())
