@@ -14,7 +14,7 @@ const CHILD: &str = "MILLRACE_TEST_CONSUMER_URL";
 
 fn input(url: &str, lease: &str) -> Box<dyn Input> {
     Workbench::new([millrace_components_redis::INPUTS]).input(&format!(
-        "redis_list:\n  url: {url}\n  key: cities\n  max_in_flight: 10\n  reliable: {{ enabled: true, lease: {lease} }}\n"
+        "redis_list:\n  url: {url}\n  key: cities\n  max_in_flight: 100\n  reliable: {{ enabled: true, lease: {lease} }}\n"
     ))
 }
 

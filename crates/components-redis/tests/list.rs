@@ -238,7 +238,7 @@ async fn a_wrong_password_is_one_clear_error_without_the_password() {
     let error = input(&wrong, "").connect().await.unwrap_err();
     assert_eq!(error.class(), ErrorClass::NotConnected);
     assert!(
-        error.text().contains("`url`") && error.text().contains("WRONGPASS"),
+        error.text().contains("`url`") && error.text().contains("authentication failed"),
         "{error}"
     );
     assert!(!error.text().contains("pl4nted"), "{error}");

@@ -3,8 +3,6 @@
 mod codec;
 mod flow;
 mod store;
-#[cfg(test)]
-mod tests;
 
 use millrace_component::{
     Buffer, BufferConfig, BuildContext, BuiltBuffer, BuiltProcessor, Descriptor, Flow, Guarantee,

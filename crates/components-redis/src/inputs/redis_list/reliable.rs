@@ -287,6 +287,9 @@ impl Take {
 impl List {
     fn settle(&self, number: u64, outcome: Option<&Outcome>) {
         let mut held = self.held.lock();
+        // Its place is free at once, also while Redis cannot be told.
+        let place = held.entries.get_mut(&number).and_then(Option::take);
+        drop(place);
         match outcome {
             Some(Outcome::Failed(_)) | None => held.rejected.push(number),
             Some(_) => {
