@@ -1,5 +1,7 @@
 //! Reliable mode of the `redis_list` input: killed consumers and their leases.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
+
 use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
 

@@ -213,6 +213,7 @@ fn refuse_true(value: &bool, node: &Node, cx: &mut ReadContext) {
     }
 }
 
+#[allow(clippy::ptr_arg, reason = "the signature of a field lint")]
 fn refuse_set(value: &String, node: &Node, cx: &mut ReadContext) {
     if !value.is_empty() {
         refuse(node, cx);

@@ -1,6 +1,8 @@
 //! The `sqlite` buffer: what it has acknowledged survives a kill, and is delivered until it is
 //! accepted.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
+
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Stdio};

@@ -1,5 +1,7 @@
 //! `sql_insert` and `sql_raw` on a real PostgreSQL.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
+
 use std::sync::Arc;
 
 use millrace_component::Output;

@@ -83,6 +83,7 @@ struct Reliable {
     lease: millrace_spec::Duration,
 }
 
+#[allow(clippy::ptr_arg, reason = "the signature of a field lint")]
 fn refuse_empty(key: &String, node: &Node, cx: &mut ReadContext) {
     if key.is_empty() {
         cx.error(codes::INVALID_VALUE, node.span, "key must not be empty");
