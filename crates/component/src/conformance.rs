@@ -77,7 +77,7 @@ impl Workbench {
         let mut cx = ReadContext::new(Arc::clone(&sources));
         cx.set_extension(Arc::clone(&self.registry));
         let value = node.as_ref().and_then(|node| T::read(node, &mut cx));
-        for diagnostic in cx.diagnostics().iter() {
+        for diagnostic in cx.diagnostics() {
             diagnostics.push(diagnostic.clone());
         }
         match value {

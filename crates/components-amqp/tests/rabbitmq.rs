@@ -1,5 +1,7 @@
 //! The AMQP components against a real RabbitMQ.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
+
 #[path = "rabbitmq/support.rs"]
 mod support;
 

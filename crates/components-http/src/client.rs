@@ -251,9 +251,9 @@ impl Client {
                         let is_fault = response.status().is_server_error()
                             || meaning == Meaning::Retry { overloaded: true };
                         if is_fault {
-                            pass.fail()
+                            pass.fail();
                         } else {
-                            pass.succeed()
+                            pass.succeed();
                         }
                     }
                     self.unexpected(&response, meaning)

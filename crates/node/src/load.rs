@@ -224,7 +224,7 @@ impl Loader {
         self.cx.add_env(interpolated.uses.clone());
         let mut diagnostics = Diagnostics::new();
         let tree = tree::parse(&interpolated, &mut diagnostics);
-        for diagnostic in diagnostics.iter() {
+        for diagnostic in &diagnostics {
             self.cx.report(diagnostic.clone());
         }
         tree.map(|tree| {
@@ -244,7 +244,7 @@ impl Loader {
         };
         for expression in overrides {
             if let Err(refused) = set::apply(tree, expression, schema, &self.sources) {
-                for diagnostic in refused.iter() {
+                for diagnostic in &refused {
                     self.cx.report(diagnostic.clone());
                 }
             }

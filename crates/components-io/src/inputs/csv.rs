@@ -31,8 +31,8 @@ pub struct Config {
     #[spec(default = ",")]
     delimiter: Delimiter,
     /// Accepted for compatibility: quotes within a field are always taken as they stand.
-    #[spec(default = false)]
-    lazy_quotes: bool,
+    #[spec(rename = "lazy_quotes", default = false)]
+    _lazy_quotes: bool,
     /// Whether a file is deleted once all of it has been delivered.
     #[spec(default = false, advanced)]
     delete_on_finish: bool,

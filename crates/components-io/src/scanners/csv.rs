@@ -27,8 +27,8 @@ pub struct Config {
     #[spec(default = true)]
     parse_header_row: bool,
     /// Accepted for compatibility: quotes within a field are always taken as they stand.
-    #[spec(default = false)]
-    lazy_quotes: bool,
+    #[spec(rename = "lazy_quotes", default = false)]
+    _lazy_quotes: bool,
     /// Whether a row that cannot be read becomes a message whose error flag is set.
     #[spec(default = false)]
     continue_on_error: bool,

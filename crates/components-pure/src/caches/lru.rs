@@ -29,14 +29,14 @@ pub struct Config {
     #[spec(default = "standard", advanced)]
     algorithm: Algorithm,
     /// The share of recently added values, for the algorithm `two_queues`.
-    #[spec(default = 0.25, advanced)]
-    two_queues_recent_ratio: f64,
+    #[spec(rename = "two_queues_recent_ratio", default = 0.25, advanced)]
+    _two_queues_recent_ratio: f64,
     /// The share of forgotten keys that are remembered, for the algorithm `two_queues`.
-    #[spec(default = 0.5, advanced)]
-    two_queues_ghost_ratio: f64,
+    #[spec(rename = "two_queues_ghost_ratio", default = 0.5, advanced)]
+    _two_queues_ghost_ratio: f64,
     /// Has no effect: adding a key is always one atomic step, and locks nothing for long.
-    #[spec(default = false, advanced)]
-    optimistic: bool,
+    #[spec(rename = "optimistic", default = false, advanced)]
+    _optimistic: bool,
 }
 
 /// Which value is forgotten.

@@ -29,8 +29,8 @@ pub struct Config {
     #[spec(default = {}, example = {"Nickelback": "1995", "Spice Girls": "1994"})]
     init_values: OrderedMap<String>,
     /// Has no effect: adding a key is always one atomic step, and locks nothing for long.
-    #[spec(default = false, advanced)]
-    optimistic: bool,
+    #[spec(rename = "optimistic", default = false, advanced)]
+    _optimistic: bool,
 }
 
 fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {

@@ -15,8 +15,8 @@ use super::relay::{EDGE_CAPACITY, pass_on};
 #[spec(input = "sequence", category = "Utility")]
 pub struct Config {
     /// Joins structured messages of the inputs by an id.
-    #[spec(advanced)]
-    sharded_join: ShardedJoin,
+    #[spec(rename = "sharded_join", advanced)]
+    _sharded_join: ShardedJoin,
     /// The inputs, in order.
     inputs: Vec<InputChild>,
 }
@@ -30,14 +30,18 @@ struct ShardedJoin {
         options("none", "full-outer", "outer", "full-outter", "outter"))]
     kind: String,
     /// The path of the id.
-    #[spec(default = "")]
-    id_path: String,
+    #[spec(rename = "id_path", default = "")]
+    _id_path: String,
     /// In how many passes the inputs are read.
-    #[spec(default = 1)]
-    iterations: u64,
+    #[spec(rename = "iterations", default = 1)]
+    _iterations: u64,
     /// How values that collide are merged.
-    #[spec(default = "array", options("array", "replace", "keep"))]
-    merge_strategy: String,
+    #[spec(
+        rename = "merge_strategy",
+        default = "array",
+        options("array", "replace", "keep")
+    )]
+    _merge_strategy: String,
 }
 
 fn check(join: &mut ShardedJoin, node: &Node, cx: &mut ReadContext) {
@@ -51,7 +55,7 @@ fn check(join: &mut ShardedJoin, node: &Node, cx: &mut ReadContext) {
 
 impl InputConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<InputPart, Error> {
-        let (Some(first), _) = (self.inputs.first(), ()) else {
+        let Some(first) = self.inputs.first() else {
             return Err(Error::fatal("sequence needs at least one input"));
         };
         let source = cx.input(first, "sequence.inputs.0")?;

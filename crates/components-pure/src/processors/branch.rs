@@ -123,7 +123,7 @@ impl Branch {
             }
             // The messages that took no part are flagged too: nobody knows whose answer is whose.
             Err(error) => {
-                for result in results.iter_mut() {
+                for result in &mut results {
                     if !matches!(result, Branched::Failed(_)) {
                         *result = Branched::Failed(error.clone());
                     }

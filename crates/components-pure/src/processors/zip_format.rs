@@ -83,8 +83,9 @@ pub(super) fn write<'a>(
 fn dos_time() -> (u16, u16) {
     let now = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC);
     let year = (now.year() - 1980).clamp(0, 127) as u16;
-    let date = year << 9 | (now.month() as u16) << 5 | now.day() as u16;
-    let time = (now.hour() as u16) << 11 | (now.minute() as u16) << 5 | now.second() as u16 / 2;
+    let date = (year << 9) | ((now.month() as u16) << 5) | now.day() as u16;
+    let time =
+        ((now.hour() as u16) << 11) | ((now.minute() as u16) << 5) | (now.second() as u16 / 2);
     (date, time)
 }
 
