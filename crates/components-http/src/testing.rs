@@ -173,3 +173,28 @@ async fn read_request(stream: &mut TcpStream) -> Option<String> {
     text.extend(body);
     Some(String::from_utf8_lossy(&text).into_owned())
 }
+
+/// What Millrace adds to the fields of Bento.
+const ADDED: [&str; 6] = [
+    "backoff:",
+    "circuit_breaker:",
+    "connect_timeout:",
+    "max_body_size:",
+    "max_response_size:",
+    "replay:",
+];
+
+#[test]
+fn fields_are_those_of_bento_but_for_what_is_added() {
+    let families = [crate::INPUTS, crate::OUTPUTS, crate::PROCESSORS];
+    for descriptor in families.into_iter().flatten() {
+        let found = millrace_spec::known::differences(&descriptor.spec());
+        let is_added = |line: &String| ADDED.iter().any(|it| line.starts_with(it));
+        let deviations: Vec<_> = found.iter().filter(|it| !is_added(it)).collect();
+        assert!(
+            deviations.is_empty(),
+            "{}: {deviations:?}",
+            descriptor.name()
+        );
+    }
+}
