@@ -162,10 +162,11 @@ impl Core {
         if metadata.is_span() {
             return metadata.target() == COMPONENT_TARGET;
         }
-        let is_ours = metadata.target().starts_with("millrace");
-        let most = match is_ours {
-            true => self.level(),
-            false => self.level().for_third_party(),
+        let most = match metadata.target() {
+            target if target.starts_with("millrace") => self.level(),
+            // It writes whole payloads of returned messages at WARN.
+            target if target.starts_with("lapin") => self.level().min(LogLevel::Error),
+            _ => self.level().for_third_party(),
         };
         most != LogLevel::Off && self.level_of(metadata) <= most
     }
