@@ -40,6 +40,13 @@ const DEVIATIONS: &[(&str, &str)] = &[
     ("processor decompress", "max_size: not in Bento"),
     ("processor unarchive", "max_size: not in Bento"),
     ("scanner to_the_end", "max_size: not in Bento"),
+    ("input http_client", "max_response_size: not in Bento"),
+    ("output http_client", "max_response_size: not in Bento"),
+    ("processor http", "max_response_size: not in Bento"),
+    ("input http_server", "max_body_size: not in Bento"),
+    ("buffer sqlite", "max_bytes: not in Bento"),
+    // Each entry is leased to one consumer, so that none is lost with it.
+    ("input redis_list", "reliable: not in Bento"),
     // Bento has it without documenting it any more.
     ("processor log", "fields: not in Bento"),
     // Bento refuses an empty query only when it builds the processor.
