@@ -143,17 +143,3 @@ impl Catalog for Registry {
         names
     }
 }
-
-/// Declares the components of a family: one word each.
-///
-/// `component_list! { pub INPUTS: generate, file }` declares the modules `generate` and `file`
-/// and the list of their `COMPONENT`s.
-#[macro_export]
-macro_rules! component_list {
-    ($vis:vis $list:ident: $($module:ident),* $(,)?) => {
-        $(pub(crate) mod $module;)*
-
-        /// The components of this family.
-        $vis const $list: &[$crate::Descriptor] = &[$($module::COMPONENT),*];
-    };
-}

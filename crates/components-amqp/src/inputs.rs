@@ -1,5 +1,8 @@
 //! Inputs.
 
-millrace_component::component_list! {
-    pub INPUTS: amqp_0_9
-}
+use millrace_component::Descriptor;
+
+mod amqp_0_9;
+
+/// The inputs of this family.
+pub const INPUTS: &[Descriptor] = &[amqp_0_9::COMPONENT];

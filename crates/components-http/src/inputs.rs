@@ -1,3 +1,9 @@
 //! The inputs of this family.
 
-millrace_component::component_list! { pub INPUTS: http_client, http_server }
+use millrace_component::Descriptor;
+
+mod http_client;
+mod http_server;
+
+/// The inputs of this family.
+pub const INPUTS: &[Descriptor] = &[http_client::COMPONENT, http_server::COMPONENT];

@@ -1,3 +1,9 @@
 //! The outputs of this family.
 
-millrace_component::component_list! { pub OUTPUTS: http_client, http_server }
+use millrace_component::Descriptor;
+
+mod http_client;
+mod http_server;
+
+/// The outputs of this family.
+pub const OUTPUTS: &[Descriptor] = &[http_client::COMPONENT, http_server::COMPONENT];

@@ -1,3 +1,8 @@
 //! The processors of this family.
 
-millrace_component::component_list! { pub PROCESSORS: http }
+use millrace_component::Descriptor;
+
+mod http;
+
+/// The processors of this family.
+pub const PROCESSORS: &[Descriptor] = &[http::COMPONENT];

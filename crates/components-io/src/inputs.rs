@@ -1,7 +1,12 @@
 //! Inputs over files and standard streams.
 
-use millrace_component::component_list;
+use millrace_component::Descriptor;
 
 mod scanned;
 
-component_list! { pub INPUTS: csv, file, stdin }
+mod csv;
+mod file;
+mod stdin;
+
+/// The inputs of this family.
+pub const INPUTS: &[Descriptor] = &[csv::COMPONENT, file::COMPONENT, stdin::COMPONENT];

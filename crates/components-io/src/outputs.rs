@@ -1,7 +1,11 @@
 //! Outputs over files and standard streams.
 
-use millrace_component::component_list;
+use millrace_component::Descriptor;
 
 mod codec;
 
-component_list! { pub OUTPUTS: file, stdout }
+mod file;
+mod stdout;
+
+/// The outputs of this family.
+pub const OUTPUTS: &[Descriptor] = &[file::COMPONENT, stdout::COMPONENT];

@@ -1,5 +1,18 @@
 //! Scanners: how a stream of bytes is cut into messages.
 
-use millrace_component::component_list;
+use millrace_component::Descriptor;
 
-component_list! { pub SCANNERS: chunker, csv, lines, skip_bom, to_the_end }
+mod chunker;
+pub(crate) mod csv;
+mod lines;
+mod skip_bom;
+mod to_the_end;
+
+/// The scanners of this family.
+pub const SCANNERS: &[Descriptor] = &[
+    chunker::COMPONENT,
+    csv::COMPONENT,
+    lines::COMPONENT,
+    skip_bom::COMPONENT,
+    to_the_end::COMPONENT,
+];

@@ -1,5 +1,10 @@
 //! Buffers that hold messages in memory, or not at all.
 
-use millrace_component::component_list;
+use millrace_component::Descriptor;
 
-component_list! { pub BUFFERS: batch, memory, none }
+mod batch;
+mod memory;
+mod none;
+
+/// The buffers of this family.
+pub const BUFFERS: &[Descriptor] = &[batch::COMPONENT, memory::COMPONENT, none::COMPONENT];

@@ -1,7 +1,20 @@
 //! Caches in this process, and caches made of other caches.
 
-use millrace_component::component_list;
+use millrace_component::Descriptor;
 
-component_list! { pub CACHES: lru, memory, multilevel, noop, ttlru }
+mod lru;
+mod memory;
+mod multilevel;
+mod noop;
+mod ttlru;
+
+/// The caches of this family.
+pub const CACHES: &[Descriptor] = &[
+    lru::COMPONENT,
+    memory::COMPONENT,
+    multilevel::COMPONENT,
+    noop::COMPONENT,
+    ttlru::COMPONENT,
+];
 
 mod recency;

@@ -1,7 +1,24 @@
 //! Inputs that compute their messages or combine other inputs.
 
-use millrace_component::component_list;
+use millrace_component::Descriptor;
 
 mod relay;
 
-component_list! { pub INPUTS: batched, broker, generate, inproc, read_until, resource, sequence }
+pub(crate) mod batched;
+mod broker;
+mod generate;
+mod inproc;
+mod read_until;
+mod resource;
+mod sequence;
+
+/// The inputs of this family.
+pub const INPUTS: &[Descriptor] = &[
+    batched::COMPONENT,
+    broker::COMPONENT,
+    generate::COMPONENT,
+    inproc::COMPONENT,
+    read_until::COMPONENT,
+    resource::COMPONENT,
+    sequence::COMPONENT,
+];

@@ -1,13 +1,77 @@
 //! Processors that compute, and those that combine other processors.
 
-use millrace_component::component_list;
+use millrace_component::Descriptor;
 
-component_list! {
-    pub PROCESSORS: archive, bloblang, bounds_check, branch, cache, cached, catch, compress,
-        decompress, dedupe, for_each, group_by, group_by_value, insert_part, log, mapping, metric, mutation,
-        noop, parallel, processors, rate_limit, resource, retry, select_parts, sleep, split,
-        switch, sync_response, r#try, unarchive, r#while, workflow
-}
+mod archive;
+mod bloblang;
+mod bounds_check;
+mod branch;
+mod cache;
+mod cached;
+mod catch;
+mod compress;
+mod decompress;
+mod dedupe;
+mod for_each;
+mod group_by;
+mod group_by_value;
+mod insert_part;
+mod log;
+mod mapping;
+mod metric;
+mod mutation;
+mod noop;
+mod parallel;
+mod processors;
+mod rate_limit;
+mod resource;
+mod retry;
+mod select_parts;
+mod sleep;
+mod split;
+mod switch;
+mod sync_response;
+mod r#try;
+mod unarchive;
+mod r#while;
+mod workflow;
+
+/// The processors of this family.
+pub const PROCESSORS: &[Descriptor] = &[
+    archive::COMPONENT,
+    bloblang::COMPONENT,
+    bounds_check::COMPONENT,
+    branch::COMPONENT,
+    cache::COMPONENT,
+    cached::COMPONENT,
+    catch::COMPONENT,
+    compress::COMPONENT,
+    decompress::COMPONENT,
+    dedupe::COMPONENT,
+    for_each::COMPONENT,
+    group_by::COMPONENT,
+    group_by_value::COMPONENT,
+    insert_part::COMPONENT,
+    log::COMPONENT,
+    mapping::COMPONENT,
+    metric::COMPONENT,
+    mutation::COMPONENT,
+    noop::COMPONENT,
+    parallel::COMPONENT,
+    processors::COMPONENT,
+    rate_limit::COMPONENT,
+    resource::COMPONENT,
+    retry::COMPONENT,
+    select_parts::COMPONENT,
+    sleep::COMPONENT,
+    split::COMPONENT,
+    switch::COMPONENT,
+    sync_response::COMPONENT,
+    r#try::COMPONENT,
+    unarchive::COMPONENT,
+    r#while::COMPONENT,
+    workflow::COMPONENT,
+];
 
 mod composite;
 mod compression;

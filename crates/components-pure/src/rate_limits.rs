@@ -1,7 +1,10 @@
 //! Rate limits in this process.
 
-use millrace_component::component_list;
+use millrace_component::Descriptor;
 
-component_list! { pub RATE_LIMITS: local }
+mod local;
+
+/// The rate limits of this family.
+pub const RATE_LIMITS: &[Descriptor] = &[local::COMPONENT];
 
 pub use local::LocalLimit;

@@ -1,3 +1,8 @@
 //! The caches of this family.
 
-millrace_component::component_list! { pub CACHES: redis }
+use millrace_component::Descriptor;
+
+mod redis;
+
+/// The caches of this family.
+pub const CACHES: &[Descriptor] = &[redis::COMPONENT];

@@ -1,3 +1,8 @@
 //! The inputs of this family.
 
-millrace_component::component_list! { pub INPUTS: redis_list }
+use millrace_component::Descriptor;
+
+mod redis_list;
+
+/// The inputs of this family.
+pub const INPUTS: &[Descriptor] = &[redis_list::COMPONENT];

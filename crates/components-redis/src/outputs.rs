@@ -1,3 +1,8 @@
 //! The outputs of this family.
 
-millrace_component::component_list! { pub OUTPUTS: redis_list }
+use millrace_component::Descriptor;
+
+mod redis_list;
+
+/// The outputs of this family.
+pub const OUTPUTS: &[Descriptor] = &[redis_list::COMPONENT];

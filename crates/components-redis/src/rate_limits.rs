@@ -1,3 +1,8 @@
 //! The rate limits of this family.
 
-millrace_component::component_list! { pub RATE_LIMITS: redis }
+use millrace_component::Descriptor;
+
+mod redis;
+
+/// The rate limits of this family.
+pub const RATE_LIMITS: &[Descriptor] = &[redis::COMPONENT];

@@ -1,3 +1,8 @@
 //! The buffers of this family.
 
-millrace_component::component_list! { pub BUFFERS: sqlite }
+use millrace_component::Descriptor;
+
+mod sqlite;
+
+/// The buffers of this family.
+pub const BUFFERS: &[Descriptor] = &[sqlite::COMPONENT];

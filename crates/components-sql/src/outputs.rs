@@ -1,3 +1,9 @@
 //! The outputs of this family.
 
-millrace_component::component_list! { pub OUTPUTS: sql_insert, sql_raw }
+use millrace_component::Descriptor;
+
+mod sql_insert;
+mod sql_raw;
+
+/// The outputs of this family.
+pub const OUTPUTS: &[Descriptor] = &[sql_insert::COMPONENT, sql_raw::COMPONENT];

@@ -40,7 +40,12 @@ pub struct Config {
 }
 
 fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
-    check_tls(std::slice::from_ref(&config.url), &config.publish.tls, node, cx);
+    check_tls(
+        std::slice::from_ref(&config.url),
+        &config.publish.tls,
+        node,
+        cx,
+    );
     if config.publish.exchange_declare.enabled {
         let span = node.get("exchange_declare").unwrap_or(node).span;
         let message = "the default exchange cannot be declared";

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming as RequestBody;
 use millrace_component::{
-    BuildContext, BuiltInput, BuiltRateLimit, Descriptor, Incoming, Input, InputConfig,
-    InputPart, LeafInput, RateLimitRef, ReplayPolicy,
+    BuildContext, BuiltInput, BuiltRateLimit, Descriptor, Incoming, Input, InputConfig, InputPart,
+    LeafInput, RateLimitRef, ReplayPolicy,
 };
 use millrace_message::{Context, Error, MessageBatch, Outcome, Replies};
 use millrace_spec::{ByteSize, Node, ReadContext, Spec};
@@ -22,8 +22,8 @@ use crate::Body;
 use crate::server::{Cors, Handler, Params, Peer, reply};
 use crate::service::{self, Place, check_endpoints};
 use read::{BodyError, ReadLimits};
+use respond::{Responder, SyncResponse};
 use socket::SocketEndpoint;
-use respond::{SyncResponse, Responder};
 
 mod read;
 mod respond;
@@ -105,7 +105,13 @@ pub struct Config {
 
 fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
     let paths = [("path", &*config.path), ("ws_path", &*config.ws_path)];
-    check_endpoints(&config.endpoint(""), &paths, &config.allowed_verbs, node, cx);
+    check_endpoints(
+        &config.endpoint(""),
+        &paths,
+        &config.allowed_verbs,
+        node,
+        cx,
+    );
 }
 
 impl Config {
@@ -150,7 +156,11 @@ impl InputConfig for Config {
         };
         let handlers: [(&str, &str, Arc<dyn Handler>); 2] = [
             (&self.path, "Takes messages.", endpoint),
-            (&self.ws_path, "Takes messages over a websocket.", Arc::new(socket)),
+            (
+                &self.ws_path,
+                "Takes messages over a websocket.",
+                Arc::new(socket),
+            ),
         ];
         let field = format!("{}.{}.address", cx.path(), cx.component());
         let place = Place::new(self.endpoint(&field), &handlers, cx)?;
@@ -294,8 +304,7 @@ impl Endpoint {
         match rate_limit.acquire(0).await {
             Ok(None) => None,
             Ok(Some(wait)) => {
-                let mut response =
-                    reply::error(StatusCode::TOO_MANY_REQUESTS, "Too Many Requests");
+                let mut response = reply::error(StatusCode::TOO_MANY_REQUESTS, "Too Many Requests");
                 // Rounded up: who comes back earlier is refused again.
                 let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
                 let headers = response.headers_mut();

@@ -104,7 +104,13 @@ fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
         ("stream_path", &*config.stream_path),
         ("ws_path", &*config.ws_path),
     ];
-    check_endpoints(&config.endpoint(""), &paths, &config.allowed_verbs, node, cx);
+    check_endpoints(
+        &config.endpoint(""),
+        &paths,
+        &config.allowed_verbs,
+        node,
+        cx,
+    );
     let (period, wait) = (&config.ping_period, &config.pong_wait);
     if period.is_zero() || period.get() >= wait.get() {
         let span = node.get("ping_period").map_or(node.span, |it| it.span);
@@ -162,8 +168,16 @@ impl OutputConfig for Config {
         };
         let handlers: [(&str, &str, Arc<dyn Handler>); 3] = [
             (&self.path, "Gives a batch of messages.", Arc::new(get)),
-            (&self.stream_path, "Gives a stream of messages.", Arc::new(stream)),
-            (&self.ws_path, "Gives messages over a websocket.", Arc::new(socket)),
+            (
+                &self.stream_path,
+                "Gives a stream of messages.",
+                Arc::new(stream),
+            ),
+            (
+                &self.ws_path,
+                "Gives messages over a websocket.",
+                Arc::new(socket),
+            ),
         ];
         let field = format!("{}.{}.address", cx.path(), cx.component());
         let place = Place::new(self.endpoint(&field), &handlers, cx)?;

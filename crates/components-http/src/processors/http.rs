@@ -90,7 +90,9 @@ impl AsyncProcessor for Http {
             let result = self.client.send(&batch).await;
             self.answered(batch, result)
         } else if self.parallel {
-            let requests = batch.iter().map(|it| self.client.send(std::slice::from_ref(it)));
+            let requests = batch
+                .iter()
+                .map(|it| self.client.send(std::slice::from_ref(it)));
             let results = join_all(requests).await;
             self.all_answered(batch, results)
         } else {
@@ -118,11 +120,7 @@ impl Http {
     }
 
     /// What becomes of the messages of one request.
-    fn answered(
-        &self,
-        mut batch: MessageBatch,
-        result: Result<Reply, SendError>,
-    ) -> MessageBatch {
+    fn answered(&self, mut batch: MessageBatch, result: Result<Reply, SendError>) -> MessageBatch {
         let payloads = match &result {
             Ok(reply) => Extract::payloads(reply).map(|it| (reply, it)),
             Err(failure) => Err(failure.error.clone()),

@@ -54,7 +54,10 @@ pub struct Config {
 }
 
 fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
-    let expects = config.expected_headers.as_ref().is_some_and(|it| !it.is_empty());
+    let expects = config
+        .expected_headers
+        .as_ref()
+        .is_some_and(|it| !it.is_empty());
     if expects && !config.parse_header_row {
         let span = node.get("expected_headers").map_or(node.span, |it| it.span);
         let message = "`expected_headers` cannot be checked without a header row";

@@ -65,8 +65,8 @@ pub(super) fn expand(paths: &[String]) -> Result<Vec<PathBuf>, Error> {
             files.push(PathBuf::from(path));
             continue;
         }
-        let matches = glob::glob(path)
-            .map_err(|error| Error::fatal(format!("pattern `{path}`: {error}")))?;
+        let matches =
+            glob::glob(path).map_err(|error| Error::fatal(format!("pattern `{path}`: {error}")))?;
         for found in matches {
             files.push(found.map_err(|error| Error::fatal(format!("read a folder: {error}")))?);
         }

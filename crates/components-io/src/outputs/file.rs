@@ -39,7 +39,9 @@ impl OutputConfig for Config {
             text: Vec::new(),
             ends: Vec::new(),
         };
-        Ok(OutputPart::Leaf(LeafOutput::serial(BuiltOutput::Blocking(Box::new(output)))))
+        Ok(OutputPart::Leaf(LeafOutput::serial(BuiltOutput::Blocking(
+            Box::new(output),
+        ))))
     }
 }
 
@@ -57,7 +59,8 @@ struct FileOutput {
 impl FileOutput {
     fn path_of(&self, batch: &MessageBatch) -> Result<String, Error> {
         let path = self.path.resolve(batch, 0);
-        path.map(std::borrow::Cow::into_owned).map_err(|error| error.context("path"))
+        path.map(std::borrow::Cow::into_owned)
+            .map_err(|error| error.context("path"))
     }
 
     /// The open file of this path.
@@ -88,9 +91,10 @@ impl FileOutput {
         let written = match self.file(path) {
             Ok(file) => match append_whole(file, &text, &ends) {
                 Ok(()) => (batches.len(), None),
-                Err((whole, error)) => {
-                    (whole, Some(Error::retry(format!("write `{path}`: {error}"))))
-                }
+                Err((whole, error)) => (
+                    whole,
+                    Some(Error::retry(format!("write `{path}`: {error}"))),
+                ),
             },
             Err(error) => (0, Some(error)),
         };
@@ -129,7 +133,12 @@ impl BlockingOutput for FileOutput {
             // With a fixed path the whole run is one write.
             let same = match self.path.as_static() {
                 Some(_) => rest.len(),
-                None => 1 + rest[1..].iter().take_while(|it| self.goes_to(it, &path)).count(),
+                None => {
+                    1 + rest[1..]
+                        .iter()
+                        .take_while(|it| self.goes_to(it, &path))
+                        .count()
+                }
             };
             let (batches, later) = rest.split_at(same);
             let (whole, error) = self.append(&path, batches);
@@ -175,7 +184,14 @@ fn append_whole(
     let mut written = 0;
     while written < text.len() {
         match file.write(&text[written..]) {
-            Ok(0) => return Err(cut_back(file, written, ends, std::io::ErrorKind::WriteZero.into())),
+            Ok(0) => {
+                return Err(cut_back(
+                    file,
+                    written,
+                    ends,
+                    std::io::ErrorKind::WriteZero.into(),
+                ));
+            }
             Ok(count) => written += count,
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             Err(error) => return Err(cut_back(file, written, ends, error)),
@@ -199,7 +215,10 @@ fn cut_back(
             .and_then(|end| file.set_len(end.saturating_sub(torn)));
         if let Err(cut) = cut {
             // A pipe or a device cannot be cut: a part of a message stays in it.
-            return (whole, std::io::Error::other(format!("{error}; cut back: {cut}")));
+            return (
+                whole,
+                std::io::Error::other(format!("{error}; cut back: {cut}")),
+            );
         }
     }
     (whole, error)

@@ -24,8 +24,13 @@ pub struct Config {
 
 impl OutputConfig for Config {
     fn build(&self, _: &BuildContext) -> Result<OutputPart, Error> {
-        let output = Stdout { codec: self.codec.clone(), text: Vec::new() };
-        Ok(OutputPart::Leaf(LeafOutput::serial(BuiltOutput::Blocking(Box::new(output)))))
+        let output = Stdout {
+            codec: self.codec.clone(),
+            text: Vec::new(),
+        };
+        Ok(OutputPart::Leaf(LeafOutput::serial(BuiltOutput::Blocking(
+            Box::new(output),
+        ))))
     }
 }
 
@@ -43,9 +48,14 @@ impl BlockingOutput for Stdout {
             self.codec.encode(batch, &mut self.text);
         }
         let mut out = std::io::stdout().lock();
-        let written = out.write_all(&self.text).and_then(|()| out.flush()).map_err(|error| {
-            WriteError::all(Error::retry(format!("write to the standard output: {error}")))
-        });
+        let written = out
+            .write_all(&self.text)
+            .and_then(|()| out.flush())
+            .map_err(|error| {
+                WriteError::all(Error::retry(format!(
+                    "write to the standard output: {error}"
+                )))
+            });
         results.extend(run.iter().map(|_| written.clone()));
     }
 }

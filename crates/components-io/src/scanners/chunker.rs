@@ -42,7 +42,11 @@ impl ScannerFactory for Factory {
         stream: Box<dyn Read + Send>,
         details: &SourceDetails,
     ) -> Result<Box<dyn Scanner>, Error> {
-        Ok(Box::new(Chunker { stream, size: self.size, name: details.name.clone() }))
+        Ok(Box::new(Chunker {
+            stream,
+            size: self.size,
+            name: details.name.clone(),
+        }))
     }
 }
 

@@ -41,7 +41,10 @@ pub struct Config {
 }
 
 fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
-    let expects = config.expected_headers.as_ref().is_some_and(|it| !it.is_empty());
+    let expects = config
+        .expected_headers
+        .as_ref()
+        .is_some_and(|it| !it.is_empty());
     if expects && !config.parse_header_row {
         let span = node.get("expected_headers").map_or(node.span, |it| it.span);
         let message = "`expected_headers` cannot be checked without a header row";
@@ -129,16 +132,24 @@ impl ScannerFactory for Rows {
             .from_reader(stream);
         let mut header = ByteRecord::new();
         if self.header {
-            reader.read_byte_record(&mut header).map_err(|error| unreadable(details, &error))?;
-            if !self.expected_headers.is_empty() && !header.iter().eq(self.expected_headers.iter().map(String::as_bytes)) {
+            reader
+                .read_byte_record(&mut header)
+                .map_err(|error| unreadable(details, &error))?;
+            if !self.expected_headers.is_empty()
+                && !header
+                    .iter()
+                    .eq(self.expected_headers.iter().map(String::as_bytes))
+            {
                 return Err(Error::fatal(format!(
                     "the header row of {} is not the one in `expected_headers`",
                     details.name
                 )));
             }
         }
-        let names: Vec<Text> =
-            header.iter().map(|name| Text::from(&*String::from_utf8_lossy(name))).collect();
+        let names: Vec<Text> = header
+            .iter()
+            .map(|name| Text::from(&*String::from_utf8_lossy(name)))
+            .collect();
         Ok(Box::new(CsvScanner {
             fields: self
                 .expected_fields
@@ -270,14 +281,18 @@ mod tests {
     }
 
     fn scan(rows: &Rows, text: &str) -> (Vec<String>, Vec<String>) {
-        let details = SourceDetails { name: "cities.csv".to_owned() };
+        let details = SourceDetails {
+            name: "cities.csv".to_owned(),
+        };
         let stream = std::io::Cursor::new(text.to_owned().into_bytes());
         let mut scanner = rows.open(Box::new(stream), &details).unwrap();
         let (mut lines, mut errors) = (Vec::new(), Vec::new());
         loop {
             match scanner.next() {
                 Ok(Some(batch)) => lines.extend(
-                    batch.iter().map(|it| String::from_utf8_lossy(it.bytes()).into_owned()),
+                    batch
+                        .iter()
+                        .map(|it| String::from_utf8_lossy(it.bytes()).into_owned()),
                 ),
                 Ok(None) => return (lines, errors),
                 Err(error) => errors.push(error.to_string()),
@@ -288,7 +303,13 @@ mod tests {
     #[test]
     fn quotes_commas_and_line_breaks_belong_to_the_field() {
         let (lines, errors) = scan(&rows(), "id,name\n1,\"a, \"\"b\"\"\nc\"\n2,東京\n");
-        assert_eq!(lines, [r#"{"id":"1","name":"a, \"b\"\nc"}"#, r#"{"id":"2","name":"東京"}"#]);
+        assert_eq!(
+            lines,
+            [
+                r#"{"id":"1","name":"a, \"b\"\nc"}"#,
+                r#"{"id":"2","name":"東京"}"#
+            ]
+        );
         assert!(errors.is_empty());
     }
 
@@ -304,8 +325,14 @@ mod tests {
 
     #[test]
     fn a_row_that_cannot_be_read_may_become_a_flagged_message() {
-        let rows = Rows { continue_on_error: true, ..rows() };
+        let rows = Rows {
+            continue_on_error: true,
+            ..rows()
+        };
         let (lines, errors) = scan(&rows, "id,name\n1\n");
-        assert_eq!((lines.as_slice(), errors.len()), ([r#"{"id":"1"}"#.to_owned()].as_slice(), 0));
+        assert_eq!(
+            (lines.as_slice(), errors.len()),
+            ([r#"{"id":"1"}"#.to_owned()].as_slice(), 0)
+        );
     }
 }

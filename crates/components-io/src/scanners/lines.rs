@@ -31,7 +31,9 @@ pub struct Config {
 
 impl ScannerConfig for Config {
     fn build(&self, _: &BuildContext) -> Result<Arc<dyn ScannerFactory>, Error> {
-        Ok(Arc::new(Factory { config: self.clone() }))
+        Ok(Arc::new(Factory {
+            config: self.clone(),
+        }))
     }
 }
 
@@ -58,7 +60,9 @@ impl ScannerFactory for Factory {
             stream,
             name: details.name.clone(),
             delimiter,
-            max: usize::try_from(self.config.max_buffer_size).unwrap_or(usize::MAX).max(1),
+            max: usize::try_from(self.config.max_buffer_size)
+                .unwrap_or(usize::MAX)
+                .max(1),
             omit_empty: self.config.omit_empty,
             held: Bytes::new(),
             searched: 0,
@@ -127,8 +131,7 @@ impl Lines {
                 read => break read,
             }
         };
-        let read =
-            read.map_err(|error| Error::retry(format!("read {}: {error}", self.name)))?;
+        let read = read.map_err(|error| Error::retry(format!("read {}: {error}", self.name)))?;
         chunk.truncate(begin + read);
         self.held = chunk.freeze();
         self.ended = read == 0;
@@ -217,14 +220,20 @@ mod tests {
 
     fn scan(config: Config, input: Vec<u8>) -> (Vec<String>, Vec<String>) {
         let factory = Factory { config };
-        let details = SourceDetails { name: "input".to_owned() };
-        let mut scanner = factory.open(Box::new(std::io::Cursor::new(input)), &details).unwrap();
+        let details = SourceDetails {
+            name: "input".to_owned(),
+        };
+        let mut scanner = factory
+            .open(Box::new(std::io::Cursor::new(input)), &details)
+            .unwrap();
         let (mut lines, mut errors) = (Vec::new(), Vec::new());
         loop {
             match scanner.next() {
                 Ok(Some(batch)) => {
                     lines.extend(
-                        batch.iter().map(|it| String::from_utf8_lossy(it.bytes()).into_owned()),
+                        batch
+                            .iter()
+                            .map(|it| String::from_utf8_lossy(it.bytes()).into_owned()),
                     );
                 }
                 Ok(None) => return (lines, errors),
@@ -234,7 +243,11 @@ mod tests {
     }
 
     fn config(max_buffer_size: u64) -> Config {
-        Config { custom_delimiter: None, max_buffer_size, omit_empty: false }
+        Config {
+            custom_delimiter: None,
+            max_buffer_size,
+            omit_empty: false,
+        }
     }
 
     #[test]
@@ -258,7 +271,10 @@ mod tests {
     fn a_delimiter_may_be_cut_by_the_end_of_a_chunk() {
         let mut input = vec![b'x'; CHUNK - 1];
         input.extend(b"--y");
-        let config = Config { custom_delimiter: Some("--".to_owned()), ..config(1 << 20) };
+        let config = Config {
+            custom_delimiter: Some("--".to_owned()),
+            ..config(1 << 20)
+        };
         let (lines, errors) = scan(config, input);
         assert_eq!((lines.len(), lines[1].as_str(), errors.len()), (2, "y", 0));
     }

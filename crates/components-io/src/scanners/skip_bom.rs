@@ -21,7 +21,9 @@ pub struct Config {
 
 impl ScannerConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<Arc<dyn ScannerFactory>, Error> {
-        Ok(Arc::new(Factory { into: cx.scanner(&self.into, "into")? }))
+        Ok(Arc::new(Factory {
+            into: cx.scanner(&self.into, "into")?,
+        }))
     }
 }
 
@@ -53,8 +55,12 @@ impl ScannerFactory for Factory {
             .take(LONGEST)
             .read_to_end(&mut head)
             .map_err(|error| Error::retry(format!("read {}: {error}", details.name)))?;
-        let mark = MARKS.into_iter().find(|mark| head.starts_with(mark)).map_or(0, <[u8]>::len);
+        let mark = MARKS
+            .into_iter()
+            .find(|mark| head.starts_with(mark))
+            .map_or(0, <[u8]>::len);
         head.drain(..mark);
-        self.into.open(Box::new(Cursor::new(head).chain(stream)), details)
+        self.into
+            .open(Box::new(Cursor::new(head).chain(stream)), details)
     }
 }

@@ -22,7 +22,9 @@ pub struct Config {
 
 impl ScannerConfig for Config {
     fn build(&self, _: &BuildContext) -> Result<Arc<dyn ScannerFactory>, Error> {
-        Ok(Arc::new(Factory { max: self.max_size.0 }))
+        Ok(Arc::new(Factory {
+            max: self.max_size.0,
+        }))
     }
 }
 
@@ -38,7 +40,11 @@ impl ScannerFactory for Factory {
         stream: Box<dyn Read + Send>,
         details: &SourceDetails,
     ) -> Result<Box<dyn Scanner>, Error> {
-        Ok(Box::new(ToTheEnd { stream: Some(stream), max: self.max, name: details.name.clone() }))
+        Ok(Box::new(ToTheEnd {
+            stream: Some(stream),
+            max: self.max,
+            name: details.name.clone(),
+        }))
     }
 }
 
@@ -50,7 +56,9 @@ struct ToTheEnd {
 
 impl Scanner for ToTheEnd {
     fn next(&mut self) -> Result<Option<MessageBatch>, Error> {
-        let Some(stream) = self.stream.take() else { return Ok(None) };
+        let Some(stream) = self.stream.take() else {
+            return Ok(None);
+        };
         let mut content = Vec::new();
         stream
             .take(self.max.saturating_add(1))

@@ -99,7 +99,9 @@ struct Memory {
 
 impl Buffer for Memory {
     fn run(self: Box<Self>, upstream: Source) -> Source {
-        Source::spawn(EDGE_CAPACITY, |writer| Running::new(*self, upstream, writer).run())
+        Source::spawn(EDGE_CAPACITY, |writer| {
+            Running::new(*self, upstream, writer).run()
+        })
     }
 }
 
@@ -176,7 +178,9 @@ impl Running {
 
     /// Takes the waiting batch in when there is room for it.
     async fn take_in(&mut self) {
-        let Some(batch) = self.waiting.take() else { return };
+        let Some(batch) = self.waiting.take() else {
+            return;
+        };
         let bytes = size(&batch);
         if bytes > self.memory.limit && self.held == 0 {
             self.accept_alone(batch, bytes);
@@ -202,7 +206,12 @@ impl Running {
             }
             millrace_message::settle_all(origins, &outcomes);
             let backoff = Backoff::new(PAUSE_INITIAL, PAUSE_MAX);
-            Returned { batch: MessageBatch::new(), bytes, outcomes: Outcomes::DELIVERED, backoff }
+            Returned {
+                batch: MessageBatch::new(),
+                bytes,
+                outcomes: Outcomes::DELIVERED,
+                backoff,
+            }
         }));
     }
 
@@ -220,7 +229,9 @@ impl Running {
     }
 
     async fn flush(&mut self) {
-        let Some(batcher) = &mut self.memory.batcher else { return };
+        let Some(batcher) = &mut self.memory.batcher else {
+            return;
+        };
         let before = batcher.held_bytes();
         let batches = batcher.flush().await;
         let after: usize = batches.iter().map(size).sum();
@@ -264,13 +275,23 @@ impl Running {
             if !outcomes.is_success() {
                 tokio::time::sleep(backoff.pause()).await;
             }
-            Returned { batch: copies, bytes, outcomes, backoff }
+            Returned {
+                batch: copies,
+                bytes,
+                outcomes,
+                backoff,
+            }
         }));
     }
 
     /// Accounts what is settled, and sends again what failed.
     fn settle(&mut self, returned: Returned) {
-        let Returned { batch, bytes, outcomes, backoff } = returned;
+        let Returned {
+            batch,
+            bytes,
+            outcomes,
+            backoff,
+        } = returned;
         self.held = self.held.saturating_sub(bytes);
         let mut failed = MessageBatch::new();
         for (index, message) in batch.into_iter().enumerate() {
@@ -295,12 +316,20 @@ impl Running {
         }
         let reason: Arc<str> = "buffer_shutdown".into();
         for _ in 0..left {
-            self.memory.ledger.settle(&Outcome::Dropped { reason: Arc::clone(&reason) });
+            self.memory.ledger.settle(&Outcome::Dropped {
+                reason: Arc::clone(&reason),
+            });
         }
-        tracing::error!(messages = left, "the memory buffer is dropped with what it holds");
+        tracing::error!(
+            messages = left,
+            "the memory buffer is dropped with what it holds"
+        );
     }
 }
 
 fn size(batch: &MessageBatch) -> usize {
-    batch.iter().map(|message: &Message| message.bytes().len()).sum()
+    batch
+        .iter()
+        .map(|message: &Message| message.bytes().len())
+        .sum()
 }

@@ -56,8 +56,12 @@ fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
         cx.error(codes::INVALID_VALUE, span("cap"), "cap must be at least 1");
     }
     if config.algorithm != Algorithm::Standard {
-        cx.error(codes::NOT_SUPPORTED, span("algorithm"), "this algorithm is not supported")
-            .help = Some("use `standard`".to_owned());
+        cx.error(
+            codes::NOT_SUPPORTED,
+            span("algorithm"),
+            "this algorithm is not supported",
+        )
+        .help = Some("use `standard`".to_owned());
     }
     for field in ["two_queues_recent_ratio", "two_queues_ghost_ratio"] {
         if config.algorithm == Algorithm::Standard && node.get(field).is_some() {
@@ -85,7 +89,10 @@ pub(super) struct RecencyCache {
 
 impl RecencyCache {
     pub(super) fn new(capacity: u32, ttl: Option<Duration>) -> Self {
-        Self { values: Mutex::new(Recency::new(capacity as usize)), ttl }
+        Self {
+            values: Mutex::new(Recency::new(capacity as usize)),
+            ttl,
+        }
     }
 
     /// Stores the values that are there from the beginning.

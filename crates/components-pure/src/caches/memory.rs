@@ -40,7 +40,10 @@ pub struct Config {
 
 impl CacheConfig for Config {
     fn build(&self, _: &BuildContext) -> Result<BuiltCache, Error> {
-        let interval = self.compaction_interval.as_ref().map(millrace_spec::Duration::get);
+        let interval = self
+            .compaction_interval
+            .as_ref()
+            .map(millrace_spec::Duration::get);
         let memory = Memory::new(
             self.default_ttl.get(),
             interval.filter(|interval| !interval.is_zero()),
@@ -88,7 +91,10 @@ impl Memory {
     fn new(default_ttl: Duration, compaction_interval: Option<Duration>, shards: u32) -> Self {
         let shards = shards.clamp(SHARDS_MIN, 1 << 16).next_power_of_two();
         let shard = |_| {
-            Mutex::new(Shard { items: HashMap::new(), last_compaction: Instant::now() })
+            Mutex::new(Shard {
+                items: HashMap::new(),
+                last_compaction: Instant::now(),
+            })
         };
         Self {
             shards: (0..shards).map(shard).collect(),
@@ -176,7 +182,10 @@ mod tests {
         let cache = Memory::new(MINUTE, Some(MINUTE), 1);
         let value = |text: &'static str| Bytes::from_static(text.as_bytes());
         assert_eq!(cache.add("a", value("1"), None).expect(OK), Added::Stored);
-        assert_eq!(cache.add("a", value("2"), None).expect(OK), Added::AlreadyThere);
+        assert_eq!(
+            cache.add("a", value("2"), None).expect(OK),
+            Added::AlreadyThere
+        );
         assert_eq!(cache.get("a").expect(OK), Some(value("1")));
         cache.set("a", value("3"), None).expect(OK);
         assert_eq!(cache.get("a").expect(OK), Some(value("3")));
@@ -191,7 +200,10 @@ mod tests {
         let past = Instant::now().checked_sub(Duration::from_millis(1));
         cache.store("a", Bytes::from_static(b"1"), past);
         assert_eq!(cache.get("a").expect(OK), None);
-        assert_eq!(cache.add("a", Bytes::from_static(b"2"), None).expect(OK), Added::Stored);
+        assert_eq!(
+            cache.add("a", Bytes::from_static(b"2"), None).expect(OK),
+            Added::Stored
+        );
         assert_eq!(cache.get("a").expect(OK), Some(Bytes::from_static(b"2")));
     }
 
@@ -206,14 +218,20 @@ mod tests {
         for shard in &cache.shards {
             cache.compact(&mut shard.lock());
         }
-        let left: usize = cache.shards.iter().map(|shard| shard.lock().items.len()).sum();
+        let left: usize = cache
+            .shards
+            .iter()
+            .map(|shard| shard.lock().items.len())
+            .sum();
         assert_eq!(left, 100);
     }
 
     #[test]
     fn without_compactions_nothing_expires() {
         let cache = Memory::new(Duration::ZERO, None, 1);
-        cache.set("a", Bytes::new(), Some(Duration::ZERO)).expect(OK);
+        cache
+            .set("a", Bytes::new(), Some(Duration::ZERO))
+            .expect(OK);
         assert_eq!(cache.get("a").expect(OK), Some(Bytes::new()));
     }
 }

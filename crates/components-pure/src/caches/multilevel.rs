@@ -26,15 +26,28 @@ pub struct Config(Vec<CacheRef>);
 
 fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
     if config.0.len() < 2 {
-        cx.error(codes::INVALID_VALUE, node.span, "at least two levels are needed");
+        cx.error(
+            codes::INVALID_VALUE,
+            node.span,
+            "at least two levels are needed",
+        );
     }
 }
 
 impl CacheConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<BuiltCache, Error> {
-        let levels = self.0.iter().map(|label| cx.cache(label)).collect::<Result<Vec<_>, _>>()?;
-        let is_local = levels.iter().all(|level| matches!(level, BuiltCache::Local(_)));
-        let levels = Levels { levels, path: Arc::clone(&cx.identity().path) };
+        let levels = self
+            .0
+            .iter()
+            .map(|label| cx.cache(label))
+            .collect::<Result<Vec<_>, _>>()?;
+        let is_local = levels
+            .iter()
+            .all(|level| matches!(level, BuiltCache::Local(_)));
+        let levels = Levels {
+            levels,
+            path: Arc::clone(&cx.identity().path),
+        };
         Ok(match is_local {
             true => BuiltCache::Local(Arc::new(Immediate(levels))),
             false => BuiltCache::Remote(Arc::new(levels)),
@@ -137,11 +150,17 @@ impl LocalCache for Immediate {
     }
 
     fn set(&self, key: &str, value: Bytes, ttl: Option<Duration>) -> Result<(), Error> {
-        self.0.set(key, value, ttl).now_or_never().expect(NEVER_WAITS)
+        self.0
+            .set(key, value, ttl)
+            .now_or_never()
+            .expect(NEVER_WAITS)
     }
 
     fn add(&self, key: &str, value: Bytes, ttl: Option<Duration>) -> Result<Added, Error> {
-        self.0.add(key, value, ttl).now_or_never().expect(NEVER_WAITS)
+        self.0
+            .add(key, value, ttl)
+            .now_or_never()
+            .expect(NEVER_WAITS)
     }
 
     fn delete(&self, key: &str) -> Result<(), Error> {

@@ -28,7 +28,11 @@ impl InputConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<InputPart, Error> {
         let batcher = self.policy.build(cx, "policy")?;
         let source = cx.input(&self.child, "batched.child")?;
-        Ok(InputPart::Composite(run(source, batcher, cx.flow().urgency())))
+        Ok(InputPart::Composite(run(
+            source,
+            batcher,
+            cx.flow().urgency(),
+        )))
     }
 }
 

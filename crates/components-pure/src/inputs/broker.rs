@@ -44,7 +44,11 @@ impl InputConfig for Config {
             return Ok(InputPart::Composite(source));
         }
         let batcher = self.batching.build(cx, "batching")?;
-        Ok(InputPart::Composite(batched::run(source, batcher, cx.flow().urgency())))
+        Ok(InputPart::Composite(batched::run(
+            source,
+            batcher,
+            cx.flow().urgency(),
+        )))
     }
 }
 
@@ -52,7 +56,11 @@ pub const COMPONENT: Descriptor = Descriptor::input::<Config>();
 
 fn merge(sources: Vec<Source>) -> Source {
     Source::spawn(EDGE_CAPACITY, |writer| async move {
-        let relays = join_all(sources.iter().map(|source| pass_on(source, &writer.batches)));
+        let relays = join_all(
+            sources
+                .iter()
+                .map(|source| pass_on(source, &writer.batches)),
+        );
         let (_all_read, ()) = tokio::join!(relays, follow(&sources, &writer));
         finish_all(sources).await
     })

@@ -76,8 +76,12 @@ impl FieldType for Interval {
         match millrace_spec::Duration::parse(pause) {
             Ok(pause) => Some(Self(pause.get())),
             Err(reason) => {
-                cx.error(codes::INVALID_VALUE, node.span, format!("interval: {reason}")).help =
-                    Some("write a duration such as `500ms`; cron is not supported".to_owned());
+                cx.error(
+                    codes::INVALID_VALUE,
+                    node.span,
+                    format!("interval: {reason}"),
+                )
+                .help = Some("write a duration such as `500ms`; cron is not supported".to_owned());
                 None
             }
         }
@@ -103,7 +107,10 @@ impl Generate {
         }
         let now = Instant::now();
         let next = *self.next.get_or_insert(now);
-        if let Some(wait) = next.checked_duration_since(now).filter(|wait| !wait.is_zero()) {
+        if let Some(wait) = next
+            .checked_duration_since(now)
+            .filter(|wait| !wait.is_zero())
+        {
             std::thread::sleep(wait.min(BLOCKING_READ_MAX));
             if Instant::now() < next {
                 return false;
@@ -118,8 +125,11 @@ impl Generate {
         let mut batch = MessageBatch::new();
         for _ in 0..self.batch_size.min(self.left.unwrap_or(u64::MAX)) {
             let blank = [Message::default()];
-            let (context, index): (&[Message], _) =
-                if batch.is_empty() { (&blank, 0) } else { (&batch, 0) };
+            let (context, index): (&[Message], _) = if batch.is_empty() {
+                (&blank, 0)
+            } else {
+                (&batch, 0)
+            };
             let mut message = context[index].detached();
             if self.mapping.map(context, index)?.apply_to(&mut message) {
                 batch.push(message);

@@ -22,7 +22,11 @@ pub struct Config(String);
 
 impl InputConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<InputPart, Error> {
-        let input = Inproc { name: self.0.clone(), pipes: Pipes::of(cx)?, pipe: None };
+        let input = Inproc {
+            name: self.0.clone(),
+            pipes: Pipes::of(cx)?,
+            pipe: None,
+        };
         Ok(InputPart::Leaf(LeafInput {
             input: BuiltInput::Async(Box::new(input)),
             auto_replay: None,
@@ -47,14 +51,20 @@ impl Input for Inproc {
     }
 
     async fn read(&mut self) -> Result<Incoming, Error> {
-        let pipe = self.pipe.as_ref().ok_or_else(|| Error::not_connected("the pipe is closed"))?;
+        let pipe = self
+            .pipe
+            .as_ref()
+            .ok_or_else(|| Error::not_connected("the pipe is closed"))?;
         let Some(mut batch) = pipe.pop().await else {
             return Err(Error::end_of_input());
         };
         let origins = batch.take_origins();
-        Ok(Incoming::acknowledged(batch, move |outcomes: SmallVec<[Outcome; 1]>| {
-            settle_all(origins, &Outcomes::Each(outcomes.into_vec()));
-        }))
+        Ok(Incoming::acknowledged(
+            batch,
+            move |outcomes: SmallVec<[Outcome; 1]>| {
+                settle_all(origins, &Outcomes::Each(outcomes.into_vec()));
+            },
+        ))
     }
 
     async fn stop(&mut self) {

@@ -26,8 +26,11 @@ pub struct Config {
 #[spec(check = check)]
 struct ShardedJoin {
     /// The kind of join; only `none` is part of this build.
-    #[spec(rename = "type", default = "none",
-        options("none", "full-outer", "outer", "full-outter", "outter"))]
+    #[spec(
+        rename = "type",
+        default = "none",
+        options("none", "full-outer", "outer", "full-outter", "outter")
+    )]
     kind: String,
     /// The path of the id.
     #[spec(rename = "id_path", default = "")]
@@ -60,9 +63,10 @@ impl InputConfig for Config {
         };
         let source = cx.input(first, "sequence.inputs.0")?;
         let (config, cx) = (self.clone(), cx.clone());
-        Ok(InputPart::Composite(Source::spawn(EDGE_CAPACITY, |writer| {
-            read_all(config, cx, source, writer)
-        })))
+        Ok(InputPart::Composite(Source::spawn(
+            EDGE_CAPACITY,
+            |writer| read_all(config, cx, source, writer),
+        )))
     }
 }
 

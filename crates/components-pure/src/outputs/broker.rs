@@ -69,7 +69,11 @@ impl OutputConfig for Config {
         if self.batching.is_noop() {
             return Ok(OutputPart::Composite(sink));
         }
-        Ok(OutputPart::Composite(cx.engine().batched(sink, &self.batching, cx)?))
+        Ok(OutputPart::Composite(cx.engine().batched(
+            sink,
+            &self.batching,
+            cx,
+        )?))
     }
 }
 
@@ -82,13 +86,23 @@ impl Pattern {
             children.into_iter().map(wrap).collect()
         };
         match self {
-            Self::FanOut => Arc::new(FanOut { children: endless(children) }),
+            Self::FanOut => Arc::new(FanOut {
+                children: endless(children),
+            }),
             Self::FanOutFailFast => Arc::new(FanOut { children }),
-            Self::FanOutSequential => Arc::new(Sequential { children: endless(children) }),
+            Self::FanOutSequential => Arc::new(Sequential {
+                children: endless(children),
+            }),
             Self::FanOutSequentialFailFast => Arc::new(Sequential { children }),
-            Self::RoundRobin => Arc::new(RoundRobin { children, next: AtomicUsize::new(0) }),
+            Self::RoundRobin => Arc::new(RoundRobin {
+                children,
+                next: AtomicUsize::new(0),
+            }),
             Self::Greedy => Arc::new(Greedy {
-                children: children.into_iter().map(|sink| (sink, AtomicUsize::new(0))).collect(),
+                children: children
+                    .into_iter()
+                    .map(|sink| (sink, AtomicUsize::new(0)))
+                    .collect(),
                 freed: Notify::new(),
             }),
         }
@@ -109,8 +123,11 @@ struct FanOut {
 #[async_trait]
 impl Sink for FanOut {
     async fn write(&self, batch: MessageBatch) -> Outcomes {
-        let mut writes: FuturesUnordered<_> =
-            self.children.iter().map(|child| child.write(batch.detached())).collect();
+        let mut writes: FuturesUnordered<_> = self
+            .children
+            .iter()
+            .map(|child| child.write(batch.detached()))
+            .collect();
         let mut worst = Outcomes::DELIVERED;
         while let Some(outcomes) = writes.next().await {
             let failed = !outcomes.is_success();
@@ -123,7 +140,11 @@ impl Sink for FanOut {
     }
 
     fn capacity(&self) -> usize {
-        self.children.iter().map(|child| child.capacity()).min().unwrap_or(1)
+        self.children
+            .iter()
+            .map(|child| child.capacity())
+            .min()
+            .unwrap_or(1)
     }
 
     async fn close(&self) {
@@ -152,7 +173,11 @@ impl Sink for Sequential {
     }
 
     fn capacity(&self) -> usize {
-        self.children.iter().map(|child| child.capacity()).min().unwrap_or(1)
+        self.children
+            .iter()
+            .map(|child| child.capacity())
+            .min()
+            .unwrap_or(1)
     }
 
     async fn close(&self) {
@@ -191,7 +216,9 @@ impl Sink for RoundRobin {
     }
 
     fn capacity(&self) -> usize {
-        self.children.iter().fold(0, |sum, child| sum.saturating_add(child.capacity()))
+        self.children
+            .iter()
+            .fold(0, |sum, child| sum.saturating_add(child.capacity()))
     }
 
     async fn close(&self) {
@@ -219,7 +246,11 @@ impl Greedy {
                 .min_by_key(|(_, busy)| busy.load(Ordering::Acquire));
             if let Some((sink, busy)) = free {
                 busy.fetch_add(1, Ordering::AcqRel);
-                return Place { sink, busy, freed: &self.freed };
+                return Place {
+                    sink,
+                    busy,
+                    freed: &self.freed,
+                };
             }
             freed.await;
         }
@@ -248,7 +279,9 @@ impl Sink for Greedy {
     }
 
     fn capacity(&self) -> usize {
-        self.children.iter().fold(0, |sum, (child, _)| sum.saturating_add(child.capacity()))
+        self.children
+            .iter()
+            .fold(0, |sum, (child, _)| sum.saturating_add(child.capacity()))
     }
 
     async fn close(&self) {

@@ -29,8 +29,11 @@ pub struct Config {
 
 impl OutputConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<OutputPart, Error> {
-        let store =
-            Store { cache: cx.cache(&self.target)?, key: self.key.clone(), ttl: self.ttl.clone() };
+        let store = Store {
+            cache: cx.cache(&self.target)?,
+            key: self.key.clone(),
+            ttl: self.ttl.clone(),
+        };
         Ok(OutputPart::Leaf(LeafOutput {
             output: BuiltOutput::Async(Arc::new(store)),
             max_in_flight: self.max_in_flight.max(1),
@@ -50,17 +53,24 @@ struct Store {
 
 impl Store {
     async fn store(&self, batch: &MessageBatch, index: usize) -> Result<(), Error> {
-        let key = self.key.resolve(batch, index).map_err(|error| error.context("key"))?;
+        let key = self
+            .key
+            .resolve(batch, index)
+            .map_err(|error| error.context("key"))?;
         let ttl = match &self.ttl {
             None => None,
             Some(ttl) => {
-                let text = ttl.resolve(batch, index).map_err(|error| error.context("ttl"))?;
+                let text = ttl
+                    .resolve(batch, index)
+                    .map_err(|error| error.context("ttl"))?;
                 let ttl = Duration::parse(&text)
                     .map_err(|reason| Error::rejected(format!("ttl: {reason}")))?;
                 Some(ttl.get())
             }
         };
-        self.cache.set(&key, batch[index].bytes().clone(), ttl).await
+        self.cache
+            .set(&key, batch[index].bytes().clone(), ttl)
+            .await
     }
 }
 
@@ -77,7 +87,11 @@ impl Output for Store {
                 failed.push((index, error));
             }
         }
-        if failed.is_empty() { Ok(()) } else { Err(WriteError::some(failed)) }
+        if failed.is_empty() {
+            Ok(())
+        } else {
+            Err(WriteError::some(failed))
+        }
     }
 
     async fn close(&self) -> Result<(), Error> {

@@ -16,7 +16,9 @@ pub struct Config {}
 
 impl OutputConfig for Config {
     fn build(&self, _: &BuildContext) -> Result<OutputPart, Error> {
-        Ok(OutputPart::Leaf(LeafOutput::serial(BuiltOutput::Blocking(Box::new(Forget)))))
+        Ok(OutputPart::Leaf(LeafOutput::serial(BuiltOutput::Blocking(
+            Box::new(Forget),
+        ))))
     }
 }
 

@@ -73,7 +73,10 @@ struct DropOn {
 impl DropOn {
     fn drops(&self, error: &Error) -> bool {
         if !self.patterns.is_empty() {
-            return self.patterns.iter().any(|pattern| pattern.is_match(error.text()));
+            return self
+                .patterns
+                .iter()
+                .any(|pattern| pattern.is_match(error.text()));
         }
         self.error
     }
@@ -87,7 +90,9 @@ impl DropOn {
         let judge = |index| match outcomes.get(index) {
             Outcome::Failed(error) if self.drops(&error) => {
                 tracing::warn!("a message is dropped: {error}");
-                Outcome::Dropped { reason: "drop_on_error".into() }
+                Outcome::Dropped {
+                    reason: "drop_on_error".into(),
+                }
             }
             outcome => outcome,
         };
@@ -117,7 +122,11 @@ impl Sink for DropOn {
 
     fn capacity(&self) -> usize {
         // Messages that are to be dropped have to arrive here although the child takes none.
-        if self.back_pressure.is_some() { usize::MAX } else { self.child.capacity() }
+        if self.back_pressure.is_some() {
+            usize::MAX
+        } else {
+            self.child.capacity()
+        }
     }
 
     async fn close(&self) {

@@ -24,7 +24,12 @@ impl OutputConfig for Config {
             return Err(Error::fatal("fallback needs at least one output"));
         }
         let build = |(index, child)| cx.output(child, &format!("fallback.{index}"));
-        let tiers = self.0.iter().enumerate().map(build).collect::<Result<_, _>>()?;
+        let tiers = self
+            .0
+            .iter()
+            .enumerate()
+            .map(build)
+            .collect::<Result<_, _>>()?;
         Ok(OutputPart::Composite(Arc::new(Fallback { tiers })))
     }
 }
@@ -54,7 +59,11 @@ impl Sink for Fallback {
     }
 
     fn capacity(&self) -> usize {
-        self.tiers.iter().map(|tier| tier.capacity()).max().unwrap_or(1)
+        self.tiers
+            .iter()
+            .map(|tier| tier.capacity())
+            .max()
+            .unwrap_or(1)
     }
 
     async fn close(&self) {

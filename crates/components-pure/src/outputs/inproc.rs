@@ -26,8 +26,11 @@ const MAX_IN_FLIGHT: usize = 64;
 
 impl OutputConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<OutputPart, Error> {
-        let output =
-            Inproc { name: self.0.clone(), pipes: Pipes::of(cx)?, pipe: Mutex::new(None) };
+        let output = Inproc {
+            name: self.0.clone(),
+            pipes: Pipes::of(cx)?,
+            pipe: Mutex::new(None),
+        };
         Ok(OutputPart::Leaf(LeafOutput {
             output: BuiltOutput::Async(Arc::new(output)),
             max_in_flight: MAX_IN_FLIGHT,
@@ -47,14 +50,20 @@ struct Inproc {
 
 impl Inproc {
     fn nobody_reads(&self) -> Error {
-        Error::not_connected(format!("no `inproc` input of the name `{}` runs", self.name))
+        Error::not_connected(format!(
+            "no `inproc` input of the name `{}` runs",
+            self.name
+        ))
     }
 }
 
 #[async_trait]
 impl Output for Inproc {
     async fn connect(&self) -> Result<(), Error> {
-        let pipe = self.pipes.writer(&self.name).ok_or_else(|| self.nobody_reads())?;
+        let pipe = self
+            .pipes
+            .writer(&self.name)
+            .ok_or_else(|| self.nobody_reads())?;
         *self.pipe.lock() = Some(pipe);
         Ok(())
     }
@@ -66,7 +75,10 @@ impl Output for Inproc {
         let mut sent = batch.detached();
         let outcomes = track(&mut sent);
         if let Err(mut refused) = pipe.push(sent).await {
-            settle_all(refused.take_origins(), &millrace_message::Outcomes::DELIVERED);
+            settle_all(
+                refused.take_origins(),
+                &millrace_message::Outcomes::DELIVERED,
+            );
             self.pipe.lock().take();
             return Err(self.nobody_reads().into());
         }
@@ -74,7 +86,11 @@ impl Output for Inproc {
         let failed: Vec<_> = (0..batch.len())
             .filter_map(|index| Some((index, outcomes.get(index).error()?.clone())))
             .collect();
-        if failed.is_empty() { Ok(()) } else { Err(WriteError::some(failed)) }
+        if failed.is_empty() {
+            Ok(())
+        } else {
+            Err(WriteError::some(failed))
+        }
     }
 
     async fn close(&self) -> Result<(), Error> {

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use millrace_component::{
-    BuildContext, Descriptor, Interpolated, OutputConfig, OutputPart, Sink,
-};
+use millrace_component::{BuildContext, Descriptor, Interpolated, OutputConfig, OutputPart, Sink};
 use millrace_message::{Error, MessageBatch, Outcome, Outcomes};
 use millrace_spec::Spec;
 
@@ -16,7 +14,9 @@ pub struct Config(Interpolated);
 
 impl OutputConfig for Config {
     fn build(&self, _: &BuildContext) -> Result<OutputPart, Error> {
-        Ok(OutputPart::Composite(Arc::new(Reject { reason: self.0.clone() })))
+        Ok(OutputPart::Composite(Arc::new(Reject {
+            reason: self.0.clone(),
+        })))
     }
 }
 

@@ -46,7 +46,11 @@ impl Sink for RejectErrored {
                 *outcome = Some(outcomes.get(position));
             }
         }
-        Outcomes::Each(each.into_iter().map(|it| it.unwrap_or(Outcome::Delivered)).collect())
+        Outcomes::Each(
+            each.into_iter()
+                .map(|it| it.unwrap_or(Outcome::Delivered))
+                .collect(),
+        )
     }
 
     fn capacity(&self) -> usize {

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use millrace_component::{
-    BuildContext, Descriptor, OutputConfig, OutputPart, OutputRef, Sink,
-};
+use millrace_component::{BuildContext, Descriptor, OutputConfig, OutputPart, OutputRef, Sink};
 use millrace_message::{Error, MessageBatch, Outcomes};
 use millrace_spec::Spec;
 

@@ -49,7 +49,9 @@ impl OutputConfig for Config {
             max_elapsed: (!elapsed.is_zero()).then_some(elapsed),
         };
         let child = cx.output(&self.output, "retry.output")?;
-        Ok(OutputPart::Composite(Arc::new(Retrying::new(child, attempts))))
+        Ok(OutputPart::Composite(Arc::new(Retrying::new(
+            child, attempts,
+        ))))
     }
 }
 

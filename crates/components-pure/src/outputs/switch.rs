@@ -45,7 +45,11 @@ struct CaseConfig {
 fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
     if config.cases.len() < 2 {
         let span = node.get("cases").map_or(node.span, |it| it.span);
-        cx.error(codes::INVALID_VALUE, span, "a switch has at least two cases");
+        cx.error(
+            codes::INVALID_VALUE,
+            span,
+            "a switch has at least two cases",
+        );
     }
 }
 
@@ -57,9 +61,16 @@ impl OutputConfig for Config {
             if self.retry_until_success {
                 sink = Arc::new(Retrying::new(sink, Attempts::ENDLESS));
             }
-            cases.push(Case { check: case.check.clone(), sink, goes_on: case.goes_on });
+            cases.push(Case {
+                check: case.check.clone(),
+                sink,
+                goes_on: case.goes_on,
+            });
         }
-        Ok(OutputPart::Composite(Arc::new(Switch { cases, strict: self.strict_mode })))
+        Ok(OutputPart::Composite(Arc::new(Switch {
+            cases,
+            strict: self.strict_mode,
+        })))
     }
 }
 
@@ -78,7 +89,9 @@ struct Switch {
 
 impl Case {
     fn takes(&self, batch: &MessageBatch, index: usize) -> bool {
-        let Some(check) = &self.check else { return true };
+        let Some(check) = &self.check else {
+            return true;
+        };
         check.check(batch, index).unwrap_or_else(|error| {
             tracing::error!("switch check: {error}; taken as false");
             false
@@ -111,14 +124,19 @@ impl Sink for Switch {
         let mut each: Vec<Option<Outcome>> = vec![None; batch.len()];
         let matched = |index| routes.iter().any(|route| route.contains(&index));
         if self.strict && !(0..batch.len()).all(matched) {
-            return Outcomes::failed(Error::rejected("no switch output conditions were met by message"));
+            return Outcomes::failed(Error::rejected(
+                "no switch output conditions were met by message",
+            ));
         }
-        let writes = self.cases.iter().zip(&routes).filter(|(_, route)| !route.is_empty()).map(
-            |(case, route)| {
+        let writes = self
+            .cases
+            .iter()
+            .zip(&routes)
+            .filter(|(_, route)| !route.is_empty())
+            .map(|(case, route)| {
                 let part = route.iter().map(|index| batch[*index].detached()).collect();
                 async move { (route, case.sink.write(part).await) }
-            },
-        );
+            });
         for (route, outcomes) in join_all(writes).await {
             for (position, index) in route.iter().enumerate() {
                 let outcome = outcomes.get(position);
@@ -128,12 +146,20 @@ impl Sink for Switch {
                 }
             }
         }
-        let unmatched = || Outcome::Dropped { reason: "switch_no_match".into() };
-        Outcomes::Each(each.into_iter().map(|it| it.unwrap_or_else(unmatched)).collect())
+        let unmatched = || Outcome::Dropped {
+            reason: "switch_no_match".into(),
+        };
+        Outcomes::Each(
+            each.into_iter()
+                .map(|it| it.unwrap_or_else(unmatched))
+                .collect(),
+        )
     }
 
     fn capacity(&self) -> usize {
-        self.cases.iter().fold(0, |sum, case| sum.saturating_add(case.sink.capacity()))
+        self.cases
+            .iter()
+            .fold(0, |sum, case| sum.saturating_add(case.sink.capacity()))
     }
 
     async fn close(&self) {

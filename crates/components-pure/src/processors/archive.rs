@@ -24,7 +24,10 @@ pub struct Config {
     /// The format of the archive.
     format: Format,
     /// The name of each message in the archive, for `tar` and `zip`.
-    #[spec(default = "", example = "${!count(\"files\")}-${!timestamp_unix_nano()}.txt")]
+    #[spec(
+        default = "",
+        example = "${!count(\"files\")}-${!timestamp_unix_nano()}.txt"
+    )]
     path: Option<Interpolated>,
 }
 
@@ -49,7 +52,10 @@ impl ProcessorConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<BuiltProcessor, Error> {
         Ok(BuiltProcessor::Sync(Arc::new(Archive {
             format: self.format,
-            path: self.path.clone().unwrap_or_else(|| Interpolated::literal("")),
+            path: self
+                .path
+                .clone()
+                .unwrap_or_else(|| Interpolated::literal("")),
             identity: Arc::clone(cx.identity()),
         })))
     }
@@ -114,7 +120,10 @@ impl Processor for Archive {
 }
 
 fn joined(batch: &[Message], separator: &[u8]) -> Vec<u8> {
-    let size: usize = batch.iter().map(|message| message.bytes().len() + separator.len()).sum();
+    let size: usize = batch
+        .iter()
+        .map(|message| message.bytes().len() + separator.len())
+        .sum();
     let mut out = Vec::with_capacity(size);
     for (index, message) in batch.iter().enumerate() {
         if index > 0 {

@@ -47,7 +47,12 @@ struct BoundsCheck {
 
 impl Processor for BoundsCheck {
     fn process(&self, batch: MessageBatch) -> Batches {
-        let Config { max_part_size, min_part_size, max_parts, min_parts } = self.bounds;
+        let Config {
+            max_part_size,
+            min_part_size,
+            max_parts,
+            min_parts,
+        } = self.bounds;
         let fits = (min_parts..=max_parts).contains(&(batch.len() as u64))
             && batch.iter().all(|message| {
                 (min_part_size..=max_part_size).contains(&(message.bytes().len() as u64))

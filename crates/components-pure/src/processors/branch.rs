@@ -42,7 +42,11 @@ pub struct Config {
 fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
     if config.processors.is_empty() {
         let span = node.get("processors").map_or(node.span, |it| it.span);
-        cx.error(codes::INVALID_VALUE, span, "a branch needs at least one processor");
+        cx.error(
+            codes::INVALID_VALUE,
+            span,
+            "a branch needs at least one processor",
+        );
     }
 }
 

@@ -71,7 +71,10 @@ struct UseCache {
 impl UseCache {
     async fn operate(&self, batch: &mut [Message], index: usize) -> Result<(), Error> {
         let config = &self.config;
-        let key = config.key.resolve(batch, index).map_err(|it| it.context("resolve `key`"))?;
+        let key = config
+            .key
+            .resolve(batch, index)
+            .map_err(|it| it.context("resolve `key`"))?;
         let failed = |error: Error| error.context(format_args!("cache key `{key}`"));
         match config.operator {
             Operator::Set => {
@@ -97,11 +100,7 @@ impl UseCache {
         Ok(())
     }
 
-    fn value(
-        &self,
-        batch: &[Message],
-        index: usize,
-    ) -> Result<(Bytes, Option<Duration>), Error> {
+    fn value(&self, batch: &[Message], index: usize) -> Result<(Bytes, Option<Duration>), Error> {
         let value = match &self.config.value {
             None => Bytes::new(),
             Some(value) => {
@@ -122,7 +121,9 @@ pub(super) fn ttl(
     let Some(ttl) = ttl else {
         return Ok(None);
     };
-    let text = ttl.resolve(batch, index).map_err(|error| error.context("resolve `ttl`"))?;
+    let text = ttl
+        .resolve(batch, index)
+        .map_err(|error| error.context("resolve `ttl`"))?;
     if text.is_empty() {
         return Ok(None);
     }

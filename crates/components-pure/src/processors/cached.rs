@@ -90,9 +90,16 @@ impl Cached {
         &self,
         message: &[Message],
     ) -> Result<(Box<str>, Option<std::time::Duration>, Option<Bytes>), Error> {
-        let key = self.key.resolve(message, 0).map_err(|error| error.context("resolve `key`"))?;
+        let key = self
+            .key
+            .resolve(message, 0)
+            .map_err(|error| error.context("resolve `key`"))?;
         let ttl = ttl(self.ttl.as_ref(), message, 0)?;
-        let stored = self.cache.get(&key).await.map_err(|error| error.context("read the cache"))?;
+        let stored = self
+            .cache
+            .get(&key)
+            .await
+            .map_err(|error| error.context("read the cache"))?;
         Ok((key.into(), ttl, stored))
     }
 
@@ -134,7 +141,11 @@ impl Cached {
     }
 
     fn log(&self, error: &Error) {
-        let Identity { component, path, label } = &*self.identity;
+        let Identity {
+            component,
+            path,
+            label,
+        } = &*self.identity;
         tracing::error!(%component, %path, %label, "{error}");
     }
 }
@@ -184,7 +195,9 @@ fn read(stored: &Bytes) -> Result<Vec<Bytes>, Error> {
     };
     let version = number(&mut rest)?;
     if version != VERSION as usize {
-        return Err(Error::rejected(format!("read a stored result: version {version} is unknown")));
+        return Err(Error::rejected(format!(
+            "read a stored result: version {version} is unknown"
+        )));
     }
     let count = number(&mut rest)?;
     // What a stored number says is not allocated before the bytes for it are there.
@@ -205,14 +218,22 @@ mod tests {
 
     #[test]
     fn what_is_stored_is_read_back() {
-        let result = [Message::from("one"), Message::from(""), Message::from("three")];
+        let result = [
+            Message::from("one"),
+            Message::from(""),
+            Message::from("three"),
+        ];
         let payloads = read(&write(&result)).expect("it was written so");
         assert_eq!(payloads, ["one", "", "three"]);
     }
 
     #[test]
     fn foreign_bytes_are_an_error() {
-        for bytes in [&b"x"[..], b"\0\0\0\x02\0\0\0\0", b"\0\0\0\x01\xff\xff\xff\xff\0\0\0\x01"] {
+        for bytes in [
+            &b"x"[..],
+            b"\0\0\0\x02\0\0\0\0",
+            b"\0\0\0\x01\xff\xff\xff\xff\0\0\0\x01",
+        ] {
             assert!(read(&Bytes::copy_from_slice(bytes)).is_err());
         }
     }

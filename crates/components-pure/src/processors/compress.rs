@@ -23,8 +23,12 @@ pub struct Config {
 
 fn level(level: &i64, node: &Node, cx: &mut ReadContext) {
     if !(-1..=9).contains(level) {
-        cx.error(codes::INVALID_VALUE, node.span, format!("level {level} is not known"))
-            .help = Some("a level from 0 to 9, or -1 for the default".to_owned());
+        cx.error(
+            codes::INVALID_VALUE,
+            node.span,
+            format!("level {level} is not known"),
+        )
+        .help = Some("a level from 0 to 9, or -1 for the default".to_owned());
     }
 }
 

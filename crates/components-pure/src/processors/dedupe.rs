@@ -8,9 +8,7 @@ use millrace_component::{
     Added, Batches, BuildContext, BuiltCache, BuiltProcessor, CacheRef, Descriptor, Identity,
     Interpolated, ProcessorConfig,
 };
-use millrace_message::{
-    Error, Message, MessageBatch, Origin, Outcome, Settle, Transaction,
-};
+use millrace_message::{Error, Message, MessageBatch, Origin, Outcome, Settle, Transaction};
 use millrace_spec::Spec;
 use parking_lot::Mutex;
 use smallvec::SmallVec;
@@ -63,7 +61,10 @@ enum Strategy {
 impl ProcessorConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<BuiltProcessor, Error> {
         Ok(built(Dedupe {
-            keys: Keys { cache: cx.cache(&self.cache)?, owed: Arc::default() },
+            keys: Keys {
+                cache: cx.cache(&self.cache)?,
+                owed: Arc::default(),
+            },
             key: self.key.clone(),
             drop_on_err: self.drop_on_err,
             strategy: self.strategy,
@@ -246,7 +247,10 @@ impl Claims {
     /// Notes the key of a message. Copies that no source waits for are never replayed.
     fn add(&mut self, message: &mut Message, key: Box<str>, place: usize) {
         if !message.origin().is_detached() {
-            self.claims.push(Claim { key, origin: message.take_origin() });
+            self.claims.push(Claim {
+                key,
+                origin: message.take_origin(),
+            });
             self.places.push(place);
         }
     }
@@ -260,7 +264,11 @@ impl Claims {
             BuiltCache::Local(_) => None,
             BuiltCache::Remote(_) => Handle::try_current().ok(),
         };
-        let release = Release { claims: self.claims, keys: keys.clone(), runtime };
+        let release = Release {
+            claims: self.claims,
+            keys: keys.clone(),
+            runtime,
+        };
         let origins = Transaction::open(self.places.len(), Box::new(release));
         for (place, origin) in self.places.into_iter().zip(origins) {
             batch[place].set_origin(origin);

@@ -23,7 +23,11 @@ pub struct Config(Vec<GroupConfig>);
 #[derive(Clone, Debug, Spec)]
 struct GroupConfig {
     /// A query that gives a boolean.
-    #[spec(example = "this.type == \"foo\"", example = "this.contents.urls.contains(\"https://example.com\")", example = "true")]
+    #[spec(
+        example = "this.type == \"foo\"",
+        example = "this.contents.urls.contains(\"https://example.com\")",
+        example = "true"
+    )]
     check: Query,
     /// The processors of the group.
     #[spec(default = [])]
@@ -38,8 +42,16 @@ impl ProcessorConfig for Config {
                 steps: Steps::build(cx, &group.processors, &format!("{index}.processors"))?,
             })
         };
-        let groups = self.0.iter().enumerate().map(group).collect::<Result<_, Error>>()?;
-        Ok(built(GroupBy { groups, identity: Arc::clone(cx.identity()) }))
+        let groups = self
+            .0
+            .iter()
+            .enumerate()
+            .map(group)
+            .collect::<Result<_, Error>>()?;
+        Ok(built(GroupBy {
+            groups,
+            identity: Arc::clone(cx.identity()),
+        }))
     }
 }
 
@@ -60,7 +72,11 @@ impl GroupBy {
     fn group(&self, batch: &[Message], index: usize) -> usize {
         let belongs = |(number, group): (usize, &Group)| {
             group.check.check(batch, index).unwrap_or_else(|error| {
-                let Identity { component, path, label } = &*self.identity;
+                let Identity {
+                    component,
+                    path,
+                    label,
+                } = &*self.identity;
                 tracing::error!(%component, %path, %label, "check of group {number}: {error}");
                 false
             })

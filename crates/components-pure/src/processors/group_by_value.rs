@@ -19,7 +19,10 @@ use millrace_spec::Spec;
 #[spec(processor = "group_by_value", category = "Composition")]
 pub struct Config {
     /// The value of a message.
-    #[spec(example = "${! meta(\"kafka_key\") }", example = "${! json(\"foo.bar\") }-${! meta(\"baz\") }")]
+    #[spec(
+        example = "${! meta(\"kafka_key\") }",
+        example = "${! json(\"foo.bar\") }-${! meta(\"baz\") }"
+    )]
     value: Interpolated,
 }
 

@@ -31,7 +31,10 @@ impl ProcessorConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<BuiltProcessor, Error> {
         Ok(BuiltProcessor::Sync(Arc::new(InsertPart {
             index: self.index,
-            content: self.content.clone().unwrap_or_else(|| Interpolated::literal("")),
+            content: self
+                .content
+                .clone()
+                .unwrap_or_else(|| Interpolated::literal("")),
             identity: Arc::clone(cx.identity()),
         })))
     }

@@ -76,8 +76,14 @@ impl ProcessorConfig for Config {
         Ok(BuiltProcessor::Sync(Arc::new(Log {
             level: self.level.into(),
             fields_mapping: self.fields_mapping.clone(),
-            fields: self.further_fields.clone().map_or_else(Vec::new, |fields| fields.0),
-            message: self.message.clone().unwrap_or_else(|| Interpolated::literal("")),
+            fields: self
+                .further_fields
+                .clone()
+                .map_or_else(Vec::new, |fields| fields.0),
+            message: self
+                .message
+                .clone()
+                .unwrap_or_else(|| Interpolated::literal("")),
             logger: ComponentLogger::new(cx.component(), cx.metrics().component()),
             identity: Arc::clone(cx.identity()),
         })))
@@ -123,10 +129,18 @@ fn mapped_fields(
     batch: &[Message],
     index: usize,
 ) -> Result<Vec<(String, LogValue)>, Error> {
-    let mapped = mapping.map(batch, index).map_err(|error| error.context("`fields_mapping`"))?;
+    let mapped = mapping
+        .map(batch, index)
+        .map_err(|error| error.context("`fields_mapping`"))?;
     let value = match mapped {
-        Mapped::Changed { payload: Some(Payload::Value(value)), .. } => Ok(value),
-        Mapped::Changed { payload: Some(Payload::Raw(bytes)), .. } => Value::parse_json(bytes),
+        Mapped::Changed {
+            payload: Some(Payload::Value(value)),
+            ..
+        } => Ok(value),
+        Mapped::Changed {
+            payload: Some(Payload::Raw(bytes)),
+            ..
+        } => Value::parse_json(bytes),
         Mapped::Changed { payload: None, .. } | Mapped::Unchanged => {
             batch[index].value().cloned().map_err(Clone::clone)
         }
@@ -135,9 +149,14 @@ fn mapped_fields(
     let value = value.map_err(|error| Error::rejected(format!("`fields_mapping`: {error}")))?;
     let Some(object) = value.as_object() else {
         let kind = value.kind();
-        return Err(Error::rejected(format!("`fields_mapping` gives {kind}, not an object")));
+        return Err(Error::rejected(format!(
+            "`fields_mapping` gives {kind}, not an object"
+        )));
     };
-    Ok(object.entries().map(|(name, value)| (name.to_string(), log_value(&value))).collect())
+    Ok(object
+        .entries()
+        .map(|(name, value)| (name.to_string(), log_value(&value)))
+        .collect())
 }
 
 fn log_value(value: &Value) -> LogValue {
@@ -158,7 +177,11 @@ impl Processor for Log {
                 match self.line(&batch, index) {
                     Ok((text, fields)) => self.logger.emit(self.level, &text, fields),
                     Err(error) => {
-                        let Identity { component, path, label } = &*self.identity;
+                        let Identity {
+                            component,
+                            path,
+                            label,
+                        } = &*self.identity;
                         tracing::error!(%component, %path, %label, "make a log line: {error}");
                     }
                 }

@@ -30,7 +30,10 @@ pub const COMPONENT: Descriptor = Descriptor::processor::<Config>();
 /// A processor that runs this mapping.
 pub(super) fn build(mapping: &Mapping, cx: &BuildContext) -> BuiltProcessor {
     let identity = Arc::clone(cx.identity());
-    BuiltProcessor::Sync(Arc::new(MapMessages { mapping: mapping.clone(), identity }))
+    BuiltProcessor::Sync(Arc::new(MapMessages {
+        mapping: mapping.clone(),
+        identity,
+    }))
 }
 
 struct MapMessages {
@@ -57,13 +60,18 @@ impl MapMessages {
 impl Processor for MapMessages {
     fn process(&self, batch: MessageBatch) -> Batches {
         // Every message is mapped before any is changed: mappings may look at their neighbours.
-        let mapped: SmallVec<[_; 1]> =
-            (0..batch.len()).map(|index| self.mapping.map(&batch, index)).collect();
+        let mapped: SmallVec<[_; 1]> = (0..batch.len())
+            .map(|index| self.mapping.map(&batch, index))
+            .collect();
         let batch: MessageBatch = batch
             .into_iter()
             .zip(mapped)
             .filter_map(|(message, mapped)| self.carry_out(message, mapped))
             .collect();
-        if batch.is_empty() { Batches::new() } else { smallvec::smallvec![batch] }
+        if batch.is_empty() {
+            Batches::new()
+        } else {
+            smallvec::smallvec![batch]
+        }
     }
 }

@@ -55,7 +55,11 @@ fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
         cx.error(codes::INVALID_VALUE, span, "a metric needs a name");
     }
     if config.kind != Kind::Counter && config.value.is_none() {
-        cx.error(codes::MISSING_FIELD, node.span, "this type of metric needs a `value`");
+        cx.error(
+            codes::MISSING_FIELD,
+            node.span,
+            "this type of metric needs a `value`",
+        );
     }
 }
 
@@ -67,7 +71,10 @@ impl ProcessorConfig for Config {
         Ok(BuiltProcessor::Sync(Arc::new(Metric {
             recorder: Recorder::new(self.kind, self.name.clone(), &names, cx.metrics())?,
             labels: labels.into_iter().map(|(_, value)| value).collect(),
-            value: self.value.clone().unwrap_or_else(|| Interpolated::literal("")),
+            value: self
+                .value
+                .clone()
+                .unwrap_or_else(|| Interpolated::literal("")),
             identity: Arc::clone(cx.identity()),
         })))
     }
@@ -106,8 +113,9 @@ impl Recorder {
 impl Metric {
     fn record(&self, batch: &[Message], index: usize) -> Result<(), Error> {
         let labels = self.labels.iter().map(|label| label.resolve(batch, index));
-        let labels: Vec<_> =
-            labels.collect::<Result<_, _>>().map_err(|error| error.context("resolve a label"))?;
+        let labels: Vec<_> = labels
+            .collect::<Result<_, _>>()
+            .map_err(|error| error.context("resolve a label"))?;
         let labels: Vec<&str> = labels.iter().map(AsRef::as_ref).collect();
         match &self.recorder {
             Recorder::Counter(family) => family.with(&labels).inc(),
@@ -117,7 +125,9 @@ impl Metric {
             Recorder::Gauge(family) => family.with(&labels).set(self.number(batch, index)?),
             Recorder::Timing(family) => {
                 let nanos = self.number(batch, index)?;
-                family.with(&labels).observe(std::time::Duration::from_nanos(nanos as u64));
+                family
+                    .with(&labels)
+                    .observe(std::time::Duration::from_nanos(nanos as u64));
             }
         }
         Ok(())
@@ -128,7 +138,9 @@ impl Metric {
         let text = text.map_err(|error| error.context("resolve `value`"))?;
         match text.parse::<f64>() {
             Ok(number) if number >= 0.0 && number.is_finite() => Ok(number),
-            Ok(_) => Err(Error::rejected(format!("value `{text}` is negative or no number"))),
+            Ok(_) => Err(Error::rejected(format!(
+                "value `{text}` is negative or no number"
+            ))),
             Err(_) => Err(Error::rejected(format!("value `{text}` is no number"))),
         }
     }
@@ -138,7 +150,11 @@ impl Processor for Metric {
     fn process(&self, batch: MessageBatch) -> Batches {
         for index in 0..batch.len() {
             if let Err(error) = self.record(&batch, index) {
-                let Identity { component, path, label } = &*self.identity;
+                let Identity {
+                    component,
+                    path,
+                    label,
+                } = &*self.identity;
                 tracing::error!(%component, %path, %label, "record a metric: {error}");
             }
         }

@@ -22,7 +22,10 @@ pub struct Config(Mapping);
 impl ProcessorConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<BuiltProcessor, Error> {
         let identity = Arc::clone(cx.identity());
-        Ok(BuiltProcessor::Sync(Arc::new(Mutate { mapping: self.0.clone(), identity })))
+        Ok(BuiltProcessor::Sync(Arc::new(Mutate {
+            mapping: self.0.clone(),
+            identity,
+        })))
     }
 }
 

@@ -46,7 +46,11 @@ impl Composite for Parallel {
     }
 
     async fn process(&self, batch: MessageBatch) -> Batches {
-        let cap = if self.cap == 0 { batch.len().max(1) } else { self.cap };
+        let cap = if self.cap == 0 {
+            batch.len().max(1)
+        } else {
+            self.cap
+        };
         let results: Vec<MessageBatch> = futures::stream::iter(batch)
             .map(|message| self.steps.run_message(message))
             .buffered(cap)

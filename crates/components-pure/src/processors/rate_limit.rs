@@ -47,7 +47,11 @@ fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
         return;
     };
     if rate == 0 {
-        cx.error(codes::INVALID_VALUE, span("rate"), "rate must be at least 1");
+        cx.error(
+            codes::INVALID_VALUE,
+            span("rate"),
+            "rate must be at least 1",
+        );
     }
     let definition = config.definition(rate);
     let definitions = &mut cx.state::<Definitions>().by_name;
@@ -124,7 +128,10 @@ impl ProcessorConfig for Config {
                 limiters.get(&self.resource, self.definition(rate))?
             }
         };
-        Ok(BuiltProcessor::Async(Arc::new(Throttle { limit, identity: Arc::clone(cx.identity()) })))
+        Ok(BuiltProcessor::Async(Arc::new(Throttle {
+            limit,
+            identity: Arc::clone(cx.identity()),
+        })))
     }
 }
 
@@ -148,7 +155,11 @@ impl AsyncProcessor for Throttle {
                     Ok(None) => break,
                     Ok(Some(pause)) => pause,
                     Err(error) => {
-                        let Identity { component, path, label } = &*self.identity;
+                        let Identity {
+                            component,
+                            path,
+                            label,
+                        } = &*self.identity;
                         tracing::error!(%component, %path, %label, "ask the rate limit: {error}");
                         PAUSE_AFTER_ERROR
                     }

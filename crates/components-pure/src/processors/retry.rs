@@ -7,9 +7,7 @@ use futures::StreamExt;
 use millrace_component::{
     Batches, BuildContext, BuiltProcessor, Descriptor, ProcessorChild, ProcessorConfig,
 };
-use millrace_message::{
-    Error, Message, MessageBatch, Origin, Outcome, Settle, Transaction, Value,
-};
+use millrace_message::{Error, Message, MessageBatch, Origin, Outcome, Settle, Transaction, Value};
 use millrace_spec::{Node, ReadContext, Spec, codes};
 use parking_lot::Mutex;
 use smallvec::SmallVec;
@@ -58,7 +56,11 @@ struct BackoffConfig {
 fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
     if config.processors.is_empty() {
         let span = node.get("processors").map_or(node.span, |it| it.span);
-        cx.error(codes::INVALID_VALUE, span, "a retry needs at least one processor");
+        cx.error(
+            codes::INVALID_VALUE,
+            span,
+            "a retry needs at least one processor",
+        );
     }
 }
 
@@ -188,7 +190,9 @@ impl Pauses {
         Self {
             next: config.initial_interval.get(),
             max: config.max_interval.get(),
-            deadline: (!limit.is_zero()).then(|| Instant::now().checked_add(limit)).flatten(),
+            deadline: (!limit.is_zero())
+                .then(|| Instant::now().checked_add(limit))
+                .flatten(),
             paused: Duration::ZERO,
         }
     }
@@ -196,7 +200,10 @@ impl Pauses {
     fn next(&mut self) -> Option<Duration> {
         let pause = self.next.mul_f64(rand::random_range(0.5..1.5));
         self.next = self.next.mul_f64(1.5).min(self.max);
-        if self.deadline.is_some_and(|deadline| Instant::now() + pause > deadline) {
+        if self
+            .deadline
+            .is_some_and(|deadline| Instant::now() + pause > deadline)
+        {
             return None;
         }
         self.paused += pause;

@@ -63,7 +63,11 @@ impl AsyncProcessor for Sleep {
             match self.duration(&batch, index) {
                 Ok(duration) => tokio::time::sleep(duration).await,
                 Err(error) => {
-                    let Identity { component, path, label } = &*self.identity;
+                    let Identity {
+                        component,
+                        path,
+                        label,
+                    } = &*self.identity;
                     tracing::error!(%component, %path, %label, "resolve `duration`: {error}");
                 }
             }

@@ -26,7 +26,10 @@ pub struct Config {
 
 impl ProcessorConfig for Config {
     fn build(&self, _: &BuildContext) -> Result<BuiltProcessor, Error> {
-        Ok(BuiltProcessor::Sync(Arc::new(Split { size: self.size, byte_size: self.byte_size })))
+        Ok(BuiltProcessor::Sync(Arc::new(Split {
+            size: self.size,
+            byte_size: self.byte_size,
+        })))
     }
 }
 

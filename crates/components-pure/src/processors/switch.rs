@@ -39,8 +39,12 @@ struct CaseConfig {
 
 fn check_case(config: &mut CaseConfig, node: &Node, cx: &mut ReadContext) {
     if config.processors.is_empty() {
-        cx.error(codes::INVALID_VALUE, node.span, "a case needs at least one processor")
-            .help = Some("write `noop: {}` where nothing is to be done".to_owned());
+        cx.error(
+            codes::INVALID_VALUE,
+            node.span,
+            "a case needs at least one processor",
+        )
+        .help = Some("write `noop: {}` where nothing is to be done".to_owned());
     }
 }
 
@@ -53,8 +57,16 @@ impl ProcessorConfig for Config {
                 falls_through: case.fallthrough,
             })
         };
-        let cases = self.0.iter().enumerate().map(case).collect::<Result<_, Error>>()?;
-        Ok(built(Switch { cases, identity: Arc::clone(cx.identity()) }))
+        let cases = self
+            .0
+            .iter()
+            .enumerate()
+            .map(case)
+            .collect::<Result<_, Error>>()?;
+        Ok(built(Switch {
+            cases,
+            identity: Arc::clone(cx.identity()),
+        }))
     }
 }
 
@@ -127,8 +139,10 @@ impl Composite for Switch {
         if batch.len() == 1 {
             return one_or_none(self.run_cases(batch).await);
         }
-        let earlier: Vec<u32> =
-            (0..).zip(batch.iter_mut()).map(|(place, it)| it.swap_place(place)).collect();
+        let earlier: Vec<u32> = (0..)
+            .zip(batch.iter_mut())
+            .map(|(place, it)| it.swap_place(place))
+            .collect();
         let mut result: Vec<Message> = self.run_cases(batch).await.into_iter().collect();
         result.sort_by_key(Message::place);
         for message in &mut result {

@@ -76,17 +76,25 @@ impl FieldType for Format {
             "lines" => return Some(Self::Lines),
             "tar" => return Some(Self::Tar),
             "zip" => return Some(Self::Zip),
-            "xml_documents_to_json" | "xml_documents_to_json:cast" => {
-                (codes::NOT_SUPPORTED, format!("the format `{text}` is not supported"))
-            }
-            _ => match text.strip_prefix("csv:").map(|it| (it.chars().next(), it.chars().count())) {
+            "xml_documents_to_json" | "xml_documents_to_json:cast" => (
+                codes::NOT_SUPPORTED,
+                format!("the format `{text}` is not supported"),
+            ),
+            _ => match text
+                .strip_prefix("csv:")
+                .map(|it| (it.chars().next(), it.chars().count()))
+            {
                 Some((Some(delimiter), 1)) if !matches!(delimiter, '"' | '\r' | '\n') => {
                     return Some(Self::Csv(delimiter));
                 }
-                Some(_) => {
-                    (codes::INVALID_OPTION, "`csv:` takes one character, such as `csv:;`".to_owned())
-                }
-                None => (codes::INVALID_OPTION, format!("the format `{text}` is not known")),
+                Some(_) => (
+                    codes::INVALID_OPTION,
+                    "`csv:` takes one character, such as `csv:;`".to_owned(),
+                ),
+                None => (
+                    codes::INVALID_OPTION,
+                    format!("the format `{text}` is not known"),
+                ),
             },
         };
         cx.error(code, node.span, message);
@@ -149,7 +157,11 @@ impl Unarchive {
                 let mut origin = Some(origin);
                 for (index, part) in parts.into_iter().enumerate() {
                     let mut copy = message.clone();
-                    let handle = if index == last { origin.take() } else { origin.clone() };
+                    let handle = if index == last {
+                        origin.take()
+                    } else {
+                        origin.clone()
+                    };
                     copy.set_origin(handle.unwrap_or_default());
                     part.fill(&mut copy);
                     result.push(copy);
@@ -191,7 +203,10 @@ impl Part {
 }
 
 fn lines(payload: &Bytes) -> Vec<Part> {
-    payload.split(|byte| *byte == b'\n').map(|line| Part::Bytes(payload.slice_ref(line))).collect()
+    payload
+        .split(|byte| *byte == b'\n')
+        .map(|line| Part::Bytes(payload.slice_ref(line)))
+        .collect()
 }
 
 fn binary(payload: &Bytes) -> Result<Vec<Part>, Error> {
@@ -216,14 +231,25 @@ fn binary(payload: &Bytes) -> Result<Vec<Part>, Error> {
 }
 
 fn json_array(message: &Message) -> Result<Vec<Part>, Error> {
-    let value = message.value().map_err(|error| Error::rejected(error.to_string()))?;
-    let array = value.as_array().ok_or_else(|| wrong_kind("a JSON array", value))?;
-    Ok(array.iter().map(|element| Part::Value(element.into_owned())).collect())
+    let value = message
+        .value()
+        .map_err(|error| Error::rejected(error.to_string()))?;
+    let array = value
+        .as_array()
+        .ok_or_else(|| wrong_kind("a JSON array", value))?;
+    Ok(array
+        .iter()
+        .map(|element| Part::Value(element.into_owned()))
+        .collect())
 }
 
 fn json_map(message: &Message) -> Result<Vec<Part>, Error> {
-    let value = message.value().map_err(|error| Error::rejected(error.to_string()))?;
-    let object = value.as_object().ok_or_else(|| wrong_kind("a JSON object", value))?;
+    let value = message
+        .value()
+        .map_err(|error| Error::rejected(error.to_string()))?;
+    let object = value
+        .as_object()
+        .ok_or_else(|| wrong_kind("a JSON object", value))?;
     let member = |(key, value): (millrace_message::Text, std::borrow::Cow<'_, Value>)| {
         Part::Member(key.as_str().to_owned(), value.into_owned())
     };
@@ -231,7 +257,10 @@ fn json_map(message: &Message) -> Result<Vec<Part>, Error> {
 }
 
 fn wrong_kind(wanted: &str, value: &Value) -> Error {
-    Error::rejected(format!("the payload is not {wanted} but of the type {}", value.kind()))
+    Error::rejected(format!(
+        "the payload is not {wanted} but of the type {}",
+        value.kind()
+    ))
 }
 
 fn tar(payload: &[u8], limit: usize) -> Result<Vec<Part>, Error> {
@@ -243,7 +272,11 @@ fn tar(payload: &[u8], limit: usize) -> Result<Vec<Part>, Error> {
         let mut entry = entry.map_err(failed)?;
         let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         let mut content = Vec::new();
-        entry.by_ref().take(left as u64 + 1).read_to_end(&mut content).map_err(failed)?;
+        entry
+            .by_ref()
+            .take(left as u64 + 1)
+            .read_to_end(&mut content)
+            .map_err(failed)?;
         if content.len() > left {
             return Err(over(limit));
         }

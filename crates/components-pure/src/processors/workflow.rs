@@ -50,13 +50,18 @@ pub struct Config {
 
 fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
     let span = |field| node.get(field).map_or(node.span, |it| it.span);
-    let inline: BTreeSet<&str> = config.branches.0.iter().map(|(name, _)| name.as_str()).collect();
+    let inline: BTreeSet<&str> = config
+        .branches
+        .0
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .collect();
     for name in &inline {
         let is_plain = |it: char| it.is_ascii_alphanumeric() || it == '-' || it == '_';
         if name.is_empty() || !name.chars().all(is_plain) {
             let message = format!("branch name `{name}` has characters that names cannot have");
-            cx.error(codes::INVALID_VALUE, span("branches"), message).help =
-                Some("use letters, digits, `-` and `_`".to_owned());
+            cx.error(codes::INVALID_VALUE, span("branches"), message)
+                .help = Some("use letters, digits, `-` and `_`".to_owned());
         }
     }
     for label in &config.branch_resources {
@@ -69,7 +74,8 @@ fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
     let named: Vec<&str> = config.order.iter().flatten().map(String::as_str).collect();
     for name in &named {
         if !inline.contains(name) && !resources.contains(name) {
-            cx.state::<ResourceUses>().add(ComponentKind::Processor, name, span("order"));
+            cx.state::<ResourceUses>()
+                .add(ComponentKind::Processor, name, span("order"));
         }
     }
     if !config.order.is_empty() {
@@ -97,7 +103,9 @@ impl Config {
             let any: &dyn std::any::Any = &*resource.config;
             let config = any.downcast_ref::<branch::Config>().ok_or_else(|| {
                 let name = resource.name;
-                Error::fatal(format!("processor resource `{label}` is a {name}, not a branch"))
+                Error::fatal(format!(
+                    "processor resource `{label}` is a {name}, not a branch"
+                ))
             })?;
             branches.push((label, config.clone()));
         }
@@ -120,7 +128,9 @@ impl ProcessorConfig for Config {
         }
         let tier = |names: Vec<String>| {
             let named = names.into_iter();
-            named.filter_map(|name| branches.remove(&name).map(|it| (name, it))).collect()
+            named
+                .filter_map(|name| branches.remove(&name).map(|it| (name, it)))
+                .collect()
         };
         Ok(built(Workflow {
             meta_path: match self.meta_path.as_str() {
@@ -168,7 +178,12 @@ impl<'a> Record<'a> {
     fn value(&self, previous: Option<Value>) -> Value {
         let mut object = Object::new();
         let names = |names: &BTreeSet<&str>| {
-            Value::from(names.iter().map(|name| Value::from(*name)).collect::<Vec<_>>())
+            Value::from(
+                names
+                    .iter()
+                    .map(|name| Value::from(*name))
+                    .collect::<Vec<_>>(),
+            )
         };
         if !self.succeeded.is_empty() {
             object.insert("succeeded", names(&self.succeeded));
@@ -198,17 +213,28 @@ impl Workflow {
     /// The branches that the record in the message says to skip.
     fn skips(&self, message: &Message) -> BTreeSet<String> {
         let mut skips = BTreeSet::new();
-        let record = self.meta_path.as_ref().and_then(|path| message.value().ok()?.path(path));
+        let record = self
+            .meta_path
+            .as_ref()
+            .and_then(|path| message.value().ok()?.path(path));
         let Some(record) = record else {
             return skips;
         };
         let list = |field: &str| -> Option<BTreeSet<String>> {
             let list = record.get(field)?;
             let names = list.as_array()?.iter();
-            Some(names.filter_map(|name| name.as_str().map(str::to_owned)).collect())
+            Some(
+                names
+                    .filter_map(|name| name.as_str().map(str::to_owned))
+                    .collect(),
+            )
         };
         if let Some(apply) = list("apply").filter(|apply| !apply.is_empty()) {
-            skips.extend(self.names().filter(|name| !apply.contains(*name)).map(str::to_owned));
+            skips.extend(
+                self.names()
+                    .filter(|name| !apply.contains(*name))
+                    .map(str::to_owned),
+            );
         }
         skips.extend(list("succeeded").into_iter().flatten());
         skips.extend(list("skipped").into_iter().flatten());
@@ -223,7 +249,10 @@ impl Workflow {
                 None if record.failed.is_empty() => Ok(()),
                 None => {
                     let names: Vec<&str> = record.failed.keys().copied().collect();
-                    Err(Error::rejected(format!("workflow branches failed: {}", names.join(", "))))
+                    Err(Error::rejected(format!(
+                        "workflow branches failed: {}",
+                        names.join(", ")
+                    )))
                 }
             };
             if let Err(error) = result {
@@ -240,14 +269,12 @@ async fn run_branch(
     batch: &[Message],
     skips: &[BTreeSet<String>],
 ) -> Results {
-    branch.results(batch, |index| !skips[index].contains(name)).await
+    branch
+        .results(batch, |index| !skips[index].contains(name))
+        .await
 }
 
-fn write_record(
-    message: &mut Message,
-    path: &[Segment],
-    record: &Record<'_>,
-) -> Result<(), Error> {
+fn write_record(message: &mut Message, path: &[Segment], record: &Record<'_>) -> Result<(), Error> {
     let mut value = message
         .value()
         .cloned()
@@ -263,7 +290,10 @@ fn write_record(
 
 impl Composite for Workflow {
     fn waits(&self) -> bool {
-        self.tiers.iter().flatten().any(|(_, branch)| branch.waits())
+        self.tiers
+            .iter()
+            .flatten()
+            .any(|(_, branch)| branch.waits())
     }
 
     async fn process(&self, mut batch: MessageBatch) -> Batches {
@@ -273,7 +303,9 @@ impl Composite for Workflow {
             let results: Vec<Results> = match tier.as_slice() {
                 [(name, only)] => vec![run_branch(name, only, &batch, &skips).await],
                 several => {
-                    let run = several.iter().map(|(name, it)| run_branch(name, it, &batch, &skips));
+                    let run = several
+                        .iter()
+                        .map(|(name, it)| run_branch(name, it, &batch, &skips));
                     join_all(run).await
                 }
             };

@@ -29,14 +29,22 @@ pub struct Config {
 
 fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
     if config.count == 0 && config.byte_size == 0 {
-        cx.error(codes::INVALID_VALUE, node.span, "neither `count` nor `byte_size` is a limit")
-            .help = Some("set one of them to a number above 0".to_owned());
+        cx.error(
+            codes::INVALID_VALUE,
+            node.span,
+            "neither `count` nor `byte_size` is a limit",
+        )
+        .help = Some("set one of them to a number above 0".to_owned());
     }
 }
 
 impl RateLimitConfig for Config {
     fn build(&self, _: &BuildContext) -> Result<BuiltRateLimit, Error> {
-        Ok(Arc::new(LocalLimit::new(self.count, self.byte_size, self.interval.get())))
+        Ok(Arc::new(LocalLimit::new(
+            self.count,
+            self.byte_size,
+            self.interval.get(),
+        )))
     }
 }
 
@@ -60,18 +68,34 @@ struct Window {
 impl LocalLimit {
     /// A limit of `count` messages and `byte_size` bytes in each interval; 0 for no limit.
     pub fn new(count: u64, byte_size: u64, interval: Duration) -> Self {
-        let window = Mutex::new(Window { began: None, count: 0, bytes: 0 });
-        Self { count, byte_size, interval, window }
+        let window = Mutex::new(Window {
+            began: None,
+            count: 0,
+            bytes: 0,
+        });
+        Self {
+            count,
+            byte_size,
+            interval,
+            window,
+        }
     }
 
     fn acquire_at(&self, now: Instant, bytes: u64) -> Option<Duration> {
         let mut window = self.window.lock();
-        let began = window.began.filter(|began| now.duration_since(*began) < self.interval);
+        let began = window
+            .began
+            .filter(|began| now.duration_since(*began) < self.interval);
         let Some(began) = began else {
-            *window = Window { began: Some(now), count: 1, bytes };
+            *window = Window {
+                began: Some(now),
+                count: 1,
+                bytes,
+            };
             return None;
         };
-        let fits = |used: u64, more: u64, limit: u64| limit == 0 || used.saturating_add(more) <= limit;
+        let fits =
+            |used: u64, more: u64, limit: u64| limit == 0 || used.saturating_add(more) <= limit;
         if fits(window.count, 1, self.count) && fits(window.bytes, bytes, self.byte_size) {
             window.count += 1;
             window.bytes += bytes;

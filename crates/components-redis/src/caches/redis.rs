@@ -90,10 +90,7 @@ impl RedisCache {
     /// Sends a command, again and again while it fails for a reason that may pass.
     async fn send<T: FromRedisValue>(&self, what: &str, command: &Cmd) -> Result<T, Error> {
         let retries = &self.retries;
-        let mut backoff = Backoff::new(
-            retries.initial_interval.get(),
-            retries.max_interval.get(),
-        );
+        let mut backoff = Backoff::new(retries.initial_interval.get(), retries.max_interval.get());
         let limit = retries.max_elapsed_time.get();
         let begin = Instant::now();
         loop {

@@ -92,7 +92,11 @@ fn refuse_empty(key: &String, node: &Node, cx: &mut ReadContext) {
 
 fn refuse_short(lease: &millrace_spec::Duration, node: &Node, cx: &mut ReadContext) {
     if lease.get() < Duration::from_millis(100) {
-        cx.error(codes::INVALID_VALUE, node.span, "lease must be at least `100ms`");
+        cx.error(
+            codes::INVALID_VALUE,
+            node.span,
+            "lease must be at least `100ms`",
+        );
     }
 }
 
@@ -130,11 +134,17 @@ const WAIT_MAX: Duration = Duration::from_secs(1);
 impl Config {
     fn wait(&self) -> Duration {
         let timeout = self.timeout.get();
-        if timeout.is_zero() { WAIT_MAX } else { timeout.min(WAIT_MAX) }
+        if timeout.is_zero() {
+            WAIT_MAX
+        } else {
+            timeout.min(WAIT_MAX)
+        }
     }
 
     fn in_flight_max(&self) -> Option<usize> {
-        usize::try_from(self.max_in_flight).ok().filter(|max| *max > 0)
+        usize::try_from(self.max_in_flight)
+            .ok()
+            .filter(|max| *max > 0)
     }
 }
 

@@ -68,7 +68,10 @@ impl OutputConfig for Config {
         Ok(OutputPart::Leaf(LeafOutput {
             output: BuiltOutput::Async(Arc::new(output)),
             max_in_flight: self.max_in_flight.max(1),
-            connect_timeout: self.connect_timeout.as_ref().map(millrace_spec::Duration::get),
+            connect_timeout: self
+                .connect_timeout
+                .as_ref()
+                .map(millrace_spec::Duration::get),
             batching: (!self.batching.is_noop()).then(|| self.batching.clone()),
         }))
     }

@@ -48,16 +48,27 @@ pub struct Config {
     key: String,
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "the signature of a field lint")]
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature of a field lint"
+)]
 fn refuse_zero(count: &i64, node: &Node, cx: &mut ReadContext) {
     if *count <= 0 {
-        cx.error(codes::INVALID_VALUE, node.span, "count must be larger than zero");
+        cx.error(
+            codes::INVALID_VALUE,
+            node.span,
+            "count must be larger than zero",
+        );
     }
 }
 
 fn refuse_no_time(interval: &millrace_spec::Duration, node: &Node, cx: &mut ReadContext) {
     if interval.get() < Duration::from_millis(1) {
-        cx.error(codes::INVALID_VALUE, node.span, "interval must be at least `1ms`");
+        cx.error(
+            codes::INVALID_VALUE,
+            node.span,
+            "interval must be at least `1ms`",
+        );
     }
 }
 
@@ -88,9 +99,10 @@ impl RateLimit for RedisRateLimit {
         let mut script = ACQUIRE.prepare_invoke();
         let interval = u64::try_from(self.interval.as_millis()).unwrap_or(u64::MAX);
         script.key(&self.key).arg(self.count).arg(interval);
-        let left: u64 = self.redis.script(&script).await.map_err(|error| {
-            failure::describe(&format!("ask {}", self.redis.place()), &error)
-        })?;
+        let left: u64 =
+            self.redis.script(&script).await.map_err(|error| {
+                failure::describe(&format!("ask {}", self.redis.place()), &error)
+            })?;
         Ok((left > 0).then(|| Duration::from_millis(left)))
     }
 

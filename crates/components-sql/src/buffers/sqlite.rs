@@ -84,6 +84,8 @@ struct Sqlite {
 
 impl Buffer for Sqlite {
     fn run(self: Box<Self>, upstream: Source) -> Source {
-        Source::spawn(EDGE_CAPACITY, |writer| flow::Running::new(*self, upstream, writer).run())
+        Source::spawn(EDGE_CAPACITY, |writer| {
+            flow::Running::new(*self, upstream, writer).run()
+        })
     }
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use millrace_component::{
-    BatchPolicy, BuildContext, BuiltOutput, Descriptor, LeafOutput, Query, Output, OutputConfig,
-    OutputPart, WriteError,
+    BatchPolicy, BuildContext, BuiltOutput, Descriptor, LeafOutput, Output, OutputConfig,
+    OutputPart, Query, WriteError,
 };
 use millrace_message::{Error, MessageBatch};
 use millrace_spec::{Duration, Node, ReadContext, Spec, codes};
@@ -65,7 +65,11 @@ impl Config {
     fn check(&mut self, node: &Node, cx: &mut ReadContext) {
         if self.columns.is_empty() {
             let span = node.get("columns").map_or(node.span, |it| it.span);
-            cx.error(codes::INVALID_VALUE, span, "columns must name at least one column");
+            cx.error(
+                codes::INVALID_VALUE,
+                span,
+                "columns must name at least one column",
+            );
         }
     }
 
@@ -82,7 +86,11 @@ impl Config {
             placeholders.join(",")
         );
         let parts = [self.prefix.clone(), Some(insert), self.suffix.clone()];
-        let parts: Vec<_> = parts.into_iter().flatten().filter(|it| !it.is_empty()).collect();
+        let parts: Vec<_> = parts
+            .into_iter()
+            .flatten()
+            .filter(|it| !it.is_empty())
+            .collect();
         parts.join(" ")
     }
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use millrace_component::{
-    BatchPolicy, BuildContext, BuiltOutput, Descriptor, Interpolated, LeafOutput, Output, OutputConfig,
-    OutputPart, Query, WriteError,
+    BatchPolicy, BuildContext, BuiltOutput, Descriptor, Interpolated, LeafOutput, Output,
+    OutputConfig, OutputPart, Query, WriteError,
 };
 use millrace_message::{Error, MessageBatch};
 use millrace_spec::{Duration, FieldKind, FieldType, Node, ReadContext, Spec, codes};
@@ -76,7 +76,9 @@ impl FieldType for QueryText {
 
 impl Config {
     fn check(&mut self, node: &Node, cx: &mut ReadContext) {
-        let Some(query) = node.get("query") else { return };
+        let Some(query) = node.get("query") else {
+            return;
+        };
         if self.unsafe_dynamic_query {
             self.query.dynamic = Interpolated::read(query, cx);
         } else if self.query.text.contains("${!") {

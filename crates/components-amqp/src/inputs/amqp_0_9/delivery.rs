@@ -41,7 +41,10 @@ impl Delivery {
         });
         add_properties(&delivery.properties, &mut metadata);
         let mut set = |name, text| headers::set(name, text, &mut metadata);
-        set("amqp_consumer_tag", consumer_tag.map_or_else(String::new, String::from));
+        set(
+            "amqp_consumer_tag",
+            consumer_tag.map_or_else(String::new, String::from),
+        );
         set("amqp_delivery_tag", delivery.delivery_tag.to_string());
         set("amqp_redelivered", delivery.redelivered.to_string());
         set("amqp_exchange", delivery.exchange.to_string());
@@ -63,13 +66,24 @@ fn add_properties(properties: &BasicProperties, metadata: &mut Metadata) {
     set("amqp_content_type", text(properties.content_type()));
     set("amqp_content_encoding", text(properties.content_encoding()));
     let mode = properties.delivery_mode().filter(|it| *it != 0);
-    set("amqp_delivery_mode", mode.map_or_else(String::new, |it| it.to_string()));
-    set("amqp_priority", properties.priority().unwrap_or(0).to_string());
+    set(
+        "amqp_delivery_mode",
+        mode.map_or_else(String::new, |it| it.to_string()),
+    );
+    set(
+        "amqp_priority",
+        properties.priority().unwrap_or(0).to_string(),
+    );
     set("amqp_correlation_id", text(properties.correlation_id()));
     set("amqp_reply_to", text(properties.reply_to()));
     set("amqp_expiration", text(properties.expiration()));
     set("amqp_message_id", text(properties.message_id()));
-    set("amqp_timestamp", properties.timestamp().map_or_else(String::new, |it| it.to_string()));
+    set(
+        "amqp_timestamp",
+        properties
+            .timestamp()
+            .map_or_else(String::new, |it| it.to_string()),
+    );
     set("amqp_type", text(properties.kind()));
     set("amqp_user_id", text(properties.user_id()));
     set("amqp_app_id", text(properties.app_id()));

@@ -40,10 +40,9 @@ pub(super) enum BodyError {
 impl fmt::Display for BodyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooLarge { limit } => write!(
-                f,
-                "the body is larger than `max_body_size` ({limit} bytes)"
-            ),
+            Self::TooLarge { limit } => {
+                write!(f, "the body is larger than `max_body_size` ({limit} bytes)")
+            }
             Self::Stalled => f.write_str("the body does not arrive"),
             Self::NoMemory => f.write_str("`memory_limit` leaves no room for a body of this size"),
             Self::Broken(reason) => f.write_str(reason),
@@ -176,7 +175,11 @@ pub(super) fn metadata(head: &Parts, params: &Params, peer: &Peer) -> Metadata {
     }
     for name in head.headers.keys() {
         // The host is the address of the request, not a header of it.
-        if let Some(value) = head.headers.get(name).filter(|_| name != http::header::HOST) {
+        if let Some(value) = head
+            .headers
+            .get(name)
+            .filter(|_| name != http::header::HOST)
+        {
             metadata.set(canonical(name), text_of(value.as_bytes()));
         }
     }
@@ -272,16 +275,16 @@ fn is_trace_parent(text: &str) -> bool {
     let mut fields = text.split('-');
     let mut hex = |length: usize| {
         let is_hex = |it: &&str| {
-            it.len() == length && it.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+            it.len() == length
+                && it
+                    .bytes()
+                    .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
         };
         fields.next().filter(is_hex)
     };
     let (version, trace, span, flags) = (hex(2), hex(32), hex(16), hex(2));
     let is_nonzero = |it: Option<&str>| it.is_some_and(|it| it.bytes().any(|b| b != b'0'));
-    version.is_some_and(|it| it != "ff")
-        && flags.is_some()
-        && is_nonzero(trace)
-        && is_nonzero(span)
+    version.is_some_and(|it| it != "ff") && flags.is_some() && is_nonzero(trace) && is_nonzero(span)
 }
 
 #[cfg(test)]

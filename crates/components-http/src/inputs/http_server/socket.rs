@@ -90,7 +90,10 @@ impl Session {
     }
 
     /// Takes frame after frame until the client closes.
-    async fn converse(&self, socket: &mut Socket) -> Result<(), tokio_tungstenite::tungstenite::Error> {
+    async fn converse(
+        &self,
+        socket: &mut Socket,
+    ) -> Result<(), tokio_tungstenite::tungstenite::Error> {
         if !self.welcome.is_empty() {
             socket.send(Frame::binary(self.welcome.clone())).await?;
         }
@@ -165,7 +168,9 @@ impl Session {
                 }
             };
             if !self.rate_limited.is_empty() {
-                socket.send(Frame::binary(self.rate_limited.clone())).await?;
+                socket
+                    .send(Frame::binary(self.rate_limited.clone()))
+                    .await?;
             }
             tokio::time::sleep(pause).await;
         }

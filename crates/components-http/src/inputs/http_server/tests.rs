@@ -125,7 +125,10 @@ async fn a_synchronous_response_is_the_answer_with_its_status_and_headers() {
     settle(incoming, &Outcome::Delivered);
     let answer = client.await.unwrap();
     assert_eq!(status(&answer), "201");
-    assert!(answer.contains("x-a: b\r\n") && answer.contains("m1: v1\r\n"), "{answer}");
+    assert!(
+        answer.contains("x-a: b\r\n") && answer.contains("m1: v1\r\n"),
+        "{answer}"
+    );
     assert!(answer.ends_with("\r\n\r\nanswer"), "{answer}");
 }
 
@@ -158,7 +161,10 @@ async fn heads_without_end_are_refused_with_bounded_memory() {
     let answer = post(&address, "/post", &many, "").await.unwrap();
     assert_eq!(status(&answer), "431", "{answer}");
     let mut stream = TcpStream::connect(&address).await.unwrap();
-    stream.write_all(b"POST /post HTTP/1.1\r\nX: ").await.unwrap();
+    stream
+        .write_all(b"POST /post HTTP/1.1\r\nX: ")
+        .await
+        .unwrap();
     let chunk = vec![b'a'; 64 * 1024];
     // The server closes long before this has all been sent.
     for _ in 0..64 {
@@ -220,7 +226,10 @@ async fn an_address_in_use_is_one_error_with_field_address_and_remedy() {
     let error = second.connect().await.unwrap_err();
     let text = error.text();
     assert!(text.contains("http_server.address"), "{text}");
-    assert!(text.contains(&address) && text.contains("choose another port"), "{text}");
+    assert!(
+        text.contains(&address) && text.contains("choose another port"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -228,8 +237,14 @@ fn fields_that_cannot_work_are_complaints() {
     for (yaml, expected) in [
         ("http_server: { path: post }", "does not begin with `/`"),
         ("http_server: { allowed_verbs: [] }", "at least one verb"),
-        ("http_server: { cert_file: a }", "no effect without an `address`"),
-        ("http_server: { sync_response: { status: '99' } }", "no HTTP status"),
+        (
+            "http_server: { cert_file: a }",
+            "no effect without an `address`",
+        ),
+        (
+            "http_server: { sync_response: { status: '99' } }",
+            "no HTTP status",
+        ),
         (
             "http_server: { sync_response: { metadata_headers: { include_patterns: ['('] } } }",
             "pattern `(`",

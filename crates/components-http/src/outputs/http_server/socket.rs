@@ -28,12 +28,7 @@ pub(super) struct GetSocket {
 
 #[async_trait]
 impl Handler for GetSocket {
-    async fn handle(
-        &self,
-        request: Request<Incoming>,
-        _: Params,
-        _: &Arc<Peer>,
-    ) -> Response<Body> {
+    async fn handle(&self, request: Request<Incoming>, _: Params, _: &Arc<Peer>) -> Response<Body> {
         if self.shelf.closing.is_cancelled() {
             return server_closed();
         }

@@ -11,7 +11,9 @@ use crate::testing::{free_address, send, workbench};
 
 async fn output(fields: &str) -> (Arc<dyn Output>, String) {
     let address = free_address();
-    let output = workbench().output(&format!("http_server: {{ address: '{address}', {fields} }}"));
+    let output = workbench().output(&format!(
+        "http_server: {{ address: '{address}', {fields} }}"
+    ));
     output.connect().await.unwrap();
     (output, address)
 }
@@ -45,7 +47,10 @@ async fn a_batch_is_multipart() {
     let (output, address) = output("").await;
     let writing = write(&output, &["one", "two"]);
     let answer = send(&address, &get(&address, "/get")).await;
-    assert!(answer.contains("content-type: multipart/form-data; boundary="), "{answer}");
+    assert!(
+        answer.contains("content-type: multipart/form-data; boundary="),
+        "{answer}"
+    );
     assert!(answer.contains("\r\n\r\none\r\n--") && answer.contains("\r\n\r\ntwo\r\n--"));
     writing.await.unwrap().unwrap();
 }
@@ -55,7 +60,10 @@ async fn a_request_without_a_message_is_a_408() {
     let (_output, address) = output("timeout: 10ms").await;
     let answer = send(&address, &get(&address, "/get")).await;
     assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
-    assert!(answer.ends_with("Timed out waiting for message\n"), "{answer}");
+    assert!(
+        answer.ends_with("Timed out waiting for message\n"),
+        "{answer}"
+    );
 }
 
 #[tokio::test]
@@ -84,7 +92,10 @@ async fn events_have_a_line_of_data_for_each_line() {
     while !answer.contains("\n\r\n0\r\n") && !answer.contains("data: b\n\n") {
         answer.push(char::from(stream.read_u8().await.unwrap()));
     }
-    assert!(answer.contains("content-type: text/event-stream"), "{answer}");
+    assert!(
+        answer.contains("content-type: text/event-stream"),
+        "{answer}"
+    );
     assert!(answer.contains("data: a\ndata: b\n\n"), "{answer}");
 }
 

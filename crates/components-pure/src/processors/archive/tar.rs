@@ -26,5 +26,7 @@ pub(super) fn write(batch: &[Message], names: &[String]) -> Result<Vec<u8>, Erro
         };
         appended.map_err(|error| Error::rejected(format!("add `{name}` to a tar: {error}")))?;
     }
-    builder.into_inner().map_err(|error| Error::rejected(format!("end a tar: {error}")))
+    builder
+        .into_inner()
+        .map_err(|error| Error::rejected(format!("end a tar: {error}")))
 }

@@ -11,7 +11,11 @@ use super::Part;
 pub(super) fn read(payload: &[u8], delimiter: char) -> Result<Vec<Part>, Error> {
     let text = std::str::from_utf8(payload)
         .map_err(|_| Error::rejected("csv: the payload is not UTF-8"))?;
-    let mut rows = Rows { rest: text, line: 1, delimiter };
+    let mut rows = Rows {
+        rest: text,
+        line: 1,
+        delimiter,
+    };
     let Some(names) = rows.next_row()? else {
         return Ok(Vec::new());
     };
@@ -75,10 +79,16 @@ impl Rows<'_> {
     }
 
     fn plain(&mut self) -> Result<String, Error> {
-        let end = self.rest.find([self.delimiter, '\n']).unwrap_or(self.rest.len());
+        let end = self
+            .rest
+            .find([self.delimiter, '\n'])
+            .unwrap_or(self.rest.len());
         let (value, rest) = self.rest.split_at(end);
         let is_last_of_line = !rest.starts_with(self.delimiter);
-        let value = value.strip_suffix('\r').filter(|_| is_last_of_line).unwrap_or(value);
+        let value = value
+            .strip_suffix('\r')
+            .filter(|_| is_last_of_line)
+            .unwrap_or(value);
         if value.contains('"') {
             return Err(self.error("a quote stands in a value that is not quoted"));
         }
@@ -127,7 +137,8 @@ impl Rows<'_> {
 }
 
 fn strip_line_break(text: &str) -> Option<&str> {
-    text.strip_prefix('\n').or_else(|| text.strip_prefix("\r\n"))
+    text.strip_prefix('\n')
+        .or_else(|| text.strip_prefix("\r\n"))
 }
 
 #[cfg(test)]

@@ -14,7 +14,10 @@ pub(super) fn documents(payload: &Bytes) -> Result<Vec<Part>, Error> {
     let mut parts = Vec::new();
     let mut at = 0;
     loop {
-        at += payload[at..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+        at += payload[at..]
+            .iter()
+            .take_while(|byte| byte.is_ascii_whitespace())
+            .count();
         if at == payload.len() {
             return Ok(parts);
         }
@@ -67,14 +70,26 @@ mod tests {
             Part::Value(value) => String::from_utf8_lossy(&value.to_json()).into_owned(),
             _ => panic!("a document is a value"),
         };
-        Ok(parts.map_err(|error| error.to_string())?.into_iter().map(json).collect())
+        Ok(parts
+            .map_err(|error| error.to_string())?
+            .into_iter()
+            .map(json)
+            .collect())
     }
 
     #[test]
     fn documents_of_all_kinds_are_told_apart() {
         let text = " {\"a\":\"}\\\"{\"}{\"b\":[{}]}\n1 \"x\"\"y\"[2]true\tnull";
-        let expected =
-            [r#"{"a":"}\"{"}"#, r#"{"b":[{}]}"#, "1", r#""x""#, r#""y""#, "[2]", "true", "null"];
+        let expected = [
+            r#"{"a":"}\"{"}"#,
+            r#"{"b":[{}]}"#,
+            "1",
+            r#""x""#,
+            r#""y""#,
+            "[2]",
+            "true",
+            "null",
+        ];
         assert_eq!(read(text), Ok(expected.map(str::to_owned).to_vec()));
     }
 

@@ -52,18 +52,28 @@ pub(super) fn resolve(branches: &[(String, branch::Config)]) -> Result<Vec<Vec<S
         .collect();
     let needs = |name: &str, reads: &[Path]| -> BTreeSet<&str> {
         let provides = |assigns: &[Path]| {
-            reads.iter().any(|read| assigns.iter().any(|assigned| read.starts_with(assigned)))
+            reads
+                .iter()
+                .any(|read| assigns.iter().any(|assigned| read.starts_with(assigned)))
         };
         let others = facts.iter().filter(|(other, ..)| *other != name);
-        others.filter(|(.., assigns)| provides(assigns)).map(|(other, ..)| *other).collect()
+        others
+            .filter(|(.., assigns)| provides(assigns))
+            .map(|(other, ..)| *other)
+            .collect()
     };
-    let mut waiting: BTreeMap<&str, BTreeSet<&str>> =
-        facts.iter().map(|(name, reads, _)| (*name, needs(name, reads))).collect();
+    let mut waiting: BTreeMap<&str, BTreeSet<&str>> = facts
+        .iter()
+        .map(|(name, reads, _)| (*name, needs(name, reads)))
+        .collect();
     let mut tiers = Vec::new();
     while !waiting.is_empty() {
         let is_ready = |needed: &BTreeSet<&str>| !needed.iter().any(|it| waiting.contains_key(it));
-        let tier: Vec<&str> =
-            waiting.iter().filter(|(_, needed)| is_ready(needed)).map(|(name, _)| *name).collect();
+        let tier: Vec<&str> = waiting
+            .iter()
+            .filter(|(_, needed)| is_ready(needed))
+            .map(|(name, _)| *name)
+            .collect();
         if tier.is_empty() {
             let names: Vec<&str> = waiting.into_keys().collect();
             return Err(Error::fatal(format!(
@@ -114,7 +124,11 @@ fn assigned(target: &Target) -> Option<Path> {
 fn each_statement(statements: &[Statement], visit: &mut impl FnMut(&Statement)) {
     for statement in statements {
         visit(statement);
-        if let StatementKind::If { branches, otherwise } = &statement.kind {
+        if let StatementKind::If {
+            branches,
+            otherwise,
+        } = &statement.kind
+        {
             for branch in branches {
                 each_statement(&branch.statements, visit);
             }
@@ -126,7 +140,10 @@ fn each_statement(statements: &[Statement], visit: &mut impl FnMut(&Statement)) 
 /// What a mapping reads of the message itself; what it reads of values that it computes is not
 /// followed.
 fn reads_of(mapping: &Mapping) -> Vec<Path> {
-    let mut reads = Reads { context: Some(vec![PAYLOAD.to_owned()]), paths: Vec::new() };
+    let mut reads = Reads {
+        context: Some(vec![PAYLOAD.to_owned()]),
+        paths: Vec::new(),
+    };
     let tree = parser::parse_mapping(mapping.source());
     if let Ok(tree) = tree.into_result() {
         each_statement(&tree.statements, &mut |statement| match &statement.kind {
@@ -232,7 +249,10 @@ impl Reads {
                 } else if &*name.text == "json" {
                     let path = arguments.list.first().and_then(|it| literal(&it.value));
                     let path = path.unwrap_or_default();
-                    let names = path.split('.').filter(|it| !it.is_empty()).map(str::to_owned);
+                    let names = path
+                        .split('.')
+                        .filter(|it| !it.is_empty())
+                        .map(str::to_owned);
                     let path = std::iter::once(PAYLOAD.to_owned()).chain(names);
                     self.read(Some(path.collect()));
                 } else if &*name.text == "content" {
@@ -263,7 +283,10 @@ impl Reads {
                     }
                 });
             }
-            ExprKind::If { branches, otherwise } => {
+            ExprKind::If {
+                branches,
+                otherwise,
+            } => {
                 for (condition, value) in branches {
                     self.expr(condition);
                     self.expr(value);

@@ -84,7 +84,9 @@ impl PlainList {
                 closing: CancellationToken::new(),
             }),
             wait: config.wait(),
-            places: config.in_flight_max().map(|max| Arc::new(Semaphore::new(max))),
+            places: config
+                .in_flight_max()
+                .map(|max| Arc::new(Semaphore::new(max))),
             reader: None,
             returner: None,
             component: cx.component().into(),
@@ -151,7 +153,9 @@ impl Input for PlainList {
     }
 
     async fn stop(&mut self) {
-        let Some(mut reader) = self.reader.take() else { return };
+        let Some(mut reader) = self.reader.take() else {
+            return;
+        };
         reader.stop.cancel();
         if let Some(client) = reader.client {
             let unblock = cmd("CLIENT").arg("UNBLOCK").arg(client).to_owned();
@@ -196,7 +200,12 @@ impl Input for PlainList {
             );
         }
         let (count, key) = (held.entries.len(), &self.list.key);
-        let named: Vec<_> = held.entries.values().take(3).map(|it| preview(&it.value)).collect();
+        let named: Vec<_> = held
+            .entries
+            .values()
+            .take(3)
+            .map(|it| preview(&it.value))
+            .collect();
         Err(error.context(format_args!(
             "{count} entries could not go back to list `{key}` (`{}`{})",
             named.join("`, `"),

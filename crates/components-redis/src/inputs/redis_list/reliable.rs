@@ -82,8 +82,16 @@ struct Held {
 impl ReliableList {
     pub(super) fn new(config: &Config, cx: &BuildContext) -> Result<Self, Error> {
         let lease = config.reliable.lease.get();
-        let name = if cx.label().is_empty() { "millrace" } else { cx.label() };
-        let consumer = format!("{name}-{}-{}", std::process::id(), uuid::Uuid::new_v4().simple());
+        let name = if cx.label().is_empty() {
+            "millrace"
+        } else {
+            cx.label()
+        };
+        let consumer = format!(
+            "{name}-{}-{}",
+            std::process::id(),
+            uuid::Uuid::new_v4().simple()
+        );
         Ok(Self {
             list: Arc::new(List {
                 redis: config.client.redis()?,
@@ -96,7 +104,9 @@ impl ReliableList {
             }),
             wait: config.wait(),
             lease,
-            places: config.in_flight_max().map(|max| Arc::new(Semaphore::new(max))),
+            places: config
+                .in_flight_max()
+                .map(|max| Arc::new(Semaphore::new(max))),
             taker: None,
             workers: Vec::new(),
             component: cx.component().into(),
@@ -108,7 +118,8 @@ impl ReliableList {
         if self.workers.is_empty() {
             let list = &self.list;
             self.workers.push(tokio::spawn(tell(Arc::clone(list))));
-            self.workers.push(tokio::spawn(keep(Arc::clone(list), self.lease)));
+            self.workers
+                .push(tokio::spawn(keep(Arc::clone(list), self.lease)));
         }
     }
 }
@@ -153,7 +164,9 @@ impl Input for ReliableList {
     }
 
     async fn stop(&mut self) {
-        let Some(mut taker) = self.taker.take() else { return };
+        let Some(mut taker) = self.taker.take() else {
+            return;
+        };
         // Whatever it was about to take is in the hash and goes back at the end.
         taker.task.abort();
         let _aborted = taker.task.await;
@@ -218,7 +231,9 @@ impl Take {
             }
         }
         loop {
-            let Some(mut places) = self.room(&entries).await else { return };
+            let Some(mut places) = self.room(&entries).await else {
+                return;
+            };
             match self.take(&mut places).await {
                 Ok(taken) => {
                     for taken in taken {
@@ -240,7 +255,10 @@ impl Take {
 
     /// Waits until at least one entry may be taken, and says how many: a place for each, when
     /// they are limited. `None` when nobody reads any more.
-    async fn room(&self, entries: &mpsc::Sender<Result<Taken, Error>>) -> Option<Vec<Option<OwnedSemaphorePermit>>> {
+    async fn room(
+        &self,
+        entries: &mpsc::Sender<Result<Taken, Error>>,
+    ) -> Option<Vec<Option<OwnedSemaphorePermit>>> {
         let slot = entries.reserve().await.ok()?;
         drop(slot);
         let count = entries.capacity().clamp(1, TAKE_MAX);
@@ -257,7 +275,10 @@ impl Take {
     }
 
     /// Takes an entry for each place, or waits for the list to have one.
-    async fn take(&mut self, places: &mut Vec<Option<OwnedSemaphorePermit>>) -> RedisResult<VecDeque<Taken>> {
+    async fn take(
+        &mut self,
+        places: &mut Vec<Option<OwnedSemaphorePermit>>,
+    ) -> RedisResult<VecDeque<Taken>> {
         let count = places.len();
         let first = {
             let mut held = self.list.held.lock();
@@ -321,12 +342,19 @@ impl List {
     /// Entries that Redis gave to this consumer in an answer that was lost.
     async fn orphans(&self) -> Result<Vec<Taken>, Error> {
         let fails = |error| failure::describe("look at the entries of this consumer", &error);
-        let numbers: Vec<u64> = self.redis.command(&self.places.numbers()).await.map_err(fails)?;
+        let numbers: Vec<u64> = self
+            .redis
+            .command(&self.places.numbers())
+            .await
+            .map_err(fails)?;
         let mut orphans = Vec::new();
         let mut unknown: Vec<u64> = {
             let held = self.held.lock();
             let is_known = |number: &u64| held.entries.contains_key(number);
-            numbers.into_iter().filter(|number| !is_known(number)).collect()
+            numbers
+                .into_iter()
+                .filter(|number| !is_known(number))
+                .collect()
         };
         unknown.sort_unstable();
         for number in unknown {
@@ -347,7 +375,11 @@ impl List {
     /// Puts the entries of consumers back whose lease is over.
     async fn reclaim_expired(&self) -> Result<(), Error> {
         let fails = |error| failure::describe("look for leases that are over", &error);
-        let expired: Vec<String> = self.redis.script(&self.places.expired()).await.map_err(fails)?;
+        let expired: Vec<String> = self
+            .redis
+            .script(&self.places.expired())
+            .await
+            .map_err(fails)?;
         for consumer in expired.iter().filter(|it| *it != self.places.consumer()) {
             let script = self.places.reclaim(consumer);
             let count: i64 = self.redis.script(&script).await.map_err(fails)?;
@@ -377,7 +409,10 @@ impl List {
         let mut result = Ok(());
         while result.is_ok() && !acknowledged.is_empty() {
             let some = acknowledged.split_off(acknowledged.len().saturating_sub(TELL_MAX));
-            let deleted = self.redis.command::<i64>(&self.places.acknowledge(&some)).await;
+            let deleted = self
+                .redis
+                .command::<i64>(&self.places.acknowledge(&some))
+                .await;
             match deleted {
                 Ok(_) => {
                     self.forget(&some);

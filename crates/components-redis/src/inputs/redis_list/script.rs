@@ -116,7 +116,11 @@ impl Places {
             .is_some_and(|(tag, _)| !tag.is_empty());
         Self {
             list: list.to_owned(),
-            tagged: if has_tag { list.to_owned() } else { format!("{{{list}}}") },
+            tagged: if has_tag {
+                list.to_owned()
+            } else {
+                format!("{{{list}}}")
+            },
             consumer,
             end,
             lease_ms: u64::try_from(lease.as_millis()).unwrap_or(u64::MAX),
@@ -144,7 +148,10 @@ impl Places {
     /// Takes up to `count` entries, numbered from `first` on.
     pub fn take(&self, count: usize, first: u64) -> ScriptInvocation<'static> {
         let mut script = TAKE.prepare_invoke();
-        script.key(&self.list).key(self.processing()).key(self.leases());
+        script
+            .key(&self.list)
+            .key(self.processing())
+            .key(self.leases());
         script.arg(self.end.pop).arg(count).arg(first);
         script.arg(&self.consumer).arg(self.lease_ms);
         script
@@ -194,7 +201,10 @@ impl Places {
     /// Puts the entries of a consumer back when its lease is over; those of this one at once.
     pub fn reclaim(&self, consumer: &str) -> ScriptInvocation<'static> {
         let mut script = RECLAIM.prepare_invoke();
-        script.key(&self.list).key(self.processing_of(consumer)).key(self.leases());
+        script
+            .key(&self.list)
+            .key(self.processing_of(consumer))
+            .key(self.leases());
         script.arg(self.end.push).arg(consumer);
         script.arg(i32::from(consumer == self.consumer));
         script

@@ -90,7 +90,12 @@ fn put_fault(out: &mut Vec<u8>, fault: Option<&Fault>) -> Result<(), Error> {
     let class = CLASSES.iter().position(|it| *it == fault.cause.class());
     out.push(1);
     out.push(class.and_then(|it| u8::try_from(it).ok()).unwrap_or(3));
-    for text in [&*fault.component, &*fault.path, &*fault.label, fault.cause.text()] {
+    for text in [
+        &*fault.component,
+        &*fault.path,
+        &*fault.label,
+        fault.cause.text(),
+    ] {
         put_bytes(out, text.as_bytes())?;
     }
     Ok(())

@@ -196,7 +196,9 @@ impl Running {
             if !has_room && self.stored_bytes > 0 {
                 return;
             }
-            let Some((mut batch, content)) = self.waiting.pop_front() else { return };
+            let Some((mut batch, content)) = self.waiting.pop_front() else {
+                return;
+            };
             self.stored_bytes += bytes;
             let origins = batch.take_origins();
             let stored = self.buffer.store.store(content);
@@ -213,7 +215,12 @@ impl Running {
 
     /// The commit has returned: the input may forget the messages.
     fn acknowledge(&mut self, storing: Storing) {
-        let Storing { batch, origins, bytes, stored } = storing;
+        let Storing {
+            batch,
+            origins,
+            bytes,
+            stored,
+        } = storing;
         let id = match stored {
             Ok(id) => id,
             Err(error) => {
@@ -245,7 +252,9 @@ impl Running {
         let has_more = self.last_taken < self.last_stored;
         if has_more && !self.stopping && self.loading.is_none() && self.next.is_empty() {
             self.loading_until = self.last_stored;
-            self.loading = Some(Box::pin(self.buffer.store.load(self.last_taken, LOAD_BYTES)));
+            self.loading = Some(Box::pin(
+                self.buffer.store.load(self.last_taken, LOAD_BYTES),
+            ));
         }
     }
 
@@ -276,7 +285,9 @@ impl Running {
 
     /// Sends the next row to the pipeline, with a transaction of its own.
     async fn leave(&mut self, charge: Option<Charge>) {
-        let Some(mut row) = self.next.pop_front() else { return };
+        let Some(mut row) = self.next.pop_front() else {
+            return;
+        };
         let messages = row.batch.len();
         if row.is_new {
             row.is_new = false;
@@ -297,7 +308,8 @@ impl Running {
             Returned { row, outcomes }
         }));
         let batches = process_all(&self.buffer.post_processors, batch).await;
-        self.ready.extend(batches.into_iter().filter(|batch| !batch.is_empty()));
+        self.ready
+            .extend(batches.into_iter().filter(|batch| !batch.is_empty()));
     }
 
     /// Deletes a row that was delivered, and keeps what failed to send it again.
@@ -333,7 +345,16 @@ impl Running {
     }
 
     async fn end(self, result: Result<(), Error>) -> Result<(), Error> {
-        let Self { buffer, upstream, writer, waiting, storing, under_way, ready, .. } = self;
+        let Self {
+            buffer,
+            upstream,
+            writer,
+            waiting,
+            storing,
+            under_way,
+            ready,
+            ..
+        } = self;
         // What is still under way stays in the database: it goes back to where it came from.
         for _ in 0..buffer.ledger.balance().in_flight() {
             let kept = Error::retry("the message is kept in the sqlite buffer");
@@ -375,5 +396,8 @@ async fn wait_for<T>(future: &mut Option<BoxFuture<'static, T>>) -> T {
 }
 
 fn cost(batch: &MessageBatch) -> usize {
-    batch.iter().map(|it| it.bytes().len() + MESSAGE_OVERHEAD).sum()
+    batch
+        .iter()
+        .map(|it| it.bytes().len() + MESSAGE_OVERHEAD)
+        .sum()
 }

@@ -94,7 +94,10 @@ impl Store {
     ///
     /// # Errors
     /// It may not be stored.
-    pub fn store(&self, content: Vec<u8>) -> impl Future<Output = Result<i64, Error>> + Send + use<> {
+    pub fn store(
+        &self,
+        content: Vec<u8>,
+    ) -> impl Future<Output = Result<i64, Error>> + Send + use<> {
         let (answer, answered) = oneshot::channel();
         self.send(Command::Store(content, answer));
         async move { answered.await.unwrap_or_else(|_| Err(gone())) }
@@ -109,7 +112,11 @@ impl Store {
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn load(&self, after: i64, bytes_max: usize) -> impl Future<Output = Result<Vec<Row>, Error>> + Send + use<> {
+    pub fn load(
+        &self,
+        after: i64,
+        bytes_max: usize,
+    ) -> impl Future<Output = Result<Vec<Row>, Error>> + Send + use<> {
         let (answer, answered) = oneshot::channel();
         self.send(Command::Load {
             after,
@@ -189,7 +196,9 @@ fn set(
     value: &str,
     expected: &str,
 ) -> rusqlite::Result<Result<(), Error>> {
-    connection.pragma_update_and_check(None, name, value, |_| Ok(())).optional()?;
+    connection
+        .pragma_update_and_check(None, name, value, |_| Ok(()))
+        .optional()?;
     let found = connection.pragma_query_value(None, name, |row| {
         Ok(match row.get_ref(0)? {
             rusqlite::types::ValueRef::Integer(number) => number.to_string(),
@@ -198,7 +207,9 @@ fn set(
     })?;
     Ok(match found == expected {
         true => Ok(()),
-        false => Err(Error::fatal(format!("`{name}` stays `{found}` instead of `{expected}`"))),
+        false => Err(Error::fatal(format!(
+            "`{name}` stays `{found}` instead of `{expected}`"
+        ))),
     })
 }
 
@@ -273,12 +284,16 @@ impl Worker {
         }
         for (after, bytes_max, answer) in loads {
             let rows = self.load(after, bytes_max);
-            let _answered =
-                answer.send(rows.map_err(|error| Error::retry(format!("read the buffer: {error}"))));
+            let _answered = answer
+                .send(rows.map_err(|error| Error::retry(format!("read the buffer: {error}"))));
         }
     }
 
-    fn commit<T>(&mut self, rows: &[(Vec<u8>, T)], deletions: &[i64]) -> rusqlite::Result<Vec<i64>> {
+    fn commit<T>(
+        &mut self,
+        rows: &[(Vec<u8>, T)],
+        deletions: &[i64],
+    ) -> rusqlite::Result<Vec<i64>> {
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
