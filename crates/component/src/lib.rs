@@ -45,7 +45,7 @@ pub use not_built::check as check_not_built;
 pub use output::{BlockingOutput, BuiltOutput, LeafOutput, Output, WriteError};
 pub use policy::{Backoff, ReplayPolicy};
 pub use processor::{AsyncProcessor, Batches, BuiltProcessor, Processor, process_all};
-pub use queue::{QueueGauge, Receiver, Sender};
+pub use queue::{QueueGauge, Receiver, Sender, Weigh};
 pub use rate_limit::{BuiltRateLimit, RateLimit};
 pub use resource_ref::{
     CacheRef, InputRef, OutputRef, ProcessorRef, RateLimitRef, ResourceUses, check_resource_uses,

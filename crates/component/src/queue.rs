@@ -4,6 +4,10 @@
 //! how back-pressure travels; a pop waits while it is empty. The time spent waiting on a full
 //! queue is counted, with clock reads only when there is something to wait for.
 //!
+//! What bounds a queue is the weight of its items, which is the number of messages in a batch: a
+//! hundred batches of one message wait in it, or one batch of a thousand. An item that is heavier
+//! than the whole queue enters alone, when the queue is empty.
+//!
 //! The queue ends when every [`Sender`] is gone: receivers then drain what is left. When every
 //! [`Receiver`] is gone, pushes hand their items back, and what was queued is dropped.
 
@@ -12,14 +16,35 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use millrace_message::MessageBatch;
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::Notify;
 
-/// A queue for at most `capacity` items (at least 1).
-pub fn queue<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
+/// What an item counts for in the bound of a queue, at least 1.
+pub trait Weigh {
+    /// The weight; it must not change while the item is queued.
+    fn weight(&self) -> usize;
+}
+
+impl Weigh for MessageBatch {
+    fn weight(&self) -> usize {
+        self.len().max(1)
+    }
+}
+
+/// An item that travels with its key weighs what it weighs alone.
+impl<K, T: Weigh> Weigh for (K, T) {
+    fn weight(&self) -> usize {
+        self.1.weight()
+    }
+}
+
+/// A queue for items of at most `capacity` weight together (at least 1).
+pub fn queue<T: Weigh>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     let shared = Arc::new(Shared {
         state: Mutex::new(State {
             items: VecDeque::new(),
+            weight: 0,
             senders: 1,
             receivers: 1,
             threads_pushing: 0,
@@ -67,6 +92,7 @@ struct Shared<T> {
 
 struct State<T> {
     items: VecDeque<T>,
+    weight: usize,
     senders: usize,
     receivers: usize,
     threads_pushing: usize,
@@ -74,6 +100,13 @@ struct State<T> {
 }
 
 impl<T> Shared<T> {
+    fn count_blocked(&self, since: Option<Instant>) {
+        if let Some(since) = since {
+            let nanos = u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX);
+            self.blocked_nanos.fetch_add(nanos, Ordering::Relaxed);
+        }
+    }
+
     fn announce_items(&self, state: &State<T>, count: usize) {
         if state.threads_popping > 0 {
             if count == 1 {
@@ -91,20 +124,20 @@ impl<T> Shared<T> {
         }
         self.room_for_tasks.notify_one();
     }
+}
 
+impl<T: Weigh> Shared<T> {
     /// Moves as much of `run` in as there is room for. `None` when nobody receives any more.
     fn offer(&self, state: &mut State<T>, run: &mut VecDeque<T>) -> Option<()> {
         if state.receivers == 0 {
             return None;
         }
-        let room = self
-            .capacity
-            .saturating_sub(state.items.len())
-            .min(run.len());
-        if room > 0 {
-            state.items.extend(run.drain(..room));
-            self.announce_items(state, room);
-            if state.items.len() < self.capacity {
+        let (count, weight) = leading(run, state.weight, self.capacity);
+        if count > 0 {
+            state.items.extend(run.drain(..count));
+            state.weight += weight;
+            self.announce_items(state, count);
+            if state.weight < self.capacity {
                 // Another task may wait although there is room for it too.
                 self.room_for_tasks.notify_one();
             }
@@ -113,9 +146,10 @@ impl<T> Shared<T> {
     }
 
     fn take(&self, state: &mut State<T>, max: usize, run: &mut Vec<T>) -> usize {
-        let count = state.items.len().min(max);
+        let (count, weight) = leading(&state.items, 0, max);
         if count > 0 {
             run.extend(state.items.drain(..count));
+            state.weight -= weight;
             self.announce_room(state);
             if !state.items.is_empty() {
                 // Another receiver may sleep although something is left.
@@ -124,16 +158,25 @@ impl<T> Shared<T> {
         }
         count
     }
-
-    fn count_blocked(&self, since: Option<Instant>) {
-        if let Some(since) = since {
-            let nanos = u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX);
-            self.blocked_nanos.fetch_add(nanos, Ordering::Relaxed);
-        }
-    }
 }
 
-impl<T> Sender<T> {
+/// How many of the leading items fit beside `present` within `limit`, and their weight. When
+/// nothing is present, the first one fits whatever it weighs.
+fn leading<T: Weigh>(items: &VecDeque<T>, present: usize, limit: usize) -> (usize, usize) {
+    let mut weight = 0;
+    let mut count = 0;
+    for item in items {
+        let with_it = weight + item.weight();
+        if present + with_it > limit && present + weight > 0 {
+            break;
+        }
+        weight = with_it;
+        count += 1;
+    }
+    (count, weight)
+}
+
+impl<T: Weigh> Sender<T> {
     /// Puts one item in, waiting for room.
     ///
     /// # Errors
@@ -199,7 +242,7 @@ impl<T> Sender<T> {
     }
 }
 
-impl<T> Receiver<T> {
+impl<T: Weigh> Receiver<T> {
     /// Takes one item, waiting for it; `None` at the end of the queue.
     ///
     /// # Cancel safety
@@ -210,8 +253,8 @@ impl<T> Receiver<T> {
         run.pop()
     }
 
-    /// Appends what is ready to `run`, at most `max` items, waiting for the first one. False at
-    /// the end of the queue.
+    /// Appends what is ready to `run`, of at most `max` weight but at least one item, waiting for
+    /// the first one. False at the end of the queue.
     ///
     /// # Cancel safety
     /// No item is lost when the future is dropped.
@@ -251,7 +294,8 @@ impl<T> Receiver<T> {
         }
     }
 
-    /// Appends what is ready to `run` without waiting, at most `max` items; how many it were.
+    /// Appends what is ready to `run` without waiting, of at most `max` weight but at least one
+    /// item; how many it were.
     pub fn try_pop_run(&self, max: usize, run: &mut Vec<T>) -> usize {
         self.shared.take(&mut self.shared.state.lock(), max, run)
     }
@@ -312,6 +356,7 @@ impl<T> Drop for Receiver<T> {
         state.receivers -= 1;
         if state.receivers == 0 {
             let orphans = std::mem::take(&mut state.items);
+            state.weight = 0;
             self.shared.room.notify_all();
             self.shared.room_for_tasks.notify_one();
             self.shared.room_for_tasks.notify_waiters();

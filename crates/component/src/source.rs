@@ -48,7 +48,7 @@ impl Drop for SourceWriter {
 }
 
 impl Source {
-    /// Runs `produce` as a task that writes into a queue of `capacity` batches.
+    /// Runs `produce` as a task that writes into a queue of `capacity` messages.
     ///
     /// `produce` exhausts the writer when it has read its last message, and returns when all it
     /// emitted has settled, with the error that ended it, if one did.

@@ -7,7 +7,7 @@ use millrace_component::{BuildContext, Receiver, Sender, queue};
 use millrace_message::{Error, MessageBatch};
 use parking_lot::Mutex;
 
-/// Batches that may wait in a pipe.
+/// Messages that may wait in a pipe.
 const CAPACITY: usize = 64;
 
 /// The pipes of a process, by name: a service that `node` lends to components.

@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// Batches that may wait for the collecting task; it takes them as fast as they come.
+/// Messages that may wait for the collecting task; it takes them as fast as they come.
 const EDGE_CAPACITY: usize = 64;
 
 /// Collects writes into batches in front of an output.

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use millrace_component::{
-    Backoff, BlockingOutput, BuildContext, Connection, Receiver, Sender, Side, Sink, WriteError,
-    queue,
+    Backoff, BlockingOutput, BuildContext, Connection, Receiver, Sender, Side, Sink, Weigh,
+    WriteError, queue,
 };
 use millrace_message::{Error, ErrorClass, MessageBatch, Outcomes, settle_all};
 use millrace_telemetry::metric::OutputMetrics;
@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-/// Batches that are written in one step.
+/// Messages that are written in one step; a batch that is larger goes alone.
 const RUN_MAX: usize = 64;
 /// The pauses between attempts to open the output.
 const PAUSE_INITIAL: Duration = Duration::from_millis(100);
@@ -197,6 +197,12 @@ impl BlockingSink {
             writes: parking_lot::Mutex::new(Some(sender)),
             thread: tokio::sync::Mutex::new(Some(thread)),
         }
+    }
+}
+
+impl Weigh for Write {
+    fn weight(&self) -> usize {
+        self.batch.weight()
     }
 }
 

@@ -15,7 +15,7 @@ use tracing::{error, info, warn};
 
 use crate::admission::Admission;
 
-/// Batches that may wait between a leaf input and what reads from it.
+/// Messages that may wait between a leaf input and what reads from it.
 const EDGE_CAPACITY: usize = 128;
 /// Batches that a blocking input reads and hands over in one step.
 const RUN_MAX: usize = 64;

@@ -8,7 +8,7 @@ use millrace_message::{MessageBatch, Outcomes};
 
 use crate::chain::Chain;
 
-/// Batches that may wait behind the processors of an input.
+/// Messages that may wait behind the processors of an input.
 const EDGE_CAPACITY: usize = 128;
 
 /// An input followed by its processors.

@@ -26,7 +26,7 @@ use tracing::{error, warn};
 
 use crate::chain::Chain;
 
-/// Batches that may wait for each pipeline thread, and for the writer.
+/// Messages that may wait for each pipeline thread, and for the writer.
 const EDGE_CAPACITY: usize = 128;
 /// Batches that wait in the writer for an earlier one of their shard, over all shards.
 const WAITING_MAX: usize = 4096;

@@ -15,7 +15,7 @@ use crate::config::StreamConfig;
 use crate::engine::{RootOutput, StreamEngine};
 use crate::{root_output, sharded, threads};
 
-/// Batches that may wait between the pipeline threads and the output.
+/// Messages that may wait between the pipeline threads and the output.
 const EDGE_CAPACITY: usize = 128;
 
 /// A running stream.

@@ -12,7 +12,7 @@ use tracing::error;
 
 use crate::chain::Chain;
 
-/// Transactions that a thread takes at once when its chain never waits.
+/// Messages that a thread takes at once when its chain never waits.
 const RUN_MAX: usize = 64;
 
 /// One worker of a pipeline.

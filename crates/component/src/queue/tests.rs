@@ -2,7 +2,54 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::queue;
+use super::{Weigh, queue};
+
+/// Numbers count for one each.
+macro_rules! light {
+    ($($number:ty),*) => {
+        $(impl Weigh for $number {
+            fn weight(&self) -> usize {
+                1
+            }
+        })*
+    };
+}
+light!(i32, usize);
+
+/// An item that is as heavy as it says.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Heavy(usize);
+
+impl Weigh for Heavy {
+    fn weight(&self) -> usize {
+        self.0
+    }
+}
+
+#[tokio::test]
+async fn the_weight_of_what_is_queued_is_bounded_and_one_heavy_item_enters_alone() {
+    let (sender, receiver) = queue(10);
+    assert_eq!(sender.push(Heavy(100)).await, Ok(()));
+    {
+        let second = sender.push(Heavy(1));
+        tokio::pin!(second);
+        assert!(futures::poll!(second.as_mut()).is_pending());
+        assert_eq!(receiver.pop().await, Some(Heavy(100)));
+        assert_eq!(second.await, Ok(()));
+    }
+    let mut run = VecDeque::from([Heavy(4), Heavy(5), Heavy(1)]);
+    {
+        let rest = sender.push_run(&mut run);
+        tokio::pin!(rest);
+        assert!(futures::poll!(rest).is_pending(), "11 do not fit into 10");
+    }
+    assert_eq!(run, [Heavy(1)]);
+    let mut taken = Vec::new();
+    assert!(receiver.pop_run(7, &mut taken).await);
+    assert_eq!(taken, [Heavy(1), Heavy(4)], "at most 7 in one step");
+    assert!(receiver.pop_run(2, &mut taken).await);
+    assert_eq!(taken.len(), 3, "at least one item in one step");
+}
 
 #[test]
 fn a_run_is_handed_over_in_one_step_and_in_order() {

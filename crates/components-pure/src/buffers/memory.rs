@@ -82,7 +82,7 @@ impl BufferConfig for Config {
 
 pub const COMPONENT: Descriptor = Descriptor::buffer::<Config>();
 
-/// Batches that may wait between the buffer and the pipeline, beside what the buffer holds.
+/// Messages that may wait between the buffer and the pipeline, beside what the buffer holds.
 const EDGE_CAPACITY: usize = 64;
 /// The pauses before a message is sent again.
 const PAUSE_INITIAL: Duration = Duration::from_millis(1);

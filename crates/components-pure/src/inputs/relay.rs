@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use millrace_component::{Sender, Source, SourceWriter};
 use millrace_message::{Error, MessageBatch};
 
-/// Batches that may wait behind a combining input.
+/// Messages that may wait behind a combining input.
 pub(super) const EDGE_CAPACITY: usize = 128;
 /// Batches that are passed on in one step.
 const RUN_MAX: usize = 64;

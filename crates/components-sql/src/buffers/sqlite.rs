@@ -68,7 +68,7 @@ impl BufferConfig for Config {
 /// The component.
 pub const COMPONENT: Descriptor = Descriptor::buffer::<Config>();
 
-/// Batches that may wait between the buffer and the pipeline.
+/// Messages that may wait between the buffer and the pipeline.
 const EDGE_CAPACITY: usize = 64;
 
 struct Sqlite {
