@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 
-use crate::Urgency;
+use crate::pressure::{Pressure, Streams};
 
 /// How many payload bytes may be between admission and settlement. Cloning copies a pointer.
 ///
@@ -22,7 +22,7 @@ struct Shared {
     used: AtomicUsize,
     released: Notify,
     waiting: AtomicUsize,
-    pressed: Mutex<Vec<watch::Sender<Urgency>>>,
+    streams: Mutex<Streams>,
 }
 
 /// Bytes taken from a budget; dropping it gives them back.
@@ -40,7 +40,7 @@ impl Budget {
                 used: AtomicUsize::new(0),
                 released: Notify::new(),
                 waiting: AtomicUsize::new(0),
-                pressed: Mutex::default(),
+                streams: Mutex::default(),
             }),
         }
     }
@@ -55,9 +55,9 @@ impl Budget {
         self.shared.used.load(Ordering::Relaxed)
     }
 
-    /// Raises this urgency to `Pressed` while somebody waits for the budget.
-    pub(crate) fn press(&self, urgency: watch::Sender<Urgency>) {
-        self.shared.pressed.lock().push(urgency);
+    /// Presses this stream while somebody waits for the budget.
+    pub(crate) fn press(&self, stream: &Pressure) {
+        self.shared.streams.lock().add(stream);
     }
 
     /// Takes `bytes` when they are to be had now.
@@ -112,40 +112,23 @@ struct Waiting<'a>(&'a Shared);
 
 impl<'a> Waiting<'a> {
     fn begin(shared: &'a Shared) -> Self {
-        if shared.waiting.fetch_add(1, Ordering::AcqRel) == 0 {
-            shared.announce(Urgency::Normal, Urgency::Pressed);
-        }
+        shared.waiting.fetch_add(1, Ordering::AcqRel);
+        shared.streams.lock().begin();
         Self(shared)
     }
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        if self.0.waiting.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.0.announce(Urgency::Pressed, Urgency::Normal);
-        }
-    }
-}
-
-impl Shared {
-    fn announce(&self, from: Urgency, to: Urgency) {
-        let mut pressed = self.pressed.lock();
-        pressed.retain(|urgency| urgency.receiver_count() > 0 || urgency.sender_count() > 1);
-        for urgency in pressed.iter() {
-            urgency.send_if_modified(|current| {
-                let change = *current == from;
-                if change {
-                    *current = to;
-                }
-                change
-            });
-        }
+        self.0.waiting.fetch_sub(1, Ordering::AcqRel);
+        self.0.streams.lock().end();
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Urgency;
 
     #[test]
     fn a_charge_above_the_limit_is_admitted_alone() {
@@ -162,9 +145,9 @@ mod tests {
     #[tokio::test]
     async fn a_waiting_charge_presses_the_streams_until_it_is_served() {
         let budget = Budget::new(10);
-        let urgency = watch::Sender::new(Urgency::Normal);
-        budget.press(urgency.clone());
-        let seen = urgency.subscribe();
+        let stream = Pressure::new();
+        budget.press(&stream);
+        let seen = stream.subscribe();
         let held = budget.charge(10).await;
         let waiting = budget.charge(5);
         tokio::pin!(waiting);

@@ -3,23 +3,15 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Budget, Ledger};
-
-/// Whether a stage may hold messages back to form larger batches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Urgency {
-    /// Batching policies decide.
-    Normal,
-    /// Inputs wait for memory or for acknowledgements: flush what is held.
-    Pressed,
-    /// No new message will come: flush what is held, and from now on hold nothing.
-    Draining,
-}
+use crate::pressure::Pressure;
+use crate::queue::QueueGauge;
+use crate::{Ages, Budget, Ledger, Pressing, Urgency};
 
 /// Shared by all stages of one stream. Cloning copies a pointer.
 #[derive(Clone)]
@@ -31,23 +23,27 @@ struct Shared {
     budget: Budget,
     ledger: Ledger,
     behind_buffer: OnceLock<Ledger>,
-    urgency: watch::Sender<Urgency>,
+    pressure: Pressure,
     connections: Mutex<Vec<Connection>>,
+    edges: Mutex<Vec<Arc<Edge>>>,
+    ages: Mutex<Vec<(Box<str>, Ages)>>,
     abort: CancellationToken,
 }
 
 impl Flow {
     /// A stream that takes its memory from `budget` and accounts in `ledger`.
     pub fn new(budget: Budget, ledger: Ledger) -> Self {
-        let urgency = watch::Sender::new(Urgency::Normal);
-        budget.press(urgency.clone());
+        let pressure = Pressure::new();
+        budget.press(&pressure);
         Self {
             shared: Arc::new(Shared {
                 budget,
                 ledger,
                 behind_buffer: OnceLock::new(),
-                urgency,
+                pressure,
                 connections: Mutex::default(),
+                edges: Mutex::default(),
+                ages: Mutex::default(),
                 abort: CancellationToken::new(),
             }),
         }
@@ -79,12 +75,43 @@ impl Flow {
 
     /// How urgent it is to flush, as it changes.
     pub fn urgency(&self) -> watch::Receiver<Urgency> {
-        self.shared.urgency.subscribe()
+        self.shared.pressure.subscribe()
     }
 
     /// Says that no new message will come: from now on nothing is held back.
     pub fn drain(&self) {
-        self.shared.urgency.send_replace(Urgency::Draining);
+        self.shared.pressure.drain();
+    }
+
+    /// Makes the stream at least as urgent as `level` while the returned guard lives: progress
+    /// depends on what batching policies hold.
+    pub fn press(&self, level: Urgency) -> Pressing {
+        self.shared.pressure.press(level)
+    }
+
+    /// Registers the queue that the stage at `path` fills.
+    pub fn edge<T: Send + 'static>(&self, path: &str, gauge: QueueGauge<T>) {
+        self.shared.edges.lock().push(Arc::new(Edge {
+            path: path.into(),
+            gauge: Box::new(gauge),
+        }));
+    }
+
+    /// Every registered queue.
+    pub fn edges(&self) -> Vec<Arc<Edge>> {
+        self.shared.edges.lock().clone()
+    }
+
+    /// Registers a place whose batches have to settle; what enters is told by its age.
+    pub fn ages(&self, path: &str) -> Ages {
+        let ages = Ages::default();
+        self.shared.ages.lock().push((path.into(), ages.clone()));
+        ages
+    }
+
+    /// Every registered place whose batches have to settle, with its path.
+    pub fn all_ages(&self) -> Vec<(Box<str>, Ages)> {
+        self.shared.ages.lock().clone()
     }
 
     /// Cancelled when the time for an orderly end is over: stages drop what they hold, which
@@ -120,6 +147,44 @@ impl Flow {
             .lock()
             .iter()
             .all(|it| it.shared.side != side || it.is_up())
+    }
+}
+
+/// A queue between two stages, for gauges.
+pub struct Edge {
+    path: Box<str>,
+    gauge: Box<dyn Gauged>,
+}
+
+trait Gauged: Send + Sync {
+    fn depth(&self) -> usize;
+    fn blocked(&self) -> Duration;
+}
+
+impl<T: Send> Gauged for QueueGauge<T> {
+    fn depth(&self) -> usize {
+        Self::depth(self)
+    }
+
+    fn blocked(&self) -> Duration {
+        Self::blocked(self)
+    }
+}
+
+impl Edge {
+    /// The place in the config of the stage that fills it.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// How many batches are queued.
+    pub fn depth(&self) -> usize {
+        self.gauge.depth()
+    }
+
+    /// How long that stage has waited for room.
+    pub fn blocked(&self) -> Duration {
+        self.gauge.blocked()
     }
 }
 

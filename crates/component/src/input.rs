@@ -69,6 +69,12 @@ pub trait Input: Send {
     /// The future may be dropped at any await point; no message may be lost by it.
     async fn read(&mut self) -> Result<Incoming, Error>;
 
+    /// After how many messages that have not settled the source sends no more; `None` when it
+    /// has no such bound. While it is reached, batching policies flush what they hold.
+    fn in_flight_max(&self) -> Option<usize> {
+        None
+    }
+
     /// Stops reading and gives back what was read ahead but not returned.
     ///
     /// Called once, before the remaining transactions have settled: acknowledgements still

@@ -2,6 +2,7 @@
 //!
 //! Engines and components never see each other; both depend on this crate alone.
 
+mod ages;
 mod batching;
 mod budget;
 mod buffer;
@@ -17,6 +18,7 @@ mod ledger;
 mod not_built;
 mod output;
 mod policy;
+mod pressure;
 mod processor;
 pub mod queue;
 mod rate_limit;
@@ -27,6 +29,7 @@ mod sink;
 mod source;
 mod track;
 
+pub use ages::{AgeSlot, Ages};
 pub use batching::{BatchPolicy, Batcher};
 pub use budget::{Budget, Charge};
 pub use buffer::{Buffer, BuiltBuffer, Guarantee};
@@ -38,12 +41,13 @@ pub use config::{
     RateLimitConfig, ScannerChild, ScannerConfig,
 };
 pub use descriptor::{Descriptor, Registry};
-pub use flow::{Connection, Flow, Side, Urgency};
+pub use flow::{Connection, Edge, Flow, Side};
 pub use input::{Ack, BLOCKING_READ_MAX, BlockingInput, BuiltInput, Incoming, Input, LeafInput};
 pub use ledger::{Balance, Kind, Ledger};
 pub use not_built::check as check_not_built;
 pub use output::{BlockingOutput, BuiltOutput, LeafOutput, Output, WriteError};
 pub use policy::{Backoff, ReplayPolicy};
+pub use pressure::{Pressing, Urgency};
 pub use processor::{AsyncProcessor, Batches, BuiltProcessor, Processor, process_all};
 pub use queue::{QueueGauge, Receiver, Sender, Weigh};
 pub use rate_limit::{BuiltRateLimit, RateLimit};

@@ -48,8 +48,11 @@ pub struct ReplayPolicy {
     /// How often a message is sent again before it is given up; 0 for ever.
     #[spec(default = 0)]
     pub max_attempts: u64,
-    /// Where messages go that were given up, acknowledged when they arrive there; without it they
-    /// go back to their source, or are dropped when it cannot take them back.
+    /// Where messages go that were given up, with their last error as the metadata
+    /// `replay_error`; they are acknowledged when they arrive there. What does not arrive goes
+    /// back to its source, or is written there again when the source cannot take it back. Without
+    /// this output, messages that were given up go back to their source, or are dropped when it
+    /// cannot take them back.
     #[spec(advanced)]
     pub exhausted: Option<crate::OutputChild>,
 }

@@ -13,7 +13,6 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use millrace_message::MessageBatch;
@@ -55,7 +54,7 @@ pub fn queue<T: Weigh>(capacity: usize) -> (Sender<T>, Receiver<T>) {
         ready: Condvar::new(),
         room_for_tasks: Notify::new(),
         ready_for_tasks: Notify::new(),
-        blocked_nanos: AtomicU64::new(0),
+        blocked: Mutex::new(Blocked::new()),
     });
     (
         Sender {
@@ -87,7 +86,7 @@ struct Shared<T> {
     ready: Condvar,
     room_for_tasks: Notify,
     ready_for_tasks: Notify,
-    blocked_nanos: AtomicU64,
+    blocked: Mutex<Blocked>,
 }
 
 struct State<T> {
@@ -100,13 +99,6 @@ struct State<T> {
 }
 
 impl<T> Shared<T> {
-    fn count_blocked(&self, since: Option<Instant>) {
-        if let Some(since) = since {
-            let nanos = u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX);
-            self.blocked_nanos.fetch_add(nanos, Ordering::Relaxed);
-        }
-    }
-
     fn announce_items(&self, state: &State<T>, count: usize) {
         if state.threads_popping > 0 {
             if count == 1 {
@@ -157,6 +149,51 @@ impl<T: Weigh> Shared<T> {
             }
         }
         count
+    }
+}
+
+/// How long pushes have waited, those that wait now included; touched only by who waits or asks.
+struct Blocked {
+    waiting: u32,
+    since: Instant,
+    total: Duration,
+}
+
+impl Blocked {
+    fn new() -> Self {
+        Self {
+            waiting: 0,
+            since: Instant::now(),
+            total: Duration::ZERO,
+        }
+    }
+
+    /// Counts the time up to now.
+    fn advance(&mut self) -> Duration {
+        let now = Instant::now();
+        self.total += (now - self.since) * self.waiting;
+        self.since = now;
+        self.total
+    }
+}
+
+/// A push that waits.
+struct Waiting<'a>(&'a Mutex<Blocked>);
+
+impl<'a> Waiting<'a> {
+    fn begin(blocked: &'a Mutex<Blocked>) -> Self {
+        let mut state = blocked.lock();
+        state.advance();
+        state.waiting += 1;
+        Self(blocked)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.advance();
+        state.waiting -= 1;
     }
 }
 
@@ -211,10 +248,9 @@ impl<T: Weigh> Sender<T> {
             if run.is_empty() {
                 break;
             }
-            blocked.get_or_insert_with(Instant::now);
+            blocked.get_or_insert_with(|| Waiting::begin(&self.shared.blocked));
             notified.await;
         }
-        self.shared.count_blocked(blocked);
     }
 
     /// As [`Sender::push_run`], for threads.
@@ -225,13 +261,11 @@ impl<T: Weigh> Sender<T> {
             if self.shared.offer(&mut state, run).is_none() || run.is_empty() {
                 break;
             }
-            blocked.get_or_insert_with(Instant::now);
+            blocked.get_or_insert_with(|| Waiting::begin(&self.shared.blocked));
             state.threads_pushing += 1;
             self.shared.room.wait(&mut state);
             state.threads_pushing -= 1;
         }
-        drop(state);
-        self.shared.count_blocked(blocked);
     }
 
     /// A view of the queue for gauges; it does not keep the queue open.
@@ -314,9 +348,10 @@ impl<T> QueueGauge<T> {
         self.shared.state.lock().items.len()
     }
 
-    /// How long pushes have waited for room, summed over all of them.
+    /// How long pushes have waited for room, summed over all of them, those that wait now
+    /// included.
     pub fn blocked(&self) -> Duration {
-        Duration::from_nanos(self.shared.blocked_nanos.load(Ordering::Relaxed))
+        self.shared.blocked.lock().advance()
     }
 }
 

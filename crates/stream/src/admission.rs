@@ -6,13 +6,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use millrace_component::{Ack, Backoff, Charge, Flow, Incoming, ReplayPolicy};
+use millrace_component::{
+    Ack, AgeSlot, Ages, Backoff, Charge, Flow, Incoming, Pressing, ReplayPolicy, Urgency,
+};
 use millrace_message::{Error, MessageBatch, Outcome, Settle, Transaction};
 use millrace_telemetry::metric::InputMetrics;
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 use tokio::sync::Notify;
 use tokio::time::Instant;
+use tracing::warn;
 
 /// What a message costs beside its payload, for the byte budget: itself, its transaction, and
 /// the copy that is kept for a replay.
@@ -23,6 +26,7 @@ pub(crate) struct Admission {
     flow: Flow,
     metrics: InputMetrics,
     replay: Option<ReplayPolicy>,
+    ages: Ages,
     pending: Mutex<VecDeque<Replay>>,
     replay_ready: Notify,
     outstanding: AtomicUsize,
@@ -48,15 +52,39 @@ struct Pending {
     copies: MessageBatch,
     attempts: u64,
     backoff: Option<Backoff>,
+    /// Sent again too often: the messages under way are written to `replay.exhausted`.
+    given_up: bool,
+    age: AgeSlot,
+}
+
+/// A failed batch whose pause is over, with its transaction open again.
+pub(crate) enum Due {
+    /// It is sent again.
+    Again(MessageBatch),
+    /// It goes to `replay.exhausted`.
+    GivenUp(MessageBatch),
+}
+
+/// What becomes of the messages that failed in an attempt.
+enum Step {
+    Again,
+    GiveUp,
+    Finish,
 }
 
 impl Admission {
     /// An admission whose failures are replayed by `replay`, or go back to the source.
-    pub(crate) fn new(flow: Flow, metrics: InputMetrics, replay: Option<ReplayPolicy>) -> Self {
+    pub(crate) fn new(
+        flow: Flow,
+        metrics: InputMetrics,
+        replay: Option<ReplayPolicy>,
+        ages: Ages,
+    ) -> Self {
         Self {
             flow,
             metrics,
             replay,
+            ages,
             pending: Mutex::default(),
             replay_ready: Notify::new(),
             outstanding: AtomicUsize::new(0),
@@ -95,10 +123,11 @@ impl Admission {
         self.flow.ledger().receive(messages);
         self.metrics.received.add(messages as u64);
         self.outstanding.fetch_add(1, Ordering::AcqRel);
+        let received = std::time::Instant::now();
         let pending = Pending {
             ack,
             charge,
-            received: std::time::Instant::now(),
+            received,
             outcomes: smallvec::smallvec![None; messages],
             indices: (0..messages).collect(),
             copies: if self.replay.is_some() {
@@ -108,6 +137,8 @@ impl Admission {
             },
             attempts: 0,
             backoff: None,
+            given_up: false,
+            age: self.ages.enter(received),
         };
         self.send(pending, batch)
     }
@@ -129,7 +160,7 @@ impl Admission {
     ///
     /// # Cancel safety
     /// No batch is lost when the future is dropped.
-    pub(crate) async fn next_replay(self: &Arc<Self>) -> MessageBatch {
+    pub(crate) async fn next_replay(self: &Arc<Self>) -> Due {
         loop {
             let ready = self.replay_ready.notified();
             tokio::pin!(ready);
@@ -144,21 +175,32 @@ impl Admission {
                 }
                 None => ready.await,
             }
-            if let Some(batch) = self.take_due() {
-                return batch;
+            if let Some(due) = self.take_due() {
+                return due;
             }
         }
     }
 
-    fn take_due(self: &Arc<Self>) -> Option<MessageBatch> {
+    fn take_due(self: &Arc<Self>) -> Option<Due> {
         let now = Instant::now();
         let mut pending = self.pending.lock();
         let at = pending.iter().position(|replay| replay.due <= now)?;
         let Replay { transaction, .. } = pending.remove(at)?;
         drop(pending);
-        self.flow.ledger().replay(transaction.copies.len());
         let batch = transaction.copies.clone();
-        Some(self.send(transaction, batch))
+        Some(if transaction.given_up {
+            Due::GivenUp(self.send(transaction, batch))
+        } else {
+            self.flow.ledger().replay(batch.len());
+            Due::Again(self.send(transaction, batch))
+        })
+    }
+
+    /// Presses the stream while the source waits for acknowledgements: it sends no more than
+    /// `bound` messages before something settles.
+    pub(crate) fn press_if_full(&self, bound: Option<usize>) -> Option<Pressing> {
+        let is_full = bound.is_some_and(|bound| self.outstanding() >= bound);
+        is_full.then(|| self.flow.press(Urgency::Pressed))
     }
 
     /// How many transactions have not settled.
@@ -196,18 +238,11 @@ impl Admission {
 
     /// Accounts and acknowledges a batch whose messages all have their final outcome.
     fn finish(&self, pending: Pending) {
-        let lost_if_failed = self.replay.is_none() && matches!(pending.ack, Ack::None);
+        let abandoned = || Outcome::Failed(Error::retry("the message was abandoned"));
         let outcomes: SmallVec<[Outcome; 1]> = pending
             .outcomes
             .into_iter()
-            .map(|outcome| match outcome {
-                // Nobody can send it again: say so instead of calling it returned.
-                Some(Outcome::Failed(_)) if lost_if_failed => Outcome::Dropped {
-                    reason: "not_replayed".into(),
-                },
-                Some(outcome) => outcome,
-                None => Outcome::Failed(Error::retry("the message was abandoned")),
-            })
+            .map(|outcome| outcome.unwrap_or_else(abandoned))
             .collect();
         for outcome in &outcomes {
             self.flow.ledger().settle(outcome);
@@ -217,41 +252,84 @@ impl Admission {
             ack(outcomes);
         }
         drop(pending.charge);
+        self.ages.leave(pending.age);
         if self.outstanding.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.settled.notify_waiters();
         }
     }
 
     fn settle_attempt(&self, mut pending: Pending, outcomes: SmallVec<[Outcome; 1]>) {
-        let policy = self
-            .replay
-            .as_ref()
-            .filter(|policy| policy.allows(pending.attempts + 1));
+        let step = self.next_step(&pending);
         let copies = std::mem::take(&mut pending.copies);
         let indices = std::mem::take(&mut pending.indices);
         let mut kept = copies.into_iter();
         for (index, outcome) in indices.into_iter().zip(outcomes) {
             let copy = kept.next();
-            match (&outcome, policy, copy) {
-                (Outcome::Failed(_), Some(_), Some(copy)) => {
+            match (outcome, &step, copy) {
+                (Outcome::Failed(error), Step::Again | Step::GiveUp, Some(mut copy)) => {
+                    if matches!(step, Step::GiveUp) {
+                        copy.metadata.set("replay_error", error.text());
+                    }
                     pending.indices.push(index);
                     pending.copies.push(copy);
                 }
-                _ => pending.outcomes[index] = Some(outcome),
+                (outcome, ..) => pending.outcomes[index] = Some(self.last_word(&pending, outcome)),
             }
         }
-        match policy {
-            Some(policy) if !pending.indices.is_empty() => self.schedule(pending, policy),
+        match &self.replay {
+            Some(policy) if !pending.indices.is_empty() => {
+                let gives_up = matches!(step, Step::GiveUp);
+                self.schedule(pending, policy, gives_up);
+            }
             _ => self.finish(pending),
         }
     }
 
-    fn schedule(&self, mut pending: Pending, policy: &ReplayPolicy) {
-        pending.attempts += 1;
-        let pause: Duration = pending
-            .backoff
-            .get_or_insert_with(|| policy.backoff())
-            .pause();
+    fn next_step(&self, pending: &Pending) -> Step {
+        match &self.replay {
+            None => Step::Finish,
+            // What the other output did not take goes back to its source, if there is a way.
+            Some(_) if pending.given_up => match pending.ack {
+                Ack::None => Step::GiveUp,
+                Ack::Call(_) => Step::Finish,
+            },
+            Some(policy) if policy.allows(pending.attempts + 1) => Step::Again,
+            Some(policy) if policy.exhausted.is_some() => Step::GiveUp,
+            Some(_) => Step::Finish,
+        }
+    }
+
+    /// The outcome as it is accounted: nobody can send a message again that failed for good and
+    /// whose source cannot take it back, so it is not called returned.
+    fn last_word(&self, pending: &Pending, outcome: Outcome) -> Outcome {
+        match (&outcome, &pending.ack) {
+            (Outcome::Failed(_), Ack::None) => Outcome::Dropped {
+                reason: match self.replay {
+                    None => "not_replayed".into(),
+                    Some(_) => "replay_exhausted".into(),
+                },
+            },
+            _ => outcome,
+        }
+    }
+
+    fn schedule(&self, mut pending: Pending, policy: &ReplayPolicy, gives_up: bool) {
+        let pause: Duration = if gives_up && !pending.given_up {
+            warn!(
+                messages = pending.indices.len(),
+                attempts = pending.attempts,
+                "messages were sent again too often and go to `replay.exhausted`"
+            );
+            pending.given_up = true;
+            pending.backoff = None;
+            Duration::ZERO
+        } else {
+            pending.attempts += 1;
+            pending
+                .backoff
+                .get_or_insert_with(|| policy.backoff())
+                .pause()
+        };
         self.pending.lock().push_back(Replay {
             due: Instant::now() + pause,
             transaction: pending,

@@ -98,7 +98,12 @@ impl Collector {
                 () = Batcher::due(deadline), if may_flush && deadline.is_some() => true,
                 Ok(()) = self.urgency.changed() => false,
             };
-            let urgent = *self.urgency.borrow() > Urgency::Normal;
+            let urgent = match *self.urgency.borrow() {
+                Urgency::Normal => false,
+                // What is under way makes room when it settles.
+                Urgency::Stalled => under_way.is_empty(),
+                Urgency::Pressed | Urgency::Draining => true,
+            };
             if (flush || urgent) && !self.batcher.is_empty() {
                 let mut ready = Vec::new();
                 if urgent && !flush {

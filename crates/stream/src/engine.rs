@@ -229,13 +229,17 @@ impl Engine for StreamEngine {
     fn input(&self, child: &InputChild, cx: &BuildContext) -> Result<Source, Error> {
         let source = match child.config.build(cx)? {
             InputPart::Composite(source) => source,
-            InputPart::Leaf(leaf) => leaf_input::run(leaf, cx),
+            InputPart::Leaf(leaf) => leaf_input::run(leaf, cx)?,
         };
+        cx.flow().edge(cx.path(), source.batches().gauge());
         if child.processors.is_empty() {
             return Ok(source);
         }
         let chain = self.chain(&child.processors, "processors", cx)?;
-        Ok(processed_source(source, chain))
+        let source = processed_source(source, chain);
+        let path = format!("{}.processors", cx.path());
+        cx.flow().edge(&path, source.batches().gauge());
+        Ok(source)
     }
 
     fn output(&self, child: &OutputChild, cx: &BuildContext) -> Result<Arc<dyn Sink>, Error> {

@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use millrace_component::{
     Backoff, BlockingInput, BuildContext, BuiltInput, Connection, Incoming, Input, LeafInput,
-    Sender, Side, Source, SourceWriter,
+    Sender, Side, Sink, Source, SourceWriter,
 };
-use millrace_message::{Error, ErrorClass, MessageBatch};
+use millrace_message::{Error, ErrorClass, MessageBatch, settle_all};
 use millrace_telemetry::metric::InputMetrics;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use crate::admission::Admission;
+use crate::admission::{Admission, Due};
 
 /// Messages that may wait between a leaf input and what reads from it.
 const EDGE_CAPACITY: usize = 128;
@@ -24,20 +25,32 @@ const PAUSE_INITIAL: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// Starts a leaf input.
-pub(crate) fn run(leaf: LeafInput, cx: &BuildContext) -> Source {
+///
+/// # Errors
+/// The output `replay.exhausted` cannot be built.
+pub(crate) fn run(leaf: LeafInput, cx: &BuildContext) -> Result<Source, Error> {
     let replay = (leaf.auto_replay == Some(true)).then_some(leaf.replay);
+    let exhausted = match replay.as_ref().and_then(|it| it.exhausted.as_ref()) {
+        Some(child) => {
+            let segment = format!("{}.replay.exhausted", cx.component());
+            Some(cx.output(child, &segment)?)
+        }
+        None => None,
+    };
     let metrics = InputMetrics::new(cx.metrics());
-    let admission = Arc::new(Admission::new(cx.flow().clone(), metrics, replay));
+    let ages = cx.flow().ages(cx.path());
+    let admission = Arc::new(Admission::new(cx.flow().clone(), metrics, replay, ages));
     let link = Link {
         connection: cx.connection(Side::Input),
         component: cx.component().into(),
         path: cx.path().into(),
     };
     let abort = cx.flow().abort().clone();
-    Source::spawn(EDGE_CAPACITY, move |writer| async move {
+    Ok(Source::spawn(EDGE_CAPACITY, move |writer| async move {
         let replays = tokio::spawn(replay_loop(
             Arc::clone(&admission),
             writer.batches.clone(),
+            exhausted.clone(),
             abort.clone(),
         ));
         let result = match leaf.input {
@@ -54,8 +67,12 @@ pub(crate) fn run(leaf: LeafInput, cx: &BuildContext) -> Source {
             }
         };
         replays.abort();
+        let _aborted = replays.await;
+        if let Some(exhausted) = exhausted {
+            exhausted.close().await;
+        }
         result
-    })
+    }))
 }
 
 /// Waits until everything emitted has settled, or the time for it is over.
@@ -66,25 +83,43 @@ async fn wait_settled(admission: &Admission, abort: &CancellationToken) {
     }
 }
 
-/// Sends failed batches again when their pause is over.
+/// Sends failed batches again when their pause is over, or gives them to another output when that
+/// was done too often.
 async fn replay_loop(
     admission: Arc<Admission>,
     batches: Sender<MessageBatch>,
+    exhausted: Option<Arc<dyn Sink>>,
     abort: CancellationToken,
 ) {
+    // Dropped with this loop, the writes under way fail.
+    let mut writes = JoinSet::new();
     loop {
-        let batch = tokio::select! {
-            batch = admission.next_replay() => batch,
+        let due = tokio::select! {
+            due = admission.next_replay() => due,
             () = abort.cancelled() => {
                 admission.abandon_replays();
                 return;
             }
         };
-        if batches.push(batch).await.is_err() {
-            // Nobody reads any more: the batch has failed again by being dropped.
-            return;
+        while writes.try_join_next().is_some() {}
+        match (due, &exhausted) {
+            (Due::GivenUp(batch), Some(sink)) => {
+                writes.spawn(write(Arc::clone(sink), batch));
+            }
+            (Due::Again(batch) | Due::GivenUp(batch), _) => {
+                if batches.push(batch).await.is_err() {
+                    // Nobody reads any more: the batch has failed again by being dropped.
+                    return;
+                }
+            }
         }
     }
+}
+
+async fn write(sink: Arc<dyn Sink>, mut batch: MessageBatch) {
+    let origins = batch.take_origins();
+    let outcomes = sink.write(batch).await;
+    settle_all(origins, &outcomes);
 }
 
 /// Who the input is, for its log lines and its connection gauge.
@@ -167,10 +202,12 @@ async fn read_connected(
 ) -> Option<Result<(), Error>> {
     let stop = writer.stop().clone();
     loop {
+        let pressing = admission.press_if_full(input.in_flight_max());
         let incoming = tokio::select! {
             incoming = input.read() => incoming,
             () = stop.cancelled() => return Some(Ok(())),
         };
+        drop(pressing);
         match incoming {
             Ok(incoming) => {
                 backoff.reset();

@@ -4,32 +4,37 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use millrace_component::{Receiver, Sink};
+use millrace_component::{Flow, Receiver, Sink, Urgency};
 use millrace_message::{MessageBatch, settle_all};
-use tokio_util::sync::CancellationToken;
 
 /// Writes every batch of the queue, as many at a time as the sink has places for, and settles
 /// each by its outcome. Ends when the queue has ended and every write has returned, or at
-/// `abort`, which gives back what was under way.
-pub(crate) async fn drive(
-    batches: Receiver<MessageBatch>,
-    sink: Arc<dyn Sink>,
-    abort: CancellationToken,
-) {
+/// the stream's abort, which gives back what was under way.
+///
+/// While no more writes may be under way, the stream is stalled: a batching policy below the sink
+/// may hold all of them back, and would wait for ever for more.
+pub(crate) async fn drive(batches: Receiver<MessageBatch>, sink: Arc<dyn Sink>, flow: Flow) {
     let mut writes = FuturesUnordered::new();
     let mut open = true;
+    let mut stalled = None;
     while open || !writes.is_empty() {
+        let is_full = writes.len() >= sink.capacity();
+        if !is_full {
+            stalled = None;
+        } else if stalled.is_none() {
+            stalled = Some(flow.press(Urgency::Stalled));
+        }
         tokio::select! {
             biased;
-            () = abort.cancelled() => break,
+            () = flow.abort().cancelled() => break,
             Some(()) = writes.next(), if !writes.is_empty() => {}
-            batch = batches.pop(), if open && writes.len() < sink.capacity() => match batch {
+            batch = batches.pop(), if open && !is_full => match batch {
                 Some(batch) => writes.push(write(&*sink, batch)),
                 None => open = false,
             },
         }
     }
-    drop(writes);
+    drop((writes, stalled));
     // Whatever still arrives is dropped with the queue, and fails towards its source.
     drop(batches);
     sink.close().await;

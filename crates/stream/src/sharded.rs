@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use millrace_component::{Backoff, Query, Receiver, Sender, Sink, queue};
+use millrace_component::{Backoff, Flow, Query, Receiver, Sender, Sink, Urgency, queue};
 use millrace_message::{Message, MessageBatch, Outcome};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
@@ -156,19 +156,25 @@ impl Worker {
 }
 
 /// Writes every batch, those of one shard one after the other, and settles each.
-pub(crate) async fn write(
-    batches: Receiver<Tagged>,
-    sink: Arc<dyn Sink>,
-    abort: CancellationToken,
-) {
+///
+/// While a batch waits for an earlier one of its shard, the stream is stalled: a batching policy
+/// below the sink may hold that one back until more come.
+pub(crate) async fn write(batches: Receiver<Tagged>, sink: Arc<dyn Sink>, flow: Flow) {
     let mut shards = Shards::default();
     let mut writes = FuturesUnordered::new();
     let mut open = true;
+    let mut stalled = None;
     while open || !writes.is_empty() {
-        let may_take = open && shards.waiting < WAITING_MAX && writes.len() < sink.capacity();
+        let has_room = shards.waiting < WAITING_MAX && writes.len() < sink.capacity();
+        let may_take = open && has_room;
+        if has_room && shards.waiting == 0 {
+            stalled = None;
+        } else if stalled.is_none() {
+            stalled = Some(flow.press(Urgency::Stalled));
+        }
         tokio::select! {
             biased;
-            () = abort.cancelled() => break,
+            () = flow.abort().cancelled() => break,
             Some(shard) = writes.next(), if !writes.is_empty() => {
                 if let Some(next) = shards.next(shard) {
                     writes.push(deliver(&*sink, shard, next));
@@ -184,7 +190,7 @@ pub(crate) async fn write(
             },
         }
     }
-    drop(writes);
+    drop((writes, stalled));
     drop((batches, shards));
     sink.close().await;
 }
@@ -255,7 +261,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use async_trait::async_trait;
-    use millrace_component::track;
+    use millrace_component::{Budget, Ledger, track};
     use millrace_message::{Error, Outcomes};
     use parking_lot::Mutex;
 
@@ -311,13 +317,14 @@ mod tests {
         const SHARDS: u64 = 100;
         const EACH: u64 = 50;
         let (sender, receiver) = queue::queue(16);
+        let flow = Flow::new(Budget::new(usize::MAX / 2), Ledger::default());
         let sink = Arc::new(Unreliable {
             attempts: AtomicUsize::new(0),
             written: Mutex::default(),
             under_way: Mutex::default(),
             peak: AtomicUsize::new(0),
         });
-        let writer = tokio::spawn(write(receiver, sink.clone(), CancellationToken::new()));
+        let writer = tokio::spawn(write(receiver, sink.clone(), flow));
         let mut settled = Vec::new();
         for number in 0..EACH {
             for shard in 0..SHARDS {

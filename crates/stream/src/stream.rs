@@ -144,6 +144,7 @@ impl Edges<'_> {
     fn unordered(&self, count: i64, output: RootOutput) -> std::io::Result<Stages> {
         let abort = self.flow.abort();
         let (sender, receiver) = queue::queue(EDGE_CAPACITY);
+        self.flow.edge("root.pipeline", receiver.gauge());
         let input = self.source.batches();
         let workers = threads::spawn(threads_of(count), self.chain, input, &sender, abort)?;
         let output = match output {
@@ -151,7 +152,7 @@ impl Edges<'_> {
                 tokio::task::spawn_blocking(move || writer.run_root(&receiver))
             }
             RootOutput::Sink(sink) => {
-                tokio::spawn(root_output::drive(receiver, sink, abort.clone()))
+                tokio::spawn(root_output::drive(receiver, sink, self.flow.clone()))
             }
         };
         Ok((workers, output))
@@ -168,17 +169,23 @@ impl Edges<'_> {
         let input = self.source.batches();
         let (workers, written) =
             sharded::spawn(threads_of(count), shard_by, self.chain, input, abort)?;
+        self.flow.edge("root.pipeline", written.gauge());
         Ok((
             workers,
-            tokio::spawn(sharded::write(written, sink, abort.clone())),
+            tokio::spawn(sharded::write(written, sink, self.flow.clone())),
         ))
     }
 }
 
 fn start_source(config: &StreamConfig, root: &BuildContext) -> Result<Source, Error> {
     let buffer = root.buffer(&config.buffer)?;
-    let source = root.input(&config.input, "input")?;
-    Ok(buffer.run(source))
+    let mut source = root.input(&config.input, "input")?;
+    let is_direct = config.buffer.name == "none";
+    source = buffer.run(source);
+    if !is_direct {
+        root.flow().edge("root.buffer", source.batches().gauge());
+    }
+    Ok(source)
 }
 
 /// When the root input is exhausted, no stage holds anything back any more.

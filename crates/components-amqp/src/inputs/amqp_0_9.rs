@@ -222,6 +222,10 @@ impl Drop for Link {
 
 #[async_trait]
 impl Input for AmqpInput {
+    fn in_flight_max(&self) -> Option<usize> {
+        Some(usize::from(self.config.prefetch_count)).filter(|count| *count > 0)
+    }
+
     async fn connect(&mut self) -> Result<(), Error> {
         self.link = None;
         let connection = self.dialer.dial().await?;

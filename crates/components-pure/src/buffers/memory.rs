@@ -8,8 +8,8 @@ use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use millrace_component::{
-    Backoff, BatchPolicy, Batcher, Buffer, BufferConfig, BuildContext, BuiltBuffer, Descriptor,
-    Flow, Guarantee, Ledger, Source, SourceWriter, track,
+    AgeSlot, Ages, Backoff, BatchPolicy, Batcher, Buffer, BufferConfig, BuildContext, BuiltBuffer,
+    Descriptor, Flow, Guarantee, Ledger, Source, SourceWriter, Urgency, track,
 };
 use millrace_message::{Error, Message, MessageBatch, Outcome, Outcomes};
 use millrace_spec::{Node, ReadContext, Spec, codes};
@@ -70,6 +70,7 @@ impl BufferConfig for Config {
             batcher,
             flow: cx.flow().clone(),
             ledger: cx.flow().behind_buffer(),
+            ages: cx.flow().ages(cx.path()),
             metrics: BufferMetrics::new(cx.metrics()),
             active: cx.metrics().gauge("buffer_active", &[]),
         }))
@@ -93,6 +94,7 @@ struct Memory {
     batcher: Option<Batcher>,
     flow: Flow,
     ledger: Ledger,
+    ages: Ages,
     metrics: BufferMetrics,
     active: Gauge,
 }
@@ -110,7 +112,13 @@ struct Returned {
     batch: MessageBatch,
     bytes: usize,
     outcomes: Outcomes,
+    attempt: Attempt,
+}
+
+/// What a batch of the buffer keeps from one attempt to the next.
+struct Attempt {
     backoff: Backoff,
+    age: AgeSlot,
 }
 
 struct Running {
@@ -119,6 +127,8 @@ struct Running {
     writer: SourceWriter,
     /// Bytes in the buffer: waiting, under way, or to be sent again.
     held: usize,
+    /// Messages of a batch above the limit, whose source waits for them.
+    alone: usize,
     /// Read, but not yet taken in.
     waiting: Option<MessageBatch>,
     ready: VecDeque<MessageBatch>,
@@ -133,6 +143,7 @@ impl Running {
             upstream,
             writer,
             held: 0,
+            alone: 0,
             waiting: None,
             ready: VecDeque::new(),
             under_way: FuturesUnordered::new(),
@@ -142,13 +153,14 @@ impl Running {
 
     async fn run(mut self) -> Result<(), Error> {
         let stop = self.writer.stop().clone();
-        let abort = self.memory.flow.abort().clone();
-        let mut stopping = false;
+        let flow = self.memory.flow.clone();
+        let mut exhausted = self.upstream.exhausted();
+        let (mut stopping, mut stalled) = (false, None);
         while !self.is_done() {
             let deadline = self.memory.batcher.as_ref().and_then(Batcher::deadline);
             tokio::select! {
                 biased;
-                () = abort.cancelled() => break,
+                () = flow.abort().cancelled() => break,
                 () = stop.cancelled(), if !stopping => {
                     stopping = true;
                     self.upstream.stop();
@@ -161,15 +173,28 @@ impl Running {
                         None => self.upstream_open = false,
                     },
                 () = Batcher::due(deadline), if deadline.is_some() => self.flush().await,
+                Ok(()) = exhausted.changed() => {}
             }
             self.take_in().await;
-            if !self.upstream_open && self.waiting.is_none() {
+            if self.waiting.is_none() {
+                stalled = None;
+            } else {
+                if self.under_way.is_empty() {
+                    // Nothing but what the policy holds can make room.
+                    self.flush().await;
+                }
+                // Nor can what an output holds until more comes.
+                stalled.get_or_insert_with(|| flow.press(Urgency::Stalled));
+            }
+            let nothing_more = !self.upstream_open
+                || *exhausted.borrow() && self.upstream.batches().gauge().depth() == 0;
+            if nothing_more && self.waiting.is_none() {
                 self.flush().await;
                 self.writer.exhaust();
             }
         }
-        self.report_left();
-        self.upstream.finish().await
+        drop(stalled);
+        self.end().await
     }
 
     fn is_done(&self) -> bool {
@@ -194,9 +219,11 @@ impl Running {
     /// A batch above the limit keeps its origin: it is acknowledged when it is delivered.
     fn accept_alone(&mut self, mut batch: MessageBatch, bytes: usize) {
         self.count_in(batch.len(), bytes);
+        self.alone = batch.len();
         let origins = batch.take_origins();
         let ledger = self.memory.ledger.clone();
         let outcomes = track(&mut batch);
+        let attempt = self.first_attempt();
         let messages = batch.len();
         self.emit(batch);
         self.under_way.push(Box::pin(async move {
@@ -205,14 +232,20 @@ impl Running {
                 ledger.settle(&outcomes.get(index));
             }
             millrace_message::settle_all(origins, &outcomes);
-            let backoff = Backoff::new(PAUSE_INITIAL, PAUSE_MAX);
             Returned {
                 batch: MessageBatch::new(),
                 bytes,
                 outcomes: Outcomes::DELIVERED,
-                backoff,
+                attempt,
             }
         }));
+    }
+
+    fn first_attempt(&self) -> Attempt {
+        Attempt {
+            backoff: Backoff::new(PAUSE_INITIAL, PAUSE_MAX),
+            age: self.memory.ages.enter(std::time::Instant::now()),
+        }
     }
 
     async fn accept(&mut self, mut batch: MessageBatch, bytes: usize) {
@@ -221,7 +254,8 @@ impl Running {
             origin.deliver();
         }
         let Some(batcher) = &mut self.memory.batcher else {
-            return self.send(batch, Backoff::new(PAUSE_INITIAL, PAUSE_MAX));
+            let attempt = self.first_attempt();
+            return self.send(batch, attempt);
         };
         if batcher.add(batch) {
             self.flush().await;
@@ -238,7 +272,8 @@ impl Running {
         // The policy's processors may have changed the size of what is held.
         self.held = self.held + after - before.min(self.held);
         for batch in batches {
-            self.send(batch, Backoff::new(PAUSE_INITIAL, PAUSE_MAX));
+            let attempt = self.first_attempt();
+            self.send(batch, attempt);
         }
     }
 
@@ -261,7 +296,7 @@ impl Running {
     }
 
     /// Sends a batch of the buffer on, and keeps copies until its outcome is known.
-    fn send(&mut self, mut batch: MessageBatch, backoff: Backoff) {
+    fn send(&mut self, mut batch: MessageBatch, mut attempt: Attempt) {
         let copies = batch.detached();
         let bytes = size(&copies);
         let outcomes = track(&mut batch);
@@ -271,15 +306,14 @@ impl Running {
         self.under_way.push(Box::pin(async move {
             let outcomes = outcomes.await;
             latency.observe(started.elapsed());
-            let mut backoff = backoff;
             if !outcomes.is_success() {
-                tokio::time::sleep(backoff.pause()).await;
+                tokio::time::sleep(attempt.backoff.pause()).await;
             }
             Returned {
                 batch: copies,
                 bytes,
                 outcomes,
-                backoff,
+                attempt,
             }
         }));
     }
@@ -290,8 +324,11 @@ impl Running {
             batch,
             bytes,
             outcomes,
-            backoff,
+            attempt,
         } = returned;
+        if batch.is_empty() {
+            self.alone = 0;
+        }
         self.held = self.held.saturating_sub(bytes);
         let mut failed = MessageBatch::new();
         for (index, message) in batch.into_iter().enumerate() {
@@ -300,30 +337,40 @@ impl Running {
                 outcome => self.memory.ledger.settle(&outcome),
             }
         }
-        if !failed.is_empty() {
+        if failed.is_empty() {
+            self.memory.ages.leave(attempt.age);
+        } else {
             self.memory.ledger.replay(failed.len());
             self.held += size(&failed);
-            self.send(failed, backoff);
+            self.send(failed, attempt);
         }
         self.show_active();
     }
 
-    /// Counts what is left as dropped: its source believes that it was delivered.
-    fn report_left(&mut self) {
-        let left = self.memory.ledger.balance().in_flight();
-        if left == 0 {
-            return;
-        }
+    /// Counts what is left as dropped, because its source believes that it was delivered; what
+    /// its source still waits for goes back to it.
+    async fn end(self) -> Result<(), Error> {
+        let ledger = &self.memory.ledger;
+        let back = self.alone as u64;
+        let left = ledger.balance().in_flight().saturating_sub(back);
         let reason: Arc<str> = "buffer_shutdown".into();
         for _ in 0..left {
-            self.memory.ledger.settle(&Outcome::Dropped {
+            ledger.settle(&Outcome::Dropped {
                 reason: Arc::clone(&reason),
             });
         }
-        tracing::error!(
-            messages = left,
-            "the memory buffer is dropped with what it holds"
-        );
+        for _ in 0..back {
+            ledger.settle(&Outcome::Failed(Error::retry("the stream was stopped")));
+        }
+        if left > 0 {
+            tracing::error!(
+                messages = left,
+                "the memory buffer is dropped with what it holds"
+            );
+        }
+        // The input waits for what was not taken in.
+        drop((self.waiting, self.under_way, self.ready));
+        self.upstream.finish().await
     }
 }
 
@@ -333,3 +380,6 @@ fn size(batch: &MessageBatch) -> usize {
         .map(|message: &Message| message.bytes().len())
         .sum()
 }
+
+#[cfg(test)]
+mod tests;

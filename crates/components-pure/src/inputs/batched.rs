@@ -72,7 +72,7 @@ pub(crate) fn run(
                 }
             }
             let nothing_more = !open || *exhausted.borrow();
-            let urgent = *urgency.borrow() > Urgency::Normal;
+            let urgent = *urgency.borrow() >= Urgency::Pressed;
             if flush || nothing_more || urgent {
                 ready.extend(batcher.flush().await);
             }

@@ -5,8 +5,8 @@ mod flow;
 mod store;
 
 use millrace_component::{
-    Buffer, BufferConfig, BuildContext, BuiltBuffer, BuiltProcessor, Descriptor, Flow, Guarantee,
-    Ledger, ProcessorChild, Source,
+    Ages, Buffer, BufferConfig, BuildContext, BuiltBuffer, BuiltProcessor, Descriptor, Flow,
+    Guarantee, Ledger, ProcessorChild, Source,
 };
 use millrace_message::Error;
 use millrace_spec::{ByteSize, Spec};
@@ -55,6 +55,7 @@ impl BufferConfig for Config {
             bytes_max: self.max_bytes.0,
             flow: cx.flow().clone(),
             ledger: cx.flow().behind_buffer(),
+            ages: cx.flow().ages(cx.path()),
             metrics: BufferMetrics::new(cx.metrics()),
             active: cx.metrics().gauge("buffer_active", &[]),
         }))
@@ -78,6 +79,7 @@ struct Sqlite {
     bytes_max: u64,
     flow: Flow,
     ledger: Ledger,
+    ages: Ages,
     metrics: BufferMetrics,
     active: Gauge,
 }

@@ -28,6 +28,7 @@ pub struct PlainList {
     list: Arc<List>,
     wait: Duration,
     places: Option<Arc<Semaphore>>,
+    in_flight_max: Option<usize>,
     reader: Option<Reader>,
     returner: Option<JoinHandle<()>>,
     component: Box<str>,
@@ -87,6 +88,7 @@ impl PlainList {
             places: config
                 .in_flight_max()
                 .map(|max| Arc::new(Semaphore::new(max))),
+            in_flight_max: config.in_flight_max(),
             reader: None,
             returner: None,
             component: cx.component().into(),
@@ -97,6 +99,10 @@ impl PlainList {
 
 #[async_trait]
 impl Input for PlainList {
+    fn in_flight_max(&self) -> Option<usize> {
+        self.in_flight_max
+    }
+
     async fn connect(&mut self) -> Result<(), Error> {
         self.reader = None;
         let mut link = self.list.redis.connect(self.wait).await?;

@@ -39,6 +39,7 @@ pub struct ReliableList {
     wait: Duration,
     lease: Duration,
     places: Option<Arc<Semaphore>>,
+    in_flight_max: Option<usize>,
     taker: Option<Taker>,
     workers: Vec<JoinHandle<()>>,
     component: Box<str>,
@@ -107,6 +108,7 @@ impl ReliableList {
             places: config
                 .in_flight_max()
                 .map(|max| Arc::new(Semaphore::new(max))),
+            in_flight_max: config.in_flight_max(),
             taker: None,
             workers: Vec::new(),
             component: cx.component().into(),
@@ -126,6 +128,10 @@ impl ReliableList {
 
 #[async_trait]
 impl Input for ReliableList {
+    fn in_flight_max(&self) -> Option<usize> {
+        self.in_flight_max
+    }
+
     async fn connect(&mut self) -> Result<(), Error> {
         if let Some(taker) = self.taker.take() {
             taker.task.abort();

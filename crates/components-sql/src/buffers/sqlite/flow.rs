@@ -6,7 +6,9 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::{FuturesOrdered, FuturesUnordered};
-use millrace_component::{Backoff, Charge, Source, SourceWriter, process_all, track};
+use millrace_component::{
+    AgeSlot, Backoff, Charge, Source, SourceWriter, Urgency, process_all, track,
+};
 use millrace_message::{Error, MessageBatch, Origin, Outcome, Outcomes};
 use smallvec::SmallVec;
 
@@ -41,7 +43,8 @@ struct Leaving {
     bytes: u64,
     batch: MessageBatch,
     backoff: Backoff,
-    is_new: bool,
+    /// Since when it is under way; `None` before it left for the first time.
+    age: Option<AgeSlot>,
 }
 
 /// A row that came back, with what became of its messages.
@@ -106,7 +109,8 @@ impl Running {
         let stop = self.writer.stop().clone();
         let abort = self.buffer.flow.abort().clone();
         let budget = self.buffer.flow.budget().clone();
-        let mut result = Ok(());
+        let flow = self.buffer.flow.clone();
+        let (mut result, mut stalled) = (Ok(()), None);
         while !self.is_done() {
             let cost = self.next.front().map_or(0, |row| cost(&row.batch));
             let may_leave = !self.next.is_empty() && self.ready.is_empty();
@@ -141,11 +145,18 @@ impl Running {
                 },
             }
             self.store_waiting();
+            if self.waiting.is_empty() {
+                stalled = None;
+            } else {
+                // An output may hold what would make room, until more comes.
+                stalled.get_or_insert_with(|| flow.press(Urgency::Stalled));
+            }
             self.load_more();
             if self.is_exhausted() {
                 self.writer.exhaust();
             }
         }
+        drop(stalled);
         self.end(result).await
     }
 
@@ -289,8 +300,8 @@ impl Running {
             return;
         };
         let messages = row.batch.len();
-        if row.is_new {
-            row.is_new = false;
+        if row.age.is_none() {
+            row.age = Some(self.buffer.ages.enter(std::time::Instant::now()));
             self.buffer.ledger.receive(messages);
         } else {
             self.buffer.ledger.replay(messages);
@@ -327,6 +338,9 @@ impl Running {
             }
         }
         if failed.is_empty() {
+            if let Some(age) = row.age {
+                self.buffer.ages.leave(age);
+            }
             self.buffer.store.delete(row.id);
             self.stored_bytes = self.stored_bytes.saturating_sub(row.bytes);
             self.show_active();
@@ -383,7 +397,7 @@ impl Leaving {
             bytes,
             batch,
             backoff: Backoff::new(PAUSE_INITIAL, PAUSE_MAX),
-            is_new: true,
+            age: None,
         }
     }
 }

@@ -1,0 +1,12 @@
+//! The engine with the real components around two of the tests' own: an input and an output that
+//! do what a test tells them, and tell what they see.
+
+#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
+
+mod engine {
+    pub mod bench;
+    pub mod edges;
+    pub mod flush;
+    pub mod probe;
+    pub mod replay;
+}
