@@ -17,7 +17,7 @@ use crate::{
     BatchPolicy, Budget, BufferChild, BuildContext, BuiltBuffer, BuiltCache, BuiltInput,
     BuiltOutput, BuiltProcessor, BuiltRateLimit, CacheChild, Configured, Descriptor, Engine, Flow,
     Input, InputChild, InputPart, LeafOutput, Ledger, Output, OutputChild, OutputPart,
-    ProcessorChild, RateLimitChild, Registry, Services, Sink, Source,
+    ProcessorChild, RateLimitChild, Registry, ScannerChild, ScannerFactory, Services, Sink, Source,
 };
 
 /// Builds components of some families from config text.
@@ -156,6 +156,13 @@ impl Workbench {
         let child: RateLimitChild = self.read(yaml).unwrap_or_else(|error| panic!("{error}"));
         let limit = child.config.build(&self.context(child.name));
         limit.unwrap_or_else(|error| panic!("build {}: {error}", child.name))
+    }
+
+    /// What opens scanners.
+    pub fn scanner(&self, yaml: &str) -> Arc<dyn ScannerFactory> {
+        let child: ScannerChild = self.read(yaml).unwrap_or_else(|error| panic!("{error}"));
+        let factory = child.config.build(&self.context(child.name));
+        factory.unwrap_or_else(|error| panic!("build {}: {error}", child.name))
     }
 
     /// A buffer.

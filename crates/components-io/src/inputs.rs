@@ -1,4 +1,4 @@
-//! Inputs over files and standard streams.
+//! Inputs over files, standard streams and processes.
 
 use millrace_component::Descriptor;
 
@@ -7,6 +7,12 @@ mod scanned;
 mod csv;
 mod file;
 mod stdin;
+mod subprocess;
 
 /// The inputs of this family.
-pub const INPUTS: &[Descriptor] = &[csv::COMPONENT, file::COMPONENT, stdin::COMPONENT];
+pub const INPUTS: &[Descriptor] = &[
+    csv::COMPONENT,
+    file::COMPONENT,
+    stdin::COMPONENT,
+    subprocess::COMPONENT,
+];

@@ -4,6 +4,8 @@ use millrace_component::Descriptor;
 
 mod chunker;
 pub(crate) mod csv;
+mod decompress;
+mod json_documents;
 mod lines;
 mod skip_bom;
 mod to_the_end;
@@ -12,6 +14,8 @@ mod to_the_end;
 pub const SCANNERS: &[Descriptor] = &[
     chunker::COMPONENT,
     csv::COMPONENT,
+    decompress::COMPONENT,
+    json_documents::COMPONENT,
     lines::COMPONENT,
     skip_bom::COMPONENT,
     to_the_end::COMPONENT,

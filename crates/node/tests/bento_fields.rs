@@ -37,8 +37,10 @@ const DEVIATIONS: &[(&str, &str)] = &[
     // The operations guide's buffer.
     ("buffer batch", "not a component of Bento"),
     // What is read or unpacked as a whole needs a bound.
+    ("processor command", "max_size: not in Bento"),
     ("processor decompress", "max_size: not in Bento"),
     ("processor unarchive", "max_size: not in Bento"),
+    ("scanner json_documents", "max_size: not in Bento"),
     ("scanner to_the_end", "max_size: not in Bento"),
     ("input http_client", "max_response_size: not in Bento"),
     ("output http_client", "max_response_size: not in Bento"),

@@ -142,7 +142,8 @@ impl BlockingInput for ScannedInput {
                 }
                 Err(error) if error.class() == ErrorClass::Rejected => return Err(error),
                 Err(error) => {
-                    self.finish_current();
+                    // What was not read to its end is not deleted.
+                    self.current = None;
                     return Err(error);
                 }
             }

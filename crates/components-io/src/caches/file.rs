@@ -1,0 +1,333 @@
+//! The `file` cache.
+
+use std::io::{ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use millrace_component::{
+    Added, BuildContext, BuiltCache, Cache, CacheConfig, Descriptor, Identity,
+};
+use millrace_message::Error;
+use millrace_spec::Spec;
+use tracing::warn;
+
+/// Keeps each item as a file: its key is the path below the directory.
+///
+/// Folders are made as they are needed. A key that would lead out of the directory, by `..`, is
+/// refused; `/` at its beginning and `.` within it mean nothing.
+///
+/// A reader sees a value whole or not at all, also after a crash of the process: it is written
+/// beside its place and moved there. `add` is one atomic step, over all processes that share the
+/// directory. Files are not synced: a crash of the machine may take the last ones.
+///
+/// Items never expire: a time to live has no effect, which is logged once. A file of more than
+/// 1 GiB is not read.
+#[derive(Clone, Debug, Spec)]
+#[spec(cache = "file", status = "stable")]
+pub struct Config {
+    /// The directory of the files.
+    directory: String,
+}
+
+impl CacheConfig for Config {
+    fn build(&self, cx: &BuildContext) -> Result<BuiltCache, Error> {
+        Ok(BuiltCache::Remote(Arc::new(FileCache {
+            folder: Arc::new(Folder {
+                path: PathBuf::from(&self.directory),
+                written: AtomicU64::new(0),
+            }),
+            identity: Arc::clone(cx.identity()),
+            has_warned: AtomicBool::new(false),
+        })))
+    }
+}
+
+pub const COMPONENT: Descriptor = Descriptor::cache::<Config>();
+
+/// The largest file that is read.
+const VALUE_MAX: u64 = 1 << 30;
+/// How the names of files begin that are being written.
+const UNFINISHED: &str = ".millrace-unfinished-";
+
+struct FileCache {
+    folder: Arc<Folder>,
+    identity: Arc<Identity>,
+    has_warned: AtomicBool,
+}
+
+impl FileCache {
+    /// Runs `work` where it may wait for the disk.
+    async fn on_disk<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Folder) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let folder = Arc::clone(&self.folder);
+        let done = tokio::task::spawn_blocking(move || work(&folder)).await;
+        done.unwrap_or_else(|error| Err(Error::retry(format!("cache `file`: {error}"))))
+    }
+
+    fn warn_of_ttl(&self, ttl: Option<Duration>) {
+        if ttl.is_some() && !self.has_warned.swap(true, Ordering::Relaxed) {
+            warn!(
+                component = &*self.identity.component,
+                path = &*self.identity.path,
+                label = &*self.identity.label,
+                "items of this cache never expire: the time to live has no effect"
+            );
+        }
+    }
+}
+
+#[async_trait]
+impl Cache for FileCache {
+    async fn get(&self, key: &str) -> Result<Option<Bytes>, Error> {
+        let key = Key::of(key)?;
+        self.on_disk(move |folder| folder.read(&key)).await
+    }
+
+    async fn set(&self, key: &str, value: Bytes, ttl: Option<Duration>) -> Result<(), Error> {
+        self.warn_of_ttl(ttl);
+        let key = Key::of(key)?;
+        self.on_disk(move |folder| folder.replace(&key, &value))
+            .await
+    }
+
+    async fn add(&self, key: &str, value: Bytes, ttl: Option<Duration>) -> Result<Added, Error> {
+        self.warn_of_ttl(ttl);
+        let key = Key::of(key)?;
+        self.on_disk(move |folder| folder.add(&key, &value)).await
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), Error> {
+        let key = Key::of(key)?;
+        self.on_disk(move |folder| folder.remove(&key)).await
+    }
+}
+
+/// A key, known to stay within the directory.
+#[derive(Debug)]
+struct Key(PathBuf);
+
+impl Key {
+    fn of(key: &str) -> Result<Self, Error> {
+        let refuse = |reason| {
+            Err(Error::rejected(format!(
+                "the key `{key}` cannot name a file: {reason}"
+            )))
+        };
+        let mut path = PathBuf::new();
+        for part in key.split('/') {
+            match part {
+                "" | "." => {}
+                ".." => return refuse("it leads out of the directory"),
+                _ if part.contains('\0') => return refuse("it has a zero byte"),
+                _ if part.starts_with(UNFINISHED) => return refuse("the name is reserved"),
+                _ => path.push(part),
+            }
+        }
+        match path.as_os_str().is_empty() {
+            true => refuse("it is empty"),
+            false => Ok(Self(path)),
+        }
+    }
+}
+
+struct Folder {
+    path: PathBuf,
+    /// How many files have been begun: each has a name of its own.
+    written: AtomicU64,
+}
+
+impl Folder {
+    fn read(&self, key: &Key) -> Result<Option<Bytes>, Error> {
+        let path = self.path.join(&key.0);
+        let open = || {
+            let file = std::fs::File::open(&path)?;
+            let mut value = Vec::new();
+            file.take(VALUE_MAX + 1).read_to_end(&mut value)?;
+            Ok(value)
+        };
+        match open() {
+            Ok(value) if value.len() as u64 > VALUE_MAX => Err(Error::rejected(format!(
+                "read `{}`: it has more than {VALUE_MAX} bytes",
+                path.display()
+            ))),
+            Ok(value) => Ok(Some(value.into())),
+            Err(error) if is_missing(&error) => Ok(None),
+            Err(error) => Err(failed("read", &path, &error)),
+        }
+    }
+
+    fn replace(&self, key: &Key, value: &[u8]) -> Result<(), Error> {
+        let path = self.path.join(&key.0);
+        let unfinished = self.write_beside(&path, value)?;
+        std::fs::rename(&unfinished.0, &path).map_err(|error| failed("write", &path, &error))
+    }
+
+    fn add(&self, key: &Key, value: &[u8]) -> Result<Added, Error> {
+        let path = self.path.join(&key.0);
+        if path.exists() {
+            return Ok(Added::AlreadyThere);
+        }
+        let unfinished = self.write_beside(&path, value)?;
+        // A link is made only where nothing is.
+        match std::fs::hard_link(&unfinished.0, &path) {
+            Ok(()) => Ok(Added::Stored),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(Added::AlreadyThere),
+            Err(error) => Err(failed("write", &path, &error)),
+        }
+    }
+
+    fn remove(&self, key: &Key) -> Result<(), Error> {
+        let path = self.path.join(&key.0);
+        match std::fs::remove_file(&path) {
+            Err(error) if !is_missing(&error) => Err(failed("delete", &path, &error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes a value to a new file in the folder of `path`.
+    fn write_beside(&self, path: &Path, value: &[u8]) -> Result<Unfinished, Error> {
+        let folder = path.parent().unwrap_or(&self.path);
+        let number = self.written.fetch_add(1, Ordering::Relaxed);
+        let name = format!(
+            "{UNFINISHED}{}-{:p}-{number}",
+            std::process::id(),
+            &raw const *self
+        );
+        let unfinished = Unfinished(folder.join(name));
+        let write = || {
+            std::fs::create_dir_all(folder)?;
+            let mut file = std::fs::File::create(&unfinished.0)?;
+            file.write_all(value)
+        };
+        write().map_err(|error| failed("write", path, &error))?;
+        Ok(unfinished)
+    }
+}
+
+/// A file that is being written; it is gone from this name in the end.
+struct Unfinished(PathBuf);
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        // After a move there is nothing to remove.
+        let _moved = std::fs::remove_file(&self.0);
+    }
+}
+
+fn is_missing(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+}
+
+fn failed(what: &str, path: &Path, error: &std::io::Error) -> Error {
+    let text = format!("{what} `{}`: {error}", path.display());
+    match error.kind() {
+        ErrorKind::InvalidFilename | ErrorKind::IsADirectory | ErrorKind::NotADirectory => {
+            Error::rejected(text)
+        }
+        _ => Error::retry(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use millrace_component::conformance::Workbench;
+    use millrace_message::ErrorClass;
+
+    use super::*;
+
+    const OK: &str = "the folder can be used";
+
+    fn cache(folder: &Path) -> BuiltCache {
+        let yaml = format!("file: {{ directory: '{}' }}", folder.display());
+        Workbench::new([crate::CACHES]).cache(&yaml)
+    }
+
+    fn value(text: &'static str) -> Bytes {
+        Bytes::from_static(text.as_bytes())
+    }
+
+    #[tokio::test]
+    async fn an_item_is_a_file_of_its_key() {
+        let folder = tempfile::tempdir().expect(OK);
+        let cache = cache(&folder.path().join("made"));
+        cache.set("a/b c", value("1"), None).await.expect(OK);
+        let file = folder.path().join("made/a/b c");
+        assert_eq!(std::fs::read(&file).expect(OK), b"1");
+        std::fs::write(&file, b"2").expect(OK);
+        assert_eq!(cache.get("/a/./b c").await.expect(OK), Some(value("2")));
+        assert_eq!(cache.get("a/b c/d").await.expect(OK), None);
+    }
+
+    #[tokio::test]
+    async fn a_key_never_leads_out_of_the_directory() {
+        let folder = tempfile::tempdir().expect(OK);
+        std::fs::write(folder.path().join("secret"), b"x").expect(OK);
+        let cache = cache(&folder.path().join("items"));
+        for key in ["../secret", "a/../../secret", "..", "", "/", "a\0b", "./.."] {
+            for error in [
+                cache.get(key).await.expect_err(key),
+                cache.set(key, value("1"), None).await.expect_err(key),
+                cache.add(key, value("1"), None).await.expect_err(key),
+                cache.delete(key).await.expect_err(key),
+            ] {
+                assert_eq!(error.class(), ErrorClass::Rejected, "{error}");
+            }
+        }
+        let long = "x".repeat(300);
+        let error = cache
+            .set(&long, value("1"), None)
+            .await
+            .expect_err("too long");
+        assert_eq!(error.class(), ErrorClass::Rejected, "{error}");
+        assert_eq!(std::fs::read(folder.path().join("secret")).expect(OK), b"x");
+    }
+
+    #[tokio::test]
+    async fn nothing_unfinished_is_left_behind() {
+        let folder = tempfile::tempdir().expect(OK);
+        let cache = cache(folder.path());
+        cache.set("a", value("1"), None).await.expect(OK);
+        cache.set("a", value("2"), None).await.expect(OK);
+        cache.add("a", value("3"), None).await.expect(OK);
+        cache.add("b", value("3"), None).await.expect(OK);
+        std::fs::create_dir(folder.path().join("c")).expect(OK);
+        cache
+            .set("c", value("1"), None)
+            .await
+            .expect_err("a folder");
+        let mut names: Vec<_> = std::fs::read_dir(folder.path())
+            .expect(OK)
+            .map(|entry| entry.expect(OK).file_name().into_string().expect(OK))
+            .collect();
+        names.sort();
+        assert_eq!(names, ["a", "b", "c"]);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn of_several_that_add_a_key_one_succeeds_and_readers_see_whole_values() {
+        let folder = tempfile::tempdir().expect(OK);
+        let large = |byte: u8| Bytes::from(vec![byte; 1 << 20]);
+        let tasks: Vec<_> = (0..8_u8)
+            .map(|byte| {
+                let cache = cache(folder.path());
+                tokio::spawn(async move {
+                    let added = cache.add("k", large(byte), None).await.expect(OK);
+                    let seen = cache.get("k").await.expect(OK).expect("it is there");
+                    assert_eq!(seen, large(seen[0]));
+                    added
+                })
+            })
+            .collect();
+        let mut stored = 0;
+        for task in tasks {
+            stored += usize::from(task.await.expect(OK) == Added::Stored);
+        }
+        assert_eq!(stored, 1);
+    }
+}

@@ -1,0 +1,83 @@
+//! A child process with everything it starts: ended together.
+
+use std::process::{ExitStatus, Stdio};
+
+use millrace_message::Error;
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::process::{Child, Command};
+
+/// A running command in a process group of its own.
+///
+/// Dropping it kills the whole group; the runtime reaps the command then.
+pub(crate) struct ProcessGroup {
+    child: Child,
+}
+
+impl ProcessGroup {
+    /// Starts a command with pipes for its output, and for its input when `stdin` says so.
+    ///
+    /// # Errors
+    /// `Fatal` when there is no such command, or it may not be executed; else `Retry`.
+    pub(crate) fn start(name: &str, args: &[String], stdin: bool) -> Result<Self, Error> {
+        let child = Command::new(name)
+            .args(args)
+            .stdin(if stdin { Stdio::piped() } else { Stdio::null() })
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn();
+        let child = child.map_err(|error| {
+            let text = format!("start command `{name}`: {error}");
+            match error.kind() {
+                std::io::ErrorKind::NotFound
+                | std::io::ErrorKind::PermissionDenied
+                | std::io::ErrorKind::InvalidInput => Error::fatal(text),
+                _ => Error::retry(text),
+            }
+        })?;
+        Ok(Self { child })
+    }
+
+    /// The process itself, for its pipes.
+    pub(crate) fn child(&mut self) -> &mut Child {
+        &mut self.child
+    }
+
+    /// Waits for the end of the command; what it left running in the background stays.
+    ///
+    /// # Errors
+    /// The system does not tell.
+    ///
+    /// # Cancel safety
+    /// May be called again.
+    pub(crate) async fn wait(&mut self) -> Result<ExitStatus, Error> {
+        let ended = self.child.wait().await;
+        ended.map_err(|error| Error::retry(format!("wait for a command: {error}")))
+    }
+
+    /// Kills the group and waits for the end of the command.
+    ///
+    /// # Errors
+    /// As [`ProcessGroup::wait`].
+    pub(crate) async fn kill(&mut self) -> Result<ExitStatus, Error> {
+        self.signal();
+        self.wait().await
+    }
+
+    /// Sends the signal that cannot be ignored. Until the command is reaped, its number is the
+    /// group's and nobody else's.
+    fn signal(&self) {
+        let id = self.child.id().and_then(|id| i32::try_from(id).ok());
+        if let Some(group) = id.and_then(Pid::from_raw) {
+            // It may have ended in between: then there is nothing to kill.
+            let _gone = kill_process_group(group, Signal::KILL);
+        }
+    }
+}
+
+impl Drop for ProcessGroup {
+    fn drop(&mut self) {
+        self.signal();
+    }
+}
