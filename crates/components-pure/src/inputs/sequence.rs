@@ -3,20 +3,33 @@
 use millrace_component::{
     BuildContext, Descriptor, InputChild, InputConfig, InputPart, Source, SourceWriter,
 };
-use millrace_message::Error;
+use millrace_message::{Error, Message};
 use millrace_spec::{Node, ReadContext, Spec, codes};
 
 use super::relay::{EDGE_CAPACITY, pass_on};
 
+mod emitter;
+mod join;
+
+use emitter::Emitter;
+use join::{Added, Joiner, MergeStrategy};
+
 /// Reads inputs one after the other: the next one is started when the one before has ended.
 ///
 /// An input has ended when everything it emitted has settled.
+///
+/// With `sharded_join` the messages of all inputs are collected by an id, and what was collected is
+/// emitted as new messages, in the order in which the ids appeared. A message is acknowledged when
+/// it has been collected, so the inputs have to be such as can be read again: files. What the join
+/// emits is sent again until it is delivered. Messages without a text as their id are left out, with
+/// a log line for the first one. In memory are all the messages of one iteration, so
+/// `iterations` times less than the inputs have.
 #[derive(Clone, Debug, Spec)]
 #[spec(input = "sequence", category = "Utility")]
 pub struct Config {
     /// Joins structured messages of the inputs by an id.
-    #[spec(rename = "sharded_join", advanced)]
-    _sharded_join: ShardedJoin,
+    #[spec(advanced)]
+    sharded_join: ShardedJoin,
     /// The inputs, in order.
     inputs: Vec<InputChild>,
 }
@@ -25,34 +38,41 @@ pub struct Config {
 #[derive(Clone, Debug, Spec)]
 #[spec(check = check)]
 struct ShardedJoin {
-    /// The kind of join; only `none` is part of this build.
+    /// The kind of join: `full-outer` emits each id once, after all inputs were read; `outer` emits
+    /// what is known of its id for each message of the last input. The other two spellings mean the
+    /// same.
     #[spec(
         rename = "type",
         default = "none",
         options("none", "full-outer", "outer", "full-outter", "outter")
     )]
     kind: String,
-    /// The path of the id.
-    #[spec(rename = "id_path", default = "")]
-    _id_path: String,
-    /// In how many passes the inputs are read.
-    #[spec(rename = "iterations", default = 1)]
-    _iterations: u64,
+    /// The dot path of the id.
+    #[spec(default = "")]
+    id_path: String,
+    /// How often the inputs are read, each time for another part of the ids.
+    #[spec(default = 1)]
+    iterations: u64,
     /// How values that collide are merged.
-    #[spec(
-        rename = "merge_strategy",
-        default = "array",
-        options("array", "replace", "keep")
-    )]
-    _merge_strategy: String,
+    #[spec(default = "array")]
+    merge_strategy: MergeStrategy,
 }
 
 fn check(join: &mut ShardedJoin, node: &Node, cx: &mut ReadContext) {
-    if join.kind != "none" {
-        let span = node.get("type").map_or(node.span, |it| it.span);
-        let message = format!("`sharded_join.type: {}` is not supported", join.kind);
-        cx.error(codes::NOT_SUPPORTED, span, message).help =
-            Some("join the messages in a pipeline, by a cache".to_owned());
+    if join.kind == "none" {
+        return;
+    }
+    if join.id_path.is_empty() {
+        let message = "a join needs an `id_path`";
+        cx.error(codes::MISSING_FIELD, node.span, message);
+    }
+    if join.iterations == 0 {
+        let span = node.get("iterations").map_or(node.span, |it| it.span);
+        cx.error(
+            codes::INVALID_VALUE,
+            span,
+            "there is at least one iteration",
+        );
     }
 }
 
@@ -63,10 +83,13 @@ impl InputConfig for Config {
         };
         let source = cx.input(first, "sequence.inputs.0")?;
         let (config, cx) = (self.clone(), cx.clone());
-        Ok(InputPart::Composite(Source::spawn(
-            EDGE_CAPACITY,
-            |writer| read_all(config, cx, source, writer),
-        )))
+        let source = match self.sharded_join.kind.as_str() {
+            "none" => Source::spawn(EDGE_CAPACITY, |writer| read_all(config, cx, source, writer)),
+            _ => Source::spawn(EDGE_CAPACITY, |writer| {
+                Join::new(config, cx, writer).run(source)
+            }),
+        };
+        Ok(InputPart::Composite(source))
     }
 }
 
@@ -100,5 +123,130 @@ async fn read_all(
         }
         source = cx.input(&config.inputs[next], &format!("sequence.inputs.{next}"))?;
         next += 1;
+    }
+}
+
+/// Reads all inputs and joins their messages.
+struct Join {
+    config: Config,
+    cx: BuildContext,
+    writer: SourceWriter,
+    emitter: Emitter,
+    joiner: Joiner,
+    /// Whether the messages of the last input are emitted as they come.
+    is_outer: bool,
+    has_warned: bool,
+}
+
+impl Join {
+    fn new(config: Config, cx: BuildContext, writer: SourceWriter) -> Self {
+        let ShardedJoin {
+            kind,
+            id_path,
+            iterations,
+            merge_strategy,
+        } = &config.sharded_join;
+        Self {
+            emitter: Emitter::new(writer.batches.clone(), cx.flow().clone()),
+            joiner: Joiner::new(id_path, *merge_strategy, *iterations),
+            is_outer: kind.starts_with("out"),
+            has_warned: false,
+            config,
+            cx,
+            writer,
+        }
+    }
+
+    async fn run(mut self, first: Source) -> Result<(), Error> {
+        let mut first = Some(first);
+        let mut result = Ok(());
+        while result.is_ok() && !self.joiner.is_over() && !self.is_stopped() {
+            result = self.pass(&mut first).await;
+        }
+        self.writer.exhaust();
+        let finished = self.emitter.finish().await;
+        result.and(finished)
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.writer.stop().is_cancelled()
+    }
+
+    /// Reads every input once, and emits what was collected.
+    async fn pass(&mut self, first: &mut Option<Source>) -> Result<(), Error> {
+        for index in 0..self.config.inputs.len() {
+            let source = match first.take() {
+                Some(source) => source,
+                None => {
+                    let child = &self.config.inputs[index];
+                    self.cx.input(child, &format!("sequence.inputs.{index}"))?
+                }
+            };
+            let is_last = index + 1 == self.config.inputs.len();
+            self.read(source, is_last).await?;
+            if self.is_stopped() {
+                self.warn(&format!(
+                    "the join is stopped before it was complete: {} ids are not emitted",
+                    self.joiner.len()
+                ));
+                return Ok(());
+            }
+        }
+        let joined = self.joiner.end_pass();
+        if self.is_outer {
+            return Ok(());
+        }
+        for joined in joined {
+            if !self.emitter.emit(joined.message()).await {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Collects everything that an input emits.
+    async fn read(&mut self, source: Source, is_last: bool) -> Result<(), Error> {
+        let (stop, stopper) = (self.writer.stop().clone(), source.stopper());
+        let follow = async {
+            stop.cancelled().await;
+            stopper.cancel();
+            // What was read already still ends.
+            std::future::pending::<()>().await;
+        };
+        let collect = async {
+            while let Some(batch) = source.batches().pop().await {
+                for message in batch {
+                    self.collect(message, is_last).await;
+                }
+            }
+        };
+        tokio::select! {
+            () = collect => {}
+            () = follow => {}
+        }
+        source.finish().await
+    }
+
+    async fn collect(&mut self, mut message: Message, is_last: bool) {
+        match self.joiner.add(&mut message) {
+            Added::At(place) if self.is_outer && is_last => {
+                self.emitter.emit(self.joiner.message(place)).await;
+            }
+            Added::WithoutId if !self.has_warned => {
+                self.has_warned = true;
+                self.warn("a message without a text at `id_path` is left out of the join");
+            }
+            Added::At(_) | Added::OtherPass | Added::WithoutId => {}
+        }
+        message.filter(&self.cx.identity().component);
+    }
+
+    fn warn(&self, text: &str) {
+        tracing::warn!(
+            component = self.cx.component(),
+            path = self.cx.path(),
+            label = self.cx.label(),
+            "{text}"
+        );
     }
 }
