@@ -2,15 +2,15 @@
 
 use anyhow::{Result, bail};
 
-use crate::examples;
 use crate::step::{Steps, succeeds};
 use crate::test::{self, cargo};
+use crate::{examples, reference};
 
 /// A check of the tree: its name and what it does. True when the tree is in order.
 type Check = (&'static str, fn() -> Result<bool>);
 
 /// Each rewrites one kind of generated file and fails when the committed one differed.
-const GENERATED: &[Check] = &[];
+const GENERATED: &[Check] = &[("reference pages are up to date", reference::check)];
 
 /// Each lints and runs one kind of example.
 const EXAMPLES: &[Check] = &[

@@ -11,6 +11,7 @@ mod csv;
 mod examples;
 mod packages;
 mod random;
+mod reference;
 mod servers;
 mod step;
 mod test;
@@ -38,6 +39,8 @@ usage: cargo xtask COMMAND
   chaos cities [--variant NAME] [--seed N] [--kills 20] [--workers 3] [--binary PATH] [--logs DIR]
         run the pipelines of examples/cities on real servers, kill, stop and disconnect them at
         random, and prove that no city is lost; without `--variant` all of them, RabbitMQ last
+  reference
+        write the pages of docs/reference/components anew
   cities FOLDER
         write examples/cities/cities.csv anew (see examples/cities/DATA-LICENSE.md)
 ";
@@ -65,6 +68,7 @@ fn run(arguments: &[String]) -> Result<bool> {
         "ci" => ci::run(rest),
         "bench" => bench::run(rest),
         "chaos" => chaos::run(rest),
+        "reference" => reference::run(rest),
         "cities" => cities::run(rest),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");

@@ -6,6 +6,8 @@ use millrace_spec::LintOptions;
 
 use crate::args::{Args, Command};
 
+mod blobl;
+mod completions;
 mod config;
 mod create;
 mod echo;
@@ -29,15 +31,19 @@ pub fn dispatch(args: Args) -> ExitCode {
             deprecated,
             labels,
             skip_env_var_check,
+            strict,
         }) => {
             let options = LintOptions {
-                deny_deprecated: deprecated,
-                require_labels: labels,
+                deny_deprecated: deprecated || strict,
+                require_labels: labels || strict,
                 skip_env_check: skip_env_var_check,
+                deny_weaker_guarantees: strict,
             };
             lint::lint(&config, &paths, options)
         }
         Some(Command::Create { expression, small }) => create::create(&expression, small),
+        Some(Command::Blobl(args)) => blobl::blobl(&args),
+        Some(Command::Completions { shell }) => completions::completions(shell),
         Some(Command::Echo { file }) => echo::echo(&config, file),
         Some(Command::List { kinds, format }) => list::list(&kinds, &format),
     }

@@ -11,6 +11,6 @@ mod commands;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let args = args::Args::parse_from(args::with_small_flag(std::env::args_os()));
+    let args = args::Args::parse_from(args::with_own_flags(std::env::args_os()));
     commands::dispatch(args)
 }

@@ -67,6 +67,18 @@ impl Kind {
     const ALL: [Self; 3] = [Self::Filtered, Self::Dropped, Self::Returned];
 }
 
+impl std::ops::AddAssign for Balance {
+    /// The accounting of one stream after another.
+    fn add_assign(&mut self, other: Self) {
+        self.received += other.received;
+        self.delivered += other.delivered;
+        self.replayed += other.replayed;
+        for (key, count) in other.others {
+            *self.others.entry(key).or_default() += count;
+        }
+    }
+}
+
 impl Balance {
     /// How many messages ended this way, over all reasons.
     pub fn total(&self, kind: Kind) -> u64 {

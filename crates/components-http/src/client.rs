@@ -17,6 +17,7 @@ mod config;
 mod connector;
 mod dump;
 mod oauth2;
+mod post;
 mod redirect;
 mod request;
 mod response;
@@ -24,6 +25,7 @@ mod transport;
 
 pub(crate) use breaker::{Breaker, BreakerConfig};
 pub(crate) use config::ClientConfig;
+pub use post::Poster;
 pub(crate) use request::{BodySource, MultipartPart, RequestConfig, check_target};
 pub(crate) use response::{Extract, set_status};
 

@@ -17,6 +17,7 @@ mod testing;
 mod websocket;
 
 pub use body::{Body, Chunk};
+pub use client::Poster;
 pub use inputs::INPUTS;
 pub use outputs::OUTPUTS;
 pub use processors::PROCESSORS;

@@ -25,12 +25,14 @@ use tracing::{debug, warn};
 
 mod access;
 mod cors;
+mod hold;
 pub(crate) mod reply;
 mod routes;
 mod tls;
 
 pub use access::BasicAuth;
 pub use cors::Cors;
+pub(crate) use hold::Hold;
 pub use reply::{json, text};
 pub use routes::{Handler, Params, Peer, Route, Routes, TlsDetails};
 

@@ -18,11 +18,14 @@ use parking_lot::Mutex;
 
 use crate::Body;
 use crate::server::{
-    BasicAuth, Cors, Handler, Params, Peer, Route, Routes, Server, ServerOptions, text,
+    BasicAuth, Cors, Handler, Hold, Params, Peer, Route, Routes, Server, ServerOptions, text,
 };
 
 /// The prefix under which every path is served beside `root_path`.
 const OWN_ROOT: &str = "/millrace";
+
+/// How long the requests of a listener that is replaced have to finish.
+const STALE_GRACE: Duration = Duration::from_secs(1);
 
 /// The HTTP server of the service: the field `http` of a config.
 #[derive(Clone, Debug, Spec)]
@@ -59,6 +62,15 @@ pub struct HttpService {
     routes: Arc<Routes>,
     server: Mutex<Option<Arc<Server>>>,
     own: Mutex<Vec<Mount>>,
+    hold: Hold,
+    parked: Mutex<Vec<Parked>>,
+}
+
+/// A server of a component, kept listening while the stream of the component is replaced.
+struct Parked {
+    endpoint: Endpoint,
+    routes: Arc<Routes>,
+    server: Server,
 }
 
 /// A path that is served under all its names until this is dropped.
@@ -73,11 +85,14 @@ impl HttpService {
     /// # Errors
     /// `root_path` is no path.
     pub fn new(config: HttpConfig) -> Result<Arc<Self>, Error> {
+        let hold = Hold::default();
         let service = Self {
             config,
-            routes: Arc::default(),
+            routes: Arc::new(Routes::with_hold(hold.clone())),
             server: Mutex::default(),
             own: Mutex::default(),
+            hold,
+            parked: Mutex::default(),
         };
         let ping =
             service.mount_fn("/ping", "Answers `pong`.", |_| text(StatusCode::OK, "pong"))?;
@@ -164,6 +179,33 @@ impl HttpService {
         Ok(Some(address))
     }
 
+    /// Holds requests for components back, until [`HttpService::release`], and waits at most
+    /// `limit` until those under way are answered. Listeners of components stay open meanwhile.
+    pub async fn hold(&self, limit: Duration) {
+        self.hold.begin();
+        self.hold.drained(limit).await;
+    }
+
+    /// Lets requests go on, to the components that are there now, and closes the listeners that no
+    /// component has taken over.
+    pub async fn release(&self, grace: Duration) {
+        self.hold.end();
+        let parked = std::mem::take(&mut *self.parked.lock());
+        for Parked { server, .. } in parked {
+            server.close(grace).await;
+        }
+    }
+
+    /// The listener that an earlier stream left at this address.
+    fn unpark(&self, endpoint: &Endpoint) -> Option<Parked> {
+        let mut parked = self.parked.lock();
+        let address = &endpoint.address;
+        let at = parked
+            .iter()
+            .position(|it| it.endpoint.address == *address)?;
+        Some(parked.swap_remove(at))
+    }
+
     /// Stops listening and lets requests under way finish for at most `grace`.
     pub async fn close(&self, grace: Duration) {
         let server = self.server.lock().take();
@@ -186,6 +228,7 @@ where
 }
 
 /// Where a component wants to be reached.
+#[derive(Clone)]
 pub(crate) struct Endpoint {
     /// The config path of the address, for errors.
     pub(crate) field: String,
@@ -194,6 +237,14 @@ pub(crate) struct Endpoint {
     pub(crate) cert_file: String,
     pub(crate) key_file: String,
     pub(crate) cors: Cors,
+}
+
+impl Endpoint {
+    /// Whether a listener of the other one can serve this one.
+    fn serves_like(&self, other: &Self) -> bool {
+        let settings = |it: &Self| (it.cert_file.clone(), it.key_file.clone());
+        settings(self) == settings(other) && self.cors == other.cors
+    }
 }
 
 /// Checks what components that are reached have in common.
@@ -243,8 +294,11 @@ pub(crate) enum Place {
     Own {
         endpoint: Box<Endpoint>,
         routes: Arc<Routes>,
-        _held: Vec<Route>,
+        held: Vec<Route>,
         server: Option<Server>,
+        /// A listener of an earlier stream at the same address, with other settings.
+        stale: Option<Server>,
+        service: Option<Arc<HttpService>>,
     },
 }
 
@@ -260,7 +314,18 @@ impl Place {
     ) -> Result<Self, Error> {
         let handlers = handlers.iter().filter(|(path, ..)| !path.is_empty());
         if !endpoint.address.is_empty() {
-            let routes = Arc::new(Routes::default());
+            let service = cx.service::<HttpService>();
+            let parked = service.as_ref().and_then(|it| it.unpark(&endpoint));
+            let (routes, server, stale) = match parked {
+                Some(parked) if parked.endpoint.serves_like(&endpoint) => {
+                    (parked.routes, Some(parked.server), None)
+                }
+                parked => {
+                    let hold = service.as_ref().map(|it| it.hold.clone());
+                    let routes = Routes::with_hold(hold.unwrap_or_default());
+                    (Arc::new(routes), None, parked.map(|it| it.server))
+                }
+            };
             let held = handlers
                 .map(|(path, description, handler)| {
                     routes.add(path, description, Arc::clone(handler))
@@ -269,8 +334,10 @@ impl Place {
             return Ok(Self::Own {
                 endpoint: Box::new(endpoint),
                 routes,
-                _held: held,
-                server: None,
+                held,
+                server,
+                stale,
+                service,
             });
         }
         let service = cx.service::<HttpService>();
@@ -296,6 +363,7 @@ impl Place {
             endpoint,
             routes,
             server,
+            stale,
             ..
         } = self
         else {
@@ -303,6 +371,9 @@ impl Place {
         };
         if server.is_some() {
             return Ok(());
+        }
+        if let Some(stale) = stale.take() {
+            stale.close(STALE_GRACE).await;
         }
         let options = ServerOptions {
             field: &endpoint.field,
@@ -318,12 +389,31 @@ impl Place {
         Ok(())
     }
 
-    /// Stops listening and lets requests under way finish for at most `grace`.
+    /// Stops listening and lets requests under way finish for at most `grace`. While requests are
+    /// held back for another stream, the listener is left to it instead.
     pub(crate) async fn close(&mut self, grace: Duration) {
-        if let Self::Own { server, .. } = self
-            && let Some(server) = server.take()
-        {
-            server.close(grace).await;
+        let Self::Own {
+            server,
+            service,
+            routes,
+            endpoint,
+            held,
+            ..
+        } = self
+        else {
+            return;
+        };
+        let Some(server) = server.take() else { return };
+        match service.as_ref().filter(|it| it.hold.is_held()) {
+            Some(service) => {
+                held.clear();
+                service.parked.lock().push(Parked {
+                    endpoint: Endpoint::clone(endpoint),
+                    routes: Arc::clone(routes),
+                    server,
+                });
+            }
+            None => server.close(grace).await,
         }
     }
 }

@@ -33,6 +33,14 @@ impl Message {
         message
     }
 
+    /// A message of raw bytes whose value is those bytes, even when they look like JSON.
+    pub fn from_raw(bytes: impl Into<Bytes>) -> Self {
+        let bytes = bytes.into();
+        let message = Self::from_bytes(bytes.clone());
+        let _fresh = message.value.set(Ok(Value::from(bytes)));
+        message
+    }
+
     /// A message of a structured value, detached from any source.
     pub fn from_value(value: Value) -> Self {
         let message = Self::default();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use millrace_component::{Descriptor, Registry, Services};
 use millrace_components_http::HttpService;
 use millrace_components_pure::{Limiters, Pipes};
+use millrace_telemetry::trace::Tracer;
 
 use crate::config::{exporters, tracers};
 
@@ -41,9 +42,10 @@ pub fn registry() -> Registry {
 }
 
 /// What the process lends to its components.
-pub(crate) fn services(http: Arc<HttpService>) -> Services {
+pub(crate) fn services(http: Arc<HttpService>, tracer: Tracer) -> Services {
     Services::default()
         .with(http)
+        .with(Arc::new(tracer))
         .with(Arc::new(Limiters::default()))
         .with(Arc::new(Pipes::default()))
 }

@@ -17,7 +17,9 @@ pub use metrics::{
 };
 pub use millrace_components_http::HttpConfig;
 pub(crate) use tracer::tracers;
-pub use tracer::{NoTracer, TracerConfig};
+pub use tracer::{
+    CollectorConfig, GrpcCollector, HttpCollector, NoTracer, SamplingConfig, TracerConfig,
+};
 
 /// Everything that a config file may hold.
 #[derive(Clone, Debug, Spec)]

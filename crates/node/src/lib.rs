@@ -8,7 +8,10 @@ mod memory;
 mod metrics;
 mod report;
 mod run;
+mod strict;
 mod surface;
+mod traces;
+mod watch;
 
 pub use components::registry;
 pub use config::RootConfig;
@@ -16,3 +19,4 @@ pub use load::{Files, Loaded, Main, load};
 pub use logs::install_logs;
 pub use report::Report;
 pub use run::{RunError, run};
+pub use watch::{Changes, Watcher};

@@ -13,7 +13,7 @@ use millrace_spec::{
 };
 use millrace_stream::ResourcesConfig;
 
-use crate::RootConfig;
+use crate::{RootConfig, strict};
 
 /// Which texts make up a config.
 #[derive(Clone, Debug, Default)]
@@ -122,6 +122,11 @@ pub fn load(files: &Files, registry: &Arc<Registry>) -> Loaded {
         loader.cx.within("root", |cx| RootConfig::read(tree, cx))
     });
     let config = loader.with_resources(config, &files.resources);
+    if files.lint.deny_weaker_guarantees
+        && let Some(tree) = &main
+    {
+        strict::check(tree, registry, &mut loader.cx);
+    }
     let mut diagnostics = loader.cx.take_diagnostics();
     diagnostics.sort();
     let config = config.filter(|_| !diagnostics.has_errors());

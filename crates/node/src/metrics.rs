@@ -18,7 +18,7 @@ pub(crate) struct Metrics {
     registry: Option<Registry>,
     exporter: Option<PrometheusExporter>,
     scope: Scope,
-    settled: Mutex<Vec<SettledCounts>>,
+    watched: Mutex<Option<Watched>>,
 }
 
 impl Metrics {
@@ -37,7 +37,7 @@ impl Metrics {
                     registry: None,
                     exporter: None,
                     scope: Scope::detached(),
-                    settled: Mutex::default(),
+                    watched: Mutex::default(),
                 };
             }
             MetricsExporter::JsonApi(_) => None,
@@ -66,7 +66,7 @@ impl Metrics {
             exporter: exporter.map(|it| PrometheusExporter::new(registry.clone(), it)),
             scope: registry.scope(ComponentLabels::default()),
             registry: Some(registry),
-            settled: Mutex::default(),
+            watched: Mutex::default(),
         }
     }
 
@@ -75,39 +75,62 @@ impl Metrics {
         &self.scope
     }
 
-    /// Shows the accounting of a stream.
-    pub(crate) fn watch(&self, flow: &Flow) {
-        let received = flow.clone();
-        self.scope
-            .counter_fn("millrace_messages_received_total", &[], move || {
-                received.ledger().balance().received as f64
-            });
-        let in_flight = flow.clone();
-        self.scope
-            .gauge_fn("millrace_messages_in_flight", &[], move || {
-                in_flight.ledger().balance().in_flight() as f64
-            });
-        let budget = flow.budget().clone();
-        self.scope
-            .gauge_fn("millrace_bytes_in_flight", &[], move || {
-                budget.used() as f64
-            });
-        let name = MetricName::verbatim("millrace_messages_settled_total");
-        match self.scope.counter_family(name, &["outcome", "reason"]) {
-            Ok(family) => self
-                .settled
-                .lock()
-                .push(SettledCounts::new(flow.clone(), family)),
-            Err(error) => tracing::error!("metric millrace_messages_settled_total: {error}"),
+    /// A scope for the components of one stream. What they counted stays when it is dropped, and
+    /// the next stream counts on from there.
+    pub(crate) fn new_scope(&self) -> Scope {
+        match &self.registry {
+            Some(registry) => registry.scope(ComponentLabels::default()),
+            None => Scope::detached(),
         }
+    }
+
+    /// Shows the accounting of a stream, which counts on from that of an earlier one.
+    pub(crate) fn watch(&self, flow: &Flow) {
+        let mut watched = self.watched.lock();
+        if let Some(Watched {
+            settled: Some(settled),
+            ..
+        }) = &mut *watched
+        {
+            settled.refresh();
+        }
+        let scope = self.new_scope();
+        let received = flow.clone();
+        scope.counter_fn("millrace_messages_received_total", &[], move || {
+            received.ledger().balance().received as f64
+        });
+        let in_flight = flow.clone();
+        scope.gauge_fn("millrace_messages_in_flight", &[], move || {
+            in_flight.ledger().balance().in_flight() as f64
+        });
+        let budget = flow.budget().clone();
+        scope.gauge_fn("millrace_bytes_in_flight", &[], move || {
+            budget.used() as f64
+        });
+        let name = MetricName::verbatim("millrace_messages_settled_total");
+        let settled = match scope.counter_family(name, &["outcome", "reason"]) {
+            Ok(family) => Some(SettledCounts::new(flow.clone(), family)),
+            Err(error) => {
+                tracing::error!("metric millrace_messages_settled_total: {error}");
+                None
+            }
+        };
+        // The earlier scope goes last: what it counted is absorbed by the series that exist again.
+        *watched = Some(Watched {
+            settled,
+            _scope: scope,
+        });
     }
 
     /// The answer of `/metrics`, with its content type; `None` when nothing is counted.
     pub(crate) fn text(&self) -> Option<(&'static str, String)> {
-        self.settled
-            .lock()
-            .iter_mut()
-            .for_each(SettledCounts::refresh);
+        if let Some(Watched {
+            settled: Some(settled),
+            ..
+        }) = &mut *self.watched.lock()
+        {
+            settled.refresh();
+        }
         match (&self.exporter, &self.registry) {
             (Some(exporter), _) => {
                 Some((millrace_telemetry::export::CONTENT_TYPE, exporter.text()))
@@ -116,6 +139,12 @@ impl Metrics {
             (None, None) => None,
         }
     }
+}
+
+/// The accounting of the stream that runs.
+struct Watched {
+    settled: Option<SettledCounts>,
+    _scope: Scope,
 }
 
 /// The counter of settled messages, whose reasons are known only when they occur.

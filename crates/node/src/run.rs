@@ -3,22 +3,28 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use millrace_component::{Budget, Flow};
+use millrace_component::{Balance, Budget, Flow};
 use millrace_components_http::HttpService;
+use millrace_components_http::service::Mount;
 use millrace_message::Error;
 use millrace_stream::{Environment, Stream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::components;
 use crate::config::RootConfig;
 use crate::memory;
 use crate::metrics::Metrics;
 use crate::report::Report;
-use crate::surface;
+use crate::surface::{self, CurrentFlow};
+use crate::traces::Traces;
+use crate::watch::Changes;
 
 /// How long stages have to hand back what they hold after the time for an orderly end is over.
 const ABORT_GRACE: Duration = Duration::from_secs(5);
+
+/// How long requests that have reached a stream have to be answered before it is replaced.
+const HOLD_LIMIT: Duration = Duration::from_secs(5);
 
 /// How long requests to the service's own paths have to finish.
 const HTTP_GRACE: Duration = Duration::from_secs(1);
@@ -43,50 +49,55 @@ impl std::fmt::Display for RunError {
 
 impl std::error::Error for RunError {}
 
-/// Runs the stream until its input ends or the process is asked to stop.
+/// Runs the stream until its input ends or the process is asked to stop. With `changes`, each config
+/// that they bring replaces the one that runs: the old stream drains before the new one starts.
 ///
 /// # Errors
 /// It cannot be started, its input fails for good, or it had to be ended before everything had
 /// settled.
-pub async fn run(config: &RootConfig) -> Result<Report, RunError> {
-    let metrics = Arc::new(Metrics::new(&config.metrics));
-    let http = HttpService::new(config.http.clone()).map_err(RunError::Start)?;
-    let process = surface::mount_process(&http, &metrics).map_err(RunError::Start)?;
-    let limit = config
-        .memory_limit
-        .map_or_else(memory::default_limit, |limit| {
-            usize::try_from(limit.0).unwrap_or(usize::MAX)
-        });
-    let environment = Environment {
-        budget: Budget::new(limit),
-        scope: metrics.scope().clone(),
-        services: components::services(Arc::clone(&http)),
-    };
+pub async fn run(config: &RootConfig, mut changes: Option<Changes>) -> Result<Report, RunError> {
     let started = Instant::now();
+    let process = Process::start(config).await.map_err(RunError::Start)?;
     let mut signals = Signals::listen().map_err(RunError::Start)?;
-    http.start().await.map_err(RunError::Start)?;
-    let stream = Stream::start(&config.stream, environment).map_err(RunError::Start)?;
-    let flow = stream.flow().clone();
-    metrics.watch(&flow);
-    let ready = surface::mount_stream(&http, &flow).map_err(RunError::Start)?;
-    let stop = stream.stopper();
-    let finished = stream.finish();
-    tokio::pin!(finished);
-    let (balance, ended) = tokio::select! {
-        finished = &mut finished => finished,
-        () = signals.stop(config.shutdown_delay.get()) => {
-            stop.cancel();
-            flow.drain();
-            tokio::select! {
-                finished = &mut finished => finished,
-                () = signals.give_up(config.shutdown_timeout.get()) => {
-                    abort(&flow, &mut finished).await
+    let mut config = Box::new(config.clone());
+    let mut earlier: Option<Box<RootConfig>> = None;
+    let mut balance = Balance::default();
+    let ended = loop {
+        let stream = match Stream::start(&config.stream, process.environment()) {
+            Ok(stream) => stream,
+            Err(error) => match earlier.take() {
+                None => return Err(RunError::Start(error)),
+                Some(earlier) => {
+                    error!(
+                        "the changed config cannot be started, the earlier one goes on: {error}"
+                    );
+                    config = earlier;
+                    continue;
                 }
+            },
+        };
+        process.show(stream.flow());
+        process.http.release(HTTP_GRACE).await;
+        let run = StreamRun {
+            process: &process,
+            config: &config,
+            signals: &mut signals,
+            changes: &mut changes,
+        };
+        let end = run.to_end(stream).await;
+        balance += end.balance;
+        match end.next {
+            Some(next) => {
+                if let Err(error) = end.result {
+                    error!("the stream of the earlier config ends: {error}");
+                }
+                warn_of_restart(&config, &next);
+                earlier = Some(std::mem::replace(&mut config, next));
             }
+            None => break end.result,
         }
     };
-    http.close(HTTP_GRACE).await;
-    drop((process, ready));
+    process.close().await;
     let report = Report {
         balance,
         elapsed: started.elapsed(),
@@ -102,6 +113,179 @@ pub async fn run(config: &RootConfig) -> Result<Report, RunError> {
             Err(RunError::Ended { report, reason })
         }
         Ok(()) => Ok(report),
+    }
+}
+
+/// What outlives a stream that is replaced.
+struct Process {
+    metrics: Arc<Metrics>,
+    http: Arc<HttpService>,
+    traces: Traces,
+    budget: Budget,
+    current: Arc<CurrentFlow>,
+    mounts: Vec<Mount>,
+}
+
+impl Process {
+    async fn start(config: &RootConfig) -> Result<Self, Error> {
+        let metrics = Arc::new(Metrics::new(&config.metrics));
+        let http = HttpService::new(config.http.clone())?;
+        let current = Arc::new(CurrentFlow::default());
+        let mut mounts = surface::mount_process(&http, &metrics)?;
+        mounts.extend(surface::mount_stream(&http, &current)?);
+        let limit = config
+            .memory_limit
+            .map_or_else(memory::default_limit, |limit| {
+                usize::try_from(limit.0).unwrap_or(usize::MAX)
+            });
+        http.start().await?;
+        Ok(Self {
+            traces: Traces::start(&config.tracer, metrics.scope()),
+            budget: Budget::new(limit),
+            metrics,
+            http,
+            current,
+            mounts,
+        })
+    }
+
+    /// What a stream takes from the process.
+    fn environment(&self) -> Environment {
+        Environment {
+            budget: self.budget.clone(),
+            scope: self.metrics.new_scope(),
+            services: components::services(Arc::clone(&self.http), self.traces.tracer()),
+        }
+    }
+
+    /// Shows the accounting and the connections of a stream.
+    fn show(&self, flow: &Flow) {
+        self.metrics.watch(flow);
+        self.current.set(Some(flow.clone()));
+    }
+
+    async fn close(self) {
+        self.http.close(HTTP_GRACE).await;
+        self.traces.close().await;
+        drop(self.mounts);
+    }
+}
+
+/// One stream from its start to its end.
+struct StreamRun<'a> {
+    process: &'a Process,
+    config: &'a RootConfig,
+    signals: &'a mut Signals,
+    changes: &'a mut Option<Changes>,
+}
+
+/// How a stream has ended.
+struct End {
+    balance: Balance,
+    result: Result<(), Error>,
+    /// The config to go on with.
+    next: Option<Box<RootConfig>>,
+}
+
+impl StreamRun<'_> {
+    async fn to_end(self, stream: Stream) -> End {
+        let Self {
+            process,
+            config,
+            signals,
+            changes,
+        } = self;
+        let flow = stream.flow().clone();
+        let stop = stream.stopper();
+        let finished = stream.finish();
+        tokio::pin!(finished);
+        let mut next = tokio::select! {
+            (balance, result) = &mut finished => {
+                return End { balance, result, next: None };
+            }
+            name = signals.next() => {
+                info!("received {name}; stopping");
+                None
+            }
+            next = next_change(changes) => Some(next),
+        };
+        if next.is_some() {
+            info!("the stream drains before the changed config takes over");
+            process.current.set(None);
+            process.http.hold(HOLD_LIMIT).await;
+        } else if !config.shutdown_delay.get().is_zero() {
+            tokio::select! {
+                (balance, result) = &mut finished => {
+                    return End { balance, result, next: None };
+                }
+                () = tokio::time::sleep(config.shutdown_delay.get()) => {}
+                _ = signals.next() => {}
+            }
+        }
+        stop.cancel();
+        flow.drain();
+        let (balance, result) = tokio::select! {
+            finished = &mut finished => finished,
+            name = signals.next() => {
+                info!("received {name}{}", if next.is_some() { "; stopping" } else { " again" });
+                // Asked to stop while the config is replaced: then nothing takes over.
+                match next.take() {
+                    Some(_) => tokio::select! {
+                        finished = &mut finished => finished,
+                        () = signals.give_up(config.shutdown_timeout.get()) => {
+                            abort(&flow, &mut finished).await
+                        }
+                    },
+                    None => abort(&flow, &mut finished).await,
+                }
+            }
+            () = tokio::time::sleep(config.shutdown_timeout.get()) => {
+                abort(&flow, &mut finished).await
+            }
+        };
+        End {
+            balance,
+            result,
+            next,
+        }
+    }
+}
+
+/// Waits for the next config; for ever without a watcher.
+async fn next_change(changes: &mut Option<Changes>) -> Box<RootConfig> {
+    if let Some(watched) = changes
+        && let Some(next) = watched.next().await
+    {
+        return next;
+    }
+    std::future::pending().await
+}
+
+/// Names the blocks of a changed config that only a restart applies.
+fn warn_of_restart(running: &RootConfig, next: &RootConfig) {
+    let blocks: [(&str, [String; 2]); 5] = [
+        ("http", [running, next].map(|it| format!("{:?}", it.http))),
+        (
+            "logger",
+            [running, next].map(|it| format!("{:?}", it.logger)),
+        ),
+        (
+            "metrics",
+            [running, next].map(|it| format!("{:?}", it.metrics)),
+        ),
+        (
+            "tracer",
+            [running, next].map(|it| format!("{:?}", it.tracer)),
+        ),
+        (
+            "memory_limit",
+            [running, next].map(|it| format!("{:?}", it.memory_limit)),
+        ),
+    ];
+    for (block, [running, next]) in blocks {
+        if running != next {
+            warn!("the change of `{block}` takes effect after a restart of the process");
+        }
     }
 }
 
@@ -142,18 +326,6 @@ impl Signals {
         tokio::select! {
             _ = self.interrupt.recv() => "SIGINT",
             _ = self.terminate.recv() => "SIGTERM",
-        }
-    }
-
-    /// Waits for the first signal and then for the delay, which a second signal ends.
-    async fn stop(&mut self, delay: Duration) {
-        let name = self.next().await;
-        info!("received {name}; stopping");
-        if !delay.is_zero() {
-            tokio::select! {
-                () = tokio::time::sleep(delay) => {}
-                _ = self.next() => {}
-            }
         }
     }
 

@@ -8,6 +8,7 @@ use millrace_components_http::server::{json, text};
 use millrace_components_http::service::Mount;
 use millrace_components_http::{Body, HttpService};
 use millrace_message::Error;
+use parking_lot::Mutex;
 
 use crate::metrics::Metrics;
 
@@ -45,19 +46,36 @@ pub(crate) fn mount_process(
     Ok(mounts)
 }
 
+/// The stream that runs now; none while one is replaced by another.
+#[derive(Default)]
+pub(crate) struct CurrentFlow(Mutex<Option<Flow>>);
+
+impl CurrentFlow {
+    /// From now on it is this one.
+    pub(crate) fn set(&self, flow: Option<Flow>) {
+        *self.0.lock() = flow;
+    }
+}
+
 /// Mounts what says whether the stream is ready.
 ///
 /// # Errors
 /// A component has taken one of the paths.
-pub(crate) fn mount_stream(service: &HttpService, flow: &Flow) -> Result<Vec<Mount>, Error> {
+pub(crate) fn mount_stream(
+    service: &HttpService,
+    current: &Arc<CurrentFlow>,
+) -> Result<Vec<Mount>, Error> {
     ["/ready", "/health/ready"]
         .into_iter()
         .map(|path| {
-            let flow = flow.clone();
+            let current = Arc::clone(current);
             service.mount_fn(
                 path,
                 "Whether every input and output is connected.",
-                move |_| readiness(&flow),
+                move |_| match current.0.lock().clone() {
+                    Some(flow) => readiness(&flow),
+                    None => text(StatusCode::SERVICE_UNAVAILABLE, "no stream runs yet\n"),
+                },
             )
         })
         .collect()

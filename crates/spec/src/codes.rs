@@ -48,5 +48,7 @@ pub const COMPONENT_NOT_BUILT: Code = Code("component-not-built");
 pub const RESOURCE_UNKNOWN: Code = Code("unknown-resource");
 /// The field or option exists in Bento, and this build does not do what it asks for.
 pub const NOT_SUPPORTED: Code = Code("not-supported");
+/// A field or component weakens the delivery of messages; only strict checks say so.
+pub const WEAKER_GUARANTEE: Code = Code("weaker-guarantee");
 /// A config file cannot be read.
 pub const UNREADABLE_FILE: Code = Code("unreadable-file");

@@ -20,6 +20,8 @@ pub struct LintOptions {
     pub require_labels: bool,
     /// Variables without a value are no complaint; their place holds an empty text.
     pub skip_env_check: bool,
+    /// What weakens the delivery of messages is an error.
+    pub deny_weaker_guarantees: bool,
 }
 
 /// What a reader needs and what it leaves behind: complaints, secrets, and whatever the layers

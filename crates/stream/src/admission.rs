@@ -17,6 +17,8 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tracing::warn;
 
+use crate::spans::{OpenSpans, SpanSource};
+
 /// What a message costs beside its payload, for the byte budget: itself, its transaction, and
 /// the copy that is kept for a replay.
 const MESSAGE_OVERHEAD: usize = 512;
@@ -25,6 +27,7 @@ const MESSAGE_OVERHEAD: usize = 512;
 pub(crate) struct Admission {
     flow: Flow,
     metrics: InputMetrics,
+    spans: SpanSource,
     replay: Option<ReplayPolicy>,
     ages: Ages,
     pending: Mutex<VecDeque<Replay>>,
@@ -55,6 +58,8 @@ struct Pending {
     /// Sent again too often: the messages under way are written to `replay.exhausted`.
     given_up: bool,
     age: AgeSlot,
+    /// They run until everything has settled.
+    spans: OpenSpans,
 }
 
 /// A failed batch whose pause is over, with its transaction open again.
@@ -77,12 +82,14 @@ impl Admission {
     pub(crate) fn new(
         flow: Flow,
         metrics: InputMetrics,
+        spans: SpanSource,
         replay: Option<ReplayPolicy>,
         ages: Ages,
     ) -> Self {
         Self {
             flow,
             metrics,
+            spans,
             replay,
             ages,
             pending: Mutex::default(),
@@ -118,12 +125,13 @@ impl Admission {
     }
 
     fn open(self: &Arc<Self>, incoming: Incoming, charge: Charge) -> MessageBatch {
-        let Incoming { batch, ack } = incoming;
+        let Incoming { mut batch, ack } = incoming;
         let messages = batch.len();
         self.flow.ledger().receive(messages);
         self.metrics.received.add(messages as u64);
         self.outstanding.fetch_add(1, Ordering::AcqRel);
         let received = std::time::Instant::now();
+        let spans = self.spans.open(std::slice::from_mut(&mut batch));
         let pending = Pending {
             ack,
             charge,
@@ -139,6 +147,7 @@ impl Admission {
             backoff: None,
             given_up: false,
             age: self.ages.enter(received),
+            spans,
         };
         self.send(pending, batch)
     }
@@ -248,6 +257,7 @@ impl Admission {
             self.flow.ledger().settle(outcome);
         }
         self.metrics.latency.observe(pending.received.elapsed());
+        pending.spans.settle(|index| outcomes[index].clone());
         if let Ack::Call(ack) = pending.ack {
             ack(outcomes);
         }

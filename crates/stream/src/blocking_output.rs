@@ -11,11 +11,13 @@ use millrace_component::{
     Backoff, BlockingOutput, BuildContext, Connection, Receiver, Sender, Side, Sink, Weigh,
     WriteError, queue,
 };
-use millrace_message::{Error, ErrorClass, MessageBatch, Outcomes, settle_all};
+use millrace_message::{Error, ErrorClass, MessageBatch, Outcome, Outcomes, settle_all};
 use millrace_telemetry::metric::OutputMetrics;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
+
+use crate::spans::SpanSource;
 
 /// Messages that are written in one step; a batch that is larger goes alone.
 const RUN_MAX: usize = 64;
@@ -27,6 +29,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(5);
 pub(crate) struct Writer {
     output: Box<dyn BlockingOutput>,
     metrics: OutputMetrics,
+    spans: SpanSource,
     connection: Connection,
     abort: CancellationToken,
     component: Box<str>,
@@ -40,6 +43,7 @@ impl Writer {
         Self {
             output,
             metrics: OutputMetrics::new(cx.metrics()),
+            spans: SpanSource::of_output(cx),
             connection: cx.connection(Side::Output),
             abort: cx.flow().abort().clone(),
             component: cx.component().into(),
@@ -88,7 +92,7 @@ impl Writer {
     }
 
     /// Writes a run of detached batches; one result for each stands in `self.results` after it.
-    fn write(&mut self, run: &[MessageBatch]) {
+    fn write(&mut self, run: &mut [MessageBatch]) {
         self.results.clear();
         if let Err(error) = self.open() {
             self.results
@@ -100,11 +104,20 @@ impl Writer {
             .latency
             .is_observed()
             .then(std::time::Instant::now);
+        let spans = self.spans.open(run);
         self.output.write(run, &mut self.results);
         self.results.resize_with(run.len(), || {
             Err(WriteError::all(Error::retry(
                 "the output did not report on this batch",
             )))
+        });
+        let mut of_messages = run
+            .iter()
+            .zip(&self.results)
+            .flat_map(|(batch, result)| std::iter::repeat_n(result, batch.len()));
+        spans.settle(|_| match of_messages.next() {
+            Some(Err(error)) => Outcome::Failed(error.error().clone()),
+            _ => Outcome::Delivered,
         });
         let mut sent = 0;
         let mut batches = 0;
@@ -160,7 +173,7 @@ impl Writer {
         }
         while batches.pop_run_blocking(RUN_MAX, &mut run) {
             origins.extend(run.iter_mut().map(MessageBatch::take_origins));
-            self.write(&run);
+            self.write(&mut run);
             for ((origins, result), batch) in origins
                 .drain(..)
                 .zip(self.results.drain(..))
@@ -212,11 +225,11 @@ fn serve(mut writer: Writer, writes: &Receiver<Write>) {
         writer.open = false;
     }
     while writes.pop_run_blocking(RUN_MAX, &mut run) {
-        let (batches, done): (Vec<_>, VecDeque<_>) = run
+        let (mut batches, done): (Vec<_>, VecDeque<_>) = run
             .drain(..)
             .map(|write: Write| (write.batch, write.done))
             .unzip();
-        writer.write(&batches);
+        writer.write(&mut batches);
         for ((done, result), batch) in done.into_iter().zip(writer.results.drain(..)).zip(batches) {
             let outcomes = match result {
                 Ok(()) => Outcomes::DELIVERED,

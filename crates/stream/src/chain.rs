@@ -7,10 +7,13 @@ use millrace_component::{AsyncProcessor, Batches, BuiltProcessor, Processor};
 use millrace_message::{Fault, MessageBatch};
 use millrace_telemetry::metric::ProcessorMetrics;
 
+use crate::spans::{OpenSpans, SpanSource};
+
 /// One processor with what is observed of it.
 pub(crate) struct Observed<P: ?Sized> {
     processor: Arc<P>,
     metrics: ProcessorMetrics,
+    spans: SpanSource,
     path: Arc<str>,
 }
 
@@ -20,6 +23,8 @@ pub struct ChainLink {
     pub processor: BuiltProcessor,
     /// Its metrics.
     pub metrics: ProcessorMetrics,
+    /// Its spans.
+    pub(crate) spans: SpanSource,
     /// Its path in the config, by which its own faults are told from those of others.
     pub path: Arc<str>,
 }
@@ -44,6 +49,7 @@ impl Chain {
         for ChainLink {
             processor,
             metrics,
+            spans,
             path,
         } in links
         {
@@ -52,6 +58,7 @@ impl Chain {
                     let observed = Observed {
                         processor,
                         metrics,
+                        spans,
                         path,
                     };
                     match segments.last_mut() {
@@ -63,6 +70,7 @@ impl Chain {
                     segments.push(Segment::Async(Observed {
                         processor,
                         metrics,
+                        spans,
                         path,
                     }));
                 }
@@ -148,32 +156,44 @@ impl<P: ?Sized> Observed<P> {
         }
     }
 
+    /// Ends the spans of what came out: in an error where this processor failed.
+    fn close_spans(&self, spans: OpenSpans, batches: &mut Batches) {
+        spans.close(batches, |message| {
+            let fault = message.fault().filter(|fault| self.caused(fault))?;
+            Some(fault.cause.to_string())
+        });
+    }
+
     fn caused(&self, fault: &Fault) -> bool {
         Arc::ptr_eq(&fault.path, &self.path) || fault.path == self.path
     }
 }
 
 impl Observed<dyn Processor> {
-    fn run_all(&self, batches: Batches) -> Batches {
+    fn run_all(&self, mut batches: Batches) -> Batches {
         let received = self.received(&batches);
         let started = self.metrics.latency.is_observed().then(Instant::now);
+        let spans = self.spans.open(&mut batches);
         let mut next = Batches::new();
         for batch in batches {
             next.extend(self.processor.process(batch));
         }
+        self.close_spans(spans, &mut next);
         self.sent(&next, received, started);
         next
     }
 }
 
 impl Observed<dyn AsyncProcessor> {
-    async fn run_all(&self, batches: Batches) -> Batches {
+    async fn run_all(&self, mut batches: Batches) -> Batches {
         let received = self.received(&batches);
         let started = self.metrics.latency.is_observed().then(Instant::now);
+        let spans = self.spans.open(&mut batches);
         let mut next = Batches::new();
         for batch in batches {
             next.extend(self.processor.process(batch).await);
         }
+        self.close_spans(spans, &mut next);
         self.sent(&next, received, started);
         next
     }

@@ -21,6 +21,7 @@ use crate::config::ResourcesConfig;
 use crate::leaf_output::LeafSink;
 use crate::processed::{ProcessedSink, processed_source};
 use crate::resources::Resources;
+use crate::spans::SpanSource;
 use crate::{blocking_output, leaf_input};
 
 /// How long a child of a composite output waits for its connection before a write fails.
@@ -218,6 +219,7 @@ impl StreamEngine {
             links.push(ChainLink {
                 processor: child.config.build(&cx)?,
                 metrics: ProcessorMetrics::new(cx.metrics()),
+                spans: SpanSource::of_processor(&cx),
                 path: Arc::clone(&cx.identity().path),
             });
         }
@@ -264,6 +266,7 @@ impl Engine for StreamEngine {
         let chain = Chain::new([ChainLink {
             processor: child.config.build(cx)?,
             metrics: ProcessorMetrics::new(cx.metrics()),
+            spans: SpanSource::of_processor(cx),
             path: Arc::clone(&cx.identity().path),
         }]);
         Ok(if chain.is_sync() {

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::admission::{Admission, Due};
+use crate::spans::SpanSource;
 
 /// Messages that may wait between a leaf input and what reads from it.
 const EDGE_CAPACITY: usize = 128;
@@ -39,7 +40,13 @@ pub(crate) fn run(leaf: LeafInput, cx: &BuildContext) -> Result<Source, Error> {
     };
     let metrics = InputMetrics::new(cx.metrics());
     let ages = cx.flow().ages(cx.path());
-    let admission = Arc::new(Admission::new(cx.flow().clone(), metrics, replay, ages));
+    let admission = Arc::new(Admission::new(
+        cx.flow().clone(),
+        metrics,
+        SpanSource::of_input(cx),
+        replay,
+        ages,
+    ));
     let link = Link {
         connection: cx.connection(Side::Input),
         component: cx.component().into(),

@@ -12,6 +12,8 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinHandle;
 use tracing::{debug, info, warn};
 
+use crate::spans::SpanSource;
+
 /// The pauses between attempts to connect.
 const PAUSE_INITIAL: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
@@ -33,6 +35,7 @@ pub(crate) struct LeafSink {
     lost: Arc<Lost>,
     connect_timeout: Option<Duration>,
     metrics: OutputMetrics,
+    spans: SpanSource,
     connector: JoinHandle<()>,
     component: Box<str>,
     path: Box<str>,
@@ -73,6 +76,7 @@ impl LeafSink {
             lost,
             connect_timeout,
             metrics,
+            spans: SpanSource::of_output(cx),
             connector: tokio::spawn(connector.run()),
             component: cx.component().into(),
             path: cx.path().into(),
@@ -129,11 +133,12 @@ impl LeafSink {
 
 #[async_trait]
 impl Sink for LeafSink {
-    async fn write(&self, batch: MessageBatch) -> Outcomes {
+    async fn write(&self, mut batch: MessageBatch) -> Outcomes {
         let Ok(_place) = self.places.acquire().await else {
             return Outcomes::failed(Error::not_connected("the output is closed"));
         };
-        match self.write_connected(&batch).await {
+        let spans = self.spans.open(std::slice::from_mut(&mut batch));
+        let outcomes = match self.write_connected(&batch).await {
             Ok(()) => Outcomes::DELIVERED,
             Err(error) => {
                 self.metrics.error.inc();
@@ -145,7 +150,9 @@ impl Sink for LeafSink {
                 );
                 error.into_outcomes(batch.len())
             }
-        }
+        };
+        spans.settle_with(&outcomes);
+        outcomes
     }
 
     fn capacity(&self) -> usize {

@@ -16,6 +16,7 @@ mod processed;
 mod resources;
 mod root_output;
 mod sharded;
+mod spans;
 mod stream;
 mod threads;
 

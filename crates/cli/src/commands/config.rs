@@ -19,14 +19,28 @@ const DEFAULTS: [&str; 3] = [
 
 /// Loads the config that the arguments mean.
 pub fn load_config(args: &ConfigArgs, file: Option<PathBuf>, lint: LintOptions) -> Loaded {
-    let files = Files {
-        main: main_config(file.or_else(|| args.file.clone())),
+    load_main(args, main_config(file.or_else(|| args.file.clone())), lint)
+}
+
+/// Loads this main config with what the arguments add to it.
+pub fn load_main(args: &ConfigArgs, main: Main, lint: LintOptions) -> Loaded {
+    load(&files(args, main, lint), &Arc::new(registry()))
+}
+
+/// The files that the arguments mean, with the main config found already.
+pub fn files_of(args: &ConfigArgs, file: Option<PathBuf>) -> Files {
+    let main = main_config(file.or_else(|| args.file.clone()));
+    files(args, main, LintOptions::default())
+}
+
+fn files(args: &ConfigArgs, main: Main, lint: LintOptions) -> Files {
+    Files {
+        main,
         resources: args.resources.clone(),
         set: args.set.clone(),
         env_files: args.env_file.clone(),
         lint,
-    };
-    load(&files, &Arc::new(registry()))
+    }
 }
 
 fn main_config(file: Option<PathBuf>) -> Main {

@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use millrace_node::{Loaded, Main};
 use millrace_spec::LintOptions;
 
 use super::complain;
-use super::config::load_config;
+use super::config::{load_config, load_main};
 use crate::args::ConfigArgs;
 
 /// Checks the files named, or the config that the arguments mean.
@@ -19,19 +20,76 @@ pub fn lint(args: &ConfigArgs, paths: &[String], options: LintOptions) -> ExitCo
         }
     };
     let mut clean = true;
-    let mut check = |file: Option<PathBuf>| {
-        let loaded = load_config(args, file, options);
-        loaded.lines().iter().for_each(|line| complain(line));
-        clean &= !loaded.diagnostics.has_errors();
-    };
     if files.is_empty() {
-        check(None);
+        clean &= report(&load_config(args, None, options));
     }
-    files.into_iter().for_each(|file| check(Some(file)));
+    for file in files {
+        if file.extension().is_none_or(|it| it != "md") {
+            clean &= report(&load_config(args, Some(file), options));
+            continue;
+        }
+        match snippets(&file) {
+            Ok(snippets) => {
+                for main in snippets {
+                    clean &= report(&load_main(args, main, options));
+                }
+            }
+            Err(reason) => {
+                complain(&reason);
+                clean = false;
+            }
+        }
+    }
     if clean {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
+    }
+}
+
+/// Prints every complaint; true when none of them is an error.
+fn report(loaded: &Loaded) -> bool {
+    loaded.lines().iter().for_each(|line| complain(line));
+    !loaded.diagnostics.has_errors()
+}
+
+/// The blocks of a Markdown file that begin with ```yaml, each with as many empty lines in front
+/// that its complaints have the lines of the file.
+fn snippets(path: &Path) -> Result<Vec<Main>, String> {
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(|error| format!("read {name}: {error}"))?;
+    // The mark by which a page says that its blocks are no whole configs.
+    if text.starts_with("\n# BENTO LINT DISABLE") {
+        return Ok(Vec::new());
+    }
+    let mut snippets = Vec::new();
+    let mut open: Option<String> = None;
+    for (number, line) in text.lines().enumerate() {
+        let fence = line.trim();
+        match &mut open {
+            None if fence == "```yaml" || fence.starts_with("```yaml ") => {
+                open = Some("\n".repeat(number + 1));
+            }
+            Some(text) if fence == "```" => {
+                snippets.push(Main::Text {
+                    name: name.clone(),
+                    text: std::mem::take(text),
+                });
+                open = None;
+            }
+            Some(text) => {
+                text.push_str(line);
+                text.push('\n');
+            }
+            None => {}
+        }
+    }
+    match open {
+        None => Ok(snippets),
+        Some(text) => {
+            let line = text.len() - text.trim_start_matches('\n').len();
+            Err(format!("{name}({line},1) the block of YAML has no end"))
+        }
     }
 }
 

@@ -4,15 +4,18 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use millrace_node::{RunError, install_logs};
+use millrace_node::{RunError, Watcher, install_logs};
 use millrace_spec::LintOptions;
 
 use super::complain;
-use super::config::{load_config, print_complaints};
+use super::config::{files_of, load_config, print_complaints};
 use crate::args::ConfigArgs;
 
 /// Runs the config and reports what became of its messages.
 pub fn run(args: &ConfigArgs, file: Option<PathBuf>) -> ExitCode {
+    let watcher = args
+        .watcher
+        .then(|| Watcher::new(files_of(args, file.clone())));
     let loaded = load_config(args, file, LintOptions::default());
     print_complaints(&loaded);
     let Some(config) = loaded.config.as_ref().filter(|_| !loaded.has_errors()) else {
@@ -35,7 +38,10 @@ pub fn run(args: &ConfigArgs, file: Option<PathBuf>) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let ended = runtime.block_on(millrace_node::run(config));
+    let ended = runtime.block_on(async {
+        let changes = watcher.map(Watcher::start);
+        millrace_node::run(config, changes).await
+    });
     logs.flush();
     let (report, code) = match ended {
         Ok(report) => (Some(report), ExitCode::SUCCESS),

@@ -66,6 +66,22 @@ impl Connector {
         }
         Ok(connector)
     }
+
+    /// One without settings: HTTP/1.1, the system's certificates, ten seconds for each step.
+    pub(super) fn plain(proxy: Matcher) -> Self {
+        const STEP: Duration = Duration::from_secs(10);
+        Self {
+            shared: Arc::new(Shared {
+                tls: TlsConfig::default(),
+                tls_connector: Mutex::default(),
+                offer_http2: false,
+                proxy,
+                dial_timeout: Some(STEP),
+                handshake_timeout: Some(STEP),
+                keep_alive: None,
+            }),
+        }
+    }
 }
 
 impl tower_service::Service<Uri> for Connector {

@@ -16,7 +16,7 @@ use super::transport::Transport;
 use crate::metadata_filter::NameFilter;
 use crate::multipart;
 
-const AGENT: &str = concat!("millrace/", env!("CARGO_PKG_VERSION"));
+pub(super) const AGENT: &str = concat!("millrace/", env!("CARGO_PKG_VERSION"));
 const OCTETS: &str = "application/octet-stream";
 
 /// What a component asks of its requests.

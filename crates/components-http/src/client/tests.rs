@@ -175,6 +175,7 @@ async fn the_answer_can_be_left_for_the_input() {
     let context = Arc::new(Context {
         replies: Some(Replies::default()),
         trace_parent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into()),
+        ..Context::default()
     });
     let mut batch = batch(&["question"]);
     batch[0].set_context(Some(Arc::clone(&context)));

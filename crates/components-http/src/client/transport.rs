@@ -212,7 +212,7 @@ fn proxy_of(config: &ClientConfig) -> Matcher {
     }
 }
 
-async fn next_chunk(body: &mut Incoming) -> Result<Option<Bytes>, Failure> {
+pub(super) async fn next_chunk(body: &mut Incoming) -> Result<Option<Bytes>, Failure> {
     loop {
         let frame = std::future::poll_fn(|cx| std::pin::Pin::new(&mut *body).poll_frame(cx));
         match frame.await {

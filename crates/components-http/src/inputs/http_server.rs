@@ -229,6 +229,10 @@ enum Refusal {
 
 #[async_trait]
 impl Handler for Endpoint {
+    fn is_of_stream(&self) -> bool {
+        true
+    }
+
     async fn handle(
         &self,
         request: Request<RequestBody>,
@@ -250,6 +254,7 @@ impl Handler for Endpoint {
         let context = Arc::new(Context {
             replies: Some(Replies::default()),
             trace_parent: read::trace_parent(&head.headers),
+            ..Context::default()
         });
         let batch = match read::batch(&head, body, &params, peer, &context, &self.limits).await {
             Ok(batch) => batch,

@@ -151,7 +151,7 @@ impl HttpClient {
     /// Leaves the answer for the input, when it waits for one.
     fn leave_reply(&self, reply: &Reply, batch: &[Message]) -> Result<(), Error> {
         let context = batch.first().and_then(Message::context);
-        if let Some(replies) = context.and_then(|it| it.replies.as_ref()) {
+        if let Some(replies) = context.and_then(|it| it.replies()) {
             replies.push(self.client.extract().replace(reply, batch)?);
         }
         Ok(())

@@ -14,7 +14,7 @@ use crate::Body;
 const HEADERS_ALLOWED: [&str; 4] = ["Accept", "Accept-Language", "Content-Language", "Origin"];
 
 /// Which pages of other origins may call this server from a browser.
-#[derive(Clone, Debug, Spec)]
+#[derive(Clone, Debug, PartialEq, Spec)]
 #[spec(check = check)]
 pub struct Cors {
     /// Whether to answer requests of other origins.

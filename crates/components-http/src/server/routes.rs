@@ -14,7 +14,7 @@ use hyper::body::Incoming;
 use millrace_message::Error;
 use parking_lot::Mutex;
 
-use super::{BasicAuth, Cors, reply};
+use super::{BasicAuth, Cors, Hold, reply};
 use crate::Body;
 
 /// The values of a path's parameters, in the order of the path.
@@ -33,6 +33,11 @@ pub trait Handler: Send + Sync {
         params: Params,
         peer: &Arc<Peer>,
     ) -> Response<Body>;
+
+    /// Whether requests wait for the next stream while this one is replaced.
+    fn is_of_stream(&self) -> bool {
+        false
+    }
 }
 
 /// Who is at the other end of a connection.
@@ -103,6 +108,7 @@ impl Peer {
 #[derive(Default)]
 pub struct Routes {
     table: ArcSwap<Table>,
+    hold: Hold,
     writing: Mutex<()>,
 }
 
@@ -139,6 +145,14 @@ impl Drop for Route {
 }
 
 impl Routes {
+    /// Routes whose requests wait while `hold` is held.
+    pub(crate) fn with_hold(hold: Hold) -> Self {
+        Self {
+            hold,
+            ..Self::default()
+        }
+    }
+
     /// Serves `path` by `handler` from now on.
     ///
     /// # Errors
@@ -314,10 +328,43 @@ impl Gate {
         {
             return basic_auth.refusal();
         }
-        match self.routes.find(request.uri().path()) {
-            Some((handler, params)) => handler.handle(request, params, peer).await,
-            None => reply::error(StatusCode::NOT_FOUND, "404 page not found"),
+        let found = self.routes.find(request.uri().path());
+        let may_wait = match &found {
+            Some((handler, _)) => handler.is_of_stream(),
+            None => self.routes.hold.is_held(),
+        };
+        if may_wait {
+            return self.enter(found, request, peer).await;
         }
+        dispatch(found, request, peer).await
+    }
+
+    /// Answers a request of a component: by the component that is there when it may go on.
+    async fn enter(
+        &self,
+        found: Option<(Arc<dyn Handler>, Params)>,
+        request: Request<Incoming>,
+        peer: &Arc<Peer>,
+    ) -> Response<Body> {
+        let Some(entered) = self.routes.hold.enter().await else {
+            return reply::error(StatusCode::SERVICE_UNAVAILABLE, "Server closing");
+        };
+        let found = match entered.has_waited {
+            true => self.routes.find(request.uri().path()),
+            false => found,
+        };
+        dispatch(found, request, peer).await
+    }
+}
+
+async fn dispatch(
+    found: Option<(Arc<dyn Handler>, Params)>,
+    request: Request<Incoming>,
+    peer: &Arc<Peer>,
+) -> Response<Body> {
+    match found {
+        Some((handler, params)) => handler.handle(request, params, peer).await,
+        None => reply::error(StatusCode::NOT_FOUND, "404 page not found"),
     }
 }
 

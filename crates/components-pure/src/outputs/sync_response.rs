@@ -29,10 +29,7 @@ struct SyncResponse;
 impl Sink for SyncResponse {
     async fn write(&self, batch: MessageBatch) -> Outcomes {
         let context = batch.first().and_then(|message| message.context()).cloned();
-        match context
-            .as_ref()
-            .and_then(|context| context.replies.as_ref())
-        {
+        match context.as_ref().and_then(|context| context.replies()) {
             Some(replies) => {
                 replies.push(batch.detached());
                 Outcomes::DELIVERED

@@ -28,9 +28,7 @@ struct Reply;
 
 impl Processor for Reply {
     fn process(&self, batch: MessageBatch) -> Batches {
-        let replies = batch
-            .first()
-            .and_then(|first| first.context()?.replies.as_ref());
+        let replies = batch.first().and_then(|first| first.context()?.replies());
         if let Some(replies) = replies {
             replies.push(batch.detached());
         }

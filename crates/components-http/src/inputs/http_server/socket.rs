@@ -31,6 +31,10 @@ pub(super) struct SocketEndpoint {
 
 #[async_trait]
 impl Handler for SocketEndpoint {
+    fn is_of_stream(&self) -> bool {
+        true
+    }
+
     async fn handle(
         &self,
         request: Request<Incoming>,
@@ -123,6 +127,7 @@ impl Session {
             let context = Arc::new(Context {
                 replies: Some(Replies::default()),
                 trace_parent: self.trace_parent.clone(),
+                ..Context::default()
             });
             let batch = read::frame(content.clone(), &self.metadata, &context);
             match self.endpoint.hand_over(batch).await {

@@ -1,0 +1,194 @@
+//! The commands that answer and end: what they print, and with which code they exit.
+
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+
+fn run(args: &[&str], input: &[u8]) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_millrace"))
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary of this package can be started");
+    let mut stdin = child.stdin.take().expect("the input is a pipe");
+    let input = input.to_vec();
+    let writer = std::thread::spawn(move || {
+        // A command that refuses its arguments reads nothing.
+        let _unread = stdin.write_all(&input);
+    });
+    let output = child.wait_with_output().expect("the command ends");
+    writer.join().expect("the writer does not panic");
+    output
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn mapped(args: &[&str], input: &str) -> (String, String, bool) {
+    let output = run(&[&["blobl"], args].concat(), input.as_bytes());
+    let success = output.status.success();
+    (text(&output.stdout), text(&output.stderr), success)
+}
+
+#[test]
+fn blobl_maps_each_line() {
+    let (printed, told, success) = mapped(
+        &["root.name = this.name.uppercase()"],
+        "{\"name\":\"a\"}\n{\"name\":\"b\"}\r\n{\"name\":\"c\"}",
+    );
+    let expected = "{\"name\":\"A\"}\n{\"name\":\"B\"}\n{\"name\":\"C\"}\n";
+    assert_eq!((&*printed, &*told, success), (expected, "", true));
+}
+
+#[test]
+fn blobl_prints_texts_as_they_are_and_an_empty_line_for_what_is_deleted() {
+    let mapping = "root = if this.n == 2 { deleted() } else { \"n is \" + this.n.string() }";
+    let (printed, _, _) = mapped(&[mapping], "{\"n\":1}\n{\"n\":2}\n{\"n\":3}\n");
+    assert_eq!(printed, "n is 1\n\nn is 3\n");
+}
+
+#[test]
+fn blobl_takes_raw_lines_and_prints_over_several_lines() {
+    let (printed, _, _) = mapped(&["-r", "root = this.uppercase()"], "1 < two\n");
+    assert_eq!(printed, "1 < TWO\n");
+    let (printed, _, _) = mapped(&["--pretty", "root.a = [this.n]"], "{\"n\":1}\n");
+    assert_eq!(printed, "{\n  \"a\": [\n    1\n  ]\n}\n");
+}
+
+#[test]
+fn blobl_goes_on_after_a_line_it_fails_on_and_says_so_at_the_end() {
+    let (printed, told, success) =
+        mapped(&["root = this.n + 1"], "{\"n\":1}\nno json\n{\"n\":3}\n");
+    assert_eq!(printed, "2\n4\n");
+    assert!(told.starts_with("line 2: "), "{told}");
+    assert!(!success);
+}
+
+#[test]
+fn blobl_maps_every_line_on_several_threads() {
+    let lines: String = (0..1000).map(|n| format!("{{\"n\":{n}}}\n")).collect();
+    let (printed, _, _) = mapped(&["-t", "4", "root = this.n"], &lines);
+    let mut numbers: Vec<u32> = printed.lines().map(|it| it.parse().unwrap()).collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, (0..1000).collect::<Vec<_>>());
+}
+
+#[test]
+fn blobl_refuses_a_line_above_its_bound_and_reads_no_further() {
+    let (printed, told, success) = mapped(
+        &["--max-token-length", "8", "root = content().length()"],
+        "12345678\n123456789\n1\n",
+    );
+    assert_eq!(printed, "8\n");
+    assert!(told.contains("line 2 is longer than 8 bytes"), "{told}");
+    assert!(!success);
+}
+
+#[test]
+fn blobl_shows_where_a_mapping_is_wrong_and_reads_files_with_their_imports() {
+    let (_, told, success) = mapped(&["root = this.nope("], "");
+    assert!(told.contains("mapping:1:") && told.contains('^'), "{told}");
+    assert!(!success);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("main.blobl");
+    std::fs::write(
+        folder.path().join("lib.blobl"),
+        "map shout { root = this.uppercase() }",
+    )
+    .unwrap();
+    std::fs::write(
+        &file,
+        "import \"./lib.blobl\"\nroot = this.a.apply(\"shout\")",
+    )
+    .unwrap();
+    let (printed, told, _) = mapped(&["-f", file.to_str().unwrap()], "{\"a\":\"x\"}\n");
+    assert_eq!(printed, "X\n", "{told}");
+}
+
+#[test]
+fn the_playground_is_refused_by_name() {
+    let (_, told, success) = mapped(&["server"], "");
+    assert!(told.contains("`blobl server` is not built"), "{told}");
+    assert!(!success);
+}
+
+#[test]
+fn every_shell_gets_a_script_that_knows_the_commands() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let output = run(&["completions", shell], b"");
+        assert!(output.status.success(), "{shell}");
+        for command in ["lint", "blobl", "watcher"] {
+            assert!(text(&output.stdout).contains(command), "{shell}: {command}");
+        }
+    }
+}
+
+#[test]
+fn list_prints_names_as_json() {
+    let output = run(&["list", "--format", "json", "inputs", "tracers"], b"");
+    let listed: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        listed["tracers"],
+        serde_json::json!(["none", "open_telemetry_collector"])
+    );
+    let inputs = listed["inputs"].as_array().unwrap();
+    assert!(inputs.contains(&"http_server".into()));
+    assert_eq!(listed.as_object().unwrap().len(), 2);
+    let all = run(&["list", "--format", "json"], b"");
+    let listed: serde_json::Value = serde_json::from_slice(&all.stdout).unwrap();
+    assert!(
+        listed["bloblang-methods"]
+            .as_array()
+            .unwrap()
+            .contains(&"uppercase".into())
+    );
+}
+
+fn lint(name: &str, content: &str, flags: &[&str]) -> (String, bool) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    std::fs::write(&path, content).unwrap();
+    let path = path.to_str().unwrap();
+    let output = run(&[&["lint"], flags, &[path]].concat(), b"");
+    let told = text(&output.stderr).replace(path, name);
+    (told, output.status.success())
+}
+
+#[test]
+fn strict_lint_reports_what_weakens_delivery_and_what_has_no_label() {
+    let config = "
+input: { label: in, generate: { mapping: 'root = 1', count: 1 } }
+buffer: { memory: {} }
+output: { drop: {} }
+";
+    assert_eq!(lint("a.yaml", config, &[]), (String::new(), true));
+    let (told, clean) = lint("a.yaml", config, &["--strict"]);
+    assert!(!clean);
+    assert!(
+        told.contains("a.yaml(3,9) ") || told.contains("a.yaml(3,"),
+        "{told}"
+    );
+    assert!(
+        told.contains("buffer memory acknowledges messages on arrival"),
+        "{told}"
+    );
+    assert!(told.contains("label"), "{told}");
+    let good = config
+        .replace("buffer: { memory: {} }", "")
+        .replace("{ drop", "{ label: out, drop");
+    assert_eq!(lint("a.yaml", &good, &["--strict"]), (String::new(), true));
+}
+
+#[test]
+fn the_blocks_of_markdown_pages_are_linted_with_the_lines_of_the_page() {
+    let page = "# Page\n\n```yaml\ninput: { stdin: {} }\n```\n\ntext\n\n```yaml\noutput:\n  stdot: {}\n```\n";
+    let (told, clean) = lint("page.md", page, &[]);
+    assert!(!clean);
+    assert!(told.starts_with("page.md(11,3) "), "{told}");
+    assert!(told.contains("stdot"), "{told}");
+    assert_eq!(told.lines().count(), 1, "{told}");
+    let (told, clean) = lint("page.md", "\n```yaml\ninput: {}\n", &[]);
+    assert!(!clean && told.contains("has no end"), "{told}");
+}

@@ -1,0 +1,214 @@
+//! `--watcher`: a changed config takes over while messages flow, and none is lost.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use millrace_testkit::http;
+use millrace_testkit::millrace::{self, Millrace};
+use millrace_testkit::poll::{self, PATIENCE};
+use millrace_testkit::port::free_port;
+
+fn start(config: &Path, resources: &[&Path]) -> Millrace {
+    let mut command = millrace::command().unwrap();
+    command.args(["run", "--watcher"]).arg(config);
+    for path in resources {
+        command.arg("-r").arg(path);
+    }
+    Millrace::start(&mut command).unwrap()
+}
+
+fn ready(port: u16) {
+    poll::until("readiness", PATIENCE, || {
+        let answer = http::get(&format!("http://127.0.0.1:{port}/ready")).ok()?;
+        (answer.status == 200).then_some(())
+    })
+    .unwrap();
+}
+
+/// How often the process has said that the change is in use.
+fn takeovers(process: &Millrace) -> usize {
+    let logs = process.logs();
+    let of = |it: &&serde_json::Value| {
+        it["message"]
+            .as_str()
+            .is_some_and(|it| it.contains("drains before the changed config"))
+    };
+    logs.iter().filter(of).count()
+}
+
+/// Sends numbered requests until told to stop; every one must be answered with 200.
+fn clients(url: &str, stop: &AtomicBool, count: &AtomicU64) {
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    let number = count.fetch_add(1, Ordering::Relaxed);
+                    let body = format!("{{\"n\":{number}}}");
+                    let answer = http::post(url, body.as_bytes());
+                    let answer = answer.expect("no connection is refused or cut");
+                    assert_eq!(answer.status, 200, "{number}: {}", answer.text());
+                }
+            });
+        }
+    });
+}
+
+/// Runs clients over several changes of the config; returns what the file output has.
+fn change_under_load(listen: &str, port: u16, service: u16) {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config.yaml");
+    let out = folder.path().join("out.jsonl");
+    let write = |version: usize| {
+        let text = format!(
+            "http: {{ address: '127.0.0.1:{service}' }}
+input: {{ http_server: {{ path: /post{listen} }} }}
+pipeline:
+  processors:
+    - mapping: 'root = this.assign({{\"version\": {version}}})'
+output: {{ file: {{ path: '{}', codec: lines }} }}
+",
+            out.display()
+        );
+        std::fs::write(&config, text).unwrap();
+    };
+    write(0);
+    let mut process = start(&config, &[]);
+    ready(service);
+    let url = format!("http://127.0.0.1:{port}/post");
+    let (stop, count) = (AtomicBool::new(false), AtomicU64::new(0));
+    std::thread::scope(|scope| {
+        scope.spawn(|| clients(&url, &stop, &count));
+        for version in 1..=3 {
+            write(version);
+            let marker = format!("\"version\":{version}");
+            let seen = process.wait_for("the next version", PATIENCE, |_| {
+                let text = std::fs::read_to_string(&out).ok()?;
+                text.contains(&marker).then_some(())
+            });
+            if seen.is_err() {
+                stop.store(true, Ordering::Relaxed);
+            }
+            seen.unwrap();
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    assert!(process.terminate(PATIENCE).unwrap().success());
+    let text = std::fs::read_to_string(&out).unwrap();
+    let written: Vec<u64> = text
+        .lines()
+        .map(|line| {
+            let line: serde_json::Value = serde_json::from_str(line).unwrap();
+            line["n"].as_u64().unwrap()
+        })
+        .collect();
+    let distinct: BTreeSet<u64> = written.iter().copied().collect();
+    assert_eq!(distinct.len(), written.len(), "nothing is written twice");
+    let sent = count.load(Ordering::Relaxed);
+    assert_eq!(distinct, (0..sent).collect(), "nothing is lost");
+}
+
+#[test]
+fn requests_to_the_servers_own_port_are_all_answered_and_written_while_configs_change() {
+    let port = free_port();
+    change_under_load("", port, port);
+}
+
+#[test]
+fn a_listener_of_an_input_stays_open_while_configs_change() {
+    let (port, service) = (free_port(), free_port());
+    change_under_load(&format!(", address: '127.0.0.1:{port}'"), port, service);
+}
+
+#[test]
+fn a_config_that_does_not_lint_keeps_the_old_one_running_and_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config.yaml");
+    let port = free_port();
+    let text = |mapping: &str| {
+        format!(
+            "http: {{ address: '127.0.0.1:{port}' }}
+input: {{ http_server: {{}} }}
+pipeline: {{ processors: [ {{ mapping: '{mapping}' }}, {{ sync_response: {{}} }} ] }}
+output: {{ drop: {{}} }}
+"
+        )
+    };
+    std::fs::write(&config, text("root = \"one\"")).unwrap();
+    let mut process = start(&config, &[]);
+    ready(port);
+    let url = format!("http://127.0.0.1:{port}/post");
+    assert_eq!(http::post(&url, b"{}").unwrap().text(), "one");
+    std::fs::write(&config, text("root = nope(")).unwrap();
+    let told = process
+        .wait_for_stderr("the changed config is not used", PATIENCE)
+        .unwrap();
+    assert!(told.contains("config.yaml(3,"), "{told}");
+    assert_eq!(http::post(&url, b"{}").unwrap().text(), "one");
+    std::fs::write(&config, text("root = \"two\"")).unwrap();
+    poll::until("the mended config", PATIENCE, || {
+        (http::post(&url, b"{}").ok()?.text() == "two").then_some(())
+    })
+    .unwrap();
+    assert_eq!(takeovers(&process), 1);
+    assert!(process.terminate(PATIENCE).unwrap().success());
+}
+
+#[test]
+fn a_config_that_cannot_be_started_gives_way_to_the_earlier_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config.yaml");
+    let port = free_port();
+    let text = |path: &str| {
+        format!(
+            "http: {{ address: '127.0.0.1:{port}' }}
+input: {{ http_server: {{ path: {path} }} }}
+pipeline: {{ processors: [ {{ mapping: 'root = \"here\"' }}, {{ sync_response: {{}} }} ] }}
+output: {{ drop: {{}} }}
+"
+        )
+    };
+    std::fs::write(&config, text("/post")).unwrap();
+    let mut process = start(&config, &[]);
+    ready(port);
+    // The path is that of the service itself: only building the input finds that out.
+    std::fs::write(&config, text("/ping")).unwrap();
+    process
+        .wait_for_stderr("the earlier one goes on", PATIENCE)
+        .unwrap();
+    let answer = http::post(&format!("http://127.0.0.1:{port}/post"), b"{}").unwrap();
+    assert_eq!(answer.text(), "here");
+    assert!(process.terminate(PATIENCE).unwrap().success());
+}
+
+#[test]
+fn a_file_of_resources_is_watched_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config.yaml");
+    let resources = folder.path().join("resources.yaml");
+    let port = free_port();
+    let resource = |word: &str| {
+        let text =
+            format!("processor_resources: [ {{ label: say, mapping: 'root = \"{word}\"' }} ]\n");
+        std::fs::write(&resources, text).unwrap();
+    };
+    resource("one");
+    let text = format!(
+        "http: {{ address: '127.0.0.1:{port}' }}
+input: {{ http_server: {{}} }}
+pipeline: {{ processors: [ {{ resource: say }}, {{ sync_response: {{}} }} ] }}
+output: {{ drop: {{}} }}
+"
+    );
+    std::fs::write(&config, text).unwrap();
+    let mut process = start(&config, &[&resources]);
+    ready(port);
+    let url = format!("http://127.0.0.1:{port}/post");
+    assert_eq!(http::post(&url, b"{}").unwrap().text(), "one");
+    resource("two");
+    poll::until("the changed resource", PATIENCE, || {
+        (http::post(&url, b"{}").ok()?.text() == "two").then_some(())
+    })
+    .unwrap();
+    assert!(process.terminate(PATIENCE).unwrap().success());
+}
