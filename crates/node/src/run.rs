@@ -138,6 +138,8 @@ impl Process {
             .map_or_else(memory::default_limit, |limit| {
                 usize::try_from(limit.0).unwrap_or(usize::MAX)
             });
+        // A request that comes before its component waits for it.
+        http.hold(Duration::ZERO).await;
         http.start().await?;
         Ok(Self {
             traces: Traces::start(&config.tracer, metrics.scope()),

@@ -6,7 +6,9 @@ use std::time::Instant;
 use millrace_component::{AsyncProcessor, Batches, BuiltProcessor, Processor};
 use millrace_message::{Fault, MessageBatch};
 use millrace_telemetry::metric::ProcessorMetrics;
+use tracing::warn;
 
+use crate::flood::Flood;
 use crate::spans::{OpenSpans, SpanSource};
 
 /// One processor with what is observed of it.
@@ -15,6 +17,7 @@ pub(crate) struct Observed<P: ?Sized> {
     metrics: ProcessorMetrics,
     spans: SpanSource,
     path: Arc<str>,
+    failures: Flood,
 }
 
 /// A built processor and where it stands.
@@ -60,6 +63,7 @@ impl Chain {
                         metrics,
                         spans,
                         path,
+                        failures: Flood::new(),
                     };
                     match segments.last_mut() {
                         Some(Segment::Sync(run)) => run.push(observed),
@@ -72,6 +76,7 @@ impl Chain {
                         metrics,
                         spans,
                         path,
+                        failures: Flood::new(),
                     }));
                 }
             }
@@ -149,10 +154,30 @@ impl<P: ?Sized> Observed<P> {
             .count();
         if failed > 0 {
             self.metrics.error.add(failed as u64);
+            self.tell_failure(batches);
         }
         if let Some(started) = started {
             let each = started.elapsed() / u32::try_from(received.max(1)).unwrap_or(u32::MAX);
             self.metrics.latency.observe_many(each, received as u64);
+        }
+    }
+
+    /// Logs the first failure of a run; the messages go on with their error flag.
+    #[cold]
+    fn tell_failure(&self, batches: &Batches) {
+        let mut messages = batches.iter().flat_map(|batch| batch.iter());
+        let first = messages.find_map(|it| it.fault().filter(|fault| self.caused(fault)));
+        if let Some(fault) = first
+            && let Some(left_out) = self.failures.passes()
+        {
+            warn!(
+                component = &*fault.component,
+                path = &*fault.path,
+                label = &*fault.label,
+                left_out,
+                "process message: {}",
+                fault.cause
+            );
         }
     }
 

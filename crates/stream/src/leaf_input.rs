@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::admission::{Admission, Due};
+use crate::flood::Flood;
 use crate::spans::SpanSource;
 
 /// Messages that may wait between a leaf input and what reads from it.
@@ -51,6 +52,7 @@ pub(crate) fn run(leaf: LeafInput, cx: &BuildContext) -> Result<Source, Error> {
         connection: cx.connection(Side::Input),
         component: cx.component().into(),
         path: cx.path().into(),
+        refusals: Flood::new(),
     };
     let abort = cx.flow().abort().clone();
     Ok(Source::spawn(EDGE_CAPACITY, move |writer| async move {
@@ -63,6 +65,7 @@ pub(crate) fn run(leaf: LeafInput, cx: &BuildContext) -> Result<Source, Error> {
         let result = match leaf.input {
             BuiltInput::Async(mut input) => {
                 let read = read_loop(&mut *input, &admission, &writer, &link).await;
+                link.tell_refusals();
                 input.stop().await;
                 writer.exhaust();
                 wait_settled(&admission, &abort).await;
@@ -134,6 +137,7 @@ struct Link {
     connection: Connection,
     component: Box<str>,
     path: Box<str>,
+    refusals: Flood,
 }
 
 impl Link {
@@ -154,6 +158,31 @@ impl Link {
             pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
             "input is not connected: {error}"
         );
+    }
+
+    /// A part of the input cannot be a message: it is passed over, and the rest goes on.
+    fn refused(&self, error: &Error) {
+        if let Some(left_out) = self.refusals.passes() {
+            warn!(
+                component = &*self.component,
+                path = &*self.path,
+                left_out,
+                "read message: {error}"
+            );
+        }
+    }
+
+    /// Tells what [`Link::refused`] has left out.
+    fn tell_refusals(&self) {
+        let left_out = self.refusals.left_out();
+        if left_out > 0 {
+            warn!(
+                component = &*self.component,
+                path = &*self.path,
+                left_out,
+                "read message: more parts of the input were passed over"
+            );
+        }
     }
 
     fn failed(&self, error: &Error) {
@@ -235,7 +264,11 @@ async fn read_connected(
                     sleep(pause, &stop).await;
                     return None;
                 }
-                ErrorClass::Rejected | ErrorClass::Retry => {
+                ErrorClass::Rejected => {
+                    link.refused(&error);
+                    sleep(backoff.pause(), &stop).await;
+                }
+                ErrorClass::Retry => {
                     link.failed(&error);
                     sleep(backoff.pause(), &stop).await;
                 }
@@ -292,6 +325,7 @@ struct Reader {
 impl Reader {
     fn run(mut self) -> (Box<dyn BlockingInput>, Result<(), Error>) {
         let result = self.connect_and_read();
+        self.link.tell_refusals();
         (self.input, result)
     }
 
@@ -320,9 +354,17 @@ impl Reader {
                     self.link.failed(&error);
                     return Err(error);
                 }
+                // The next reading goes on behind what was refused: there is nothing to wait for.
+                Err(error) if connected && error.class() == ErrorClass::Rejected => {
+                    self.link.refused(&error);
+                }
+                Err(error) if connected && error.class() == ErrorClass::Retry => {
+                    self.link.failed(&error);
+                    self.runtime.block_on(sleep(backoff.pause(), &self.stop));
+                }
                 Err(error) => {
                     let pause = backoff.pause();
-                    connected &= error.class() != ErrorClass::NotConnected;
+                    connected = false;
                     self.link.down(&error, pause);
                     self.runtime.block_on(sleep(pause, &self.stop));
                 }

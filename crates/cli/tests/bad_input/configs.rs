@@ -1,0 +1,75 @@
+//! What is wrong with a config is said with its place, before anything runs.
+
+use super::{Setup, contains};
+
+#[track_caller]
+fn refused(config: &str, parts: &[&str]) {
+    let said = Setup::new(config).run();
+    assert_eq!(said.code, Some(1), "{}", said.stderr);
+    assert_eq!(said.stdout, [""; 0]);
+    for part in parts {
+        contains(&said.stderr, part);
+    }
+}
+
+#[test]
+fn broken_yaml_is_named_with_its_line_and_a_remedy() {
+    refused(
+        "input:\n  stdin: {\noutput: { stdout: {} }\n",
+        &[
+            "error[yaml-syntax]",
+            "config.yaml:",
+            "a bracket is opened and not closed",
+        ],
+    );
+    refused(
+        "input:\n\tstdin: {}\n",
+        &[
+            "config.yaml:2:1",
+            "a tab in the indentation",
+            "indent with spaces",
+        ],
+    );
+}
+
+#[test]
+fn an_unknown_component_is_named_with_the_one_that_was_meant() {
+    refused(
+        "input: { stdn: {} }\noutput: { stdout: {} }\n",
+        &[
+            "config.yaml:1:10",
+            "input type 'stdn' was not recognised",
+            "did you mean `stdin`?",
+        ],
+    );
+}
+
+#[test]
+fn a_missing_variable_is_named_with_its_place() {
+    refused(
+        "input: { stdin: {} }\noutput: { file: { path: \"${NO_SUCH_PATH}/x\" } }\n",
+        &[
+            "config.yaml:2:26",
+            "[NO_SUCH_PATH]",
+            "${NO_SUCH_PATH:value}",
+        ],
+    );
+}
+
+#[test]
+fn a_config_that_is_no_utf8_is_refused_with_the_byte() {
+    let setup = Setup::new("");
+    setup.write("config.yaml", b"input: { stdin: {} } # \xff\n");
+    let said = setup.run();
+    assert_eq!(said.code, Some(1));
+    contains(
+        &said.stderr,
+        "config.yaml is not UTF-8: the byte at offset 23",
+    );
+}
+
+#[test]
+fn a_config_nested_ten_thousand_deep_is_refused() {
+    let config = format!("input: {}{}\n", "[".repeat(10_000), "]".repeat(10_000));
+    refused(&config, &["config.yaml:1:"]);
+}

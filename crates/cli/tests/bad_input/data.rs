@@ -1,0 +1,160 @@
+//! Messages that cannot be what a processor needs: each goes on flagged, the others are not touched.
+
+use std::io::Write;
+use std::process::Stdio;
+
+use millrace_testkit::poll::PATIENCE;
+use millrace_testkit::process::Signal;
+
+use super::{Setup, contains, end, pipe, write_lines};
+
+/// What a run may hold beside its few messages, in bytes. A debug build needs some 50 MB to start.
+const MEMORY_MAX: u64 = 200 << 20;
+
+#[test]
+fn invalid_utf8_goes_out_as_it_came_in_and_fails_only_where_it_is_parsed() {
+    let setup = Setup::new(&pipe("").replace("stdout: {}", "file: { path: out, codec: lines }"));
+    let input = b"one \xff\xfe\n{\"a\":1}\n";
+    assert_eq!(setup.run_with(input).code, Some(0));
+    assert_eq!(std::fs::read(setup.path("out")).unwrap(), input);
+
+    let said = Setup::new(&pipe("{ label: parse, mapping: 'root = this.a' }")).run_with(input);
+    assert_eq!(said.code, Some(0));
+    assert_eq!(said.stdout[1..], ["1"]);
+    contains(&said.stderr, "process message: ");
+    contains(&said.stderr, "\"path\":\"root.pipeline.processors.0\"");
+    contains(&said.stderr, "\"label\":\"parse\"");
+}
+
+#[test]
+fn a_line_of_a_gibibyte_is_passed_over_by_name_and_costs_no_memory() {
+    let setup = Setup::new(&pipe(""));
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let mut process = setup.start_with(Stdio::from(reader));
+    write_lines(&mut writer, 1 << 30).unwrap();
+    process
+        .wait_for("the line behind it", PATIENCE, |it| {
+            (it.stdout_lines() == ["first", "last"]).then_some(())
+        })
+        .unwrap();
+    let peak = process.peak_memory().unwrap();
+    assert!(peak < MEMORY_MAX, "{peak} bytes");
+    drop(writer);
+    let said = end(process);
+    assert_eq!(said.code, Some(0));
+    contains(
+        &said.stderr,
+        "the line at byte 6 of the standard input is longer than `max_buffer_size`",
+    );
+}
+
+#[test]
+fn a_row_with_too_few_columns_is_passed_over_by_its_line_and_the_input_stays_connected() {
+    let config = "
+http: { enabled: false }
+input: { csv: { paths: [ rows.csv ] } }
+output: { stdout: {} }
+";
+    let setup = Setup::new(config);
+    setup.write("rows.csv", "a,b,c\n1,2,3\n4,5\n7,8,9\n");
+    let said = setup.run();
+    let rows = [
+        r#"{"a":"1","b":"2","c":"3"}"#,
+        r#"{"a":"7","b":"8","c":"9"}"#,
+    ];
+    assert_eq!(said.stdout, rows);
+    contains(&said.stderr, "line 3 of rows.csv has 2 fields instead of 3");
+    assert!(!said.stderr.contains("not connected"), "{}", said.stderr);
+}
+
+#[test]
+fn a_thousand_bad_rows_neither_slow_the_good_ones_down_nor_flood_the_log() {
+    let config = "
+http: { enabled: false }
+input: { csv: { paths: [ rows.csv ] } }
+output: { drop: {} }
+";
+    let setup = Setup::new(config);
+    let rows = "1,2\n3\n".repeat(1000);
+    setup.write("rows.csv", format!("a,b\n{rows}"));
+    // With a pause for each it would take more than an hour.
+    let said = setup.run();
+    assert_eq!(said.code, Some(0));
+    let lines = said.stderr.matches("has 1 fields instead of 2").count();
+    assert!((1..=100).contains(&lines), "{lines}");
+    contains(&said.stderr, "more parts of the input were passed over");
+}
+
+#[test]
+fn json_nested_ten_thousand_deep_fails_its_message_only() {
+    let deep = [
+        format!("{}{}", "[".repeat(10_000), "]".repeat(10_000)),
+        format!("{}1{}", "{\"a\":".repeat(10_000), "}".repeat(10_000)),
+    ];
+    let input = format!("{}\n{}\n{{\"a\":\"ok\"}}\n", deep[0], deep[1]);
+    let said = Setup::new(&pipe("{ mapping: 'root = this.a' }")).run_with(input.as_bytes());
+    assert_eq!(said.code, Some(0));
+    assert_eq!(said.stdout, [&*deep[0], &*deep[1], "ok"]);
+    contains(&said.stderr, "process message: ");
+    contains(&said.stderr, "1000");
+}
+
+#[test]
+fn a_gzip_bomb_stops_at_the_bound_and_its_message_keeps_what_it_was() {
+    let config = "
+http: { enabled: false }
+input: { file: { paths: [ bomb.gz ], scanner: { to_the_end: {} } } }
+pipeline:
+  processors:
+    - decompress: { algorithm: gzip, max_size: 1MiB }
+    - mapping: 'root = {\"failed\": errored(), \"bytes\": content().length()}'
+output: { stdout: {} }
+";
+    let setup = Setup::new(config);
+    let bomb = bomb(1 << 30);
+    setup.write("bomb.gz", &bomb);
+    let mut process = setup.start();
+    let printed = process.wait_for("the message", PATIENCE, |it| it.stdout_lines().pop());
+    let expected = format!("{{\"bytes\":{},\"failed\":true}}", bomb.len());
+    assert_eq!(printed.unwrap(), expected);
+    contains(&end(process).stderr, "process message: decompress: ");
+    assert!(bomb.len() < 2 << 20);
+}
+
+/// Zeros, compressed a thousandfold, by the system's gzip.
+fn bomb(bytes: usize) -> Vec<u8> {
+    let mut gzip = std::process::Command::new("gzip")
+        .arg("-9")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("gzip is part of every Debian system");
+    let mut stdin = gzip.stdin.take().unwrap();
+    let writer = std::thread::spawn(move || {
+        let zeros = vec![0; 1 << 20];
+        for _ in 0..bytes / zeros.len() {
+            stdin.write_all(&zeros).unwrap();
+        }
+    });
+    let output = gzip.wait_with_output().unwrap();
+    writer.join().unwrap();
+    output.stdout
+}
+
+#[test]
+fn failing_messages_flag_themselves_and_the_log_stays_short() {
+    let lines: String = (0..10_000).map(|n| format!("no json {n}\n")).collect();
+    let setup = Setup::new(&pipe("{ mapping: 'root = this.a' }"));
+    let path = setup.write("stdin", lines);
+    let mut process = setup.start_with(std::fs::File::open(path).unwrap().into());
+    process
+        .wait_for("all messages", PATIENCE, |it| {
+            (it.stdout_lines().len() == 10_000).then_some(())
+        })
+        .unwrap();
+    // It may have ended by itself already.
+    let _ended = process.signal(Signal::TERM);
+    let said = end(process);
+    let lines = said.stderr.matches("process message: ").count();
+    assert!((1..=100).contains(&lines), "{lines}");
+}

@@ -1,0 +1,159 @@
+//! Ports, disks, servers and tables that are not as they should be.
+
+use std::net::TcpListener;
+
+use millrace_testkit::poll::{self, PATIENCE};
+use millrace_testkit::port::free_port;
+use millrace_testkit::{http, shared};
+
+use super::{Setup, contains, end, shown};
+
+/// A gateway on a port of its own: what it answers shows what was acknowledged.
+fn gateway(port: u16, output: &str) -> Setup {
+    Setup::new(&format!(
+        "http: {{ address: '127.0.0.1:{port}' }}
+input: {{ http_server: {{ path: /post, timeout: 1s, max_body_size: 1KiB }} }}
+output: {output}
+shutdown_timeout: 1s
+"
+    ))
+}
+
+fn post(port: u16, body: &[u8]) -> http::Response {
+    poll::until("the gateway", PATIENCE, || {
+        http::post(&format!("http://127.0.0.1:{port}/post"), body).ok()
+    })
+    .unwrap()
+}
+
+#[test]
+fn a_port_in_use_is_named_with_its_field() {
+    let held = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = held.local_addr().unwrap().port();
+    let own = Setup::new(&format!(
+        "http: {{ enabled: false }}\ninput: {{ http_server: {{ address: '127.0.0.1:{port}' }} }}\n\
+         output: {{ drop: {{}} }}\n"
+    ));
+    let service = gateway(port, "{ drop: {} }");
+    for (setup, field) in [
+        (own, "root.input.http_server.address"),
+        (service, "http.address"),
+    ] {
+        let said = setup.run();
+        assert_eq!(said.code, Some(1));
+        contains(
+            &said.stderr,
+            &format!("`{field}`: listen on `127.0.0.1:{port}`"),
+        );
+        contains(
+            &said.stderr,
+            "another program, or another component, listens there",
+        );
+    }
+}
+
+#[test]
+fn a_body_over_the_limit_is_refused_with_413_and_the_next_one_is_taken() {
+    let port = free_port();
+    let setup = gateway(port, "{ file: { path: out, codec: lines } }");
+    let mut process = setup.start();
+    let refused = post(port, &[b'x'; 2048]);
+    assert_eq!(refused.status, 413, "{}", refused.text());
+    contains(&refused.text(), "1024");
+    assert_eq!(post(port, b"small").status, 200);
+    assert!(process.terminate(PATIENCE).unwrap().success());
+    contains(&process.stderr_lines().join("\n"), "read a request: ");
+    assert_eq!(
+        std::fs::read_to_string(setup.path("out")).unwrap(),
+        "small\n"
+    );
+}
+
+#[test]
+fn a_full_disk_fails_the_message_and_names_the_file() {
+    let port = free_port();
+    let setup = gateway(port, "{ file: { path: /dev/full, codec: lines } }");
+    let mut process = setup.start();
+    let answer = post(port, b"kept by its sender");
+    assert_eq!(answer.status, 502, "{}", answer.text());
+    contains(&answer.text(), "No space left on device");
+    process
+        .wait_for_stderr("write `/dev/full`: No space left on device", PATIENCE)
+        .unwrap();
+    process.terminate(PATIENCE).unwrap();
+    end(process);
+}
+
+#[test]
+fn an_output_that_never_connects_acknowledges_nothing_and_is_not_ready() {
+    let (port, nobody) = (free_port(), free_port());
+    let output = format!(
+        "{{ amqp_0_9: {{ urls: [ 'amqp://guest:guest@127.0.0.1:{nobody}/' ], key: q, exchange: '' }} }}"
+    );
+    let setup = gateway(port, &output);
+    let mut process = setup.start();
+    assert_eq!(post(port, b"x").status, 408);
+    let told = process
+        .wait_for_stderr("output is not connected", PATIENCE)
+        .unwrap();
+    contains(&told, "\"path\":\"root.output\"");
+    assert!(!told.contains("guest:guest"), "{told}");
+    let ready = http::get(&format!("http://127.0.0.1:{port}/ready")).unwrap();
+    assert_eq!(ready.status, 503);
+    contains(&ready.text(), "amqp_0_9 at root.output");
+    process.terminate(PATIENCE).unwrap();
+    end(process);
+}
+
+#[test]
+fn a_table_that_does_not_exist_is_named_and_nothing_is_acknowledged() {
+    let port = free_port();
+    let setup = gateway(port, "PLACEHOLDER");
+    let output = format!(
+        "{{ sql_insert: {{ driver: sqlite, dsn: 'file:{}', table: no_such_table, columns: [ a ], \
+         args_mapping: 'root = [ content().string() ]' }} }}",
+        shown(&setup.path("x.db"))
+    );
+    let config = std::fs::read_to_string(setup.path("config.yaml")).unwrap();
+    setup.write("config.yaml", config.replace("PLACEHOLDER", &output));
+    let mut process = setup.start();
+    let answer = post(port, b"x");
+    assert_eq!(answer.status, 502);
+    contains(&answer.text(), "no_such_table");
+    process.wait_for_stderr("no_such_table", PATIENCE).unwrap();
+    process.terminate(PATIENCE).unwrap();
+    end(process);
+}
+
+#[test]
+fn a_wrong_password_is_said_without_the_password_and_nothing_is_acknowledged() {
+    let database = shared::postgres();
+    let url = database.url();
+    let wrong = with_password(&url, "not-the-pass-word");
+    let port = free_port();
+    let output = format!(
+        "{{ sql_insert: {{ driver: postgres, dsn: '{wrong}', table: t, columns: [ a ], \
+         args_mapping: 'root = [ content().string() ]' }} }}"
+    );
+    let setup = gateway(port, &output);
+    let mut process = setup.start();
+    let status = post(port, b"x").status;
+    assert!(matches!(status, 408 | 502), "{status}");
+    let told = process.wait_for_stderr("password", PATIENCE).unwrap();
+    contains(&told, "\"path\":\"root.output\"");
+    process.terminate(PATIENCE).unwrap();
+    let said = end(process);
+    assert!(
+        !said.stderr.contains("not-the-pass-word"),
+        "{}",
+        said.stderr
+    );
+}
+
+/// The URL with another password.
+fn with_password(url: &str, password: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap();
+    let (user, host) = rest.split_once('@').unwrap();
+    let name = user.split(':').next().unwrap();
+    format!("{scheme}://{name}:{password}@{host}")
+}
