@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use millrace_testkit::http;
 use millrace_testkit::millrace::{self, Millrace};
 use millrace_testkit::poll::{self, PATIENCE};
 use millrace_testkit::port::free_port;
+use millrace_testkit::{http, shared};
 
 fn start(config: &Path, resources: &[&Path]) -> Millrace {
     let mut command = millrace::command().unwrap();
@@ -211,4 +211,57 @@ output: {{ drop: {{}} }}
     })
     .unwrap();
     assert!(process.terminate(PATIENCE).unwrap().success());
+}
+
+#[test]
+fn a_consumer_of_a_queue_hands_over_without_losing_a_message() {
+    const MESSAGES: u64 = 300;
+    let vhost = shared::rabbitmq();
+    vhost.declare_queue("q1").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config.yaml");
+    let out = folder.path().join("out.jsonl");
+    let write = |version: usize| {
+        let text = format!(
+            "http: {{ enabled: false }}
+input: {{ amqp_0_9: {{ urls: [ '{}' ], queue: q1, prefetch_count: 20 }} }}
+pipeline:
+  threads: 1
+  processors:
+    - sleep: {{ duration: 2ms }}
+    - mapping: 'root = {{\"n\": content().number(), \"version\": {version}}}'
+output: {{ file: {{ path: '{}', codec: lines }} }}
+",
+            vhost.url(),
+            out.display()
+        );
+        std::fs::write(&config, text).unwrap();
+    };
+    write(0);
+    let mut process = start(&config, &[]);
+    for number in 0..MESSAGES {
+        vhost.publish("q1", &number.to_string()).unwrap();
+        if number % 100 == 50 {
+            write(usize::try_from(number).unwrap());
+        }
+    }
+    vhost
+        .wait_for_depth("q1", PATIENCE, |depth| depth.total() == 0)
+        .unwrap();
+    process
+        .wait_for("the last takeover", PATIENCE, |it| {
+            (takeovers(it) >= 1).then_some(())
+        })
+        .unwrap();
+    assert!(process.terminate(PATIENCE).unwrap().success());
+    let text = std::fs::read_to_string(&out).unwrap();
+    let read: BTreeSet<u64> = text
+        .lines()
+        .map(|line| {
+            let line: serde_json::Value = serde_json::from_str(line).unwrap();
+            line["n"].as_u64().unwrap()
+        })
+        .collect();
+    assert_eq!(read, (0..MESSAGES).collect());
+    assert_eq!(vhost.depth("q1").unwrap().total(), 0);
 }

@@ -129,7 +129,7 @@ fn a_table_that_does_not_exist_is_named_and_nothing_is_acknowledged() {
 fn a_wrong_password_is_said_without_the_password_and_nothing_is_acknowledged() {
     let database = shared::postgres();
     let url = database.url();
-    let wrong = with_password(&url, "not-the-pass-word");
+    let wrong = with_password(&url, "not-the-pass-word") + "?sslmode=disable";
     let port = free_port();
     let output = format!(
         "{{ sql_insert: {{ driver: postgres, dsn: '{wrong}', table: t, columns: [ a ], \
