@@ -1,5 +1,5 @@
 //! What the tests of components share (feature `conformance`): reading a config from text and
-//! building it without an engine.
+//! building it without an engine, and for each kind of component the suite of what it promises.
 //!
 //! Everything here panics with the reason: it is called by tests alone.
 
@@ -19,6 +19,20 @@ use crate::{
     Input, InputChild, InputPart, LeafOutput, Ledger, Output, OutputChild, OutputPart,
     ProcessorChild, RateLimitChild, Registry, ScannerChild, ScannerFactory, Services, Sink, Source,
 };
+
+mod caches;
+mod inputs;
+mod outputs;
+mod processors;
+mod rate_limits;
+mod scanners;
+
+pub use caches::{Keeps, cache};
+pub use inputs::{input, input_over_a_cut};
+pub use outputs::{output, output_over_a_cut, output_refuses};
+pub use processors::processor;
+pub use rate_limits::rate_limit;
+pub use scanners::scanner;
 
 /// Builds components of some families from config text.
 pub struct Workbench {

@@ -7,6 +7,8 @@ mod support;
 
 #[path = "rabbitmq/config.rs"]
 mod config;
+#[path = "rabbitmq/contract.rs"]
+mod contract;
 #[path = "rabbitmq/input.rs"]
 mod input;
 #[path = "rabbitmq/outage.rs"]

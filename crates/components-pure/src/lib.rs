@@ -7,6 +7,8 @@ mod outputs;
 mod pipes;
 mod processors;
 mod rate_limits;
+#[cfg(test)]
+mod testing;
 
 pub use buffers::BUFFERS;
 pub use caches::CACHES;

@@ -187,3 +187,17 @@ fn redistribute(mut batch: MessageBatch, replaced: MessageBatch) -> MessageBatch
         })
         .collect()
 }
+
+#[cfg(test)]
+mod contract {
+    use millrace_component::conformance::{self, Workbench};
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn it_keeps_the_promises_of_a_processor_while_its_server_is_away() {
+        let address = crate::testing::free_address();
+        let yaml = format!("http: {{ url: 'http://{address}/', retries: 0 }}");
+        let processor = Workbench::new([crate::PROCESSORS]).processor(&yaml);
+        let processor = processor.unwrap_or_else(|error| panic!("{error}"));
+        conformance::processor(&processor).await;
+    }
+}

@@ -236,7 +236,7 @@ fn failed(what: &str, path: &Path, error: &std::io::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use millrace_component::conformance::Workbench;
+    use millrace_component::conformance::{self, Keeps, Workbench};
     use millrace_message::ErrorClass;
 
     use super::*;
@@ -250,6 +250,12 @@ mod tests {
 
     fn value(text: &'static str) -> Bytes {
         Bytes::from_static(text.as_bytes())
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn it_keeps_the_promises_of_a_cache() {
+        let folder = tempfile::tempdir().expect(OK);
+        conformance::cache(&cache(folder.path()), Keeps::Values).await;
     }
 
     #[tokio::test]

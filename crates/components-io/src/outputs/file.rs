@@ -269,3 +269,21 @@ mod tests {
         assert_eq!(std::fs::read(&path).unwrap(), b"a\nb\n");
     }
 }
+
+#[cfg(test)]
+mod contract {
+    use millrace_component::conformance::{self, Workbench};
+
+    #[tokio::test]
+    async fn it_keeps_the_promises_of_an_output() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("out");
+        let yaml = format!("file: {{ path: '{}', codec: lines }}", path.display());
+        let fresh = || Workbench::new([crate::OUTPUTS]).leaf_output(&yaml);
+        let arrived = || {
+            let text = std::fs::read_to_string(&path).expect("the file");
+            text.lines().map(str::to_owned).collect()
+        };
+        conformance::output(fresh, arrived).await;
+    }
+}

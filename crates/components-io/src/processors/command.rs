@@ -185,7 +185,7 @@ fn failure(name: &str, status: ExitStatus, stderr: &[u8]) -> Error {
 mod tests {
     use std::time::Duration;
 
-    use millrace_component::conformance::Workbench;
+    use millrace_component::conformance::{self, Workbench};
 
     use super::*;
 
@@ -200,6 +200,14 @@ mod tests {
     fn fault(message: &Message) -> String {
         let fault = message.fault().expect("it is flagged");
         fault.cause.text().to_owned()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn it_keeps_the_promises_of_a_processor() {
+        let yaml = "command: { name: grep, args_mapping: '[\"id\"]' }";
+        let processor = Workbench::new([crate::PROCESSORS]).processor(yaml);
+        let processor = processor.unwrap_or_else(|error| panic!("{error}"));
+        conformance::processor(&processor).await;
     }
 
     #[tokio::test]

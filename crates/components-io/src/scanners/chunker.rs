@@ -67,3 +67,14 @@ impl Scanner for Chunker {
         Ok((!piece.is_empty()).then(|| Message::from_bytes(piece).into()))
     }
 }
+
+#[cfg(test)]
+mod contract {
+    use millrace_component::conformance::{self, Workbench};
+
+    #[test]
+    fn it_keeps_the_promises_of_a_scanner() {
+        let factory = Workbench::new([crate::SCANNERS]).scanner("chunker: { size: 3 }");
+        conformance::scanner(&*factory, b"abcdefgh", &["abc", "def", "gh"]);
+    }
+}

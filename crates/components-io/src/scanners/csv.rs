@@ -129,7 +129,7 @@ impl ScannerFactory for Rows {
             .has_headers(false)
             .flexible(true)
             .delimiter(self.delimiter.0)
-            .from_reader(stream);
+            .from_reader(Uninterrupted(stream));
         let mut header = ByteRecord::new();
         if self.header {
             reader
@@ -173,7 +173,7 @@ fn unreadable(details: &SourceDetails, error: &csv::Error) -> Error {
 }
 
 struct CsvScanner {
-    reader: csv::Reader<Box<dyn Read + Send>>,
+    reader: csv::Reader<Uninterrupted>,
     names: Vec<Text>,
     header: Value,
     /// How many fields each row must have; the first row decides when nothing else does.
@@ -259,6 +259,20 @@ impl Scanner for CsvScanner {
     }
 }
 
+/// A stream whose interrupted reads are tried again.
+struct Uninterrupted(Box<dyn Read + Send>);
+
+impl Read for Uninterrupted {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        loop {
+            match self.0.read(buffer) {
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                read => return read,
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -333,6 +347,21 @@ mod tests {
         assert_eq!(
             (lines.as_slice(), errors.len()),
             ([r#"{"id":"1"}"#.to_owned()].as_slice(), 0)
+        );
+    }
+}
+
+#[cfg(test)]
+mod contract {
+    use millrace_component::conformance::{self, Workbench};
+
+    #[test]
+    fn it_keeps_the_promises_of_a_scanner() {
+        let factory = Workbench::new([crate::SCANNERS]).scanner("csv: {}");
+        conformance::scanner(
+            &*factory,
+            b"a,b\n1,\"x\ny\"\n2,z\n",
+            &[r#"{"a":"1","b":"x\ny"}"#, r#"{"a":"2","b":"z"}"#],
         );
     }
 }

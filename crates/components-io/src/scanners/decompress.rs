@@ -122,7 +122,7 @@ impl ScannerFactory for Factory {
 mod tests {
     use std::io::Write;
 
-    use millrace_component::conformance::Workbench;
+    use millrace_component::conformance::{self, Workbench};
 
     use super::*;
 
@@ -191,6 +191,15 @@ mod tests {
             let yaml = format!("decompress: {{ algorithm: {name}, into: {{ lines: {{}} }} }}");
             let (lines, error) = lines(&mut *scanner(&yaml, packed));
             assert_eq!(lines, ["first", "second"], "{name}: {error:?}");
+        }
+    }
+
+    #[test]
+    fn it_keeps_the_promises_of_a_scanner() {
+        for (name, packed) in packed(b"first\nsecond\n") {
+            let yaml = format!("decompress: {{ algorithm: {name}, into: {{ lines: {{}} }} }}");
+            let factory = bench().scanner(&yaml);
+            conformance::scanner(&*factory, &packed, &["first", "second"]);
         }
     }
 

@@ -407,3 +407,18 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+mod contract {
+    use millrace_component::conformance::{self, Workbench};
+
+    #[test]
+    fn it_keeps_the_promises_of_a_scanner() {
+        let factory = Workbench::new([crate::SCANNERS]).scanner("json_documents: {}");
+        conformance::scanner(
+            &*factory,
+            b"{\"a\": [1]}{}\n[2] 3",
+            &[r#"{"a":[1]}"#, "{}", "[2]", "3"],
+        );
+    }
+}

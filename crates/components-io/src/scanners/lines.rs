@@ -279,3 +279,18 @@ mod tests {
         assert_eq!((lines.len(), lines[1].as_str(), errors.len()), (2, "y", 0));
     }
 }
+
+#[cfg(test)]
+mod contract {
+    use millrace_component::conformance::{self, Workbench};
+
+    #[test]
+    fn it_keeps_the_promises_of_a_scanner() {
+        let factory = Workbench::new([crate::SCANNERS]).scanner("lines: {}");
+        conformance::scanner(
+            &*factory,
+            b"one\n\ntwo\r\nthree",
+            &["one", "", "two", "three"],
+        );
+    }
+}

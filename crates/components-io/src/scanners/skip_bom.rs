@@ -64,3 +64,15 @@ impl ScannerFactory for Factory {
             .open(Box::new(Cursor::new(head).chain(stream)), details)
     }
 }
+
+#[cfg(test)]
+mod contract {
+    use millrace_component::conformance::{self, Workbench};
+
+    #[test]
+    fn it_keeps_the_promises_of_a_scanner() {
+        let factory =
+            Workbench::new([crate::SCANNERS]).scanner("skip_bom: { into: { lines: {} } }");
+        conformance::scanner(&*factory, b"\xef\xbb\xbfone\ntwo", &["one", "two"]);
+    }
+}

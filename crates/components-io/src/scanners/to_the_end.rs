@@ -73,3 +73,14 @@ impl Scanner for ToTheEnd {
         Ok(Some(Message::from_bytes(content).into()))
     }
 }
+
+#[cfg(test)]
+mod contract {
+    use millrace_component::conformance::{self, Workbench};
+
+    #[test]
+    fn it_keeps_the_promises_of_a_scanner() {
+        let factory = Workbench::new([crate::SCANNERS]).scanner("to_the_end: {}");
+        conformance::scanner(&*factory, b"one\ntwo", &["one\ntwo"]);
+    }
+}

@@ -134,3 +134,14 @@ impl LocalCache for RecencyCache {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod contract {
+    use millrace_component::conformance::{self, Keeps};
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn it_keeps_the_promises_of_a_cache() {
+        let cache = crate::testing::bench().cache("lru: { cap: 100 }");
+        conformance::cache(&cache, Keeps::Values).await;
+    }
+}

@@ -235,3 +235,14 @@ mod tests {
         assert_eq!(cache.get("a").expect(OK), Some(Bytes::new()));
     }
 }
+
+#[cfg(test)]
+mod contract {
+    use millrace_component::conformance::{self, Keeps};
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn it_keeps_the_promises_of_a_cache() {
+        let cache = crate::testing::bench().cache("memory: {}");
+        conformance::cache(&cache, Keeps::Values).await;
+    }
+}

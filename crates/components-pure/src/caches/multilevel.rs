@@ -167,3 +167,14 @@ impl LocalCache for Immediate {
         self.0.delete(key).now_or_never().expect(NEVER_WAITS)
     }
 }
+
+#[cfg(test)]
+mod contract {
+    use millrace_component::conformance::{self, Keeps};
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn it_keeps_the_promises_of_a_cache() {
+        let cache = crate::testing::bench().cache("multilevel: [ near, far ]");
+        conformance::cache(&cache, Keeps::Values).await;
+    }
+}

@@ -40,3 +40,14 @@ impl LocalCache for Noop {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod contract {
+    use millrace_component::conformance::{self, Keeps};
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn it_keeps_the_promises_of_a_cache() {
+        let cache = crate::testing::bench().cache("noop: {}");
+        conformance::cache(&cache, Keeps::Nothing).await;
+    }
+}

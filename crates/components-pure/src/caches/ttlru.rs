@@ -59,3 +59,14 @@ impl CacheConfig for Config {
 }
 
 pub const COMPONENT: Descriptor = Descriptor::cache::<Config>();
+
+#[cfg(test)]
+mod contract {
+    use millrace_component::conformance::{self, Keeps};
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn it_keeps_the_promises_of_a_cache() {
+        let cache = crate::testing::bench().cache("ttlru: { cap: 100 }");
+        conformance::cache(&cache, Keeps::Values).await;
+    }
+}

@@ -159,3 +159,12 @@ fn binary(batch: &[Message]) -> Vec<u8> {
     }
     out
 }
+
+#[cfg(test)]
+mod contract {
+    #[tokio::test(flavor = "multi_thread")]
+    async fn it_keeps_the_promises_of_a_processor() {
+        let processor = crate::testing::processor("archive: { format: lines }");
+        millrace_component::conformance::processor(&processor).await;
+    }
+}

@@ -16,3 +16,12 @@ impl ProcessorConfig for Config {
 }
 
 pub const COMPONENT: Descriptor = Descriptor::processor::<Config>();
+
+#[cfg(test)]
+mod contract {
+    #[tokio::test(flavor = "multi_thread")]
+    async fn it_keeps_the_promises_of_a_processor() {
+        let processor = crate::testing::processor("bloblang: 'root = this.id | deleted()'");
+        millrace_component::conformance::processor(&processor).await;
+    }
+}

@@ -73,3 +73,12 @@ impl Processor for BoundsCheck {
         Batches::new()
     }
 }
+
+#[cfg(test)]
+mod contract {
+    #[tokio::test(flavor = "multi_thread")]
+    async fn it_keeps_the_promises_of_a_processor() {
+        let processor = crate::testing::processor("bounds_check: { max_part_size: 20 }");
+        millrace_component::conformance::processor(&processor).await;
+    }
+}

@@ -226,3 +226,16 @@ impl Composite for Branch {
         self.steps.close().await;
     }
 }
+
+#[cfg(test)]
+mod contract {
+    #[tokio::test(flavor = "multi_thread")]
+    async fn it_keeps_the_promises_of_a_processor() {
+        let processor = crate::testing::processor(
+            "branch: { request_map: 'root = this.id', processors: [ { mapping: 'root \
+             = content().uppercase()' } ], result_map: 'root.result = \
+             content().string()' }",
+        );
+        millrace_component::conformance::processor(&processor).await;
+    }
+}

@@ -148,3 +148,14 @@ impl Composite for UseCache {
 
     async fn close(&self) {}
 }
+
+#[cfg(test)]
+mod contract {
+    #[tokio::test(flavor = "multi_thread")]
+    async fn it_keeps_the_promises_of_a_processor() {
+        let processor = crate::testing::processor(
+            "cache: { resource: seen, operator: add, key: '${! content() }', value: x }",
+        );
+        millrace_component::conformance::processor(&processor).await;
+    }
+}

@@ -238,3 +238,15 @@ mod tests {
         }
     }
 }
+
+#[cfg(test)]
+mod contract {
+    #[tokio::test(flavor = "multi_thread")]
+    async fn it_keeps_the_promises_of_a_processor() {
+        let processor = crate::testing::processor(
+            "cached: { cache: seen, key: '${! content() }', processors: [ { mapping: \
+             'root = this' } ] }",
+        );
+        millrace_component::conformance::processor(&processor).await;
+    }
+}

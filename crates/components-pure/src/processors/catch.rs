@@ -55,3 +55,12 @@ impl Composite for Catch {
         self.0.close().await;
     }
 }
+
+#[cfg(test)]
+mod contract {
+    #[tokio::test(flavor = "multi_thread")]
+    async fn it_keeps_the_promises_of_a_processor() {
+        let processor = crate::testing::processor("catch: [ { mapping: 'root = error()' } ]");
+        millrace_component::conformance::processor(&processor).await;
+    }
+}

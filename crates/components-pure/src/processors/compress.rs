@@ -61,3 +61,12 @@ impl Processor for CompressPayload {
         smallvec::smallvec![batch]
     }
 }
+
+#[cfg(test)]
+mod contract {
+    #[tokio::test(flavor = "multi_thread")]
+    async fn it_keeps_the_promises_of_a_processor() {
+        let processor = crate::testing::processor("compress: { algorithm: gzip }");
+        millrace_component::conformance::processor(&processor).await;
+    }
+}

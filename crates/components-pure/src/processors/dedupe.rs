@@ -297,3 +297,13 @@ impl Settle for Release {
         }
     }
 }
+
+#[cfg(test)]
+mod contract {
+    #[tokio::test(flavor = "multi_thread")]
+    async fn it_keeps_the_promises_of_a_processor() {
+        let processor =
+            crate::testing::processor("dedupe: { cache: seen, key: '${! content() }' }");
+        millrace_component::conformance::processor(&processor).await;
+    }
+}

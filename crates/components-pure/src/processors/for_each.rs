@@ -42,3 +42,12 @@ impl Composite for ForEach {
         self.0.close().await;
     }
 }
+
+#[cfg(test)]
+mod contract {
+    #[tokio::test(flavor = "multi_thread")]
+    async fn it_keeps_the_promises_of_a_processor() {
+        let processor = crate::testing::processor("for_each: [ { mapping: 'root = this.id' } ]");
+        millrace_component::conformance::processor(&processor).await;
+    }
+}

@@ -114,3 +114,15 @@ impl Composite for GroupBy {
         }
     }
 }
+
+#[cfg(test)]
+mod contract {
+    #[tokio::test(flavor = "multi_thread")]
+    async fn it_keeps_the_promises_of_a_processor() {
+        let processor = crate::testing::processor(
+            "group_by: [ { check: 'content().length() > 5', processors: [ { archive: \
+             { format: lines } } ] } ]",
+        );
+        millrace_component::conformance::processor(&processor).await;
+    }
+}

@@ -63,3 +63,13 @@ impl Processor for GroupByValue {
         groups
     }
 }
+
+#[cfg(test)]
+mod contract {
+    #[tokio::test(flavor = "multi_thread")]
+    async fn it_keeps_the_promises_of_a_processor() {
+        let processor =
+            crate::testing::processor("group_by_value: { value: '${! content().length() }' }");
+        millrace_component::conformance::processor(&processor).await;
+    }
+}

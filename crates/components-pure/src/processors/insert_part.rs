@@ -91,3 +91,12 @@ impl Processor for InsertPart {
         one_or_none(result)
     }
 }
+
+#[cfg(test)]
+mod contract {
+    #[tokio::test(flavor = "multi_thread")]
+    async fn it_keeps_the_promises_of_a_processor() {
+        let processor = crate::testing::processor("insert_part: { content: new }");
+        millrace_component::conformance::processor(&processor).await;
+    }
+}

@@ -190,3 +190,12 @@ impl Processor for Log {
         smallvec::smallvec![batch]
     }
 }
+
+#[cfg(test)]
+mod contract {
+    #[tokio::test(flavor = "multi_thread")]
+    async fn it_keeps_the_promises_of_a_processor() {
+        let processor = crate::testing::processor("log: { message: '${! this.id }' }");
+        millrace_component::conformance::processor(&processor).await;
+    }
+}

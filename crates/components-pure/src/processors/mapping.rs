@@ -75,3 +75,14 @@ impl Processor for MapMessages {
         }
     }
 }
+
+#[cfg(test)]
+mod contract {
+    #[tokio::test(flavor = "multi_thread")]
+    async fn it_keeps_the_promises_of_a_processor() {
+        let processor = crate::testing::processor(
+            r#"mapping: 'root = if this.id == "a" { deleted() } else { this.id.uppercase() }'"#,
+        );
+        millrace_component::conformance::processor(&processor).await;
+    }
+}

@@ -161,3 +161,12 @@ impl Processor for Metric {
         smallvec::smallvec![batch]
     }
 }
+
+#[cfg(test)]
+mod contract {
+    #[tokio::test(flavor = "multi_thread")]
+    async fn it_keeps_the_promises_of_a_processor() {
+        let processor = crate::testing::processor("metric: { type: counter, name: contract }");
+        millrace_component::conformance::processor(&processor).await;
+    }
+}

@@ -59,3 +59,12 @@ impl Processor for Mutate {
         }
     }
 }
+
+#[cfg(test)]
+mod contract {
+    #[tokio::test(flavor = "multi_thread")]
+    async fn it_keeps_the_promises_of_a_processor() {
+        let processor = crate::testing::processor("mutation: 'root.id = this.id.uppercase()'");
+        millrace_component::conformance::processor(&processor).await;
+    }
+}

@@ -67,3 +67,14 @@ impl Composite for Parallel {
         self.steps.close().await;
     }
 }
+
+#[cfg(test)]
+mod contract {
+    #[tokio::test(flavor = "multi_thread")]
+    async fn it_keeps_the_promises_of_a_processor() {
+        let processor = crate::testing::processor(
+            "parallel: { processors: [ { mapping: 'root = this.id' } ] }",
+        );
+        millrace_component::conformance::processor(&processor).await;
+    }
+}

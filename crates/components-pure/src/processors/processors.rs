@@ -39,3 +39,14 @@ impl Composite for InOrder {
         self.0.close().await;
     }
 }
+
+#[cfg(test)]
+mod contract {
+    #[tokio::test(flavor = "multi_thread")]
+    async fn it_keeps_the_promises_of_a_processor() {
+        let processor = crate::testing::processor(
+            "processors: [ { mapping: 'root = this.id' }, { archive: { format: lines } } ]",
+        );
+        millrace_component::conformance::processor(&processor).await;
+    }
+}

@@ -170,3 +170,12 @@ impl AsyncProcessor for Throttle {
         smallvec::smallvec![batch]
     }
 }
+
+#[cfg(test)]
+mod contract {
+    #[tokio::test(flavor = "multi_thread")]
+    async fn it_keeps_the_promises_of_a_processor() {
+        let processor = crate::testing::processor("rate_limit: { resource: limit }");
+        millrace_component::conformance::processor(&processor).await;
+    }
+}

@@ -44,3 +44,12 @@ impl AsyncProcessor for Shared<dyn AsyncProcessor> {
         self.0.process(batch).await
     }
 }
+
+#[cfg(test)]
+mod contract {
+    #[tokio::test(flavor = "multi_thread")]
+    async fn it_keeps_the_promises_of_a_processor() {
+        let processor = crate::testing::processor("resource: step");
+        millrace_component::conformance::processor(&processor).await;
+    }
+}

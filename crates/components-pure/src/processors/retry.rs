@@ -215,3 +215,15 @@ impl Pauses {
         Value::I64(i64::try_from(self.paused.as_nanos()).unwrap_or(i64::MAX))
     }
 }
+
+#[cfg(test)]
+mod contract {
+    #[tokio::test(flavor = "multi_thread")]
+    async fn it_keeps_the_promises_of_a_processor() {
+        let processor = crate::testing::processor(
+            "retry: { max_retries: 1, backoff: { initial_interval: 1ms, max_interval: \
+             1ms }, processors: [ { mapping: 'root = this.id' } ] }",
+        );
+        millrace_component::conformance::processor(&processor).await;
+    }
+}

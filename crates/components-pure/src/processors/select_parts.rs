@@ -56,3 +56,12 @@ impl Processor for SelectParts {
         one_or_none(kept)
     }
 }
+
+#[cfg(test)]
+mod contract {
+    #[tokio::test(flavor = "multi_thread")]
+    async fn it_keeps_the_promises_of_a_processor() {
+        let processor = crate::testing::processor("select_parts: { parts: [ 0, -1 ] }");
+        millrace_component::conformance::processor(&processor).await;
+    }
+}

@@ -75,3 +75,12 @@ impl AsyncProcessor for Sleep {
         smallvec::smallvec![batch]
     }
 }
+
+#[cfg(test)]
+mod contract {
+    #[tokio::test(flavor = "multi_thread")]
+    async fn it_keeps_the_promises_of_a_processor() {
+        let processor = crate::testing::processor("sleep: { duration: 1us }");
+        millrace_component::conformance::processor(&processor).await;
+    }
+}

@@ -62,3 +62,12 @@ impl Processor for Split {
         batches
     }
 }
+
+#[cfg(test)]
+mod contract {
+    #[tokio::test(flavor = "multi_thread")]
+    async fn it_keeps_the_promises_of_a_processor() {
+        let processor = crate::testing::processor("split: { size: 2 }");
+        millrace_component::conformance::processor(&processor).await;
+    }
+}

@@ -158,3 +158,15 @@ impl Composite for Switch {
         }
     }
 }
+
+#[cfg(test)]
+mod contract {
+    #[tokio::test(flavor = "multi_thread")]
+    async fn it_keeps_the_promises_of_a_processor() {
+        let processor = crate::testing::processor(
+            "switch: [ { check: 'this.id == \"a\"', processors: [ { mapping: 'root = \
+             deleted()' } ] }, { processors: [ { mapping: 'root = this.id' } ] } ]",
+        );
+        millrace_component::conformance::processor(&processor).await;
+    }
+}

@@ -35,3 +35,12 @@ impl Processor for Reply {
         smallvec::smallvec![batch]
     }
 }
+
+#[cfg(test)]
+mod contract {
+    #[tokio::test(flavor = "multi_thread")]
+    async fn it_keeps_the_promises_of_a_processor() {
+        let processor = crate::testing::processor("sync_response: {}");
+        millrace_component::conformance::processor(&processor).await;
+    }
+}

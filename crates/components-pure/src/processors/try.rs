@@ -52,3 +52,15 @@ impl Composite for Try {
         self.0.close().await;
     }
 }
+
+#[cfg(test)]
+mod contract {
+    #[tokio::test(flavor = "multi_thread")]
+    async fn it_keeps_the_promises_of_a_processor() {
+        let processor = crate::testing::processor(
+            "try: [ { mapping: 'root = this.id' }, { mapping: 'root = \
+             content().uppercase()' } ]",
+        );
+        millrace_component::conformance::processor(&processor).await;
+    }
+}

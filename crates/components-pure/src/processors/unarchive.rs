@@ -285,3 +285,12 @@ fn tar(payload: &[u8], limit: usize) -> Result<Vec<Part>, Error> {
     }
     Ok(parts)
 }
+
+#[cfg(test)]
+mod contract {
+    #[tokio::test(flavor = "multi_thread")]
+    async fn it_keeps_the_promises_of_a_processor() {
+        let processor = crate::testing::processor("unarchive: { format: lines }");
+        millrace_component::conformance::processor(&processor).await;
+    }
+}

@@ -91,3 +91,15 @@ impl Composite for While {
         self.steps.close().await;
     }
 }
+
+#[cfg(test)]
+mod contract {
+    #[tokio::test(flavor = "multi_thread")]
+    async fn it_keeps_the_promises_of_a_processor() {
+        let processor = crate::testing::processor(
+            "while: { check: 'content().length() < 20', max_loops: 3, processors: [ { \
+             mapping: 'root = content() + \"more\"' } ] }",
+        );
+        millrace_component::conformance::processor(&processor).await;
+    }
+}

@@ -328,3 +328,16 @@ impl Composite for Workflow {
         }
     }
 }
+
+#[cfg(test)]
+mod contract {
+    #[tokio::test(flavor = "multi_thread")]
+    async fn it_keeps_the_promises_of_a_processor() {
+        let processor = crate::testing::processor(
+            "workflow: { order: [ [ one ], [ two ] ], branches: { one: { processors: \
+             [ { mapping: 'root = this.id' } ] }, two: { request_map: 'root = this', \
+             processors: [ { noop: {} } ], result_map: 'root.two = this.id' } } }",
+        );
+        millrace_component::conformance::processor(&processor).await;
+    }
+}

@@ -141,3 +141,16 @@ mod tests {
         assert_eq!(limit.acquire_at(next, 4), None);
     }
 }
+
+#[cfg(test)]
+mod contract {
+    use std::time::Duration;
+
+    use millrace_component::conformance;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn it_keeps_the_promises_of_a_rate_limit() {
+        let fresh = || crate::testing::bench().rate_limit("local: { count: 5, interval: 1h }");
+        conformance::rate_limit(fresh, 5, Duration::from_secs(3600)).await;
+    }
+}
