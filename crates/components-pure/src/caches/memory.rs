@@ -1,15 +1,20 @@
 //! The `memory` cache.
 
-use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 use millrace_component::{Added, BuildContext, BuiltCache, CacheConfig, Descriptor, LocalCache};
 use millrace_message::Error;
 use millrace_spec::{OrderedMap, Spec};
 use parking_lot::Mutex;
+
+use item::{Item, Moment};
+
+mod item;
 
 /// Keeps values in the memory of this process, without a bound on their number.
 ///
@@ -50,7 +55,7 @@ impl CacheConfig for Config {
             self.shards,
         );
         for (key, value) in &self.init_values.0 {
-            memory.store(key, Bytes::copy_from_slice(value.as_bytes()), None);
+            memory.store(key, value.as_bytes(), Moment::NEVER, |_| true);
         }
         Ok(BuiltCache::Local(Arc::new(memory)))
     }
@@ -65,26 +70,16 @@ struct Memory {
     /// A power of two.
     shards: Box<[Mutex<Shard>]>,
     hasher: RandomState,
+    /// What moments are counted from.
+    began: Instant,
     default_ttl: Duration,
     /// None: nothing expires.
     compaction_interval: Option<Duration>,
 }
 
 struct Shard {
-    items: HashMap<Box<str>, Item>,
+    items: HashTable<Item>,
     last_compaction: Instant,
-}
-
-struct Item {
-    value: Bytes,
-    /// None: never.
-    expires: Option<Instant>,
-}
-
-impl Item {
-    fn is_expired(&self) -> bool {
-        self.expires.is_some_and(|expires| expires < Instant::now())
-    }
 }
 
 impl Memory {
@@ -92,38 +87,71 @@ impl Memory {
         let shards = shards.clamp(SHARDS_MIN, 1 << 16).next_power_of_two();
         let shard = |_| {
             Mutex::new(Shard {
-                items: HashMap::new(),
+                items: HashTable::new(),
                 last_compaction: Instant::now(),
             })
         };
         Self {
             shards: (0..shards).map(shard).collect(),
             hasher: RandomState::new(),
+            began: Instant::now(),
             default_ttl,
             compaction_interval,
         }
     }
 
-    fn shard(&self, key: &str) -> &Mutex<Shard> {
-        let hash = self.hasher.hash_one(key) as usize;
-        &self.shards[hash & (self.shards.len() - 1)]
+    fn hash(&self, key: &[u8]) -> u64 {
+        self.hasher.hash_one(key)
     }
 
-    fn expiry(&self, ttl: Option<Duration>) -> Option<Instant> {
-        self.compaction_interval?;
+    /// The shard of a key; a table finds its places by other bits of the hash.
+    fn shard(&self, hash: u64) -> &Mutex<Shard> {
+        &self.shards[(hash >> 32) as usize & (self.shards.len() - 1)]
+    }
+
+    fn now(&self) -> Moment {
+        Moment(u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX - 1))
+    }
+
+    fn expiry(&self, ttl: Option<Duration>) -> Moment {
+        if self.compaction_interval.is_none() {
+            return Moment::NEVER;
+        }
         // A time to live beyond the range of the clock is for ever.
-        Instant::now().checked_add(ttl.unwrap_or(self.default_ttl))
+        let ttl = u64::try_from(ttl.unwrap_or(self.default_ttl).as_nanos());
+        ttl.map_or(Moment::NEVER, |ttl| {
+            Moment(self.now().0.saturating_add(ttl))
+        })
     }
 
-    fn store(&self, key: &str, value: Bytes, expires: Option<Instant>) {
-        let mut shard = self.shard(key).lock();
+    fn is_expired(&self, item: &Item) -> bool {
+        item.expires() != Moment::NEVER && item.expires() < self.now()
+    }
+
+    /// Stores a value unless the key is there and `replace` says no.
+    fn store(
+        &self,
+        key: &str,
+        value: &[u8],
+        expires: Moment,
+        replace: impl FnOnce(&Item) -> bool,
+    ) -> Added {
+        let hash = self.hash(key.as_bytes());
+        let mut shard = self.shard(hash).lock();
         self.compact(&mut shard);
-        match shard.items.get_mut(key) {
-            Some(item) => *item = Item { value, expires },
-            None => {
-                shard.items.insert(key.into(), Item { value, expires });
+        let entry = shard.items.entry(
+            hash,
+            |item| item.key() == key.as_bytes(),
+            |item| self.hash(item.key()),
+        );
+        match entry {
+            Entry::Occupied(entry) if !replace(entry.get()) => return Added::AlreadyThere,
+            Entry::Occupied(mut entry) => *entry.get_mut() = Item::new(key, value, expires),
+            Entry::Vacant(entry) => {
+                entry.insert(Item::new(key, value, expires));
             }
         }
+        Added::Stored
     }
 
     fn compact(&self, shard: &mut Shard) {
@@ -133,39 +161,40 @@ impl Memory {
         if shard.last_compaction.elapsed() < interval {
             return;
         }
-        shard.items.retain(|_, item| !item.is_expired());
+        shard.items.retain(|item| !self.is_expired(item));
         shard.last_compaction = Instant::now();
     }
 }
 
 impl LocalCache for Memory {
     fn get(&self, key: &str) -> Result<Option<Bytes>, Error> {
-        let shard = self.shard(key).lock();
-        let item = shard.items.get(key).filter(|item| !item.is_expired());
-        Ok(item.map(|item| item.value.clone()))
+        let hash = self.hash(key.as_bytes());
+        let shard = self.shard(hash).lock();
+        let item = shard
+            .items
+            .find(hash, |item| item.key() == key.as_bytes())
+            .filter(|item| !self.is_expired(item));
+        Ok(item.map(Item::value))
     }
 
     fn set(&self, key: &str, value: Bytes, ttl: Option<Duration>) -> Result<(), Error> {
-        self.store(key, value, self.expiry(ttl));
+        self.store(key, &value, self.expiry(ttl), |_| true);
         Ok(())
     }
 
     fn add(&self, key: &str, value: Bytes, ttl: Option<Duration>) -> Result<Added, Error> {
-        let expires = self.expiry(ttl);
-        let mut shard = self.shard(key).lock();
-        self.compact(&mut shard);
-        match shard.items.get_mut(key) {
-            Some(item) if !item.is_expired() => return Ok(Added::AlreadyThere),
-            Some(item) => *item = Item { value, expires },
-            None => {
-                shard.items.insert(key.into(), Item { value, expires });
-            }
-        }
-        Ok(Added::Stored)
+        Ok(self.store(key, &value, self.expiry(ttl), |item| self.is_expired(item)))
     }
 
     fn delete(&self, key: &str) -> Result<(), Error> {
-        self.shard(key).lock().items.remove(key);
+        let hash = self.hash(key.as_bytes());
+        let mut shard = self.shard(hash).lock();
+        if let Ok(entry) = shard
+            .items
+            .find_entry(hash, |item| item.key() == key.as_bytes())
+        {
+            entry.remove();
+        }
         Ok(())
     }
 }
@@ -197,8 +226,7 @@ mod tests {
     #[test]
     fn an_expired_value_is_gone_and_its_key_can_be_added() {
         let cache = Memory::new(MINUTE, Some(MINUTE), 1);
-        let past = Instant::now().checked_sub(Duration::from_millis(1));
-        cache.store("a", Bytes::from_static(b"1"), past);
+        cache.store("a", b"1", Moment(0), |_| true);
         assert_eq!(cache.get("a").expect(OK), None);
         assert_eq!(
             cache.add("a", Bytes::from_static(b"2"), None).expect(OK),
@@ -210,10 +238,9 @@ mod tests {
     #[test]
     fn a_compaction_frees_what_has_expired_and_nothing_else() {
         let cache = Memory::new(MINUTE, Some(Duration::from_nanos(1)), 1);
-        let past = Instant::now().checked_sub(Duration::from_millis(1));
         for key in 0..100 {
-            cache.store(&format!("old {key}"), Bytes::new(), past);
-            cache.store(&format!("new {key}"), Bytes::new(), None);
+            cache.store(&format!("old {key}"), b"", Moment(0), |_| true);
+            cache.store(&format!("new {key}"), b"", Moment::NEVER, |_| true);
         }
         for shard in &cache.shards {
             cache.compact(&mut shard.lock());
