@@ -13,7 +13,9 @@ const FAMILIES: &[&[Descriptor]] = &[
     millrace_components_http::INPUTS,
     millrace_components_http::OUTPUTS,
     millrace_components_http::PROCESSORS,
+    #[cfg(feature = "amqp")]
     millrace_components_amqp::INPUTS,
+    #[cfg(feature = "amqp")]
     millrace_components_amqp::OUTPUTS,
     millrace_components_io::CACHES,
     millrace_components_io::INPUTS,
@@ -26,11 +28,17 @@ const FAMILIES: &[&[Descriptor]] = &[
     millrace_components_pure::OUTPUTS,
     millrace_components_pure::PROCESSORS,
     millrace_components_pure::RATE_LIMITS,
+    #[cfg(feature = "redis")]
     millrace_components_redis::CACHES,
+    #[cfg(feature = "redis")]
     millrace_components_redis::INPUTS,
+    #[cfg(feature = "redis")]
     millrace_components_redis::OUTPUTS,
+    #[cfg(feature = "redis")]
     millrace_components_redis::RATE_LIMITS,
+    #[cfg(feature = "sql")]
     millrace_components_sql::BUFFERS,
+    #[cfg(feature = "sql")]
     millrace_components_sql::OUTPUTS,
 ];
 
