@@ -30,7 +30,7 @@ struct Slot {
     open: AtomicU32,
 }
 
-/// The slot of an open batch, to be given back to [`Ages::leave`].
+/// The slot of open batches, to be given back to [`Ages::leave`] by each of them.
 #[derive(Clone, Copy, Debug)]
 pub struct AgeSlot(u8);
 
@@ -50,8 +50,8 @@ impl Default for Ages {
 }
 
 impl Ages {
-    /// Counts a batch as open since `now`.
-    pub fn enter(&self, now: Instant) -> AgeSlot {
+    /// Counts `batches` as open since `now`.
+    pub fn enter(&self, now: Instant, batches: usize) -> AgeSlot {
         let shared = &*self.shared;
         let now = shared.nanos(now);
         let mut at = shared.current.load(Ordering::Relaxed);
@@ -59,7 +59,8 @@ impl Ages {
         if now.saturating_sub(began) >= STEP.as_nanos() as u64 {
             at = shared.begin(at, now);
         }
-        shared.slots[at].open.fetch_add(1, Ordering::AcqRel);
+        let batches = u32::try_from(batches).expect("a step opens fewer than 2^32 batches");
+        shared.slots[at].open.fetch_add(batches, Ordering::AcqRel);
         AgeSlot(u8::try_from(at).unwrap_or(0))
     }
 
@@ -110,12 +111,12 @@ mod tests {
         let ages = Ages::default();
         let start = Instant::now();
         assert_eq!(ages.oldest(start), Duration::ZERO);
-        let stuck = ages.enter(start + Duration::from_secs(1));
+        let stuck = ages.enter(start + Duration::from_secs(1), 1);
         for second in 2..500 {
-            let slot = ages.enter(start + Duration::from_secs(second));
+            let slot = ages.enter(start + Duration::from_secs(second), 1);
             ages.leave(slot);
         }
-        let later = ages.enter(start + Duration::from_secs(500));
+        let later = ages.enter(start + Duration::from_secs(500), 1);
         let now = start + Duration::from_secs(601);
         let age = ages.oldest(now);
         assert!(age >= Duration::from_secs(600), "{age:?}");
@@ -131,7 +132,7 @@ mod tests {
         let ages = Ages::default();
         let start = Instant::now();
         let slots: Vec<_> = (1..200)
-            .map(|second| ages.enter(start + Duration::from_secs(second)))
+            .map(|second| ages.enter(start + Duration::from_secs(second), 1))
             .collect();
         let now = start + Duration::from_secs(300);
         assert!(ages.oldest(now) >= Duration::from_secs(299));

@@ -76,6 +76,15 @@ impl Budget {
         })
     }
 
+    /// Gives back what [`Charge::into_bytes`] took out.
+    pub fn give_back(&self, bytes: usize) {
+        let shared = &*self.shared;
+        shared.used.fetch_sub(bytes, Ordering::AcqRel);
+        if shared.waiting.load(Ordering::Acquire) > 0 {
+            shared.released.notify_waiters();
+        }
+    }
+
     /// Takes `bytes`, waiting until they are released elsewhere.
     ///
     /// # Cancel safety
@@ -97,13 +106,18 @@ impl Budget {
     }
 }
 
+impl Charge {
+    /// The bytes of this charge, which its owner gives back by [`Budget::give_back`], in parts
+    /// or at once.
+    #[must_use = "what is not given back is lost to the budget"]
+    pub fn into_bytes(mut self) -> usize {
+        std::mem::take(&mut self.bytes)
+    }
+}
+
 impl Drop for Charge {
     fn drop(&mut self) {
-        let shared = &self.budget.shared;
-        shared.used.fetch_sub(self.bytes, Ordering::AcqRel);
-        if shared.waiting.load(Ordering::Acquire) > 0 {
-            shared.released.notify_waiters();
-        }
+        self.budget.give_back(self.bytes);
     }
 }
 

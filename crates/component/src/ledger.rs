@@ -115,12 +115,17 @@ impl Ledger {
             .fetch_add(messages as u64, Ordering::Relaxed);
     }
 
+    /// Counts messages that an output accepted.
+    pub fn deliver(&self, messages: usize) {
+        self.shared
+            .delivered
+            .fetch_add(messages as u64, Ordering::Relaxed);
+    }
+
     /// Counts one settled message; a failure counts as returned to the source.
     pub fn settle(&self, outcome: &Outcome) {
         match outcome {
-            Outcome::Delivered => {
-                self.shared.delivered.fetch_add(1, Ordering::Relaxed);
-            }
+            Outcome::Delivered => self.deliver(1),
             Outcome::Filtered { by } => self.count(Kind::Filtered, by),
             Outcome::Dropped { reason } => self.count(Kind::Dropped, reason),
             Outcome::Failed(error) => self.count(Kind::Returned, &error.class().name().into()),

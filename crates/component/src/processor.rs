@@ -20,6 +20,16 @@ pub trait Processor: Send + Sync {
     /// Processes one batch.
     fn process(&self, batch: MessageBatch) -> Batches;
 
+    /// Processes the batches of a run, each for itself, in order. Who changes messages where they
+    /// stand saves moving them twice.
+    fn process_run(&self, run: Batches) -> Batches {
+        let mut processed = Batches::with_capacity(run.len());
+        for batch in run {
+            processed.extend(self.process(batch));
+        }
+        processed
+    }
+
     /// Finishes what has to be finished, after the last batch.
     fn close(&self) {}
 }

@@ -35,6 +35,12 @@ impl MessageBatch {
         self.messages.extend(other.messages);
     }
 
+    /// Keeps the messages for which `keep` holds; the others are dropped, which fails what still
+    /// has an origin.
+    pub fn retain(&mut self, keep: impl FnMut(&mut Message) -> bool) {
+        self.messages.retain(keep);
+    }
+
     /// Keeps the messages for which `keep` holds; the others are returned, in order.
     pub fn partition(self, mut keep: impl FnMut(&Message) -> bool) -> (Self, Self) {
         let (kept, rest): (SmallVec<_>, SmallVec<_>) =

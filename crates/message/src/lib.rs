@@ -19,6 +19,6 @@ pub use error::{Error, ErrorClass, Fault};
 pub use json::JsonError;
 pub use message::Message;
 pub use metadata::Metadata;
-pub use origin::{Handle, Origin, Outcome, Outcomes, Settle, Transaction};
+pub use origin::{Handle, Origin, Outcome, Outcomes, Settle, SettleRun, Transaction};
 pub use text::Text;
 pub use value::{Array, Kind, Number, Object, PathError, Segment, Value};

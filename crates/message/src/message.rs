@@ -171,9 +171,9 @@ impl Message {
         self.origin.deliver();
     }
 
-    /// The message is removed on purpose by the component of type `by`.
-    pub fn filter(self, by: &Arc<str>) {
-        self.origin
+    /// The message is removed on purpose by the component of type `by`; it is detached after it.
+    pub fn filter(&mut self, by: &Arc<str>) {
+        self.take_origin()
             .settle(crate::Outcome::Filtered { by: Arc::clone(by) });
     }
 

@@ -1,9 +1,10 @@
 //! Where a message came from, and how its source learns what became of it.
 //!
-//! A [`Transaction`] stands for one batch as an input emitted it. Every message that descends
-//! from that batch carries [`Origin`] handles, one for each source message it descends from.
-//! The transaction counts the open handles of each source index and keeps the worst outcome;
-//! when the last handle settles, its [`Settle`] hears the outcomes, exactly once.
+//! A [`Transaction`] stands for one batch as an input emitted it, or for several that it emitted
+//! in one step. Every message that descends from a batch carries [`Origin`] handles, one for each
+//! source message it descends from. The transaction counts the open handles of each source index
+//! and keeps the worst outcome; when the last handle of a batch settles, its [`Settle`] (or
+//! [`SettleRun`]) hears the outcomes of that batch, exactly once.
 //!
 //! ```text
 //! Filtered < Delivered < Dropped < Failed        the worst one wins
@@ -88,6 +89,14 @@ impl Outcomes {
         }
     }
 
+    /// One outcome for each of `count` messages.
+    pub fn into_each(self, count: usize) -> SmallVec<[Outcome; 1]> {
+        match self {
+            Self::Each(each) if each.len() == count => SmallVec::from_vec(each),
+            outcomes => (0..count).map(|index| outcomes.get(index)).collect(),
+        }
+    }
+
     /// The first failure, with its index.
     pub fn first_failure(&self) -> Option<(usize, &Error)> {
         match self {
@@ -105,73 +114,145 @@ impl Outcomes {
     }
 }
 
-/// Who hears what became of a batch.
+/// Who hears what became of one batch.
 pub trait Settle: Send {
-    /// Called exactly once, when the last handle of the transaction has settled, on the thread
-    /// that settled it. `outcomes` has one entry for each source message. Must not block.
+    /// Called exactly once, when the last handle of the batch has settled, on the thread that
+    /// settled it. `outcomes` has one entry for each source message. Must not block.
     fn settle(self: Box<Self>, outcomes: SmallVec<[Outcome; 1]>);
 }
 
-/// One batch as its input emitted it, from admission to settlement.
+/// Who hears what became of a run of batches.
+pub trait SettleRun: Send + Sync {
+    /// Called exactly once for each batch of the run, by its index, when the last handle of that
+    /// batch has settled, on the thread that settled it. `messages` is the number of its source
+    /// messages. Must not block.
+    fn settle(&self, batch: usize, messages: usize, outcomes: Outcomes);
+}
+
+/// Batches that were admitted in one step, from admission to settlement. Each settles for itself;
+/// they share the memory of their bookkeeping.
 pub struct Transaction {
+    batches: SmallVec<[Batch; 1]>,
     slots: SmallVec<[Slot; 1]>,
+    settle: Hearer,
+}
+
+enum Hearer {
+    One(Mutex<Option<Box<dyn Settle>>>),
+    Run(Box<dyn SettleRun>),
+}
+
+/// One batch: its slots, and how many of them are open.
+struct Batch {
+    first: u32,
+    count: u32,
     open: AtomicU32,
-    settle: Mutex<Option<Box<dyn Settle>>>,
 }
 
 /// One source message: how many handles are open, and the worst outcome so far.
 struct Slot {
+    batch: u32,
     open: AtomicU32,
     worst: AtomicU8,
-    detail: Mutex<Option<Outcome>>,
+    /// Everything about an outcome other than delivery.
+    detail: Mutex<Option<Box<Outcome>>>,
 }
 
 impl Transaction {
-    /// Opens a transaction of `messages` source messages and returns the origin of each.
+    /// Opens a transaction of one batch of `messages` source messages and returns the origin of
+    /// each.
     ///
-    /// A transaction of no messages settles at once.
+    /// A batch of no messages settles at once.
     pub fn open(messages: usize, settle: Box<dyn Settle>) -> SmallVec<[Origin; 1]> {
-        if messages == 0 {
-            settle.settle(SmallVec::new());
-            return SmallVec::new();
+        let hearer = Hearer::One(Mutex::new(Some(settle)));
+        Self::begin(std::iter::once(messages), hearer)
+    }
+
+    /// Opens a transaction of a run of batches, each of the given number of source messages, and
+    /// returns the origins of all of them, in order.
+    ///
+    /// A batch of no messages settles at once.
+    pub fn open_run(
+        batches: impl Iterator<Item = usize>,
+        settle: Box<dyn SettleRun>,
+    ) -> Vec<Origin> {
+        Self::begin(batches, Hearer::Run(settle))
+    }
+
+    fn begin<C: FromIterator<Origin>>(lengths: impl Iterator<Item = usize>, settle: Hearer) -> C {
+        let mut batches = SmallVec::with_capacity(lengths.size_hint().0);
+        let mut slots = SmallVec::with_capacity(lengths.size_hint().0);
+        for length in lengths {
+            let (batch, first, count) = (index(batches.len()), index(slots.len()), index(length));
+            batches.push(Batch {
+                first,
+                count,
+                open: AtomicU32::new(count),
+            });
+            slots.extend((0..count).map(|_| Slot::new(batch)));
         }
-        let count = u32::try_from(messages).expect("a batch has fewer than 2^32 messages");
+        let count = index(slots.len());
         let transaction = Arc::new(Self {
-            slots: (0..count).map(|_| Slot::new()).collect(),
-            open: AtomicU32::new(count),
-            settle: Mutex::new(Some(settle)),
+            batches,
+            slots,
+            settle,
         });
-        (0..count)
-            .map(|index| {
-                Origin::One(Handle {
-                    transaction: Some(Arc::clone(&transaction)),
-                    index,
-                })
+        for (index, batch) in transaction.batches.iter().enumerate() {
+            if batch.count == 0 {
+                transaction.finish(index);
+            }
+        }
+        let origin = |index| {
+            Origin::One(Handle {
+                transaction: Some(Arc::clone(&transaction)),
+                index,
             })
-            .collect()
+        };
+        (0..count).map(origin).collect()
     }
 
     fn release(&self, index: u32, outcome: Outcome) {
         let slot = &self.slots[index as usize];
         slot.record(outcome);
-        if slot.open.fetch_sub(1, Ordering::AcqRel) == 1
-            && self.open.fetch_sub(1, Ordering::AcqRel) == 1
-        {
-            self.finish();
+        if slot.open.fetch_sub(1, Ordering::AcqRel) == 1 {
+            let batch = slot.batch as usize;
+            if self.batches[batch].open.fetch_sub(1, Ordering::AcqRel) == 1 {
+                self.finish(batch);
+            }
         }
     }
 
-    fn finish(&self) {
-        let settle = self.settle.lock().take();
-        if let Some(settle) = settle {
-            settle.settle(self.slots.iter().map(Slot::outcome).collect());
+    fn finish(&self, index: usize) {
+        let batch = &self.batches[index];
+        let slots = &self.slots[batch.first as usize..][..batch.count as usize];
+        match &self.settle {
+            Hearer::One(settle) => {
+                let settle = settle.lock().take();
+                if let Some(settle) = settle {
+                    settle.settle(slots.iter().map(Slot::outcome).collect());
+                }
+            }
+            Hearer::Run(settle) => {
+                let outcomes = if !slots.is_empty() && slots.iter().all(Slot::is_delivered) {
+                    Outcomes::DELIVERED
+                } else {
+                    Outcomes::Each(slots.iter().map(Slot::outcome).collect())
+                };
+                settle.settle(index, slots.len(), outcomes);
+            }
         }
     }
 }
 
+/// Batches and messages are counted in 32 bits.
+fn index(count: usize) -> u32 {
+    u32::try_from(count).expect("a transaction has fewer than 2^32 messages")
+}
+
 impl Slot {
-    fn new() -> Self {
+    fn new(batch: u32) -> Self {
         Self {
+            batch,
             open: AtomicU32::new(1),
             worst: AtomicU8::new(NONE),
             detail: Mutex::new(None),
@@ -186,18 +267,23 @@ impl Slot {
             return;
         }
         let mut detail = self.detail.lock();
-        let held = detail.as_ref().map_or(NONE, Outcome::rank);
+        let held = detail.as_ref().map_or(NONE, |held| held.rank());
         if rank > held {
-            *detail = Some(outcome);
+            *detail = Some(Box::new(outcome));
         }
         self.worst.fetch_max(rank, Ordering::AcqRel);
     }
 
+    fn is_delivered(&self) -> bool {
+        self.worst.load(Ordering::Acquire) == DELIVERED
+    }
+
     fn outcome(&self) -> Outcome {
-        if self.worst.load(Ordering::Acquire) == DELIVERED {
+        if self.is_delivered() {
             return Outcome::Delivered;
         }
-        self.detail.lock().take().unwrap_or(Outcome::Delivered)
+        let detail = self.detail.lock().take();
+        detail.map_or(Outcome::Delivered, |outcome| *outcome)
     }
 }
 

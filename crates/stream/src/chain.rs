@@ -199,10 +199,7 @@ impl Observed<dyn Processor> {
         let received = self.received(&batches);
         let started = self.metrics.latency.is_observed().then(Instant::now);
         let spans = self.spans.open(&mut batches);
-        let mut next = Batches::new();
-        for batch in batches {
-            next.extend(self.processor.process(batch));
-        }
+        let mut next = self.processor.process_run(batches);
         self.close_spans(spans, &mut next);
         self.sent(&next, received, started);
         next

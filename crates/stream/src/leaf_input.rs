@@ -247,8 +247,9 @@ async fn read_connected(
         match incoming {
             Ok(incoming) => {
                 backoff.reset();
-                let batch = admission.admit(incoming).await;
-                if writer.batches.push(batch).await.is_err() {
+                let mut admitted = admission.admit(incoming).await;
+                writer.batches.push_run(&mut admitted).await;
+                if !admitted.is_empty() {
                     return Some(Ok(()));
                 }
             }
@@ -375,14 +376,11 @@ impl Reader {
 
     /// Admits what was read and hands it over; false when nobody reads any more.
     fn hand_over(&self, incoming: &mut Vec<Incoming>, run: &mut VecDeque<MessageBatch>) -> bool {
-        for read in incoming.drain(..) {
-            match self.admission.try_admit(read) {
-                Ok(batch) => run.push_back(batch),
-                Err(read) => {
-                    // What is admitted already has to move on, or the budget is never released.
-                    self.batches.push_run_blocking(run);
-                    run.push_back(self.runtime.block_on(self.admission.admit(read)));
-                }
+        if !self.admission.try_admit(incoming, run) {
+            for read in incoming.drain(..) {
+                // What is admitted already has to move on, or the budget is never released.
+                self.batches.push_run_blocking(run);
+                run.extend(self.runtime.block_on(self.admission.admit(read)));
             }
         }
         self.batches.push_run_blocking(run);

@@ -244,7 +244,7 @@ impl Running {
     fn first_attempt(&self) -> Attempt {
         Attempt {
             backoff: Backoff::new(PAUSE_INITIAL, PAUSE_MAX),
-            age: self.memory.ages.enter(std::time::Instant::now()),
+            age: self.memory.ages.enter(std::time::Instant::now(), 1),
         }
     }
 

@@ -67,7 +67,7 @@ impl Processor for BoundsCheck {
             messages = batch.len(),
             "batch removed: out of bounds"
         );
-        for message in batch {
+        for mut message in batch {
             message.filter(&self.identity.component);
         }
         Batches::new()

@@ -106,7 +106,7 @@ impl Cached {
     /// Gives the payloads of a stored result to the message.
     fn replay(&self, batch: MessageBatch, payloads: Vec<Bytes>) -> MessageBatch {
         let mut result = MessageBatch::new();
-        for message in batch {
+        for mut message in batch {
             let Some((last, others)) = payloads.split_last() else {
                 message.filter(&self.identity.component);
                 continue;

@@ -8,7 +8,6 @@ use millrace_component::{
 };
 use millrace_message::{Error, Message, MessageBatch};
 use millrace_spec::Spec;
-use smallvec::SmallVec;
 
 /// Makes a new message of each message, by a Bloblang mapping.
 ///
@@ -42,37 +41,56 @@ struct MapMessages {
 }
 
 impl MapMessages {
-    /// Carries out what the mapping made of a message; `None` when it removed it.
-    fn carry_out(&self, mut message: Message, mapped: Result<Mapped, Error>) -> Option<Message> {
+    /// Maps the messages of a batch where they stand.
+    fn map(&self, batch: &mut MessageBatch) {
+        if let [message] = &mut **batch {
+            let mapped = self.mapping.map(std::slice::from_ref(message), 0);
+            if !self.carry_out(message, mapped) {
+                *batch = MessageBatch::new();
+            }
+            return;
+        }
+        // Every message is mapped before any is changed: mappings may look at their neighbours.
+        let mapped: Vec<_> = (0..batch.len())
+            .map(|index| self.mapping.map(batch, index))
+            .collect();
+        let mut mapped = mapped.into_iter();
+        batch.retain(|message| {
+            mapped
+                .next()
+                .is_some_and(|mapped| self.carry_out(message, mapped))
+        });
+    }
+
+    /// Carries out what the mapping made of a message; false when it removed it.
+    fn carry_out(&self, message: &mut Message, mapped: Result<Mapped, Error>) -> bool {
         match mapped {
             Ok(mapped) => {
-                if !mapped.apply_to(&mut message) {
+                let kept = mapped.apply_to(message);
+                if !kept {
                     message.filter(&self.identity.component);
-                    return None;
                 }
+                kept
             }
-            Err(error) => message.set_fault(self.identity.fault(error)),
+            Err(error) => {
+                message.set_fault(self.identity.fault(error));
+                true
+            }
         }
-        Some(message)
     }
 }
 
 impl Processor for MapMessages {
     fn process(&self, batch: MessageBatch) -> Batches {
-        // Every message is mapped before any is changed: mappings may look at their neighbours.
-        let mapped: SmallVec<[_; 1]> = (0..batch.len())
-            .map(|index| self.mapping.map(&batch, index))
-            .collect();
-        let batch: MessageBatch = batch
-            .into_iter()
-            .zip(mapped)
-            .filter_map(|(message, mapped)| self.carry_out(message, mapped))
-            .collect();
-        if batch.is_empty() {
-            Batches::new()
-        } else {
-            smallvec::smallvec![batch]
-        }
+        self.process_run(smallvec::smallvec![batch])
+    }
+
+    fn process_run(&self, mut run: Batches) -> Batches {
+        run.retain(|batch| {
+            self.map(batch);
+            !batch.is_empty()
+        });
+        run
     }
 }
 

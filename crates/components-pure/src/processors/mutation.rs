@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use millrace_component::{
-    Batches, BuildContext, BuiltProcessor, Descriptor, Identity, Mapping, Processor,
+    Batches, BuildContext, BuiltProcessor, Descriptor, Identity, Mapped, Mapping, Processor,
     ProcessorConfig,
 };
 use millrace_message::{Error, MessageBatch};
@@ -36,27 +36,38 @@ struct Mutate {
     identity: Arc<Identity>,
 }
 
-impl Processor for Mutate {
-    fn process(&self, batch: MessageBatch) -> Batches {
+impl Mutate {
+    /// Changes the messages of a batch where they stand.
+    fn mutate(&self, batch: &mut MessageBatch) {
+        // Every message is read before any is changed: mutations may look at their neighbours.
         let changes: SmallVec<[_; 1]> = (0..batch.len())
-            .map(|index| self.mapping.mutate(&batch, index))
+            .map(|index| self.mapping.mutate(batch, index))
             .collect();
-        let mut kept = MessageBatch::new();
-        for (mut message, (mapped, error)) in batch.into_iter().zip(changes) {
-            if !mapped.apply_to(&mut message) {
+        let mut changes = changes.into_iter();
+        batch.retain(|message| {
+            let (mapped, error) = changes.next().unwrap_or((Mapped::Unchanged, None));
+            let kept = mapped.apply_to(message);
+            if !kept {
                 message.filter(&self.identity.component);
-                continue;
-            }
-            if let Some(error) = error {
+            } else if let Some(error) = error {
                 message.set_fault(self.identity.fault(error));
             }
-            kept.push(message);
-        }
-        if kept.is_empty() {
-            Batches::new()
-        } else {
-            smallvec::smallvec![kept]
-        }
+            kept
+        });
+    }
+}
+
+impl Processor for Mutate {
+    fn process(&self, batch: MessageBatch) -> Batches {
+        self.process_run(smallvec::smallvec![batch])
+    }
+
+    fn process_run(&self, mut run: Batches) -> Batches {
+        run.retain(|batch| {
+            self.mutate(batch);
+            !batch.is_empty()
+        });
+        run
     }
 }
 

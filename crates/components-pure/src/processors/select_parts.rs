@@ -50,7 +50,7 @@ impl Processor for SelectParts {
             kept.extend(index.and_then(|index| batch.get(index)).cloned());
         }
         // Each kept message is a copy with handles of its own, so that those of the batch can end.
-        for message in batch {
+        for mut message in batch {
             message.filter(&self.identity.component);
         }
         one_or_none(kept)

@@ -5,7 +5,7 @@ use parking_lot::Mutex;
 use proptest::prelude::*;
 use smallvec::SmallVec;
 
-use super::{Origin, Outcome, Settle, Transaction};
+use super::{Origin, Outcome, Outcomes, Settle, SettleRun, Transaction};
 use crate::Error;
 
 #[derive(Default)]
@@ -92,6 +92,42 @@ fn an_empty_batch_settles_at_once() {
     let (record, origins) = open(0);
     assert!(origins.is_empty());
     assert_eq!(record.calls.load(Ordering::SeqCst), 1);
+}
+
+/// What each batch of a run heard, in the order of hearing.
+#[derive(Clone, Default)]
+struct RunRecord(Arc<Mutex<Vec<(usize, Outcomes)>>>);
+
+impl SettleRun for RunRecord {
+    fn settle(&self, batch: usize, _: usize, outcomes: Outcomes) {
+        self.0.lock().push((batch, outcomes));
+    }
+}
+
+#[test]
+fn each_batch_of_a_run_settles_for_itself() {
+    let record = RunRecord::default();
+    let lengths = [2, 0, 1].into_iter();
+    let mut origins = Transaction::open_run(lengths, Box::new(record.clone())).into_iter();
+    let heard = |record: &RunRecord| -> Vec<String> {
+        let heard = record.0.lock();
+        let name = |(batch, outcomes): &(usize, Outcomes)| match outcomes {
+            Outcomes::All(outcome) => format!("{batch}: all {}", outcome.rank()),
+            Outcomes::Each(each) => {
+                let ranks: Vec<u8> = each.iter().map(Outcome::rank).collect();
+                format!("{batch}: {ranks:?}")
+            }
+        };
+        heard.iter().map(name).collect()
+    };
+    assert_eq!(heard(&record), ["1: []"], "an empty batch settles at once");
+    let (first, second, third) = (origins.next(), origins.next(), origins.next());
+    assert!(origins.next().is_none());
+    third.unwrap().deliver();
+    assert_eq!(heard(&record)[1..], ["2: all 2"]);
+    second.unwrap().deliver();
+    first.unwrap().fail(Error::retry("no"));
+    assert_eq!(heard(&record)[2..], ["0: [4, 2]"]);
 }
 
 #[derive(Clone, Debug)]

@@ -301,7 +301,7 @@ impl Running {
         };
         let messages = row.batch.len();
         if row.age.is_none() {
-            row.age = Some(self.buffer.ages.enter(std::time::Instant::now()));
+            row.age = Some(self.buffer.ages.enter(std::time::Instant::now(), 1));
             self.buffer.ledger.receive(messages);
         } else {
             self.buffer.ledger.replay(messages);

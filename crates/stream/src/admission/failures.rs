@@ -1,0 +1,229 @@
+//! What failed on its way: whether and when it is sent again, given up, or returned.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use millrace_component::{Ack, Backoff, ReplayPolicy};
+use millrace_message::{Error, MessageBatch, Outcome, Outcomes};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tracing::warn;
+
+use super::{Admission, Pending};
+
+/// The failed batches of one leaf input that wait to be sent again.
+#[derive(Default)]
+pub(super) struct Failures {
+    waiting: Mutex<VecDeque<Waiting>>,
+    ready: Notify,
+}
+
+struct Waiting {
+    due: Instant,
+    pending: Pending,
+}
+
+/// What is known of a batch of which some messages have failed.
+pub(super) struct Retry {
+    /// The final outcome of each source message; `None` while it is under way.
+    outcomes: Vec<Option<Outcome>>,
+    /// The source index of each message that is under way.
+    indices: Vec<usize>,
+    attempts: u64,
+    backoff: Option<Backoff>,
+    /// Sent again too often: the messages under way are written to `replay.exhausted`.
+    given_up: bool,
+}
+
+/// A failed batch whose pause is over, with its transaction open again.
+pub(crate) enum Due {
+    /// It is sent again.
+    Again(MessageBatch),
+    /// It goes to `replay.exhausted`.
+    GivenUp(MessageBatch),
+}
+
+/// What becomes of the messages that failed in an attempt.
+enum Step {
+    Again,
+    GiveUp,
+    Finish,
+}
+
+impl Retry {
+    /// All of `messages` are under way for the first time.
+    fn new(messages: usize) -> Self {
+        Self {
+            outcomes: vec![None; messages],
+            indices: (0..messages).collect(),
+            attempts: 0,
+            backoff: None,
+            given_up: false,
+        }
+    }
+
+    fn into_outcomes(self) -> Vec<Outcome> {
+        let abandoned = || Outcome::Failed(Error::retry("the message was abandoned"));
+        let outcomes = self.outcomes.into_iter();
+        outcomes.map(|it| it.unwrap_or_else(abandoned)).collect()
+    }
+}
+
+impl Admission {
+    /// Waits for the next failed batch whose pause is over, with its transaction open again.
+    ///
+    /// # Cancel safety
+    /// No batch is lost when the future is dropped.
+    pub(crate) async fn next_replay(self: &Arc<Self>) -> Due {
+        loop {
+            let ready = self.failures.ready.notified();
+            tokio::pin!(ready);
+            ready.as_mut().enable();
+            let due = self.failures.waiting.lock().iter().map(|it| it.due).min();
+            match due {
+                Some(due) => {
+                    tokio::select! {
+                        () = tokio::time::sleep_until(due) => {}
+                        () = &mut ready => {}
+                    }
+                }
+                None => ready.await,
+            }
+            if let Some(due) = self.take_due() {
+                return due;
+            }
+        }
+    }
+
+    fn take_due(self: &Arc<Self>) -> Option<Due> {
+        let now = Instant::now();
+        let mut waiting = self.failures.waiting.lock();
+        let at = waiting.iter().position(|it| it.due <= now)?;
+        let Waiting { pending, .. } = waiting.remove(at)?;
+        drop(waiting);
+        let given_up = pending.retry.as_ref().is_some_and(|retry| retry.given_up);
+        let mut batch = pending.copies.clone();
+        if !given_up {
+            self.flow.ledger().replay(batch.len());
+        }
+        self.send(vec![pending], std::iter::once(&mut batch));
+        Some(match given_up {
+            true => Due::GivenUp(batch),
+            false => Due::Again(batch),
+        })
+    }
+
+    /// Gives up on the batches that wait to be sent again: they go back to their source.
+    pub(crate) fn abandon_replays(&self) {
+        let waiting = std::mem::take(&mut *self.failures.waiting.lock());
+        for Waiting { mut pending, .. } in waiting {
+            let Some(mut retry) = pending.retry.take() else {
+                continue;
+            };
+            let failure = Outcome::Failed(Error::retry(
+                "the stream was stopped before the message could be sent again",
+            ));
+            for index in std::mem::take(&mut retry.indices) {
+                retry.outcomes[index] = Some(failure.clone());
+            }
+            self.settle_each(pending, retry.into_outcomes());
+        }
+    }
+
+    /// Sorts the outcomes of an attempt into what is final and what is tried again.
+    pub(super) fn settle_failures(
+        &self,
+        mut pending: Pending,
+        messages: usize,
+        outcomes: &Outcomes,
+    ) {
+        let mut retry = match pending.retry.take() {
+            Some(retry) => retry,
+            None => Box::new(Retry::new(messages)),
+        };
+        let step = self.next_step(&pending.ack, &retry);
+        let copies = std::mem::take(&mut pending.copies);
+        let indices = std::mem::take(&mut retry.indices);
+        let mut kept = copies.into_iter();
+        for (position, index) in indices.into_iter().enumerate() {
+            match (outcomes.get(position), &step, kept.next()) {
+                (Outcome::Failed(error), Step::Again | Step::GiveUp, Some(mut copy)) => {
+                    if matches!(step, Step::GiveUp) {
+                        copy.metadata.set("replay_error", error.text());
+                    }
+                    retry.indices.push(index);
+                    pending.copies.push(copy);
+                }
+                (outcome, ..) => {
+                    retry.outcomes[index] = Some(self.last_word(&pending.ack, outcome));
+                }
+            }
+        }
+        match &self.replay {
+            Some(policy) if !retry.indices.is_empty() => {
+                let pause = pause(&mut retry, policy, matches!(step, Step::GiveUp));
+                pending.retry = Some(retry);
+                self.wait(pending, pause);
+            }
+            _ => self.settle_each(pending, retry.into_outcomes()),
+        }
+    }
+
+    fn next_step(&self, ack: &Ack, retry: &Retry) -> Step {
+        match &self.replay {
+            None => Step::Finish,
+            // What the other output did not take goes back to its source, if there is a way.
+            Some(_) if retry.given_up => match ack {
+                Ack::None => Step::GiveUp,
+                Ack::Call(_) => Step::Finish,
+            },
+            Some(policy) if policy.allows(retry.attempts + 1) => Step::Again,
+            Some(policy) if policy.exhausted.is_some() => Step::GiveUp,
+            Some(_) => Step::Finish,
+        }
+    }
+
+    /// The outcome as it is accounted: nobody can send a message again that failed for good and
+    /// whose source cannot take it back, so it is not called returned.
+    fn last_word(&self, ack: &Ack, outcome: Outcome) -> Outcome {
+        match (&outcome, ack) {
+            (Outcome::Failed(_), Ack::None) => Outcome::Dropped {
+                reason: match self.replay {
+                    None => "not_replayed".into(),
+                    Some(_) => "replay_exhausted".into(),
+                },
+            },
+            _ => outcome,
+        }
+    }
+
+    fn wait(&self, pending: Pending, pause: Duration) {
+        self.failures.waiting.lock().push_back(Waiting {
+            due: Instant::now() + pause,
+            pending,
+        });
+        self.failures.ready.notify_one();
+        if self.flow.abort().is_cancelled() {
+            self.abandon_replays();
+        }
+    }
+}
+
+/// The pause before the next attempt; none before the messages are given up.
+fn pause(retry: &mut Retry, policy: &ReplayPolicy, gives_up: bool) -> Duration {
+    if gives_up && !retry.given_up {
+        warn!(
+            messages = retry.indices.len(),
+            attempts = retry.attempts,
+            "messages were sent again too often and go to `replay.exhausted`"
+        );
+        retry.given_up = true;
+        retry.backoff = None;
+        return Duration::ZERO;
+    }
+    retry.attempts += 1;
+    let backoff = retry.backoff.get_or_insert_with(|| policy.backoff());
+    backoff.pause()
+}
