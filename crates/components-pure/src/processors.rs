@@ -22,6 +22,10 @@ mod metric;
 mod mutation;
 mod noop;
 mod parallel;
+#[expect(
+    clippy::module_inception,
+    reason = "a component lies in the file of its name"
+)]
 mod processors;
 mod rate_limit;
 mod resource;

@@ -165,3 +165,25 @@ fn is_in(context: &Arc<Context>, span: &Arc<Context>) -> bool {
     }
     false
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn switched_off_a_run_keeps_its_contexts_and_allocates_nothing() {
+        let source = SpanSource { enabled: None };
+        let mut message = Message::from("x");
+        let context = Arc::new(Context::default());
+        message.set_context(Some(Arc::clone(&context)));
+        let mut batch = MessageBatch::new();
+        batch.push(message);
+        let open = source.open(std::slice::from_mut(&mut batch));
+        assert_eq!(open.spans.capacity(), 0);
+        let kept = batch.iter().next().and_then(Message::context);
+        assert!(kept.is_some_and(|it| Arc::ptr_eq(it, &context)));
+        open.close(std::slice::from_mut(&mut batch), |_| {
+            panic!("no message is looked at")
+        });
+    }
+}
