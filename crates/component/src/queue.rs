@@ -48,8 +48,8 @@ pub fn queue<T: Weigh>(capacity: usize) -> (Sender<T>, Receiver<T>) {
             receivers: 1,
             threads_pushing: 0,
             threads_popping: 0,
+            capacity: capacity.max(1),
         }),
-        capacity: capacity.max(1),
         room: Condvar::new(),
         ready: Condvar::new(),
         room_for_tasks: Notify::new(),
@@ -81,7 +81,6 @@ pub struct QueueGauge<T> {
 
 struct Shared<T> {
     state: Mutex<State<T>>,
-    capacity: usize,
     room: Condvar,
     ready: Condvar,
     room_for_tasks: Notify,
@@ -96,6 +95,7 @@ struct State<T> {
     receivers: usize,
     threads_pushing: usize,
     threads_popping: usize,
+    capacity: usize,
 }
 
 impl<T> Shared<T> {
@@ -124,12 +124,12 @@ impl<T: Weigh> Shared<T> {
         if state.receivers == 0 {
             return None;
         }
-        let (count, weight) = leading(run, state.weight, self.capacity);
+        let (count, weight) = leading(run, state.weight, state.capacity);
         if count > 0 {
             state.items.extend(run.drain(..count));
             state.weight += weight;
             self.announce_items(state, count);
-            if state.weight < self.capacity {
+            if state.weight < state.capacity {
                 // Another task may wait although there is room for it too.
                 self.room_for_tasks.notify_one();
             }
@@ -332,6 +332,13 @@ impl<T: Weigh> Receiver<T> {
     /// item; how many it were.
     pub fn try_pop_run(&self, max: usize, run: &mut Vec<T>) -> usize {
         self.shared.take(&mut self.shared.state.lock(), max, run)
+    }
+
+    /// Lowers the capacity to the weight `capacity` (at least 1): this end takes so few at a time that
+    /// more would only wait here. What is queued already stays.
+    pub fn limit(&self, capacity: usize) {
+        let mut state = self.shared.state.lock();
+        state.capacity = state.capacity.min(capacity.max(1));
     }
 
     /// A view of the queue for gauges; it does not keep the queue open.

@@ -146,6 +146,11 @@ impl Edges<'_> {
         let (sender, receiver) = queue::queue(EDGE_CAPACITY);
         self.flow.edge("root.pipeline", receiver.gauge());
         let input = self.source.batches();
+        if !self.chain.is_sync() {
+            // Its threads take one at a time. What waits here for them is out of reach of other
+            // consumers, delays the end, and is lost by a kill where the source cannot get it back.
+            input.limit(1);
+        }
         let workers = threads::spawn(threads_of(count), self.chain, input, &sender, abort)?;
         let output = match output {
             RootOutput::Blocking(writer) => {

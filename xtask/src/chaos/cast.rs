@@ -26,6 +26,10 @@ const FAULT_PERCENT: &str = "20";
 /// Makes the work last longer than all that goes wrong with it.
 const MODEL_TIME: &str = "60ms";
 
+/// How long the entries of a killed worker stay out of the Redis list: short for the run, and long
+/// beside the pauses of a worker on a busy machine.
+const LEASE: &str = "3s";
+
 /// Messages that a consumer holds without acknowledging them.
 pub const PREFETCH: u64 = 10;
 
@@ -61,6 +65,7 @@ impl<'a> Cast<'a> {
         for (name, value) in [
             ("CITIES", crate::cities::FILE),
             ("PREFETCH", &PREFETCH.to_string()),
+            ("LEASE", LEASE),
             ("MODEL_TIMEOUT", MODEL_TIMEOUT),
             ("MODEL_RETRIES", "1"),
             ("MODEL_HANG", HANG),

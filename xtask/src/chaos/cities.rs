@@ -23,7 +23,11 @@ pub type Cities = HashMap<String, City>;
 
 /// Reads the example's file.
 pub fn read() -> Result<Cities> {
-    let path = crate::cities::FILE;
+    read_from(crate::cities::FILE)
+}
+
+/// Reads a file of cities.
+pub fn read_from(path: &str) -> Result<Cities> {
     let text = fs::read_to_string(path).with_context(|| format!("read `{path}`"))?;
     let records = csv::parse(&text);
     let (header, rows) = records

@@ -83,22 +83,22 @@ pub fn run(options: &Options) -> Result<Outcome> {
     if let Err(error) = finished {
         bail!("{error:#}\n{}", cast.errors(5)?);
     }
-    println!(
-        "{:6.1} s  both queues are empty",
-        start.elapsed().as_secs_f32()
-    );
+    let took = start.elapsed();
+    println!("{:6.1} s  both queues are empty", took.as_secs_f32());
     for role in workers.iter_mut().chain([&mut sink, &mut model]) {
         role.end()?;
     }
-    let right = count_right(&database, &cities)?;
+    let (right, wrong) = count_right(&database, &cities)?;
     let deliveries: u64 = database.value("SELECT count(*) FROM deliveries")?.parse()?;
     let rows = answered(&database)? as u64;
     let in_flight = u64::from(options.workers) * PREFETCH + PREFETCH + IMPORTER_IN_FLIGHT;
     Ok(Outcome {
         sent: cities.len(),
         right,
+        wrong,
         duplicates: deliveries - rows,
         most_duplicates: u64::from(options.kills) * PREFETCH + 2 * in_flight,
+        took,
     })
 }
 
@@ -120,10 +120,10 @@ fn wait_until_empty(vhost: &millrace_testkit::rabbitmq::Vhost, within: Duration)
     Ok(())
 }
 
-/// How many cities have a row with every column right; the first wrong ones are printed.
-fn count_right(database: &PostgresDatabase, cities: &Cities) -> Result<usize> {
+/// How many cities have a row with every column right, and how many another one, which is printed.
+fn count_right(database: &PostgresDatabase, cities: &Cities) -> Result<(usize, usize)> {
     let sql = "SELECT city_id, name, country, population, note, mayor FROM mayors";
-    let mut right = 0;
+    let (mut right, mut wrong) = (0, 0);
     for row in database.query(sql)? {
         let [id, name, country, population, note, mayor] = <[String; 6]>::try_from(row)
             .ok()
@@ -137,8 +137,11 @@ fn count_right(database: &PostgresDatabase, cities: &Cities) -> Result<usize> {
         };
         match cities.get(&id) {
             Some(city) if *city == found => right += 1,
-            expected => println!("city {id} is {found:?}, expected {expected:?}"),
+            expected => {
+                println!("city {id} is {found:?}, expected {expected:?}");
+                wrong += 1;
+            }
         }
     }
-    Ok(right)
+    Ok((right, wrong))
 }

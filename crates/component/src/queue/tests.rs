@@ -82,6 +82,22 @@ fn pushes_hand_items_back_when_nobody_receives() {
 }
 
 #[tokio::test]
+async fn a_receiver_that_takes_few_at_a_time_lets_few_wait() {
+    let (sender, receiver) = queue(8);
+    receiver.limit(1);
+    let mut run = VecDeque::from([1, 2, 3]);
+    {
+        let push = sender.push_run(&mut run);
+        tokio::pin!(push);
+        assert!(futures::poll!(push.as_mut()).is_pending());
+        assert_eq!(receiver.gauge().depth(), 1);
+        assert_eq!(receiver.pop().await, Some(1));
+        assert!(futures::poll!(push.as_mut()).is_pending());
+    }
+    assert_eq!((receiver.pop().await, run), (Some(2), VecDeque::from([3])));
+}
+
+#[tokio::test]
 async fn a_cancelled_pop_loses_nothing() {
     let (sender, receiver) = queue(4);
     {
