@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 
 use crate::step::{Steps, succeeds};
 use crate::test::{self, cargo};
-use crate::{examples, reference};
+use crate::{chaos, examples, reference};
 
 /// A check of the tree: its name and what it does. True when the tree is in order.
 type Check = (&'static str, fn() -> Result<bool>);
@@ -17,6 +17,7 @@ const EXAMPLES: &[Check] = &[
     ("examples are linted", examples::lint),
     ("the importer of the examples runs", examples::import),
     ("the quickstart runs", examples::quickstart),
+    ("nothing is lost over RabbitMQ", chaos::rabbitmq_once),
 ];
 
 /// Runs all steps; true when all have passed.

@@ -1,6 +1,7 @@
 //! The configs of the operations guides that Millrace is specified by: each lints clean as it
-//! stands, and those that need no server run.
+//! stands, and those that need no server run. `seeds_on_servers.rs` runs the others.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -76,29 +77,33 @@ fn a_backtick_in_the_text_as_printed_is_named_and_quotes_are_proposed() {
     );
 }
 
-/// Runs a seed that is only a part of a config, with an input that ends and an output that drops.
-fn run_completed(name: &str, rest: &str) -> Output {
+/// Runs a seed that is only a part of a config, with an input that ends and an output that prints.
+fn run_completed(name: &str) -> Output {
     let seed = std::fs::read_to_string(seeds().join(name)).expect("the seed is in the checkout");
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let path = folder.path().join(name);
-    let config = format!("{seed}\nhttp: {{ enabled: false }}\n{rest}");
+    let config = format!("{seed}\nhttp: {{ enabled: false }}\n{INPUT}output: {{ stdout: {{}} }}\n");
     std::fs::write(&path, config).expect("the temporary folder can be written to");
     millrace(&["-c", &path.display().to_string()])
 }
 
 const INPUT: &str =
     "input: { generate: { count: 50, interval: '', mapping: 'root.id = counter()' } }\n";
-const OUTPUT: &str = "output: { drop: {} }\n";
 
 #[test]
-fn the_buffers_and_the_pipelines_run() {
+fn every_message_passes_the_buffers_and_the_pipelines() {
+    let wanted: HashSet<String> = (1..=50).map(|id| format!("{{\"id\":{id}}}")).collect();
     for name in [
         "1-buffer-memory.yaml",
         "1-buffer-batch.yaml",
         "1-pipeline-threads.yaml",
         "1-rate-limit.yaml",
     ] {
-        let output = run_completed(name, &format!("{INPUT}{OUTPUT}"));
+        let output = run_completed(name);
         assert!(output.status.success(), "{name}: {}", stderr(&output));
+        let text = String::from_utf8_lossy(&output.stdout);
+        let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        assert_eq!(lines.iter().cloned().collect::<HashSet<_>>(), wanted, "{name}");
+        assert_eq!(lines.len(), wanted.len(), "{name}: none comes twice");
     }
 }

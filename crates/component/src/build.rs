@@ -182,7 +182,8 @@ impl BuildContext {
         Self {
             engine: Arc::clone(&self.engine),
             flow: self.flow.clone(),
-            metrics: self.metrics.child(label, path.as_str()),
+            // The series of a component live as long as its stream, not as long as its building.
+            metrics: self.metrics.kept_child(label, path.as_str()),
             identity: Arc::new(Identity {
                 component: component.into(),
                 path: path.into(),

@@ -56,7 +56,8 @@ impl StreamEngine {
         Arc::new_cyclic(|this| Self {
             this: Weak::clone(this),
             flow,
-            scope,
+            // Its own, so that the series of this stream end with it.
+            scope: scope.child("", ""),
             services,
             caches: Resources::new(
                 "cache",

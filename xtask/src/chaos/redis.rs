@@ -90,19 +90,22 @@ fn run(options: &Options, story: &Story) -> Result<Outcome> {
     let mut model = cast.model()?;
     let mut workers = cast.workers(story.worker)?;
     let mut importer = cast.start_finite("importer", "importer-redis.yaml")?;
+    importer.finish(LONGEST_RUN)?;
 
     let plan = Plan::new(options.seed, story.wishes);
     for (index, event) in plan.events.iter().enumerate() {
         let (share, pause) = plan.due(index, cities.len());
         let turn = Instant::now();
-        while length(&mut client)? < share && turn.elapsed() < LONGEST_WAIT {
+        // Not the answers: cities that are lost are done too.
+        while cities.len() < share + length(&mut client, "cities")? && turn.elapsed() < LONGEST_WAIT
+        {
             thread::sleep(Duration::from_millis(10));
         }
         thread::sleep(pause);
         println!(
             "{:6.1} s  {event:?} at {}",
             start.elapsed().as_secs_f32(),
-            length(&mut client)?
+            length(&mut client, "mayors")?
         );
         match event {
             Event::Cut => proxy.cut(),
@@ -110,7 +113,6 @@ fn run(options: &Options, story: &Story) -> Result<Outcome> {
             Event::RestartBroker => bail!("no plan of Redis lists restarts it"),
         }
     }
-    importer.finish(LONGEST_RUN)?;
     let answers = last_answers(&mut client, &cities)?;
     let took = start.elapsed();
     for role in workers.iter_mut().chain([&mut model]) {
@@ -126,11 +128,11 @@ fn run(options: &Options, story: &Story) -> Result<Outcome> {
     })
 }
 
-/// How many answers there are.
-fn length(client: &mut RedisClient) -> Result<usize> {
-    match client.command(&["LLEN", "mayors"])? {
+/// How many entries a list has.
+fn length(client: &mut RedisClient, list: &str) -> Result<usize> {
+    match client.command(&["LLEN", list])? {
         Reply::Integer(length) => Ok(usize::try_from(length)?),
-        other => bail!("LLEN mayors: {other:?}"),
+        other => bail!("LLEN {list}: {other:?}"),
     }
 }
 
@@ -174,7 +176,7 @@ fn last_answers(client: &mut RedisClient, cities: &Cities) -> Result<Answers> {
     let (mut last, mut since) = (0, Instant::now());
     let mut answers = Answers::default();
     poll::until_ok("the last answer", LONGEST_RUN, || {
-        let count = length(client)?;
+        let count = length(client, "mayors")?;
         if count == last {
             return Ok(since.elapsed() > SILENCE);
         }

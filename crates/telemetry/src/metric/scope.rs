@@ -43,6 +43,7 @@ struct Inner {
     component: ComponentLabels,
     labels: Labels,
     keys: Mutex<BTreeSet<SeriesKey>>,
+    kept: Mutex<Vec<Scope>>,
 }
 
 impl Drop for Inner {
@@ -79,8 +80,18 @@ impl Scope {
                 component,
                 labels,
                 keys: Mutex::default(),
+                kept: Mutex::default(),
             }),
         }
+    }
+
+    /// A scope of its own for another component of the same stream, which lives as long as this one
+    /// whoever else has it.
+    #[must_use]
+    pub fn kept_child(&self, label: impl Into<String>, path: impl Into<String>) -> Self {
+        let child = self.child(label, path);
+        self.inner.kept.lock().push(child.clone());
+        child
     }
 
     /// A scope of its own for another component of the same stream.

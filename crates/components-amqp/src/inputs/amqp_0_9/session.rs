@@ -12,6 +12,7 @@ use millrace_message::Error;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
+use tracing::warn;
 
 use super::settlements::{Command, Settlements, Verdict};
 use crate::fault;
@@ -70,9 +71,12 @@ impl Session {
 
     /// Waits until everything that was said has been sent.
     ///
+    /// When the channel was lost before, its messages belong to the broker again, here as in the
+    /// middle of a run, and how many it has not heard of is logged.
+    ///
     /// # Errors
-    /// The channel was lost before, or the broker takes nothing more: how many messages will be
-    /// delivered again although their fate was known.
+    /// The broker takes nothing more: how many messages will be delivered again although their fate
+    /// was known.
     pub async fn finish(&self) -> Result<(), Error> {
         self.phase.send_if_modified(|phase| {
             let running = matches!(phase, Phase::Running);
@@ -84,19 +88,28 @@ impl Session {
         self.stop_holding();
         let mut phase = self.phase.subscribe();
         let ended = phase.wait_for(|it| matches!(it, Phase::Finished | Phase::Lost(_)));
-        let reason = match tokio::time::timeout(FLUSH_TIMEOUT, ended).await {
+        let lost = match tokio::time::timeout(FLUSH_TIMEOUT, ended).await {
             Ok(Ok(phase)) => match &*phase {
-                Phase::Lost(error) => error.clone(),
+                Phase::Lost(error) => Some(error.clone()),
                 _ => return Ok(()),
             },
-            _ => Error::not_connected(format!("no progress within {FLUSH_TIMEOUT:?}")),
+            _ => None,
         };
-        match self.settlements.lock().untold() {
-            0 => Ok(()),
-            untold => Err(reason.context(format!(
-                "{untold} messages are settled and the broker could not be told"
-            ))),
+        let untold = self.settlements.lock().untold();
+        match lost {
+            _ if untold == 0 => {}
+            Some(error) => warn!(
+                component = "amqp_0_9",
+                untold, "the broker delivers settled messages again: {error}"
+            ),
+            None => {
+                let silent = format!("no progress within {FLUSH_TIMEOUT:?}");
+                return Err(Error::not_connected(silent).context(format!(
+                    "{untold} messages are settled and the broker could not be told"
+                )));
+            }
         }
+        Ok(())
     }
 
     async fn send_all(&self, channel: &Channel) {
