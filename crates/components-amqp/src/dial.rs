@@ -132,6 +132,10 @@ impl AuthProvider for ByCertificate {}
 /// # Errors
 /// The broker does not confirm it in time: what it was told last may not have arrived.
 pub async fn close(connection: &Connection) -> Result<(), Error> {
+    if !connection.status().connected() {
+        // It was lost: there is nothing left to close.
+        return Ok(());
+    }
     let text = ShortString::from("closed");
     match tokio::time::timeout(CLOSE_TIMEOUT, connection.close(200, text)).await {
         Ok(Ok(())) => Ok(()),

@@ -57,8 +57,9 @@ impl std::error::Error for RunError {}
 /// settled.
 pub async fn run(config: &RootConfig, mut changes: Option<Changes>) -> Result<Report, RunError> {
     let started = Instant::now();
-    let process = Process::start(config).await.map_err(RunError::Start)?;
+    // First of all: whoever sees the process answer may ask it to stop.
     let mut signals = Signals::listen().map_err(RunError::Start)?;
+    let process = Process::start(config).await.map_err(RunError::Start)?;
     let mut config = Box::new(config.clone());
     let mut earlier: Option<Box<RootConfig>> = None;
     let mut balance = Balance::default();

@@ -9,7 +9,7 @@ use millrace_component::{
     Sender, Side, Sink, Source, SourceWriter,
 };
 use millrace_message::{Error, ErrorClass, MessageBatch, settle_all};
-use millrace_telemetry::metric::InputMetrics;
+use millrace_telemetry::metric::{self, InputMetrics};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -40,6 +40,13 @@ pub(crate) fn run(leaf: LeafInput, cx: &BuildContext) -> Result<Source, Error> {
         None => None,
     };
     let metrics = InputMetrics::new(cx.metrics());
+    let link = Link {
+        connection: cx.connection(Side::Input),
+        metric: metrics.connection.clone(),
+        component: cx.component().into(),
+        path: cx.path().into(),
+        refusals: Flood::new(),
+    };
     let ages = cx.flow().ages(cx.path());
     let admission = Arc::new(Admission::new(
         cx.flow().clone(),
@@ -48,12 +55,6 @@ pub(crate) fn run(leaf: LeafInput, cx: &BuildContext) -> Result<Source, Error> {
         replay,
         ages,
     ));
-    let link = Link {
-        connection: cx.connection(Side::Input),
-        component: cx.component().into(),
-        path: cx.path().into(),
-        refusals: Flood::new(),
-    };
     let abort = cx.flow().abort().clone();
     Ok(Source::spawn(EDGE_CAPACITY, move |writer| async move {
         let replays = tokio::spawn(replay_loop(
@@ -132,9 +133,10 @@ async fn write(sink: Arc<dyn Sink>, mut batch: MessageBatch) {
     settle_all(origins, &outcomes);
 }
 
-/// Who the input is, for its log lines and its connection gauge.
+/// Who the input is, for its log lines, its connection and the metrics of that.
 struct Link {
     connection: Connection,
+    metric: metric::Connection,
     component: Box<str>,
     path: Box<str>,
     refusals: Flood,
@@ -143,6 +145,7 @@ struct Link {
 impl Link {
     fn up(&self) {
         self.connection.set_up(true);
+        self.metric.up();
         info!(
             component = &*self.component,
             path = &*self.path,
@@ -151,6 +154,11 @@ impl Link {
     }
 
     fn down(&self, error: &Error, pause: Duration) {
+        if self.connection.is_up() {
+            self.metric.lost();
+        } else {
+            self.metric.failed();
+        }
         self.connection.set_up(false);
         warn!(
             component = &*self.component,

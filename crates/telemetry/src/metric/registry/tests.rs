@@ -100,6 +100,17 @@ fn a_clone_of_a_scope_keeps_the_series() {
 }
 
 #[test]
+fn a_kept_child_lives_as_long_as_its_parent() {
+    let registry = Registry::default();
+    let stream = registry.scope(labels("", ""));
+    let counter = stream.kept_child("in", "root.input").counter("c", &[]);
+    counter.inc();
+    assert_eq!(lines(&registry), ["c{label=in,path=root.input} 1"]);
+    drop(stream);
+    assert_eq!(lines(&registry), [""; 0]);
+}
+
+#[test]
 fn a_gauge_is_shared_by_its_owners_and_a_computed_one_adds_up() {
     let registry = Registry::default();
     let scopes = [1.0, 2.0].map(|value| {
