@@ -103,7 +103,11 @@ fn every_message_passes_the_buffers_and_the_pipelines() {
         assert!(output.status.success(), "{name}: {}", stderr(&output));
         let text = String::from_utf8_lossy(&output.stdout);
         let lines: Vec<String> = text.lines().map(str::to_owned).collect();
-        assert_eq!(lines.iter().cloned().collect::<HashSet<_>>(), wanted, "{name}");
+        assert_eq!(
+            lines.iter().cloned().collect::<HashSet<_>>(),
+            wanted,
+            "{name}"
+        );
         assert_eq!(lines.len(), wanted.len(), "{name}: none comes twice");
     }
 }
