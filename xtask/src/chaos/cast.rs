@@ -132,8 +132,6 @@ impl<'a> Cast<'a> {
                 index
             }
             Event::Terminate(index) => {
-                // One that is still starting would die of the signal before it listens to it.
-                workers[index].wait_ready()?;
                 workers[index].end()?;
                 index
             }
@@ -193,6 +191,8 @@ impl Role {
 
     /// Ends the process with SIGTERM; it must end in order.
     pub fn end(&mut self) -> Result<()> {
+        // One that is still starting would die of the signal before it listens to it.
+        self.wait_ready()?;
         let status = self.process.terminate(PATIENCE)?;
         if !status.success() {
             bail!("{} ended with {status} after SIGTERM", self.name);
