@@ -13,6 +13,7 @@ mod create;
 mod echo;
 mod lint;
 mod list;
+mod progress;
 mod run;
 
 /// Runs the command and says with which code to exit.

@@ -13,6 +13,9 @@ use millrace_message::{Error, Message, MessageBatch};
 use millrace_testkit::poll::{self, PATIENCE};
 use tokio::sync::mpsc;
 
+#[path = "buffer/trace.rs"]
+mod trace;
+
 const CHILD: &str = "MILLRACE_TEST_BUFFER";
 
 fn start(path: &Path, more: &str, upstream: Source) -> Source {

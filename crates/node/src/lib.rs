@@ -17,6 +17,7 @@ pub use components::registry;
 pub use config::RootConfig;
 pub use load::{Files, Loaded, Main, load};
 pub use logs::install_logs;
+pub use millrace_telemetry::log::show_status;
 pub use report::Report;
 pub use run::{RunError, run};
 pub use watch::{Changes, Watcher};

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use millrace_component::Mapped as MappedMessage;
-use millrace_component::{Balance, Flow, Kind, Mapping, Payload};
+use millrace_component::{Balance, Flow, Kind, Ledger, Mapping, Payload};
 use millrace_message::{Message, Value};
 use millrace_telemetry::export::{PrometheusExporter, PrometheusSettings, stats_json};
 use millrace_telemetry::metric::{CounterFamily, Mapped, MetricName, Naming, RegistrySettings};
@@ -84,52 +85,30 @@ impl Metrics {
         }
     }
 
-    /// Shows the accounting of a stream, which counts on from that of an earlier one.
+    /// Shows the accounting of a stream, which counts on from that of an earlier one, and where
+    /// it waits.
     pub(crate) fn watch(&self, flow: &Flow) {
         let mut watched = self.watched.lock();
-        if let Some(Watched {
-            settled: Some(settled),
-            ..
-        }) = &mut *watched
-        {
-            settled.refresh();
+        if let Some(earlier) = &mut *watched {
+            earlier.settled.iter_mut().for_each(SettledCounts::refresh);
         }
-        let scope = self.new_scope();
-        let received = flow.clone();
-        scope.counter_fn("millrace_messages_received_total", &[], move || {
-            received.ledger().balance().received as f64
-        });
-        let in_flight = flow.clone();
-        scope.gauge_fn("millrace_messages_in_flight", &[], move || {
-            in_flight.ledger().balance().in_flight() as f64
-        });
-        let budget = flow.budget().clone();
-        scope.gauge_fn("millrace_bytes_in_flight", &[], move || {
-            budget.used() as f64
-        });
-        let name = MetricName::verbatim("millrace_messages_settled_total");
-        let settled = match scope.counter_family(name, &["outcome", "reason"]) {
-            Ok(family) => Some(SettledCounts::new(flow.clone(), family)),
-            Err(error) => {
-                tracing::error!("metric millrace_messages_settled_total: {error}");
-                None
-            }
+        let mut now = Watched {
+            settled: Vec::new(),
+            scopes: vec![self.new_scope()],
         };
+        now.ledger("millrace", flow.ledger());
+        if let Some(ledger) = flow.buffer_ledger() {
+            now.ledger("millrace_buffer", ledger);
+        }
+        now.waits(flow);
         // The earlier scope goes last: what it counted is absorbed by the series that exist again.
-        *watched = Some(Watched {
-            settled,
-            _scope: scope,
-        });
+        *watched = Some(now);
     }
 
     /// The answer of `/metrics`, with its content type; `None` when nothing is counted.
     pub(crate) fn text(&self) -> Option<(&'static str, String)> {
-        if let Some(Watched {
-            settled: Some(settled),
-            ..
-        }) = &mut *self.watched.lock()
-        {
-            settled.refresh();
+        if let Some(watched) = &mut *self.watched.lock() {
+            watched.settled.iter_mut().for_each(SettledCounts::refresh);
         }
         match (&self.exporter, &self.registry) {
             (Some(exporter), _) => {
@@ -141,23 +120,73 @@ impl Metrics {
     }
 }
 
-/// The accounting of the stream that runs.
+/// The accounting of the stream that runs, and where it waits.
 struct Watched {
-    settled: Option<SettledCounts>,
-    _scope: Scope,
+    settled: Vec<SettledCounts>,
+    /// Series live as long as their scopes; the first one is that of the stream.
+    scopes: Vec<Scope>,
+}
+
+impl Watched {
+    fn ledger(&mut self, prefix: &str, ledger: &Ledger) {
+        let scope = &self.scopes[0];
+        let received = ledger.clone();
+        scope.counter_fn(
+            MetricName::verbatim(format!("{prefix}_messages_received_total")),
+            &[],
+            move || received.balance().received as f64,
+        );
+        let in_flight = ledger.clone();
+        scope.gauge_fn(
+            MetricName::verbatim(format!("{prefix}_messages_in_flight")),
+            &[],
+            move || in_flight.balance().in_flight() as f64,
+        );
+        let name = format!("{prefix}_messages_settled_total");
+        let settled = MetricName::verbatim(name.clone());
+        match scope.counter_family(settled, &["outcome", "reason"]) {
+            Ok(family) => self
+                .settled
+                .push(SettledCounts::new(ledger.clone(), family)),
+            Err(error) => tracing::error!("metric {name}: {error}"),
+        }
+    }
+
+    fn waits(&mut self, flow: &Flow) {
+        let budget = flow.budget().clone();
+        let stream = self.scopes[0].clone();
+        stream.gauge_fn("millrace_bytes_in_flight", &[], move || {
+            budget.used() as f64
+        });
+        for edge in flow.edges() {
+            let scope = stream.child("", edge.path());
+            let depth = Arc::clone(&edge);
+            let name = MetricName::verbatim("millrace_queue_depth");
+            scope.gauge_fn(name, &[], move || depth.depth() as f64);
+            let name = MetricName::verbatim("millrace_blocked_seconds_total");
+            scope.counter_fn(name, &[], move || edge.blocked().as_secs_f64());
+            self.scopes.push(scope);
+        }
+        for (path, ages) in flow.all_ages() {
+            let scope = stream.child("", &*path);
+            let name = MetricName::verbatim("millrace_oldest_unsettled_seconds");
+            scope.gauge_fn(name, &[], move || ages.oldest(Instant::now()).as_secs_f64());
+            self.scopes.push(scope);
+        }
+    }
 }
 
 /// The counter of settled messages, whose reasons are known only when they occur.
 struct SettledCounts {
-    flow: Flow,
+    ledger: Ledger,
     family: CounterFamily,
     shown: BTreeMap<(&'static str, Arc<str>), u64>,
 }
 
 impl SettledCounts {
-    fn new(flow: Flow, family: CounterFamily) -> Self {
+    fn new(ledger: Ledger, family: CounterFamily) -> Self {
         let mut counts = Self {
-            flow,
+            ledger,
             family,
             shown: BTreeMap::new(),
         };
@@ -168,7 +197,7 @@ impl SettledCounts {
     fn refresh(&mut self) {
         let Balance {
             delivered, others, ..
-        } = self.flow.ledger().balance();
+        } = self.ledger.balance();
         self.show(("delivered", "".into()), delivered);
         for ((kind, reason), count) in others {
             self.show((Kind::name(kind), reason), count);
@@ -223,5 +252,70 @@ fn rename(mapping: &Mapping, name: &str, labels: &[(&str, &str)]) -> Option<Mapp
             tracing::error!("metrics.mapping fails on {name}: {error}");
             Some(unchanged())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use millrace_component::conformance::Workbench;
+    use millrace_component::{Budget, queue};
+    use millrace_message::{Message, MessageBatch, Outcome};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_scrape_shows_both_ledgers_and_where_messages_wait() {
+        let flow = Flow::new(Budget::new(1000), Ledger::default());
+        let (sender, _receiver) = queue::queue(2);
+        flow.edge("root.input", sender.gauge());
+        let ages = flow.ages("root.input");
+        flow.behind_buffer();
+        let bench = Workbench::of(Arc::new(crate::registry()));
+        let config: MetricsConfig = bench.read("prometheus: {}").expect("a config");
+        let metrics = Metrics::new(&config);
+        metrics.watch(&flow);
+        let text = || metrics.text().map(|(_, text)| text).unwrap_or_default();
+        let value = |text: &str, name: &str| -> f64 {
+            let line = text.lines().find(|line| {
+                line.strip_prefix(name)
+                    .is_some_and(|rest| rest.starts_with(['{', ' ']))
+            });
+            let line = line.unwrap_or_else(|| panic!("{name} is missing in {text}"));
+            let (_, number) = line.rsplit_once(' ').expect("a line has a value");
+            number.parse().expect("a number")
+        };
+        let before = text();
+        for name in [
+            "millrace_messages_received_total",
+            "millrace_buffer_messages_received_total",
+            "millrace_buffer_messages_settled_total",
+            "millrace_buffer_messages_in_flight",
+            "millrace_queue_depth",
+            "millrace_blocked_seconds_total",
+            "millrace_oldest_unsettled_seconds",
+        ] {
+            assert_eq!(value(&before, name), 0.0, "{name}");
+        }
+        let batch = || MessageBatch::one(Message::from("x"));
+        let mut run = [batch(), batch(), batch()].into();
+        let pushing = sender.push_run(&mut run);
+        tokio::pin!(pushing);
+        // It waits for room, and the time counts while it waits.
+        assert!(futures::poll!(pushing.as_mut()).is_pending());
+        let long_ago = Instant::now().checked_sub(std::time::Duration::from_secs(5));
+        ages.enter(long_ago.expect("the machine runs for longer"));
+        flow.behind_buffer().receive(3);
+        flow.behind_buffer().settle(&Outcome::Delivered);
+        let after = text();
+        assert_eq!(value(&after, "millrace_queue_depth"), 2.0);
+        assert!(value(&after, "millrace_blocked_seconds_total") > 0.0);
+        assert!(value(&after, "millrace_oldest_unsettled_seconds") >= 0.0);
+        assert_eq!(
+            value(&after, "millrace_buffer_messages_received_total"),
+            3.0
+        );
+        assert_eq!(value(&after, "millrace_buffer_messages_settled_total"), 1.0);
+        assert_eq!(value(&after, "millrace_buffer_messages_in_flight"), 2.0);
+        assert!(after.contains(r#"path="root.input""#), "{after}");
     }
 }

@@ -5,47 +5,137 @@ use std::time::Duration;
 
 use millrace_component::{Balance, Kind};
 
+/// The reason by which a buffer counts what it lost at the end of the process.
+const LOST_WITH_BUFFER: &str = "buffer_shutdown";
+
 /// What a stream did from start to end.
 #[derive(Clone, Debug)]
 pub struct Report {
     /// The accounting of source messages.
     pub balance: Balance,
+    /// The accounting behind a buffer that acknowledges before delivery, when there is one.
+    pub behind_buffer: Option<Balance>,
     /// How long it ran.
     pub elapsed: Duration,
 }
 
 impl Report {
-    /// Whether every message received has settled.
-    pub fn is_complete(&self) -> bool {
-        self.balance.in_flight() == 0
+    /// Why the end was not an orderly one: messages that were not settled, or that were lost with
+    /// a buffer.
+    pub fn complaint(&self) -> Option<String> {
+        let balances = std::iter::once(&self.balance).chain(&self.behind_buffer);
+        let in_flight: u64 = balances.map(Balance::in_flight).sum();
+        let lost = self.behind_buffer.as_ref().map_or(0, |balance| {
+            let key = (Kind::Dropped, LOST_WITH_BUFFER.into());
+            balance.others.get(&key).copied().unwrap_or(0)
+        });
+        match (in_flight, lost) {
+            (0, 0) => None,
+            (0, lost) => Some(format!("{lost} messages were lost with the buffer")),
+            (count, 0) => Some(format!("{count} messages were not settled")),
+            (count, lost) => Some(format!(
+                "{count} messages were not settled, and {lost} were lost with the buffer"
+            )),
+        }
     }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let balance = &self.balance;
         let seconds = self.elapsed.as_secs_f64();
-        writeln!(f, "received   {:>12}   in {seconds:.1} s", balance.received)?;
-        writeln!(f, "delivered  {:>12}", balance.delivered)?;
-        for kind in [Kind::Filtered, Kind::Dropped, Kind::Returned] {
-            let total = balance.total(kind);
-            write!(f, "{:<10} {total:>12}", kind.name())?;
-            let mut reasons = balance
-                .others
-                .iter()
-                .filter(|((of, _), _)| *of == kind)
-                .peekable();
-            if reasons.peek().is_some() {
-                let list: Vec<_> = reasons
-                    .map(|((_, reason), count)| format!("{reason}: {count}"))
-                    .collect();
-                write!(f, "   ({})", list.join(", "))?;
-            }
-            writeln!(f)?;
+        let received = self.balance.received;
+        writeln!(f, "received   {received:>12}   in {seconds:.1} s")?;
+        write_ends(f, &self.balance)?;
+        if let Some(balance) = &self.behind_buffer {
+            // What was delivered above is what the buffer took over.
+            let received = balance.received;
+            writeln!(f, "\nbehind the buffer")?;
+            writeln!(f, "received   {received:>12}")?;
+            write_ends(f, balance)?;
         }
-        if balance.replayed > 0 {
-            writeln!(f, "sent again {:>12}", balance.replayed)?;
+        Ok(())
+    }
+}
+
+fn write_ends(f: &mut fmt::Formatter<'_>, balance: &Balance) -> fmt::Result {
+    writeln!(f, "delivered  {:>12}", balance.delivered)?;
+    for kind in [Kind::Filtered, Kind::Dropped, Kind::Returned] {
+        let total = balance.total(kind);
+        write!(f, "{:<10} {total:>12}", kind.name())?;
+        let mut reasons = balance
+            .others
+            .iter()
+            .filter(|((of, _), _)| *of == kind)
+            .peekable();
+        if reasons.peek().is_some() {
+            let list: Vec<_> = reasons
+                .map(|((_, reason), count)| format!("{reason}: {count}"))
+                .collect();
+            write!(f, "   ({})", list.join(", "))?;
         }
-        write!(f, "in flight  {:>12}", balance.in_flight())
+        writeln!(f)?;
+    }
+    if balance.replayed > 0 {
+        writeln!(f, "sent again {:>12}", balance.replayed)?;
+    }
+    write!(f, "in flight  {:>12}", balance.in_flight())
+}
+
+#[cfg(test)]
+mod tests {
+    use millrace_component::Ledger;
+    use millrace_message::Outcome;
+
+    use super::*;
+
+    fn balance(delivered: usize, lost: usize, open: usize) -> Balance {
+        let ledger = Ledger::default();
+        ledger.receive(delivered + lost + open);
+        for _ in 0..delivered {
+            ledger.settle(&Outcome::Delivered);
+        }
+        for _ in 0..lost {
+            ledger.settle(&Outcome::Dropped {
+                reason: LOST_WITH_BUFFER.into(),
+            });
+        }
+        ledger.balance()
+    }
+
+    fn report(balance: Balance, behind_buffer: Option<Balance>) -> Report {
+        Report {
+            balance,
+            behind_buffer,
+            elapsed: Duration::from_millis(1500),
+        }
+    }
+
+    #[test]
+    fn the_summary_shows_both_sides_of_a_buffer() {
+        let text = report(balance(7, 0, 0), Some(balance(4, 3, 0))).to_string();
+        let (before, behind) = text.split_once("\nbehind the buffer\n").expect("two parts");
+        assert!(
+            before.starts_with("received              7   in 1.5 s\ndelivered             7\n")
+        );
+        assert!(behind.starts_with("received              7\ndelivered             4\n"));
+        assert!(behind.contains("dropped               3   (buffer_shutdown: 3)\n"));
+    }
+
+    #[test]
+    fn what_did_not_settle_or_was_lost_with_the_buffer_is_a_complaint() {
+        assert_eq!(
+            report(balance(7, 0, 0), Some(balance(7, 0, 0))).complaint(),
+            None
+        );
+        assert_eq!(report(balance(7, 0, 0), None).complaint(), None);
+        let complaint = |before, behind| report(before, Some(behind)).complaint().expect("one");
+        assert_eq!(
+            complaint(balance(7, 0, 1), balance(6, 0, 1)),
+            "2 messages were not settled"
+        );
+        assert_eq!(
+            complaint(balance(7, 0, 0), balance(4, 3, 0)),
+            "3 messages were lost with the buffer"
+        );
     }
 }

@@ -51,20 +51,26 @@ impl std::error::Error for RunError {}
 
 /// Runs the stream until its input ends or the process is asked to stop. With `changes`, each config
 /// that they bring replaces the one that runs: the old stream drains before the new one starts.
+/// `started` hears of each stream that runs.
 ///
 /// # Errors
 /// It cannot be started, its input fails for good, or it had to be ended before everything had
 /// settled.
-pub async fn run(config: &RootConfig, mut changes: Option<Changes>) -> Result<Report, RunError> {
-    let started = Instant::now();
+pub async fn run(
+    config: &RootConfig,
+    mut changes: Option<Changes>,
+    mut started: impl FnMut(&Flow),
+) -> Result<Report, RunError> {
+    let since = Instant::now();
     // First of all: whoever sees the process answer may ask it to stop.
     let mut signals = Signals::listen().map_err(RunError::Start)?;
     let process = Process::start(config).await.map_err(RunError::Start)?;
     let mut config = Box::new(config.clone());
     let mut earlier: Option<Box<RootConfig>> = None;
     let mut balance = Balance::default();
+    let mut behind_buffer: Option<Balance> = None;
     let ended = loop {
-        let stream = match Stream::start(&config.stream, process.environment()) {
+        let stream = match Stream::start(&config.stream, process.environment(&config)) {
             Ok(stream) => stream,
             Err(error) => match earlier.take() {
                 None => return Err(RunError::Start(error)),
@@ -78,6 +84,8 @@ pub async fn run(config: &RootConfig, mut changes: Option<Changes>) -> Result<Re
             },
         };
         process.show(stream.flow());
+        started(stream.flow());
+        let flow = stream.flow().clone();
         process.http.release(HTTP_GRACE).await;
         let run = StreamRun {
             process: &process,
@@ -87,6 +95,9 @@ pub async fn run(config: &RootConfig, mut changes: Option<Changes>) -> Result<Re
         };
         let end = run.to_end(stream).await;
         balance += end.balance;
+        if let Some(ledger) = flow.buffer_ledger() {
+            *behind_buffer.get_or_insert_default() += ledger.balance();
+        }
         match end.next {
             Some(next) => {
                 if let Err(error) = end.result {
@@ -101,19 +112,18 @@ pub async fn run(config: &RootConfig, mut changes: Option<Changes>) -> Result<Re
     process.close().await;
     let report = Report {
         balance,
-        elapsed: started.elapsed(),
+        behind_buffer,
+        elapsed: since.elapsed(),
     };
     match ended {
         Err(error) => Err(RunError::Ended {
             report,
             reason: error.to_string(),
         }),
-        Ok(()) if !report.is_complete() => {
-            let count = report.balance.in_flight();
-            let reason = format!("{count} messages were not settled");
-            Err(RunError::Ended { report, reason })
-        }
-        Ok(()) => Ok(report),
+        Ok(()) => match report.complaint() {
+            Some(reason) => Err(RunError::Ended { report, reason }),
+            None => Ok(report),
+        },
     }
 }
 
@@ -153,11 +163,12 @@ impl Process {
     }
 
     /// What a stream takes from the process.
-    fn environment(&self) -> Environment {
+    fn environment(&self, config: &RootConfig) -> Environment {
         Environment {
             budget: self.budget.clone(),
             scope: self.metrics.new_scope(),
             services: components::services(Arc::clone(&self.http), self.traces.tracer()),
+            error_handling: config.error_handling.handling(),
         }
     }
 

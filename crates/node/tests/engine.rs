@@ -4,9 +4,12 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
 
 mod engine {
+    pub mod accounting;
     pub mod bench;
     pub mod edges;
+    pub mod error_handling;
     pub mod flush;
     pub mod probe;
     pub mod replay;
+    pub mod upstream_reports;
 }

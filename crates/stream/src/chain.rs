@@ -11,6 +11,8 @@ use tracing::warn;
 use crate::flood::Flood;
 use crate::spans::{OpenSpans, SpanSource};
 
+use crate::on_error::OnError;
+
 /// One processor with what is observed of it.
 pub(crate) struct Observed<P: ?Sized> {
     processor: Arc<P>,
@@ -33,9 +35,11 @@ pub struct ChainLink {
 }
 
 /// A chain of processors.
-#[derive(Default)]
 pub struct Chain {
     segments: Vec<Segment>,
+    on_error: Arc<OnError>,
+    /// Whether it is no part of a processor: what fails in one is that processor's to judge.
+    is_whole: bool,
 }
 
 enum Segment {
@@ -46,8 +50,19 @@ enum Segment {
 }
 
 impl Chain {
-    /// Compiles the processors, in order.
-    pub fn new(links: impl IntoIterator<Item = ChainLink>) -> Self {
+    /// Compiles the processors of an input, an output or the pipeline, in order.
+    pub(crate) fn whole(
+        links: impl IntoIterator<Item = ChainLink>,
+        on_error: Arc<OnError>,
+    ) -> Self {
+        Self {
+            is_whole: true,
+            ..Self::part(links, on_error)
+        }
+    }
+
+    /// Compiles the children of a processor, in order.
+    pub(crate) fn part(links: impl IntoIterator<Item = ChainLink>, on_error: Arc<OnError>) -> Self {
         let mut segments: Vec<Segment> = Vec::new();
         for ChainLink {
             processor,
@@ -81,7 +96,11 @@ impl Chain {
                 }
             }
         }
-        Self { segments }
+        Self {
+            segments,
+            on_error,
+            is_whole: false,
+        }
     }
 
     /// Whether no processor of the chain ever waits.
@@ -96,7 +115,7 @@ impl Chain {
     pub fn run_sync(&self, mut batches: Batches) -> Batches {
         for segment in &self.segments {
             if let Segment::Sync(run) = segment {
-                batches = run_segment(run, batches);
+                batches = self.run_segment(run, batches);
             }
         }
         batches
@@ -107,11 +126,32 @@ impl Chain {
         let mut batches: Batches = smallvec::smallvec![batch];
         for segment in &self.segments {
             batches = match segment {
-                Segment::Sync(run) => run_segment(run, batches),
-                Segment::Async(observed) => observed.run_all(batches).await,
+                Segment::Sync(run) => self.run_segment(run, batches),
+                Segment::Async(observed) => {
+                    let batches = observed.run_all(batches, &self.on_error).await;
+                    self.judge(batches)
+                }
             };
         }
         batches
+    }
+
+    fn run_segment(&self, run: &[Observed<dyn Processor>], mut batches: Batches) -> Batches {
+        for observed in run {
+            if batches.is_empty() {
+                break;
+            }
+            batches = self.judge(observed.run_all(batches, &self.on_error));
+        }
+        batches
+    }
+
+    fn judge(&self, batches: Batches) -> Batches {
+        if self.is_whole {
+            self.on_error.reject(batches)
+        } else {
+            batches
+        }
     }
 
     /// Closes every processor, in order.
@@ -125,16 +165,6 @@ impl Chain {
     }
 }
 
-fn run_segment(run: &[Observed<dyn Processor>], mut batches: Batches) -> Batches {
-    for observed in run {
-        if batches.is_empty() {
-            break;
-        }
-        batches = observed.run_all(batches);
-    }
-    batches
-}
-
 impl<P: ?Sized> Observed<P> {
     fn received(&self, batches: &Batches) -> usize {
         let messages: usize = batches.iter().map(|batch| batch.len()).sum();
@@ -143,7 +173,13 @@ impl<P: ?Sized> Observed<P> {
         messages
     }
 
-    fn sent(&self, batches: &Batches, received: usize, started: Option<Instant>) {
+    fn sent(
+        &self,
+        batches: &Batches,
+        received: usize,
+        started: Option<Instant>,
+        on_error: &OnError,
+    ) {
         let messages: usize = batches.iter().map(|batch| batch.len()).sum();
         self.metrics.sent.add(messages as u64);
         self.metrics.batch_sent.add(batches.len() as u64);
@@ -155,6 +191,7 @@ impl<P: ?Sized> Observed<P> {
         if failed > 0 {
             self.metrics.error.add(failed as u64);
             self.tell_failure(batches);
+            on_error.log(batches, |fault| self.caused(fault));
         }
         if let Some(started) = started {
             let each = started.elapsed() / u32::try_from(received.max(1)).unwrap_or(u32::MAX);
@@ -195,19 +232,19 @@ impl<P: ?Sized> Observed<P> {
 }
 
 impl Observed<dyn Processor> {
-    fn run_all(&self, mut batches: Batches) -> Batches {
+    fn run_all(&self, mut batches: Batches, on_error: &OnError) -> Batches {
         let received = self.received(&batches);
         let started = self.metrics.latency.is_observed().then(Instant::now);
         let spans = self.spans.open(&mut batches);
         let mut next = self.processor.process_run(batches);
         self.close_spans(spans, &mut next);
-        self.sent(&next, received, started);
+        self.sent(&next, received, started, on_error);
         next
     }
 }
 
 impl Observed<dyn AsyncProcessor> {
-    async fn run_all(&self, mut batches: Batches) -> Batches {
+    async fn run_all(&self, mut batches: Batches, on_error: &OnError) -> Batches {
         let received = self.received(&batches);
         let started = self.metrics.latency.is_observed().then(Instant::now);
         let spans = self.spans.open(&mut batches);
@@ -216,7 +253,7 @@ impl Observed<dyn AsyncProcessor> {
             next.extend(self.processor.process(batch).await);
         }
         self.close_spans(spans, &mut next);
-        self.sent(&next, received, started);
+        self.sent(&next, received, started, on_error);
         next
     }
 }

@@ -19,6 +19,7 @@ use crate::blocking_output::BlockingSink;
 use crate::chain::{Chain, ChainLink};
 use crate::config::ResourcesConfig;
 use crate::leaf_output::LeafSink;
+use crate::on_error::OnError;
 use crate::processed::{ProcessedSink, processed_source};
 use crate::resources::Resources;
 use crate::spans::SpanSource;
@@ -33,6 +34,7 @@ pub(crate) struct StreamEngine {
     flow: Flow,
     scope: Scope,
     services: Services,
+    on_error: Arc<OnError>,
     caches: Resources<CacheChild, BuiltCache>,
     rate_limits: Resources<RateLimitChild, BuiltRateLimit>,
     processors: Resources<ProcessorChild, BuiltProcessor>,
@@ -52,13 +54,16 @@ impl StreamEngine {
         flow: Flow,
         scope: Scope,
         services: Services,
+        on_error: OnError,
     ) -> Arc<Self> {
+        let on_error = Arc::new(on_error);
         Arc::new_cyclic(|this| Self {
             this: Weak::clone(this),
             flow,
             // Its own, so that the series of this stream end with it.
             scope: scope.child("", ""),
             services,
+            on_error,
             caches: Resources::new(
                 "cache",
                 resources
@@ -158,6 +163,7 @@ impl StreamEngine {
         one_by_one: bool,
     ) -> Result<RootOutput, Error> {
         let cx = self.root().child(child.name, &child.label, "output");
+        self.on_error.meet_output(child.name, cx.path());
         match child.config.build(&cx)? {
             OutputPart::Leaf(LeafOutput {
                 output: BuiltOutput::Blocking(output),
@@ -217,6 +223,7 @@ impl StreamEngine {
         let mut links = Vec::with_capacity(children.len());
         for (index, child) in children.iter().enumerate() {
             let cx = cx.child(child.name, &child.label, &format!("{segment}.{index}"));
+            self.on_error.meet_processor(child.name, cx.path());
             links.push(ChainLink {
                 processor: child.config.build(&cx)?,
                 metrics: ProcessorMetrics::new(cx.metrics()),
@@ -224,7 +231,7 @@ impl StreamEngine {
                 path: Arc::clone(&cx.identity().path),
             });
         }
-        Ok(Chain::new(links))
+        Ok(Chain::whole(links, Arc::clone(&self.on_error)))
     }
 }
 
@@ -246,6 +253,7 @@ impl Engine for StreamEngine {
     }
 
     fn output(&self, child: &OutputChild, cx: &BuildContext) -> Result<Arc<dyn Sink>, Error> {
+        self.on_error.meet_output(child.name, cx.path());
         let part = child.config.build(cx)?;
         self.sink(part, child, Some(CHILD_CONNECT_TIMEOUT), cx)
     }
@@ -264,12 +272,14 @@ impl Engine for StreamEngine {
         child: &ProcessorChild,
         cx: &BuildContext,
     ) -> Result<BuiltProcessor, Error> {
-        let chain = Chain::new([ChainLink {
+        self.on_error.meet_processor(child.name, cx.path());
+        let link = ChainLink {
             processor: child.config.build(cx)?,
             metrics: ProcessorMetrics::new(cx.metrics()),
             spans: SpanSource::of_processor(cx),
             path: Arc::clone(&cx.identity().path),
-        }]);
+        };
+        let chain = Chain::part([link], Arc::clone(&self.on_error));
         Ok(if chain.is_sync() {
             BuiltProcessor::Sync(Arc::new(SyncChain(chain)))
         } else {

@@ -62,6 +62,7 @@ pub(crate) fn run(leaf: LeafInput, cx: &BuildContext) -> Result<Source, Error> {
             writer.batches.clone(),
             exhausted.clone(),
             abort.clone(),
+            writer.stop().clone(),
         ));
         let result = match leaf.input {
             BuiltInput::Async(mut input) => {
@@ -101,6 +102,7 @@ async fn replay_loop(
     batches: Sender<MessageBatch>,
     exhausted: Option<Arc<dyn Sink>>,
     abort: CancellationToken,
+    stop: CancellationToken,
 ) {
     // Dropped with this loop, the writes under way fail.
     let mut writes = JoinSet::new();
@@ -108,6 +110,8 @@ async fn replay_loop(
         let due = tokio::select! {
             due = admission.next_replay() => due,
             () = abort.cancelled() => {
+                // Nobody else may be left to tell the input.
+                stop.cancel();
                 admission.abandon_replays();
                 return;
             }

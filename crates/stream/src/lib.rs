@@ -13,6 +13,7 @@ mod engine;
 mod flood;
 mod leaf_input;
 mod leaf_output;
+mod on_error;
 mod processed;
 mod resources;
 mod root_output;
@@ -22,4 +23,5 @@ mod stream;
 mod threads;
 
 pub use config::{PipelineConfig, ResourcesConfig, StreamConfig};
+pub use on_error::{ErrorHandling, ErrorLog};
 pub use stream::{Environment, Stream};

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::chain::Chain;
 use crate::config::StreamConfig;
 use crate::engine::{RootOutput, StreamEngine};
+use crate::on_error::{ErrorHandling, OnError};
 use crate::{root_output, sharded, threads};
 
 /// Messages that may wait between the pipeline threads and the output.
@@ -36,6 +37,8 @@ pub struct Environment {
     pub scope: Scope,
     /// What the process lends to components.
     pub services: Services,
+    /// What is done with messages that a processor failed on.
+    pub error_handling: ErrorHandling,
 }
 
 impl Stream {
@@ -50,6 +53,7 @@ impl Stream {
             flow.clone(),
             environment.scope,
             environment.services,
+            OnError::new(environment.error_handling),
         );
         engine.build_resources()?;
         let root = engine.root();

@@ -24,6 +24,7 @@ mod line;
 mod repeat;
 mod settings;
 mod sink;
+mod status;
 mod timestamp;
 
 pub use component::{ComponentLogger, FATAL_TARGET, LogValue};
@@ -31,6 +32,7 @@ pub use layer::LogHandle;
 pub use level::{LogLevel, ParseLogLevelError};
 pub use settings::{FileSettings, LogError, LogFormat, LogSettings};
 pub use sink::LogSink;
+pub use status::show_status;
 
 #[cfg(test)]
 mod tests;

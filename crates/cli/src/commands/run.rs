@@ -9,6 +9,7 @@ use millrace_spec::LintOptions;
 
 use super::complain;
 use super::config::{files_of, load_config, print_complaints};
+use super::progress::Progress;
 use crate::args::ConfigArgs;
 
 /// Runs the config and reports what became of its messages.
@@ -40,7 +41,8 @@ pub fn run(args: &ConfigArgs, file: Option<PathBuf>) -> ExitCode {
     };
     let ended = runtime.block_on(async {
         let changes = watcher.map(Watcher::start);
-        millrace_node::run(config, changes).await
+        let mut progress = Progress::none();
+        millrace_node::run(config, changes, |flow| progress.follow(flow)).await
     });
     logs.flush();
     let (report, code) = match ended {

@@ -28,6 +28,7 @@ fn start(yaml: &str) -> Stream {
         budget: Budget::new(64 << 20),
         scope: Scope::detached(),
         services: Services::default(),
+        error_handling: millrace_stream::ErrorHandling::default(),
     };
     Stream::start(&config, environment).unwrap()
 }

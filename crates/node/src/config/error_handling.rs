@@ -1,15 +1,15 @@
 //! The `error_handling` block: what becomes of failed messages everywhere.
 
-use millrace_spec::Spec;
+use millrace_spec::{Node, ReadContext, Spec, codes};
+use millrace_stream::{ErrorHandling, ErrorLog};
 
 /// What becomes of messages that a processor failed on.
 #[derive(Clone, Debug, Spec)]
+#[spec(check = check)]
 pub struct ErrorHandlingConfig {
-    /// What is done with them.
-    #[spec(
-        default = "none",
-        unsupported = "a failed message goes on with its error; wrap the output in `reject_errored`"
-    )]
+    /// What is done with them. As in Bento, nothing is done in a stream with a `try`, `catch` or
+    /// `retry` processor or a `reject_errored` output, which deal with them.
+    #[spec(default = "none")]
     pub strategy: ErrorStrategy,
     /// Whether they are logged.
     pub log: ErrorLogConfig,
@@ -28,14 +28,46 @@ pub enum ErrorStrategy {
 
 /// Whether failed messages are logged.
 #[derive(Clone, Debug, Spec)]
+#[spec(check = check_log)]
 pub struct ErrorLogConfig {
     /// Whether a line is logged for them.
-    #[spec(default = false, unsupported = "each processor logs its errors")]
+    #[spec(default = false)]
     pub enabled: bool,
     /// Whether the line holds the payload.
-    #[spec(default = false, unsupported = "payloads are not logged")]
+    #[spec(default = false)]
     pub add_payload: bool,
-    /// The share of them that is logged.
-    #[spec(default = 1.0, unsupported = "each processor logs its errors")]
+    /// The share of them that is logged, 0 to 1.
+    #[spec(default = 1.0)]
     pub sampling_ratio: f64,
+}
+
+fn check(config: &mut ErrorHandlingConfig, node: &Node, cx: &mut ReadContext) {
+    if config.strategy == ErrorStrategy::Retry {
+        let span = node.get("strategy").map_or(node.span, |it| it.span);
+        let message = "the strategy `retry` is not supported";
+        cx.error(codes::NOT_SUPPORTED, span, message).help = Some(
+            "`reject` gives a failed batch back to its input, which sends it again".to_owned(),
+        );
+    }
+}
+
+fn check_log(config: &mut ErrorLogConfig, node: &Node, cx: &mut ReadContext) {
+    if !(0.0..=1.0).contains(&config.sampling_ratio) {
+        let span = node.get("sampling_ratio").map_or(node.span, |it| it.span);
+        let message = "`sampling_ratio` is a share from 0 to 1";
+        cx.error(codes::INVALID_VALUE, span, message);
+    }
+}
+
+impl ErrorHandlingConfig {
+    /// As the engine takes it.
+    pub(crate) fn handling(&self) -> ErrorHandling {
+        ErrorHandling {
+            rejects: self.strategy == ErrorStrategy::Reject,
+            log: self.log.enabled.then_some(ErrorLog {
+                add_payload: self.log.add_payload,
+                sampling_ratio: self.log.sampling_ratio,
+            }),
+        }
+    }
 }

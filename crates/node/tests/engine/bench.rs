@@ -7,7 +7,7 @@ use millrace_component::conformance::Workbench;
 use millrace_component::{Balance, Budget, Flow, Registry, Services};
 use millrace_components_pure::{Limiters, Pipes};
 use millrace_message::{Error, Outcome};
-use millrace_stream::{Environment, Stream, StreamConfig};
+use millrace_stream::{Environment, ErrorHandling, Stream, StreamConfig};
 use millrace_telemetry::Scope;
 use tokio::sync::{Notify, Semaphore, mpsc};
 
@@ -30,6 +30,10 @@ impl Bench {
     }
 
     pub fn with_memory(yaml: &str, limit: usize) -> Self {
+        Self::with(yaml, limit, ErrorHandling::default())
+    }
+
+    pub fn with(yaml: &str, limit: usize, error_handling: ErrorHandling) -> Self {
         let registry = Registry::new([
             millrace_components_io::OUTPUTS,
             millrace_components_pure::BUFFERS,
@@ -61,6 +65,7 @@ impl Bench {
             budget: Budget::new(limit),
             scope: Scope::detached(),
             services,
+            error_handling,
         };
         let stream = Stream::start(&config, environment).unwrap();
         Self {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::{self, Write};
 
 use super::file::LogFile;
+use super::status::write_above;
 
 /// The destination of log lines; each is written in one call.
 pub enum LogSink {
@@ -18,7 +19,7 @@ impl LogSink {
     /// reason; when that fails too there is nobody left to tell.
     pub(super) fn write(&mut self, line: &str) {
         let result = match self {
-            Self::Stderr => io::stderr().lock().write_all(line.as_bytes()),
+            Self::Stderr => write_above(line),
             Self::Stdout => io::stdout().lock().write_all(line.as_bytes()),
             Self::File(file) => file.write(line),
             Self::Writer(writer) => writer.write_all(line.as_bytes()),

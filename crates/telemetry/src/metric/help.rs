@@ -128,6 +128,18 @@ pub(super) const HELP: &[(&str, &str)] = &[
         "Source messages received and not yet settled.",
     ),
     (
+        "millrace_buffer_messages_received_total",
+        "Messages that a buffer took over from the inputs.",
+    ),
+    (
+        "millrace_buffer_messages_settled_total",
+        "Messages of the buffer settled, by outcome and reason.",
+    ),
+    (
+        "millrace_buffer_messages_in_flight",
+        "Messages that left the buffer, or wait in it, and are not settled.",
+    ),
+    (
         "millrace_blocked_seconds_total",
         "Time an edge waited for room downstream.",
     ),

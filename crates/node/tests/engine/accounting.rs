@@ -1,0 +1,70 @@
+//! What becomes of the messages of a buffer in the two ledgers.
+
+use millrace_component::Kind;
+
+use super::bench::{Bench, ended};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_memory_buffer_that_is_given_up_counts_what_it_loses_as_dropped() {
+    let yaml = "
+input: { probe: {} }
+buffer: { memory: {} }
+output: { probe: { gated: true } }
+";
+    let mut bench = Bench::start(yaml);
+    bench.send_numbers(0..20);
+    bench.acks(20).await;
+    bench.wires.gate.add_permits(3);
+    assert_eq!(bench.sizes(3).await, [1; 3]);
+    let flow = bench.flow.clone();
+    let behind = || flow.buffer_ledger().unwrap().balance();
+    while behind().delivered < 3 {
+        tokio::task::yield_now().await;
+    }
+    bench.stream.stopper().cancel();
+    flow.abort().cancel();
+    let (before, _) = bench.finished().await;
+    assert_eq!((before.received, before.delivered), (20, 20));
+    let behind = behind();
+    assert_eq!((behind.received, behind.delivered), (20, 3));
+    assert_eq!(ended(&behind, Kind::Dropped, "buffer_shutdown"), 17);
+    assert_eq!(behind.in_flight(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sqlite_buffer_that_is_stopped_keeps_its_messages_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let yaml = format!(
+        "
+input: {{ probe: {{}} }}
+buffer: {{ sqlite: {{ path: '{}' }} }}
+output: {{ probe: {{ gated: true }} }}
+",
+        folder.path().join("b.db").display()
+    );
+    let mut bench = Bench::start(&yaml);
+    bench.send_numbers(0..20);
+    bench.acks(20).await;
+    let flow = bench.flow.clone();
+    // Nobody asked the input to stop: the abort alone has to end it.
+    flow.abort().cancel();
+    let (before, result) = bench.finished().await;
+    result.unwrap();
+    assert_eq!(before.delivered, 20);
+    let behind = flow.buffer_ledger().unwrap().balance();
+    assert_eq!(behind.total(Kind::Dropped), 0);
+    assert_eq!(behind.total(Kind::Returned), behind.received);
+
+    let mut again = Bench::start(&yaml);
+    again.wires.gate.add_permits(20);
+    for number in 0..20 {
+        assert_eq!(
+            again.written().await.payloads,
+            [format!("message {number:04}")]
+        );
+    }
+    let flow = again.flow.clone();
+    again.end().await.1.unwrap();
+    let behind = flow.buffer_ledger().unwrap().balance();
+    assert_eq!((behind.received, behind.delivered), (20, 20));
+}

@@ -1,0 +1,85 @@
+//! `error_handling`: what is done everywhere with messages that a processor failed on.
+
+use millrace_component::Kind;
+use millrace_stream::ErrorHandling;
+
+use super::bench::Bench;
+
+const REJECTS: ErrorHandling = ErrorHandling {
+    rejects: true,
+    log: None,
+};
+
+fn start(processors: &str, output: &str) -> Bench {
+    let yaml = format!(
+        "
+input: {{ probe: {{ auto_replay_nacks: false }} }}
+pipeline:
+  threads: 1
+  processors: [ {processors} ]
+output: {output}
+"
+    );
+    Bench::with(&yaml, usize::MAX / 2, REJECTS)
+}
+
+const FAILS: &str =
+    r#"{ mapping: 'root = if content().string().contains("bad") { throw("oh no") }' }"#;
+const PROBE: &str = "{ probe: {} }";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reject_gives_a_failed_batch_back_before_the_next_processor_sees_it() {
+    let next = r#"{ mapping: 'root = "seen " + content().string()' }"#;
+    let mut bench = start(&format!("{FAILS}, {next}"), PROBE);
+    bench.send("bad");
+    let (payload, outcome) = bench.ack().await;
+    assert_eq!(payload, "bad");
+    let error = outcome.error().unwrap().text().to_owned();
+    assert!(
+        error.contains("mapping at root.pipeline.processors.0 failed"),
+        "{error}"
+    );
+    assert!(error.contains("oh no"), "{error}");
+    bench.send("good");
+    assert_eq!(bench.written().await.payloads, ["seen good"]);
+    bench.acks(1).await;
+    let (balance, _) = bench.end().await;
+    assert_eq!((balance.delivered, balance.total(Kind::Returned)), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_inside_a_branch_rejects_the_message_of_the_branch_and_no_more() {
+    let branch = format!("{{ branch: {{ processors: [ {FAILS} ] }} }}");
+    let mut bench = start(&branch, PROBE);
+    bench.send("bad");
+    assert!(bench.ack().await.1.error().is_some());
+    bench.send("good");
+    assert_eq!(bench.written().await.payloads, ["good"]);
+    let (balance, _) = bench.end().await;
+    assert_eq!((balance.delivered, balance.total(Kind::Returned)), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_deals_with_failed_messages_itself_rejects_none() {
+    let catch = r#"{ catch: [ { mapping: 'root = "caught"' } ] }"#;
+    let mut bench = start(&format!("{FAILS}, {catch}"), PROBE);
+    bench.send("bad");
+    assert_eq!(bench.written().await.payloads, ["caught"]);
+    bench.acks(1).await;
+    bench.end().await.1.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_strategy_a_failed_message_goes_on() {
+    let yaml = format!(
+        "
+input: {{ probe: {{}} }}
+pipeline: {{ processors: [ {FAILS} ] }}
+output: {PROBE}
+"
+    );
+    let mut bench = Bench::start(&yaml);
+    bench.send("bad");
+    assert_eq!(bench.written().await.payloads, ["bad"]);
+    bench.end().await.1.unwrap();
+}
