@@ -111,6 +111,8 @@ impl Running {
         let budget = self.buffer.flow.budget().clone();
         let flow = self.buffer.flow.clone();
         let (mut result, mut stalled) = (Ok(()), None);
+        // What an earlier process stored leaves although the input may have nothing to say.
+        self.load_more();
         while !self.is_done() {
             let cost = self.next.front().map_or(0, |row| cost(&row.batch));
             let may_leave = !self.next.is_empty() && self.ready.is_empty();
@@ -120,7 +122,10 @@ impl Running {
                 () = stop.cancelled(), if !self.stopping => self.begin_to_stop(),
                 Some(returned) = self.under_way.next() => self.settle(returned),
                 Some(storing) = self.storing.next() => self.acknowledge(storing),
-                () = self.writer.batches.push_run(&mut self.ready), if !self.ready.is_empty() => {}
+                () = self.writer.batches.push_run(&mut self.ready), if !self.ready.is_empty() => {
+                    // What is left is what nobody reads any more: dropped, it stays stored.
+                    self.ready.clear();
+                }
                 rows = wait_for(&mut self.loading), if self.loading.is_some() => {
                     self.loading = None;
                     if let Err(error) = self.take_loaded(rows).await {
