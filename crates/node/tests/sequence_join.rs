@@ -42,6 +42,7 @@ async fn run_in(folder: &Path, config: &str) -> Balance {
         budget: Budget::new(1 << 30),
         scope: Scope::detached(),
         services: Services::default(),
+        error_handling: millrace_stream::ErrorHandling::default(),
     };
     let stream = Stream::start(&config.stream, environment).unwrap();
     let (balance, ended) = stream.finish().await;
