@@ -303,7 +303,7 @@ mod tests {
         // It waits for room, and the time counts while it waits.
         assert!(futures::poll!(pushing.as_mut()).is_pending());
         let long_ago = Instant::now().checked_sub(std::time::Duration::from_secs(5));
-        ages.enter(long_ago.expect("the machine runs for longer"));
+        ages.enter(long_ago.expect("the machine runs for longer"), 1);
         flow.behind_buffer().receive(3);
         flow.behind_buffer().settle(&Outcome::Delivered);
         let after = text();
