@@ -1,9 +1,11 @@
 //! One message: payload, metadata, error flag, and where it came from.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use bytes::Bytes;
+// Unlike the one of `std`, it is made full without a call of its initialization.
+use once_cell::sync::OnceCell;
 
 use crate::{Context, Error, Fault, JsonError, Metadata, Origin, Value};
 
@@ -15,8 +17,8 @@ use crate::{Context, Error, Fault, JsonError, Metadata, Origin, Value};
 /// Cloning copies the payload by reference and opens further handles on the origin.
 #[derive(Clone, Default)]
 pub struct Message {
-    bytes: OnceLock<Bytes>,
-    value: OnceLock<Result<Value, JsonError>>,
+    bytes: OnceCell<Bytes>,
+    value: OnceCell<Result<Value, JsonError>>,
     /// Names and values beside the payload.
     pub metadata: Metadata,
     fault: Option<Arc<Fault>>,
@@ -28,24 +30,28 @@ pub struct Message {
 impl Message {
     /// A message of raw bytes, detached from any source.
     pub fn from_bytes(bytes: impl Into<Bytes>) -> Self {
-        let message = Self::default();
-        let _fresh = message.bytes.set(bytes.into());
-        message
+        Self {
+            bytes: OnceCell::with_value(bytes.into()),
+            ..Self::default()
+        }
     }
 
     /// A message of raw bytes whose value is those bytes, even when they look like JSON.
     pub fn from_raw(bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
-        let message = Self::from_bytes(bytes.clone());
-        let _fresh = message.value.set(Ok(Value::from(bytes)));
-        message
+        Self {
+            bytes: OnceCell::with_value(bytes.clone()),
+            value: OnceCell::with_value(Ok(Value::from(bytes))),
+            ..Self::default()
+        }
     }
 
     /// A message of a structured value, detached from any source.
     pub fn from_value(value: Value) -> Self {
-        let message = Self::default();
-        let _fresh = message.value.set(Ok(value));
-        message
+        Self {
+            value: OnceCell::with_value(Ok(value)),
+            ..Self::default()
+        }
     }
 
     /// The payload as bytes; a structured value is printed as JSON once.
@@ -77,20 +83,20 @@ impl Message {
     /// As [`Message::value`]; the payload is untouched then.
     pub fn take_value(&mut self) -> Result<Value, JsonError> {
         self.value().map_err(Clone::clone)?;
-        self.bytes = OnceLock::new();
+        self.bytes = OnceCell::new();
         self.value.take().unwrap_or(Ok(Value::Null))
     }
 
     /// Replaces the payload by bytes.
     pub fn set_bytes(&mut self, bytes: impl Into<Bytes>) {
-        self.bytes = OnceLock::from(bytes.into());
-        self.value = OnceLock::new();
+        self.bytes = OnceCell::with_value(bytes.into());
+        self.value = OnceCell::new();
     }
 
     /// Replaces the payload by a value.
     pub fn set_value(&mut self, value: Value) {
-        self.bytes = OnceLock::new();
-        self.value = OnceLock::from(Ok(value));
+        self.bytes = OnceCell::new();
+        self.value = OnceCell::with_value(Ok(value));
     }
 
     /// Roughly how many bytes of memory the payload holds, for the byte budget.

@@ -228,8 +228,15 @@ impl From<Text> for String {
 }
 
 impl PartialEq for Text {
+    #[inline]
     fn eq(&self, other: &Text) -> bool {
-        self.as_str() == other.as_str()
+        match (&self.0, &other.0) {
+            // Unused bytes are zero: two inline strings compare as a whole, without a call.
+            (Repr::Inline { len, bytes }, Repr::Inline { len: n, bytes: b }) => {
+                len == n && bytes == b
+            }
+            _ => self.as_str() == other.as_str(),
+        }
     }
 }
 

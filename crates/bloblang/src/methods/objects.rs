@@ -337,7 +337,8 @@ fn without(arguments: &Arguments<'_>, _: &Environment) -> Result<PreparedMethod,
 }
 
 fn object_without(object: &Object, paths: &[&[Segment]]) -> Object {
-    let mut kept = Object::with_capacity(object.len());
+    // What is kept keeps its order; it mostly gets members of its own afterwards.
+    let mut kept = Vec::with_capacity(object.len() + 2);
     for (key, value) in object {
         let rest = after(paths, &key);
         if rest.iter().any(|rest| rest.is_empty()) {
@@ -347,9 +348,9 @@ fn object_without(object: &Object, paths: &[&[Segment]]) -> Object {
             Value::Object(inner) if !rest.is_empty() => Value::Object(object_without(inner, &rest)),
             _ => value.into_owned(),
         };
-        kept.insert(key, value);
+        kept.push((key, value));
     }
-    kept
+    Object::from_ascending(kept)
 }
 
 fn with(arguments: &Arguments<'_>, _: &Environment) -> Result<PreparedMethod, EvalError> {
@@ -362,7 +363,7 @@ fn with(arguments: &Arguments<'_>, _: &Environment) -> Result<PreparedMethod, Ev
 }
 
 fn object_with(object: &Object, paths: &[&[Segment]]) -> Object {
-    let mut kept = Object::with_capacity(paths.len());
+    let mut kept = Vec::with_capacity(paths.len());
     for (key, value) in object {
         let mut rest = after(paths, &key);
         if rest.is_empty() {
@@ -373,7 +374,7 @@ fn object_with(object: &Object, paths: &[&[Segment]]) -> Object {
             Value::Object(inner) if !rest.is_empty() => Value::Object(object_with(inner, &rest)),
             _ => value.into_owned(),
         };
-        kept.insert(key, value);
+        kept.push((key, value));
     }
-    kept
+    Object::from_ascending(kept)
 }

@@ -41,9 +41,42 @@ impl Drop for Members {
     }
 }
 
+/// Up to so many members are compared one by one, for equality, which is cheaper than ordering.
+const SCAN_MAX: usize = 8;
+/// Room for members that a copy is made with: copies are made to be added to.
+const HEADROOM: usize = 4;
+
 impl Members {
     fn find(&self, key: &str) -> Result<usize, usize> {
         self.0.binary_search_by(|(name, _)| name.as_str().cmp(key))
+    }
+
+    /// The value of `key`.
+    #[inline]
+    pub(super) fn get(&self, key: &Text) -> Option<&Value> {
+        if self.0.len() <= SCAN_MAX {
+            return self.0.iter().find_map(|(name, value)| (name == key).then_some(value));
+        }
+        self.find(key).ok().map(|at| &self.0[at].1)
+    }
+
+    /// The value of `key`, created as null when it is missing.
+    fn entry(&mut self, key: &Text) -> &mut Value {
+        let scanned = (self.0.len() <= SCAN_MAX)
+            .then(|| self.0.iter().position(|(name, _)| name == key))
+            .flatten();
+        let at = scanned.unwrap_or_else(|| {
+            // Keys mostly arrive in order.
+            let place = match self.0.last() {
+                Some((last, _)) if last >= key => self.find(key),
+                _ => Err(self.0.len()),
+            };
+            place.unwrap_or_else(|at| {
+                self.0.insert(at, (key.clone(), Value::Null));
+                at
+            })
+        });
+        &mut self.0[at].1
     }
 }
 
@@ -63,6 +96,12 @@ impl Object {
             index,
             document: Arc::clone(document),
         })
+    }
+
+    /// An object of members that stand in ascending order of their keys, each once.
+    pub fn from_ascending(members: Vec<(Text, Value)>) -> Object {
+        debug_assert!(members.windows(2).all(|pair| pair[0].0 < pair[1].0));
+        Object(Repr::Built(Arc::new(Members(members))))
     }
 
     /// How many members it has.
@@ -160,16 +199,9 @@ impl Object {
     }
 
     /// The value of a member to write to; a missing member is created as null.
-    pub fn entry(&mut self, key: &str) -> &mut Value {
-        let members = self.members_mut();
-        let i = match members.find(key) {
-            Ok(i) => i,
-            Err(i) => {
-                members.0.insert(i, (Text::from(key), Value::Null));
-                i
-            }
-        };
-        &mut members.0[i].1
+    #[inline]
+    pub fn entry(&mut self, key: &Text) -> &mut Value {
+        self.members_mut().entry(key)
     }
 
     /// The value of an existing member to write to.
@@ -189,9 +221,18 @@ impl Object {
     }
 
     fn members_mut(&mut self) -> &mut Members {
-        if let Repr::Node { .. } = self.0 {
-            let mut members = Vec::with_capacity(self.len() + 2);
-            members.extend(self.entries().map(|(key, value)| (key, value.into_owned())));
+        let is_own = match &mut self.0 {
+            Repr::Built(members) => Arc::get_mut(members).is_some(),
+            Repr::Node { .. } => false,
+        };
+        if !is_own {
+            let mut members = Vec::with_capacity(self.len() + HEADROOM);
+            match &self.0 {
+                Repr::Built(shared) => members.extend(shared.0.iter().cloned()),
+                Repr::Node { .. } => {
+                    members.extend(self.entries().map(|(key, value)| (key, value.into_owned())));
+                }
+            }
             self.0 = Repr::Built(Arc::new(Members(members)));
         }
         match &mut self.0 {

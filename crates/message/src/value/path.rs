@@ -94,11 +94,7 @@ impl Value {
         for (i, segment) in path.iter().enumerate() {
             match value {
                 Value::Object(Object(ObjectRepr::Built(members))) => {
-                    let place = members
-                        .0
-                        .binary_search_by(|(key, _)| key.cmp(&segment.name))
-                        .ok()?;
-                    value = &members.0[place].1;
+                    value = members.get(&segment.name)?;
                 }
                 Value::Object(Object(ObjectRepr::Node { index, document }))
                 | Value::Array(Array(ArrayRepr::Node { index, document })) => {
