@@ -55,7 +55,10 @@ impl Members {
     #[inline]
     pub(super) fn get(&self, key: &Text) -> Option<&Value> {
         if self.0.len() <= SCAN_MAX {
-            return self.0.iter().find_map(|(name, value)| (name == key).then_some(value));
+            return self
+                .0
+                .iter()
+                .find_map(|(name, value)| (name == key).then_some(value));
         }
         self.find(key).ok().map(|at| &self.0[at].1)
     }
