@@ -1,6 +1,8 @@
 //! Bad input: one clear error that names the field or the message, no panic, nothing lost or wrongly
 //! acknowledged, and bounded memory. Each test runs the binary.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
+
 #[path = "bad_input/configs.rs"]
 mod configs;
 #[path = "bad_input/data.rs"]

@@ -1,5 +1,7 @@
 //! The commands that answer and end: what they print, and with which code they exit.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
+
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 

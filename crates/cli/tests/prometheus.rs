@@ -1,6 +1,8 @@
 //! What a real Prometheus says about a running pipeline: the metrics and the queries of the
 //! operations guide, each with the value that the run must have.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
+
 use std::time::Duration;
 
 use millrace_testkit::http;

@@ -1,6 +1,8 @@
 //! The configs of the operations guides that name a server, against that server: nothing but hosts
 //! and ports is set, an input that is missing is generated, an output that is missing prints.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,5 +1,7 @@
 //! Traces across two running pipelines: who is whose parent, and what is recorded when.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
+
 use std::path::PathBuf;
 
 use millrace_testkit::http;

@@ -1,5 +1,7 @@
 //! `--watcher`: a changed config takes over while messages flow, and none is lost.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
+
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -93,7 +93,7 @@ pub async fn run(
             signals: &mut signals,
             changes: &mut changes,
         };
-        let end = run.to_end(stream).await;
+        let end = run.run_to_end(stream).await;
         balance += end.balance;
         if let Some(ledger) = flow.buffer_ledger() {
             *behind_buffer.get_or_insert_default() += ledger.balance();
@@ -202,7 +202,7 @@ struct End {
 }
 
 impl StreamRun<'_> {
-    async fn to_end(self, stream: Stream) -> End {
+    async fn run_to_end(self, stream: Stream) -> End {
         let Self {
             process,
             config,
