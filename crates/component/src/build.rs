@@ -107,6 +107,8 @@ pub struct BuildContext {
     metrics: Scope,
     identity: Arc<Identity>,
     services: Services,
+    /// The resources whose configs are being built in place, from the outside in.
+    inlined: Arc<[Arc<str>]>,
 }
 
 /// Which component this is.
@@ -172,6 +174,7 @@ impl BuildContext {
             metrics,
             identity: Arc::new(identity),
             services,
+            inlined: Arc::default(),
         }
     }
 
@@ -190,7 +193,26 @@ impl BuildContext {
                 label: label.into(),
             }),
             services: self.services.clone(),
+            inlined: Arc::clone(&self.inlined),
         }
+    }
+
+    /// The context in which the config of a processor resource is built again in this place, as
+    /// [`Engine::processor_config`] gives it.
+    ///
+    /// # Errors
+    /// Fatal: this place is within the same resource, which would never end.
+    pub fn inlined(&self, label: &str) -> Result<Self, Error> {
+        if self.inlined.iter().any(|it| **it == *label) {
+            return Err(Error::fatal(format!(
+                "processor resource `{label}` uses itself"
+            )));
+        }
+        let outer = self.inlined.iter().cloned();
+        Ok(Self {
+            inlined: outer.chain([label.into()]).collect(),
+            ..self.clone()
+        })
     }
 
     /// Who this component is.

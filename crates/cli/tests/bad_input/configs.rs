@@ -73,3 +73,24 @@ fn a_config_nested_ten_thousand_deep_is_refused() {
     let config = format!("input: {}{}\n", "[".repeat(10_000), "]".repeat(10_000));
     refused(&config, &["config.yaml:1:"]);
 }
+
+#[test]
+fn a_branch_that_holds_a_workflow_of_itself_is_refused() {
+    let said = Setup::new(
+        "http: { enabled: false }
+input: { generate: { count: 1, interval: '', mapping: 'root = 1' } }
+pipeline: { processors: [ workflow: { branch_resources: [ a ] } ] }
+output: { drop: {} }
+processor_resources:
+  - label: a
+    branch:
+      processors: [ workflow: { branch_resources: [ b ] } ]
+  - label: b
+    branch:
+      processors: [ workflow: { branch_resources: [ a ] } ]
+",
+    )
+    .run();
+    assert_eq!(said.code, Some(1));
+    contains(&said.stderr, "start: processor resource `b` uses itself");
+}

@@ -124,7 +124,11 @@ impl ProcessorConfig for Config {
         let mut branches = BTreeMap::new();
         for (name, config) in &configs {
             let segment = format!("branches.{name}.processors");
-            branches.insert(name.clone(), Branch::build(config, cx, &segment)?);
+            let branch = match self.branches.0.iter().any(|(inline, _)| inline == name) {
+                true => Branch::build(config, cx, &segment)?,
+                false => Branch::build(config, &cx.inlined(name)?, &segment)?,
+            };
+            branches.insert(name.clone(), branch);
         }
         let tier = |names: Vec<String>| {
             let named = names.into_iter();
