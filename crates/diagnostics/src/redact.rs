@@ -34,6 +34,11 @@ impl Redactor {
         self.secrets.is_empty()
     }
 
+    /// Every secret.
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        self.secrets.iter().map(String::as_str)
+    }
+
     /// The text with every secret replaced by `***`.
     pub fn apply(&self, text: &str) -> String {
         self.replace(text, |_| MASK.to_owned())

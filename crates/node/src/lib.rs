@@ -15,7 +15,7 @@ mod watch;
 
 pub use components::registry;
 pub use config::RootConfig;
-pub use load::{Files, Loaded, Main, load};
+pub use load::{Files, Loaded, Main, load, without_secrets};
 pub use logs::install_logs;
 pub use millrace_telemetry::log::show_status;
 pub use report::Report;

@@ -12,6 +12,7 @@ use millrace_spec::{
     ComponentKind, FieldType, LintOptions, Literal, Node, ReadContext, Spec, codes, set, tree,
 };
 use millrace_stream::ResourcesConfig;
+use millrace_telemetry::Redactor;
 
 use crate::{RootConfig, strict};
 
@@ -90,13 +91,26 @@ impl Loaded {
             fields: &fields,
             catalog: &*self.registry,
         };
-        self.tree
-            .as_ref()
-            .map(|tree| normalise::config(tree, schema))
+        let mut config = normalise::config(self.tree.as_ref()?, schema);
+        // A secret may stand in other fields too, such as the text of a log line.
+        let known = Redactor::new();
+        known.add_all(self.redactor.secrets());
+        config.change_strings(&|text| {
+            let is_open = text != normalise::SCRUBBED;
+            is_open.then(|| known.mask_known(text, normalise::SCRUBBED))?
+        });
+        Some(config)
     }
 }
 
+/// A text as it may be shown: without the secrets of the configs that were read.
+pub fn without_secrets(text: &str) -> String {
+    Redactor::global().redact(text).into_owned()
+}
+
 /// Reads and checks a config, without touching the network.
+///
+/// What is secret in it is kept out of the logs, errors and traces of this process from then on.
 pub fn load(files: &Files, registry: &Arc<Registry>) -> Loaded {
     let sources = Arc::new(SourceMap::new());
     let mut loader = Loader {
@@ -127,6 +141,7 @@ pub fn load(files: &Files, registry: &Arc<Registry>) -> Loaded {
     {
         strict::check(tree, registry, &mut loader.cx);
     }
+    Redactor::global().add_all(loader.cx.redactor().secrets());
     let mut diagnostics = loader.cx.take_diagnostics();
     diagnostics.sort();
     let config = config.filter(|_| !diagnostics.has_errors());

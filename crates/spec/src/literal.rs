@@ -25,6 +25,23 @@ pub enum Literal {
 }
 
 impl Literal {
+    /// Changes every string value below this one; `change` gives `None` for those that stay.
+    pub fn change_strings(&mut self, change: &impl Fn(&str) -> Option<String>) {
+        match self {
+            Self::String(text) => {
+                if let Some(changed) = change(text) {
+                    *text = changed.into();
+                }
+            }
+            Self::List(items) => items.iter_mut().for_each(|it| it.change_strings(change)),
+            Self::Map(entries) => {
+                let values = entries.iter_mut().map(|(_, value)| value);
+                values.for_each(|it| it.change_strings(change));
+            }
+            Self::Null | Self::Bool(_) | Self::Int(_) | Self::UInt(_) | Self::Float(_) => {}
+        }
+    }
+
     /// Whether two values mean the same: numbers by value, objects without regard to order.
     pub fn means_same(&self, other: &Self) -> bool {
         match (self, other) {

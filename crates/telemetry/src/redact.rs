@@ -27,8 +27,9 @@ const SECRET_BYTES_MIN: usize = 4;
 /// `latest` readable.
 const ANYWHERE_BYTES_MIN: usize = 8;
 
-/// Values that configs give for "nothing" and that every log contains.
-const NEVER_SECRET: &[&str] = &["true", "false", "null", "none", "default"];
+/// Values that configs give for "nothing" and that every log contains; the path of every component
+/// begins with `root`.
+const NEVER_SECRET: &[&str] = &["true", "false", "null", "none", "default", "root"];
 
 /// A set of secrets and the search for them. There is one for the process.
 #[derive(Default)]
@@ -85,7 +86,7 @@ impl Redactor {
 
     /// The text without secrets; borrowed when there were none.
     pub fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        match self.mask_known(text) {
+        match self.mask_known(text, MASK) {
             None => pattern::scrub(text),
             Some(masked) => match pattern::scrub(&masked) {
                 Cow::Owned(scrubbed) => Cow::Owned(scrubbed),
@@ -103,7 +104,8 @@ impl Redactor {
         }
     }
 
-    fn mask_known(&self, text: &str) -> Option<String> {
+    /// The text with `mask` for every registered secret; `None` when there is none in it.
+    pub fn mask_known(&self, text: &str, mask: &str) -> Option<String> {
         let search = self.search.read().clone()?;
         let mut masked: Option<String> = None;
         let (mut copied, mut from) = (0, 0);
@@ -114,7 +116,7 @@ impl Redactor {
             }
             let masked = masked.get_or_insert_default();
             masked.push_str(&text[copied..found.start()]);
-            masked.push_str(MASK);
+            masked.push_str(mask);
             copied = found.end();
             from = found.end();
         }

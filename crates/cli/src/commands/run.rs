@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use millrace_node::{RunError, Watcher, install_logs};
+use millrace_node::{RunError, Watcher, install_logs, without_secrets};
 use millrace_spec::LintOptions;
 
 use super::complain;
@@ -48,11 +48,11 @@ pub fn run(args: &ConfigArgs, file: Option<PathBuf>) -> ExitCode {
     let (report, code) = match ended {
         Ok(report) => (Some(report), ExitCode::SUCCESS),
         Err(RunError::Ended { report, reason }) => {
-            complain(&reason);
+            complain(&without_secrets(&reason));
             (Some(report), ExitCode::FAILURE)
         }
         Err(error) => {
-            complain(&error.to_string());
+            complain(&without_secrets(&error.to_string()));
             (None, ExitCode::FAILURE)
         }
     };

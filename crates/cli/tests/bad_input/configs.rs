@@ -1,6 +1,8 @@
 //! What is wrong with a config is said with its place, before anything runs.
 
-use super::{Setup, contains};
+use millrace_testkit::millrace::{self, Millrace};
+
+use super::{Setup, contains, end};
 
 #[track_caller]
 fn refused(config: &str, parts: &[&str]) {
@@ -93,4 +95,38 @@ processor_resources:
     .run();
     assert_eq!(said.code, Some(1));
     contains(&said.stderr, "start: processor resource `b` uses itself");
+}
+
+#[test]
+fn the_value_of_a_variable_that_is_a_password_somewhere_is_shown_nowhere() {
+    let setup = Setup::new(
+        "http: { enabled: false }
+input: { generate: { count: 1, interval: '', mapping: 'root = 1' } }
+pipeline:
+  processors:
+    - log: { message: 'the token is ${TOKEN}' }
+    - http:
+        url: http://127.0.0.1:1/${TOKEN}
+        retries: 0
+        basic_auth: { enabled: true, username: a, password: '${TOKEN}' }
+output: { stdout: {} }
+",
+    );
+    let run = |arguments: &[&str]| {
+        let mut command = millrace::command().unwrap();
+        command
+            .args(arguments)
+            .current_dir(setup.folder.path())
+            .env("TOKEN", "planted-secret");
+        let said = end(Millrace::start(&mut command).unwrap());
+        assert_eq!(said.code, Some(0), "{}", said.stderr);
+        let all = said.stdout.join("\n") + &said.stderr;
+        assert!(!all.contains("planted-secret"), "{all}");
+        all
+    };
+    contains(&run(&["run", "config.yaml"]), "the token is ***");
+    contains(
+        &run(&["-c", "config.yaml", "--print-json"]),
+        "the token is !!!SECRET_SCRUBBED!!!",
+    );
 }
