@@ -158,3 +158,62 @@ fn failing_messages_flag_themselves_and_the_log_stays_short() {
     let lines = said.stderr.matches("process message: ").count();
     assert!((1..=100).contains(&lines), "{lines}");
 }
+
+#[test]
+fn a_file_is_deleted_only_when_all_of_it_was_delivered() {
+    let run = |content: &str, output: &str| {
+        let setup = Setup::new(&format!(
+            "
+http: {{ enabled: false }}
+input: {{ csv: {{ paths: [ rows.csv ], delete_on_finish: true }} }}
+output: {output}
+shutdown_timeout: 100ms
+"
+        ));
+        setup.write("rows.csv", content);
+        setup
+    };
+    let delivered = run("a,b\n1,2\n3,4\n", "{ drop: {} }");
+    assert_eq!(delivered.run().code, Some(0));
+    assert!(!delivered.path("rows.csv").exists());
+
+    let skipped = run("a,b\n1\n3,4\n", "{ drop: {} }");
+    let said = skipped.run();
+    assert!(skipped.path("rows.csv").exists());
+    contains(&said.stderr, "1 of its messages were not delivered");
+
+    let failing = run(
+        "a,b\n1,2\n3,4\n",
+        "{ http_client: { url: 'http://127.0.0.1:1/', retries: 0 } }",
+    );
+    let mut process = failing.start();
+    process
+        .wait_for_log("a failed message", PATIENCE, |it| {
+            it["component"] == "http_client" && it["level"] == "warn"
+        })
+        .unwrap();
+    process.signal(Signal::TERM).unwrap();
+    let said = end(process);
+    assert!(failing.path("rows.csv").exists());
+    contains(&said.stderr, "2 of its messages were not delivered");
+}
+
+#[test]
+fn an_input_that_was_not_read_to_its_end_ends_with_an_error() {
+    let setup = Setup::new(
+        "
+http: { enabled: false }
+input: { file: { paths: [ folder, lines ] } }
+output: { stdout: {} }
+",
+    );
+    std::fs::create_dir(setup.path("folder")).unwrap();
+    setup.write("lines", "one\n");
+    let said = setup.run();
+    assert_eq!(said.code, Some(1));
+    assert_eq!(said.stdout, ["one"]);
+    contains(
+        &said.stderr,
+        "not all of the input was read: read folder: Is a directory",
+    );
+}

@@ -14,7 +14,8 @@ use super::scanned::{ScannedInput, Stream};
 /// Reads files from the local disk, one after the other, and ends after the last.
 ///
 /// Paths may be patterns such as `data/*.csv`. A file is deleted, when `delete_on_finish` says
-/// so, after every message of the input has been delivered.
+/// so, at the end of the input; it stays when one of its messages was not delivered or could not
+/// be read. A file that cannot be read to its end is an error of the input, after the other files.
 ///
 /// Metadata: `path`, `mod_time_unix`, `mod_time` (RFC 3339).
 #[derive(Clone, Debug, Spec)]

@@ -4,9 +4,11 @@ use std::collections::VecDeque;
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use millrace_component::{BlockingInput, Incoming, Scanner, ScannerFactory, SourceDetails};
+use millrace_component::{Ack, BlockingInput, Incoming, Scanner, ScannerFactory, SourceDetails};
 use millrace_message::{Error, ErrorClass, MessageBatch};
+use tracing::warn;
 
 /// A stream that waits to be read.
 pub(super) enum Stream {
@@ -30,13 +32,41 @@ pub(super) struct ScannedInput {
     scanner: Arc<dyn ScannerFactory>,
     current: Option<Current>,
     delete_on_finish: bool,
-    finished: Vec<PathBuf>,
+    finished: Vec<(PathBuf, Arc<Remainder>)>,
+    /// Why a stream was left before its end: half of the data must not look like all of it.
+    cut_off: Option<Error>,
 }
 
 struct Current {
     scanner: Box<dyn Scanner>,
     metadata: Option<FileMetadata>,
-    path: Option<PathBuf>,
+    /// Of a file that is to be deleted.
+    to_delete: Option<(PathBuf, Arc<Remainder>)>,
+}
+
+/// How many messages of a file were not delivered, or not yet; those that could not be read count
+/// too.
+#[derive(Default)]
+struct Remainder(AtomicUsize);
+
+impl Remainder {
+    fn add(&self, messages: usize) {
+        self.0.fetch_add(messages, Ordering::AcqRel);
+    }
+
+    fn count(&self) -> usize {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// Hears what becomes of a batch.
+    fn ack(self: &Arc<Self>, messages: usize) -> Ack {
+        self.add(messages);
+        let remainder = Arc::clone(self);
+        Ack::Call(Box::new(move |outcomes| {
+            let settled = outcomes.iter().filter(|it| it.error().is_none()).count();
+            remainder.0.fetch_sub(settled, Ordering::AcqRel);
+        }))
+    }
 }
 
 impl ScannedInput {
@@ -51,12 +81,19 @@ impl ScannedInput {
             current: None,
             delete_on_finish,
             finished: Vec::new(),
+            cut_off: None,
         }
     }
 
-    /// Opens the next stream; at the end of the list it is the end of the input.
+    /// Opens the next stream; at the end of the list it is the end of the input, which fails when
+    /// one of them was not read to its end.
     fn open_next(&mut self) -> Result<(), Error> {
-        let stream = self.streams.pop_front().ok_or_else(Error::end_of_input)?;
+        let Some(stream) = self.streams.pop_front() else {
+            return Err(match self.cut_off.take() {
+                Some(error) => Error::fatal(format!("not all of the input was read: {error}")),
+                None => Error::end_of_input(),
+            });
+        };
         let opened = match stream {
             Stream::Stdin => {
                 let details = SourceDetails {
@@ -65,7 +102,7 @@ impl ScannedInput {
                 Current {
                     scanner: self.scanner.open(Box::new(std::io::stdin()), &details)?,
                     metadata: None,
-                    path: None,
+                    to_delete: None,
                 }
             }
             Stream::File(path) => self.open_file(path)?,
@@ -95,18 +132,8 @@ impl ScannedInput {
                 modified_unix: modified.as_second(),
                 modified: modified.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
             }),
-            path: Some(path),
+            to_delete: self.delete_on_finish.then(|| (path, Arc::default())),
         })
-    }
-
-    fn finish_current(&mut self) {
-        if let Some(Current {
-            path: Some(path), ..
-        }) = self.current.take()
-            && self.delete_on_finish
-        {
-            self.finished.push(path);
-        }
     }
 }
 
@@ -134,16 +161,27 @@ impl BlockingInput for ScannedInput {
                     if let Some(metadata) = &current.metadata {
                         metadata.set_on(&mut batch);
                     }
-                    run.push(Incoming::unacknowledged(batch));
+                    let ack = match &current.to_delete {
+                        Some((_, remainder)) => remainder.ack(batch.len()),
+                        None => Ack::None,
+                    };
+                    run.push(Incoming { batch, ack });
                 }
                 Ok(None) => {
-                    self.finish_current();
+                    let read = self.current.take();
+                    self.finished.extend(read.and_then(|it| it.to_delete));
                     break;
                 }
-                Err(error) if error.class() == ErrorClass::Rejected => return Err(error),
+                Err(error) if error.class() == ErrorClass::Rejected => {
+                    if let Some((_, remainder)) = &current.to_delete {
+                        remainder.add(1);
+                    }
+                    return Err(error);
+                }
                 Err(error) => {
                     // What was not read to its end is not deleted.
                     self.current = None;
+                    self.cut_off.get_or_insert_with(|| error.clone());
                     return Err(error);
                 }
             }
@@ -151,15 +189,26 @@ impl BlockingInput for ScannedInput {
         Ok(())
     }
 
+    /// Deletes the files of which every message was delivered.
     fn close(&mut self) -> Result<(), Error> {
-        for path in self.finished.drain(..) {
-            std::fs::remove_file(&path).map_err(|error| {
+        let mut result = Ok(());
+        for (path, remainder) in self.finished.drain(..) {
+            let left = remainder.count();
+            if left > 0 {
+                warn!(
+                    "`{}` is not deleted: {left} of its messages were not delivered",
+                    path.display()
+                );
+                continue;
+            }
+            let deleted = std::fs::remove_file(&path);
+            result = result.and(deleted.map_err(|error| {
                 Error::fatal(format!(
                     "delete `{}` after reading: {error}",
                     path.display()
                 ))
-            })?;
+            }));
         }
-        Ok(())
+        result
     }
 }
