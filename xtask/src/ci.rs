@@ -39,6 +39,10 @@ pub fn run(arguments: &[String]) -> Result<bool> {
             "warnings",
         ]))
     });
+    steps.run("the build without heavy clients", || {
+        let package = ["clippy", "--package", "millrace", "--no-default-features"];
+        succeeds(cargo().args(package).args(["--", "-D", "warnings"]))
+    });
     for (name, check) in GENERATED.iter().chain(EXAMPLES) {
         steps.run(name, check);
     }
