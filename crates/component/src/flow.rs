@@ -89,9 +89,12 @@ impl Flow {
         self.shared.pressure.press(level)
     }
 
-    /// Registers the queue that the stage at `path` fills.
+    /// Registers the queue that the stage at `path` fills. As with every registration of a stream,
+    /// a stage that is started again takes the place of the earlier one.
     pub fn edge<T: Send + 'static>(&self, path: &str, gauge: QueueGauge<T>) {
-        self.shared.edges.lock().push(Arc::new(Edge {
+        let mut edges = self.shared.edges.lock();
+        edges.retain(|it| *it.path != *path);
+        edges.push(Arc::new(Edge {
             path: path.into(),
             gauge: Box::new(gauge),
         }));
@@ -105,7 +108,9 @@ impl Flow {
     /// Registers a place whose batches have to settle; what enters is told by its age.
     pub fn ages(&self, path: &str) -> Ages {
         let ages = Ages::default();
-        self.shared.ages.lock().push((path.into(), ages.clone()));
+        let mut all = self.shared.ages.lock();
+        all.retain(|(at, _)| **at != *path);
+        all.push((path.into(), ages.clone()));
         ages
     }
 
@@ -131,7 +136,9 @@ impl Flow {
                 up: AtomicBool::new(false),
             }),
         };
-        self.shared.connections.lock().push(connection.clone());
+        let mut connections = self.shared.connections.lock();
+        connections.retain(|it| it.side() != side || it.path() != path);
+        connections.push(connection.clone());
         connection
     }
 
@@ -240,5 +247,26 @@ impl Connection {
     /// Its label, empty when it has none.
     pub fn label(&self) -> &str {
         &self.shared.label
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_component_that_is_started_again_is_registered_once() {
+        let flow = Flow::new(Budget::new(1), Ledger::default());
+        for _ in 0..3 {
+            let _ages = flow.ages("root.input");
+            let (_sender, receiver) = crate::queue::queue::<millrace_message::MessageBatch>(1);
+            flow.edge("root.input", receiver.gauge());
+            let input = flow.connection(Side::Input, "csv", "root.input", "");
+            input.set_up(true);
+        }
+        assert_eq!(flow.all_ages().len(), 1);
+        assert_eq!(flow.edges().len(), 1);
+        assert_eq!(flow.connections().len(), 1);
+        assert!(flow.is_connected(Side::Input));
     }
 }

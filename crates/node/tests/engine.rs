@@ -10,6 +10,7 @@ mod engine {
     pub mod error_handling;
     pub mod flush;
     pub mod probe;
+    pub mod read_until;
     pub mod replay;
     pub mod upstream_reports;
 }

@@ -6,14 +6,16 @@ use millrace_component::{
     Backoff, BuildContext, Descriptor, InputChild, InputConfig, InputPart, Query, Source,
     SourceWriter,
 };
-use millrace_message::{Error, MessageBatch};
+use millrace_message::{Error, MessageBatch, Outcomes, settle_all};
 use millrace_spec::{Duration, Node, ReadContext, Spec, codes};
 
 use super::relay::EDGE_CAPACITY;
 
 /// Reads another input until a message passes a check, or until nothing has come for a while.
 ///
-/// The message that passes the check is the last one, and is emitted too.
+/// The message that passes the check is the last one, and is emitted too. What the input has read
+/// beyond it goes back to its source; where there is no way back, as with a file, it counts as
+/// returned.
 #[derive(Clone, Debug, Spec)]
 #[spec(input = "read_until", category = "Utility", check = has_an_end)]
 pub struct Config {
@@ -77,8 +79,11 @@ struct Reader {
 }
 
 /// Why reading a child came to an end.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum End {
-    /// The check passed, nothing came for too long, or the input was stopped.
+    /// The check passed.
+    Last,
+    /// Nothing came for too long, or the input was stopped.
     Finished,
     /// The child has ended by itself.
     Exhausted,
@@ -89,10 +94,13 @@ impl Reader {
         let mut source = first;
         loop {
             let end = self.read(&source, &writer).await;
-            let restarts = matches!(end, End::Exhausted) && self.config.restart_input;
+            let restarts = end == End::Exhausted && self.config.restart_input;
             if !restarts {
                 writer.exhaust();
                 source.stop();
+            }
+            if end == End::Last {
+                self.give_back(&source).await;
             }
             // What failed is still sent again by the child.
             super::relay::pass_on(&source, &writer.batches).await;
@@ -105,6 +113,32 @@ impl Reader {
                 () = writer.stop().cancelled() => return Ok(()),
             }
             source = self.cx.input(&self.config.input, "read_until.input")?;
+        }
+    }
+
+    /// Gives back what the child has read beyond the last message. A message that failed may stand
+    /// among it to be sent again: when there is one in the stream, all of it is emitted instead.
+    async fn give_back(&self, source: &Source) {
+        let ledger = self.cx.flow().ledger().clone();
+        let has_failures = move || ledger.balance().replayed > 0;
+        let mut exhausted = source.exhausted();
+        let mut is_exhausted = false;
+        while !has_failures() {
+            let batch = tokio::select! {
+                biased;
+                batch = source.batches().pop() => batch,
+                // An input that is gone is exhausted too. What it has read is in its queue then.
+                _ = exhausted.wait_for(|it| *it), if !is_exhausted => {
+                    is_exhausted = true;
+                    continue;
+                }
+                () = std::future::ready(()), if is_exhausted => None,
+            };
+            let Some(mut batch) = batch else { return };
+            settle_all(
+                batch.take_origins(),
+                &Outcomes::failed(Error::end_of_input()),
+            );
         }
     }
 
@@ -125,7 +159,7 @@ impl Reader {
             };
             self.backoff.reset();
             if self.emit(batch, writer).await {
-                return End::Finished;
+                return End::Last;
             }
         }
     }

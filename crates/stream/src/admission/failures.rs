@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use millrace_component::{Ack, Backoff, ReplayPolicy};
-use millrace_message::{Error, MessageBatch, Outcome, Outcomes};
+use millrace_message::{Error, ErrorClass, MessageBatch, Outcome, Outcomes};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -149,7 +149,9 @@ impl Admission {
         let mut kept = copies.into_iter();
         for (position, index) in indices.into_iter().enumerate() {
             match (outcomes.get(position), &step, kept.next()) {
-                (Outcome::Failed(error), Step::Again | Step::GiveUp, Some(mut copy)) => {
+                (Outcome::Failed(error), Step::Again | Step::GiveUp, Some(mut copy))
+                    if error.class() != ErrorClass::EndOfInput =>
+                {
                     if matches!(step, Step::GiveUp) {
                         copy.metadata.set("replay_error", error.text());
                     }
@@ -189,6 +191,8 @@ impl Admission {
     /// whose source cannot take it back, so it is not called returned.
     fn last_word(&self, ack: &Ack, outcome: Outcome) -> Outcome {
         match (&outcome, ack) {
+            // Its reader has ended before it came to this message, as if it was never read.
+            (Outcome::Failed(error), _) if error.class() == ErrorClass::EndOfInput => outcome,
             (Outcome::Failed(_), Ack::None) => Outcome::Dropped {
                 reason: match self.replay {
                     None => "not_replayed".into(),

@@ -85,12 +85,18 @@ impl Scope {
         }
     }
 
-    /// A scope of its own for another component of the same stream, which lives as long as this one
-    /// whoever else has it.
+    /// The scope of another component of the same stream, which lives as long as this one whoever
+    /// else has it. A component that is built again finds its series again.
     #[must_use]
     pub fn kept_child(&self, label: impl Into<String>, path: impl Into<String>) -> Self {
+        let (label, path) = (label.into(), path.into());
+        let mut kept = self.inner.kept.lock();
+        let is_same = |it: &&Self| it.component().path == path && it.component().label == label;
+        if let Some(child) = kept.iter().find(is_same) {
+            return child.clone();
+        }
         let child = self.child(label, path);
-        self.inner.kept.lock().push(child.clone());
+        kept.push(child.clone());
         child
     }
 

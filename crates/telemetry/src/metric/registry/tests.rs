@@ -106,7 +106,10 @@ fn a_kept_child_lives_as_long_as_its_parent() {
     let counter = stream.kept_child("in", "root.input").counter("c", &[]);
     counter.inc();
     assert_eq!(lines(&registry), ["c{label=in,path=root.input} 1"]);
-    drop(stream);
+    let again = stream.kept_child("in", "root.input");
+    again.counter("c", &[]).inc();
+    assert_eq!(lines(&registry), ["c{label=in,path=root.input} 2"]);
+    drop((stream, again));
     assert_eq!(lines(&registry), [""; 0]);
 }
 

@@ -1,0 +1,35 @@
+//! `read_until`: what becomes of the messages behind the last one.
+
+use millrace_component::Kind;
+
+use super::bench::{Bench, ended};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_read_beyond_the_last_message_goes_back_to_its_source() {
+    let mut bench = Bench::start(
+        "
+input:
+  read_until:
+    check: content() == \"last\"
+    input: { probe: { acknowledged: true, replay: { initial_interval: 1ms } } }
+output: { probe: {} }
+",
+    );
+    bench.send("first");
+    bench.send("last");
+    bench.send_numbers(0..500);
+    let mut written = bench.written().await.payloads;
+    while written.last().is_some_and(|it| it != "last") {
+        written.extend(bench.written().await.payloads);
+    }
+    assert_eq!(written, ["first", "last"]);
+    let (balance, result) = bench.finished().await;
+    result.unwrap();
+    assert_eq!(balance.delivered, 2);
+    assert_eq!(balance.total(Kind::Returned), balance.received - 2);
+    assert_eq!(
+        ended(&balance, Kind::Returned, "end_of_input"),
+        balance.received - 2
+    );
+    assert_eq!(balance.in_flight(), 0);
+}
