@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use millrace_message::Error;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -28,6 +29,7 @@ struct Shared {
     edges: Mutex<Vec<Arc<Edge>>>,
     ages: Mutex<Vec<(Box<str>, Ages)>>,
     abort: CancellationToken,
+    failure: watch::Sender<Option<Error>>,
 }
 
 impl Flow {
@@ -45,6 +47,7 @@ impl Flow {
                 edges: Mutex::default(),
                 ages: Mutex::default(),
                 abort: CancellationToken::new(),
+                failure: watch::Sender::new(None),
             }),
         }
     }
@@ -123,6 +126,29 @@ impl Flow {
     /// gives it back to the source.
     pub fn abort(&self) -> &CancellationToken {
         &self.shared.abort
+    }
+
+    /// Says that the stream cannot go on, and why: it is ended at once, and what has not settled
+    /// goes back to its source. The first reason counts.
+    pub fn fail(&self, error: Error) {
+        self.shared.failure.send_if_modified(|failure| {
+            let is_first = failure.is_none();
+            failure.get_or_insert(error);
+            is_first
+        });
+    }
+
+    /// Waits until the stream cannot go on.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost when the future is dropped.
+    pub async fn failed(&self) -> Error {
+        let mut failure = self.shared.failure.subscribe();
+        let failed = failure.wait_for(Option::is_some).await;
+        match failed.ok().and_then(|it| it.clone()) {
+            Some(error) => error,
+            None => std::future::pending().await,
+        }
     }
 
     /// Registers the connection of a leaf input or output; it starts as not connected.
@@ -268,5 +294,13 @@ mod tests {
         assert_eq!(flow.edges().len(), 1);
         assert_eq!(flow.connections().len(), 1);
         assert!(flow.is_connected(Side::Input));
+    }
+
+    #[tokio::test]
+    async fn the_first_failure_is_the_one_that_is_told() {
+        let flow = Flow::new(Budget::new(1), Ledger::default());
+        flow.fail(Error::fatal("first"));
+        flow.fail(Error::fatal("second"));
+        assert_eq!(flow.failed().await.text(), "first");
     }
 }

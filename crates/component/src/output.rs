@@ -101,7 +101,8 @@ pub trait BlockingOutput: Send {
     /// Delivers all that is ready in one step, and appends one result for each batch, in order.
     ///
     /// A result without error means that the batch was handed to the destination (for a file:
-    /// to the operating system).
+    /// to the operating system). An error of the class `Fatal` ends the stream: the output will
+    /// never take a message again.
     fn write(&mut self, run: &[MessageBatch], results: &mut Vec<Result<(), WriteError>>);
 
     /// Closes what was opened.

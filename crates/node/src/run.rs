@@ -217,6 +217,13 @@ impl StreamRun<'_> {
             (balance, result) = &mut finished => {
                 return End { balance, result, next: None };
             }
+            failure = flow.failed() => {
+                stop.cancel();
+                flow.drain();
+                error!("the stream cannot go on; what has not settled goes back to its source");
+                let (balance, _) = abort(&flow, &mut finished).await;
+                return End { balance, result: Err(failure), next: None };
+            }
             name = signals.next() => {
                 info!("received {name}; stopping");
                 None
@@ -247,14 +254,18 @@ impl StreamRun<'_> {
                     Some(_) => tokio::select! {
                         finished = &mut finished => finished,
                         () = signals.give_up(config.shutdown_timeout.get()) => {
-                            abort(&flow, &mut finished).await
+                            give_up(&flow, &mut finished).await
                         }
                     },
-                    None => abort(&flow, &mut finished).await,
+                    None => give_up(&flow, &mut finished).await,
                 }
             }
             () = tokio::time::sleep(config.shutdown_timeout.get()) => {
-                abort(&flow, &mut finished).await
+                give_up(&flow, &mut finished).await
+            }
+            failure = flow.failed() => {
+                let (balance, _) = abort(&flow, &mut finished).await;
+                (balance, Err(failure))
             }
         };
         End {
@@ -303,12 +314,20 @@ fn warn_of_restart(running: &RootConfig, next: &RootConfig) {
     }
 }
 
+/// As [`abort`], when an orderly end has taken too long.
+async fn give_up<F>(flow: &Flow, finished: &mut F) -> F::Output
+where
+    F: Future<Output = (millrace_component::Balance, Result<(), Error>)> + Unpin,
+{
+    warn!("the time to stop in order is over; what has not settled goes back to its source");
+    abort(flow, finished).await
+}
+
 /// Ends the stream without waiting for what is under way, which goes back to its source.
 async fn abort<F>(flow: &Flow, finished: &mut F) -> F::Output
 where
     F: Future<Output = (millrace_component::Balance, Result<(), Error>)> + Unpin,
 {
-    warn!("the time to stop in order is over; what has not settled goes back to its source");
     flow.abort().cancel();
     match tokio::time::timeout(ABORT_GRACE, finished).await {
         Ok(finished) => finished,

@@ -8,13 +8,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use millrace_component::{
-    Backoff, BlockingOutput, BuildContext, Connection, Receiver, Sender, Side, Sink, Weigh,
+    Backoff, BlockingOutput, BuildContext, Connection, Flow, Receiver, Sender, Side, Sink, Weigh,
     WriteError, queue,
 };
 use millrace_message::{Error, ErrorClass, MessageBatch, Outcome, Outcomes, settle_all};
 use millrace_telemetry::metric::OutputMetrics;
 use tokio::sync::oneshot;
-use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::spans::SpanSource;
@@ -31,7 +30,7 @@ pub(crate) struct Writer {
     metrics: OutputMetrics,
     spans: SpanSource,
     connection: Connection,
-    abort: CancellationToken,
+    flow: Flow,
     component: Box<str>,
     path: Box<str>,
     results: Vec<Result<(), WriteError>>,
@@ -45,7 +44,7 @@ impl Writer {
             metrics: OutputMetrics::new(cx.metrics()),
             spans: SpanSource::of_output(cx),
             connection: cx.connection(Side::Output),
-            abort: cx.flow().abort().clone(),
+            flow: cx.flow().clone(),
             component: cx.component().into(),
             path: cx.path().into(),
             results: Vec::with_capacity(RUN_MAX),
@@ -70,7 +69,7 @@ impl Writer {
                 }
                 Err(error) => {
                     self.metrics.connection.failed();
-                    if error.class() == ErrorClass::Fatal || self.abort.is_cancelled() {
+                    if error.class() == ErrorClass::Fatal || self.flow.abort().is_cancelled() {
                         error!(
                             component = &*self.component,
                             path = &*self.path,
@@ -135,10 +134,14 @@ impl Writer {
                         "send message: {}",
                         error.error()
                     );
-                    if error.error().class() == ErrorClass::NotConnected {
-                        self.open = false;
-                        self.connection.set_up(false);
-                        self.metrics.connection.lost();
+                    match error.error().class() {
+                        ErrorClass::NotConnected => {
+                            self.open = false;
+                            self.connection.set_up(false);
+                            self.metrics.connection.lost();
+                        }
+                        ErrorClass::Fatal => self.flow.fail(error.error().clone()),
+                        _ => {}
                     }
                 }
             }

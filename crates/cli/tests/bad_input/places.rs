@@ -4,7 +4,7 @@ use std::net::TcpListener;
 
 use millrace_testkit::poll::{self, PATIENCE};
 use millrace_testkit::port::free_port;
-use millrace_testkit::{http, shared};
+use millrace_testkit::{http, millrace, shared};
 
 use super::{Setup, contains, end, shown};
 
@@ -156,4 +156,33 @@ fn with_password(url: &str, password: &str) -> String {
     let (user, host) = rest.split_once('@').unwrap();
     let name = user.split(':').next().unwrap();
     format!("{scheme}://{name}:{password}@{host}")
+}
+
+#[test]
+fn a_reader_of_the_standard_output_that_goes_away_ends_the_run() {
+    let setup = Setup::new(
+        "
+http: { enabled: false }
+input: { generate: { count: 0, interval: '', mapping: 'root = \"a line\"' } }
+output: { stdout: {} }
+",
+    );
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut child = millrace::command()
+        .unwrap()
+        .args(["run", "config.yaml"])
+        .current_dir(setup.path(""))
+        .stdout(writer)
+        .stderr(std::fs::File::create(setup.path("errors")).unwrap())
+        .spawn()
+        .unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(reader));
+    assert_eq!(lines.next().unwrap().unwrap(), "a line");
+    drop(lines);
+    let ended = poll::until("the end", PATIENCE, || child.try_wait().unwrap());
+    // Nothing is left behind when it goes on for ever.
+    let _ended = child.kill();
+    assert_eq!(ended.unwrap().code(), Some(1));
+    let said = std::fs::read_to_string(setup.path("errors")).unwrap();
+    contains(&said, "write to the standard output: Broken pipe");
 }

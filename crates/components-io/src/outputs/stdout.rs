@@ -1,6 +1,6 @@
 //! The `stdout` output.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 
 use millrace_component::{
     BlockingOutput, BuildContext, BuiltOutput, Descriptor, LeafOutput, OutputConfig, OutputPart,
@@ -13,7 +13,8 @@ use super::codec::Codec;
 
 /// Writes messages to the standard output.
 ///
-/// A message is acknowledged when the operating system has taken it.
+/// A message is acknowledged when the operating system has taken it. When the reader of a pipe has
+/// gone, the run ends with an error, and what was not written goes back to its source.
 #[derive(Clone, Debug, Spec)]
 #[spec(output = "stdout", category = "Local")]
 pub struct Config {
@@ -52,9 +53,12 @@ impl BlockingOutput for Stdout {
             .write_all(&self.text)
             .and_then(|()| out.flush())
             .map_err(|error| {
-                WriteError::all(Error::retry(format!(
-                    "write to the standard output: {error}"
-                )))
+                let text = format!("write to the standard output: {error}");
+                WriteError::all(match error.kind() {
+                    // A reader that has gone does not come back.
+                    ErrorKind::BrokenPipe => Error::fatal(text),
+                    _ => Error::retry(text),
+                })
             });
         results.extend(run.iter().map(|_| written.clone()));
     }
