@@ -16,20 +16,28 @@ use parking_lot::Mutex;
 use crate::{
     BatchPolicy, Budget, BufferChild, BuildContext, BuiltBuffer, BuiltCache, BuiltInput,
     BuiltOutput, BuiltProcessor, BuiltRateLimit, CacheChild, Configured, Descriptor, Engine, Flow,
-    Input, InputChild, InputPart, LeafOutput, Ledger, Output, OutputChild, OutputPart,
+    Input, InputChild, InputPart, LeafInput, LeafOutput, Ledger, Output, OutputChild, OutputPart,
     ProcessorChild, RateLimitChild, Registry, ScannerChild, ScannerFactory, Services, Sink, Source,
 };
+use children::Children;
 
+mod buffers;
 mod caches;
+mod children;
+mod composites;
 mod inputs;
+mod local;
 mod outputs;
 mod processors;
 mod rate_limits;
 mod scanners;
 
+pub use buffers::buffer;
 pub use caches::{Keeps, cache};
-pub use inputs::{input, input_over_a_cut};
-pub use outputs::{output, output_over_a_cut, output_refuses};
+pub use composites::{Order, Routed, input_of_children, output_of_children};
+pub use inputs::{input, input_in_any_order, input_over_a_cut};
+pub use local::{End, input_without_acks};
+pub use outputs::{output, output_over_a_cut, output_refuses, output_to_nowhere};
 pub use processors::processor;
 pub use rate_limits::rate_limit;
 pub use scanners::scanner;
@@ -45,6 +53,7 @@ pub struct Workbench {
 impl Workbench {
     /// A workbench for these families, with a byte budget that nothing exhausts.
     pub fn new<'a>(families: impl IntoIterator<Item = &'a [Descriptor]>) -> Self {
+        let families = families.into_iter().chain([children::CHILDREN]);
         Self::of(Arc::new(Registry::new(families)))
     }
 
@@ -53,7 +62,7 @@ impl Workbench {
         Self {
             registry,
             flow: Flow::new(Budget::new(usize::MAX / 2), Ledger::default()),
-            services: Services::default(),
+            services: Services::default().with(Arc::<Children>::default()),
             resources: Arc::default(),
         }
     }
@@ -61,8 +70,15 @@ impl Workbench {
     /// Lends these services to what is built.
     #[must_use]
     pub fn with_services(mut self, services: Services) -> Self {
-        self.services = services;
+        self.services = services.with(self.children());
         self
+    }
+
+    /// What its scripted children have seen.
+    fn children(&self) -> Arc<Children> {
+        self.services
+            .get()
+            .expect("every workbench has scripted children")
     }
 
     /// Declares resources: a config with `cache_resources`, `rate_limit_resources` and
@@ -119,15 +135,34 @@ impl Workbench {
 
     /// An asynchronous leaf input.
     pub fn input(&self, yaml: &str) -> Box<dyn Input> {
+        match self.leaf_input(yaml).input {
+            BuiltInput::Async(input) => input,
+            BuiltInput::Blocking(_) => panic!("it is a blocking input"),
+        }
+    }
+
+    /// A leaf input.
+    pub fn leaf_input(&self, yaml: &str) -> LeafInput {
         let child: InputChild = self.read(yaml).unwrap_or_else(|error| panic!("{error}"));
         match child.config.build(&self.context(child.name)) {
-            Ok(InputPart::Leaf(leaf)) => match leaf.input {
-                BuiltInput::Async(input) => input,
-                BuiltInput::Blocking(_) => panic!("{} is a blocking input", child.name),
-            },
+            Ok(InputPart::Leaf(leaf)) => leaf,
             Ok(InputPart::Composite(_)) => panic!("{} is a composite", child.name),
             Err(error) => panic!("build {}: {error}", child.name),
         }
+    }
+
+    /// A running composite input.
+    pub fn source(&self, yaml: &str) -> Source {
+        let child: InputChild = self.read(yaml).unwrap_or_else(|error| panic!("{error}"));
+        let source = composite_input(&child, &self.context(child.name));
+        source.unwrap_or_else(|error| panic!("build {}: {error}", child.name))
+    }
+
+    /// A running composite output.
+    pub fn sink(&self, yaml: &str) -> Arc<dyn Sink> {
+        let child: OutputChild = self.read(yaml).unwrap_or_else(|error| panic!("{error}"));
+        let sink = composite_output(&child, &self.context(child.name));
+        sink.unwrap_or_else(|error| panic!("build {}: {error}", child.name))
     }
 
     /// A leaf output.
@@ -194,6 +229,7 @@ struct Resources {
     caches: Mutex<HashMap<String, BuiltCache>>,
     rate_limits: Mutex<HashMap<String, BuiltRateLimit>>,
     processors: Mutex<HashMap<String, BuiltProcessor>>,
+    outputs: Mutex<HashMap<String, Arc<dyn Sink>>>,
 }
 
 /// The resources, as they are configured.
@@ -208,6 +244,12 @@ struct ResourcesConfig {
     /// Processors.
     #[spec(default = [])]
     processor_resources: Vec<ProcessorChild>,
+    /// Inputs.
+    #[spec(default = [])]
+    input_resources: Vec<InputChild>,
+    /// Outputs.
+    #[spec(default = [])]
+    output_resources: Vec<OutputChild>,
 }
 
 /// What is built already under this label, or what `build` makes of its config.
@@ -228,7 +270,21 @@ fn resource<C: ?Sized, B: Clone>(
     Ok(new)
 }
 
-/// An engine that has resources at most: leaves need no more.
+fn composite_input(child: &InputChild, cx: &BuildContext) -> Result<Source, Error> {
+    match child.config.build(cx)? {
+        InputPart::Composite(source) => Ok(source),
+        InputPart::Leaf(_) => nothing("child inputs but scripted ones and composites"),
+    }
+}
+
+fn composite_output(child: &OutputChild, cx: &BuildContext) -> Result<Arc<dyn Sink>, Error> {
+    match child.config.build(cx)? {
+        OutputPart::Composite(sink) => Ok(sink),
+        OutputPart::Leaf(_) => nothing("child outputs but scripted ones and composites"),
+    }
+}
+
+/// An engine that has resources and scripted children at most: that is all a suite needs.
 #[derive(Clone)]
 struct Bare {
     resources: Arc<Resources>,
@@ -253,8 +309,8 @@ fn nothing<T>(what: &str) -> Result<T, Error> {
 }
 
 impl Engine for Bare {
-    fn input(&self, _: &InputChild, _: &BuildContext) -> Result<Source, Error> {
-        nothing("child inputs")
+    fn input(&self, child: &InputChild, cx: &BuildContext) -> Result<Source, Error> {
+        composite_input(child, cx)
     }
 
     fn batched(
@@ -263,11 +319,11 @@ impl Engine for Bare {
         _: &BatchPolicy,
         _: &BuildContext,
     ) -> Result<Arc<dyn Sink>, Error> {
-        nothing("child outputs")
+        nothing("batching in front of outputs")
     }
 
-    fn output(&self, _: &OutputChild, _: &BuildContext) -> Result<Arc<dyn Sink>, Error> {
-        nothing("child outputs")
+    fn output(&self, child: &OutputChild, cx: &BuildContext) -> Result<Arc<dyn Sink>, Error> {
+        composite_output(child, cx)
     }
 
     fn processor(
@@ -313,11 +369,20 @@ impl Engine for Bare {
             .ok_or_else(|| Error::fatal(format!("resource `{label}` is not declared")))
     }
 
-    fn input_resource(&self, _: &str) -> Result<Source, Error> {
-        nothing("input resources")
+    fn input_resource(&self, label: &str) -> Result<Source, Error> {
+        let mut configs = self.resources.config.input_resources.iter();
+        let config = configs.find(|config| config.label == label);
+        let config =
+            config.ok_or_else(|| Error::fatal(format!("resource `{label}` is not declared")))?;
+        composite_input(config, &self.resource_cx(config))
     }
 
-    fn output_resource(&self, _: &str) -> Result<Arc<dyn Sink>, Error> {
-        nothing("output resources")
+    fn output_resource(&self, label: &str) -> Result<Arc<dyn Sink>, Error> {
+        let Resources {
+            outputs, config, ..
+        } = &*self.resources;
+        resource(label, outputs, &config.output_resources, |it| {
+            composite_output(it, &self.resource_cx(it))
+        })
     }
 }

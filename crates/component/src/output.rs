@@ -81,6 +81,16 @@ pub trait Output: Send + Sync {
     /// The future may be dropped at shutdown: what it was writing counts as not delivered.
     async fn write(&self, batch: &MessageBatch) -> Result<(), WriteError>;
 
+    /// Returns when the connection was lost while nothing was written, so that an idle output is
+    /// seen as not connected and connects again. Called after each `connect`; it never returns
+    /// where the client does not tell.
+    ///
+    /// # Cancel safety
+    /// The future is dropped when a write finds the loss first.
+    async fn lost(&self) {
+        std::future::pending::<()>().await;
+    }
+
     /// Closes the connection after the last write has returned.
     ///
     /// # Errors

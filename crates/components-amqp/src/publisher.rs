@@ -28,6 +28,10 @@ use declared::Declared;
 pub use fields::{ExchangeDeclare, PublishFields};
 use properties::Properties;
 
+/// How often an idle connection is looked at. The client library reads its socket all the time and
+/// sends heartbeats, so its state is true.
+const LOOK: Duration = Duration::from_millis(500);
+
 /// Where messages go, beside the properties that they have.
 pub struct Route {
     /// The exchange.
@@ -206,6 +210,12 @@ impl Output for Publisher {
                 let text = format!("the broker has not confirmed the message within {limit:?}");
                 Err(Error::retry(text).into())
             }
+        }
+    }
+
+    async fn lost(&self) {
+        while self.link().is_ok() {
+            tokio::time::sleep(LOOK).await;
         }
     }
 

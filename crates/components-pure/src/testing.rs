@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use millrace_component::conformance::Workbench;
 use millrace_component::{BuiltProcessor, Services};
+use millrace_message::{Message, MessageBatch};
 
-use crate::{CACHES, Limiters, PROCESSORS, RATE_LIMITS};
+use crate::{BUFFERS, CACHES, INPUTS, Limiters, OUTPUTS, PROCESSORS, Pipes, RATE_LIMITS};
 
 const RESOURCES: &str = "
 cache_resources:
@@ -21,14 +22,28 @@ rate_limit_resources:
 processor_resources:
   - label: step
     mapping: 'root = this.id'
+input_resources:
+  - label: in
+    scripted: { messages: [a, b, c, d] }
+output_resources:
+  - label: out
+    scripted: { name: out, refuses: bad }
 ";
 
 /// A workbench with the components of this crate and resources of most kinds.
 pub(crate) fn bench() -> Workbench {
-    Workbench::new([CACHES, PROCESSORS, RATE_LIMITS])
-        .with_services(Services::default().with(Arc::new(Limiters::default())))
+    let services = Services::default()
+        .with(Arc::new(Limiters::default()))
+        .with(Arc::new(Pipes::default()));
+    Workbench::new([BUFFERS, CACHES, INPUTS, OUTPUTS, PROCESSORS, RATE_LIMITS])
+        .with_services(services)
         .with_resources(RESOURCES)
         .unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// A batch of these messages.
+pub(crate) fn batch(payloads: &[&str]) -> MessageBatch {
+    payloads.iter().map(|it| Message::from(*it)).collect()
 }
 
 /// A processor of this crate.

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use millrace_component::conformance::{self, Keeps, Workbench};
 use millrace_message::{Message, MessageBatch};
+use millrace_testkit::poll::PATIENCE;
 use millrace_testkit::proxy::Proxy;
-use millrace_testkit::redis::RedisDatabase;
+use millrace_testkit::redis::{RedisClient, RedisDatabase, RedisOptions, RedisServer};
 use millrace_testkit::shared;
 
 fn bench() -> Workbench {
@@ -114,4 +115,48 @@ async fn redis_list_names_the_messages_that_it_refuses() {
     let batch: MessageBatch = payloads.into_iter().map(Message::from).collect();
     let leaf = bench().leaf_output(&yaml);
     conformance::output_refuses(leaf, batch, &[1, 3], arrived(&database)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redis_list_recovers_from_a_restarted_server() {
+    let options = RedisOptions {
+        durable: true,
+        ..RedisOptions::default()
+    };
+    let mut server = RedisServer::start(options).unwrap();
+    let (url, port) = (server.url(), server.port());
+    let client = || RedisClient::connect(&format!("redis://127.0.0.1:{port}")).unwrap();
+    let leaf = bench().leaf_output(&format!("redis_list: {{ url: '{url}', key: out }}"));
+    let arrived = || client().list("out").unwrap();
+    let restart = || {
+        server.stop().unwrap();
+        server.start_again().unwrap();
+    };
+    conformance::output_over_a_cut(leaf, arrived, restart).await;
+
+    let yaml = format!(
+        "redis_list: {{ url: '{url}', key: in, reliable: {{ enabled: true, lease: 1s }} }}"
+    );
+    let fill = |entries: &[&str]| {
+        let words: Vec<&str> = ["RPUSH", "in"].iter().chain(entries).copied().collect();
+        client().command(&words).unwrap();
+    };
+    let restart = || {
+        server.stop().unwrap();
+        server.start_again().unwrap();
+    };
+    conformance::input_over_a_cut(bench().input(&yaml), fill, restart).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_output_notices_that_its_connection_is_lost() {
+    let database = shared::redis();
+    let (proxy, url) = proxied(&database);
+    let output = bench().output(&format!("redis_list: {{ url: '{url}', key: list }}"));
+    for _ in 0..2 {
+        output.connect().await.unwrap();
+        proxy.cut();
+        let lost = tokio::time::timeout(PATIENCE, output.lost());
+        lost.await.expect("it does not notice");
+    }
 }

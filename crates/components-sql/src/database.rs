@@ -1,6 +1,7 @@
 //! One database as the outputs see it: connected to, initialised once, written to.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use millrace_component::BuildContext;
@@ -10,6 +11,9 @@ use parking_lot::Mutex;
 use crate::dsn::Target;
 use crate::fields::Limits;
 use crate::pool::Pool;
+
+/// How often a connection that is not in use is looked at.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// One statement with its arguments.
 #[derive(Clone, Debug)]
@@ -32,6 +36,10 @@ pub trait Session: Send {
     /// Executes statements as one transaction. After an error none of them has had an effect,
     /// unless the connection was lost during the commit.
     async fn transact(&mut self, statements: &[Statement]) -> Result<(), Error>;
+
+    /// Asks whether the connection can be used; costs a round trip where the client does not know
+    /// by itself.
+    async fn is_alive(&mut self) -> bool;
 
     /// Whether the connection is known to be unusable.
     fn is_closed(&self) -> bool;
@@ -164,6 +172,16 @@ impl Database {
             Ok(())
         } else {
             Err(failed)
+        }
+    }
+
+    /// Returns when a connection that is not in use is found to be lost.
+    pub async fn lost(&self) {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            if self.pool.has_lost().await {
+                return;
+            }
         }
     }
 

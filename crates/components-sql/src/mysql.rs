@@ -120,6 +120,10 @@ impl Session for MysqlSession {
         self.query("COMMIT").await
     }
 
+    async fn is_alive(&mut self) -> bool {
+        !self.is_lost && self.connection.ping().await.is_ok()
+    }
+
     fn is_closed(&self) -> bool {
         self.is_lost
     }

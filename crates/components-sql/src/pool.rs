@@ -14,6 +14,9 @@ use crate::fields::Limits;
 /// How long a connection above `conn_max_idle` is kept, so that a busy output keeps its own.
 const SPARE: Duration = Duration::from_secs(1);
 
+/// How long a database may take to say that it is there.
+const ANSWER: Duration = Duration::from_secs(10);
+
 /// Connections that are opened when they are needed.
 pub struct Pool {
     connect: Box<dyn Connect>,
@@ -84,6 +87,40 @@ impl Pool {
             shared: Arc::clone(&self.shared),
             _permit: permit,
         })
+    }
+
+    /// Whether the idle connection that would be used next turns out to be lost; false when there
+    /// is none to look at.
+    pub async fn has_lost(&self) -> bool {
+        let permit = match &self.open {
+            None => None,
+            Some(open) => match Arc::clone(open).try_acquire_owned() {
+                Ok(permit) => Some(permit),
+                // All are in use: whoever uses them finds out.
+                Err(_) => return false,
+            },
+        };
+        let Some(idle) = self.shared.idle.lock().sessions.pop() else {
+            return false;
+        };
+        let Idle {
+            mut session,
+            born,
+            since,
+        } = idle;
+        let alive = tokio::time::timeout(ANSWER, session.is_alive()).await;
+        if alive != Ok(true) {
+            return true;
+        }
+        // Where it was: looking at it is no use of it.
+        let idle = Idle {
+            session,
+            born,
+            since,
+        };
+        self.shared.idle.lock().sessions.push(idle);
+        drop(permit);
+        false
     }
 
     /// Closes the connections that are not in use.

@@ -158,6 +158,11 @@ impl Session for PostgresSession {
         }
     }
 
+    async fn is_alive(&mut self) -> bool {
+        // Its connection is read all the time, by a task of its own.
+        !self.client.is_closed()
+    }
+
     fn is_closed(&self) -> bool {
         self.client.is_closed()
     }

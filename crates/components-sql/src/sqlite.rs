@@ -122,6 +122,10 @@ impl Session for SqliteSession {
         .await
     }
 
+    async fn is_alive(&mut self) -> bool {
+        !self.is_closed()
+    }
+
     fn is_closed(&self) -> bool {
         self.connection.is_none()
     }

@@ -193,7 +193,10 @@ impl Connector {
                     generation += 1;
                     self.up(generation);
                     let since = tokio::time::Instant::now();
-                    self.wait_lost(generation).await;
+                    tokio::select! {
+                        () = self.wait_lost(generation) => {}
+                        () = self.output.lost() => {}
+                    }
                     self.down();
                     if since.elapsed() > PAUSE_MAX {
                         backoff.reset();

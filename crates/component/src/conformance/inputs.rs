@@ -13,6 +13,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The pause before an input connects again.
 const PAUSE: Duration = Duration::from_millis(20);
 
+const ALL: [&str; 5] = ["one", "two", "three", "four", "five"];
+
 /// Checks an input whose source is empty. `fresh` gives one that is not connected yet, and `fill`
 /// puts messages into its source.
 ///
@@ -22,27 +24,46 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// # Panics
 /// With the promise that is broken.
 pub async fn input(mut fresh: impl FnMut() -> Box<dyn Input>, mut fill: impl FnMut(&[&str])) {
-    const ALL: [&str; 5] = ["one", "two", "three", "four", "five"];
     fill(&ALL);
-    let mut input = fresh();
+    let mut input = opened(&mut fresh).await;
     let read = read_many(&mut *input, ALL.len()).await;
     let texts: Vec<_> = read.iter().map(|it| it.text.as_str()).collect();
     assert_eq!(texts, ALL, "the order of the source");
     end(input, read, |_| false).await;
+    redelivery(fresh, fill).await;
+}
 
-    let mut input = fresh();
+/// As [`input`], for a source without an order, as that of several clients.
+///
+/// # Panics
+/// With the promise that is broken.
+pub async fn input_in_any_order(
+    mut fresh: impl FnMut() -> Box<dyn Input>,
+    mut fill: impl FnMut(&[&str]),
+) {
+    fill(&ALL);
+    let mut input = opened(&mut fresh).await;
+    let read = read_many(&mut *input, ALL.len()).await;
+    assert_eq!(set(&read), ALL.into(), "all of it");
+    end(input, read, |_| false).await;
+    redelivery(fresh, fill).await;
+}
+
+/// The source holds [`ALL`], none of it acknowledged.
+async fn redelivery(mut fresh: impl FnMut() -> Box<dyn Input>, mut fill: impl FnMut(&[&str])) {
+    let mut input = opened(&mut fresh).await;
     let read = read_many(&mut *input, ALL.len()).await;
     assert_eq!(set(&read), ALL.into(), "nothing was acknowledged");
     end(input, read, |text| text == "one" || text == "three").await;
 
-    let mut input = fresh();
+    let mut input = opened(&mut fresh).await;
     let read = read_many(&mut *input, 3).await;
     let left = BTreeSet::from(["two", "four", "five"]);
     assert_eq!(set(&read), left, "two messages were acknowledged");
     end(input, read, |_| true).await;
 
     fill(&["six"]);
-    let mut input = fresh();
+    let mut input = opened(&mut fresh).await;
     let read = read_many(&mut *input, 1).await;
     assert_eq!(set(&read), BTreeSet::from(["six"]), "all were acknowledged");
     end(input, read, |_| true).await;
@@ -59,6 +80,7 @@ pub async fn input_over_a_cut(
     mut fill: impl FnMut(&[&str]),
     mut cut: impl FnMut(),
 ) {
+    connect(&mut *input).await;
     let mut seen = BTreeSet::new();
     let rounds = [["one", "two"], ["three", "four"], ["five", "six"]];
     for round in rounds {
@@ -84,6 +106,12 @@ pub async fn input_over_a_cut(
     if let Err(error) = closed.expect("it does not close in time") {
         assert_eq!(error.class(), ErrorClass::NotConnected, "{error}");
     }
+}
+
+async fn opened(fresh: &mut impl FnMut() -> Box<dyn Input>) -> Box<dyn Input> {
+    let mut input = fresh();
+    connect(&mut *input).await;
+    input
 }
 
 /// A message that was read, with the way to tell its source.

@@ -43,6 +43,23 @@ pub async fn output(
     assert_eq!(arrived(), all, "after it was opened again");
 }
 
+/// Checks an output that has no destination: it takes everything, at once, and closes.
+///
+/// # Panics
+/// With the promise that is broken.
+pub async fn output_to_nowhere(mut fresh: impl FnMut() -> LeafOutput) {
+    for payloads in [&["one", "two"][..], &[], &["three"]] {
+        let leaf = fresh();
+        assert!(leaf.max_in_flight >= 1, "nothing may ever be written");
+        let mut output = leaf.output;
+        connect(&mut output).await;
+        for _ in 0..2 {
+            write(&mut output, payloads).await.expect("it takes all");
+        }
+        close(output).await;
+    }
+}
+
 /// Checks that an output recovers: `cut` cuts its connection, or restarts its server.
 ///
 /// Every message arrives at least once when what was not accepted is written again, and no error is

@@ -90,3 +90,27 @@ impl InputConfig for Config {
 }
 
 pub const COMPONENT: Descriptor = Descriptor::input::<Config>();
+
+#[cfg(test)]
+mod tests {
+    use millrace_component::conformance::{self, End, Workbench};
+
+    #[tokio::test]
+    async fn csv_keeps_the_promises_of_an_input() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (name, text) in [
+            ("a.csv", "a,b\n1,x y\n2,\"\"\"q\"\"\"\n"),
+            ("b.csv", "b\n3\n"),
+        ] {
+            std::fs::write(folder.path().join(name), text).expect("a file");
+        }
+        let yaml = format!("csv: {{ paths: ['{}/*.csv'] }}", folder.path().display());
+        let fresh = || Workbench::new([crate::INPUTS, crate::SCANNERS]).leaf_input(&yaml);
+        let expected = [
+            r#"{"a":"1","b":"x y"}"#,
+            r#"{"a":"2","b":"\"q\""}"#,
+            r#"{"b":"3"}"#,
+        ];
+        conformance::input_without_acks(fresh, End::Comes, &expected).await;
+    }
+}

@@ -74,3 +74,23 @@ pub(super) fn expand(paths: &[String]) -> Result<Vec<PathBuf>, Error> {
     }
     Ok(files)
 }
+
+#[cfg(test)]
+mod tests {
+    use millrace_component::conformance::{self, End, Workbench};
+
+    #[tokio::test]
+    async fn file_keeps_the_promises_of_an_input() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (name, text) in [("a.txt", "one\ntwo\n"), ("b.txt", ""), ("c.txt", "\nthree")] {
+            std::fs::write(folder.path().join(name), text).expect("a file");
+        }
+        let yaml = format!(
+            "file: {{ paths: ['{}/*.txt'], delete_on_finish: false }}",
+            folder.path().display()
+        );
+        let fresh = || Workbench::new([crate::INPUTS, crate::SCANNERS]).leaf_input(&yaml);
+        let expected = ["one", "two", "", "three"];
+        conformance::input_without_acks(fresh, End::Comes, &expected).await;
+    }
+}

@@ -14,8 +14,8 @@ use tracing::warn;
 pub(super) enum Stream {
     /// A file, opened when its turn comes.
     File(PathBuf),
-    /// The standard input.
-    Stdin,
+    /// One that is open already, with its name.
+    Open(String, Box<dyn Read + Send>),
 }
 
 /// What is set on each message of a file.
@@ -95,16 +95,11 @@ impl ScannedInput {
             });
         };
         let opened = match stream {
-            Stream::Stdin => {
-                let details = SourceDetails {
-                    name: "the standard input".to_owned(),
-                };
-                Current {
-                    scanner: self.scanner.open(Box::new(std::io::stdin()), &details)?,
-                    metadata: None,
-                    to_delete: None,
-                }
-            }
+            Stream::Open(name, stream) => Current {
+                scanner: self.scanner.open(stream, &SourceDetails { name })?,
+                metadata: None,
+                to_delete: None,
+            },
             Stream::File(path) => self.open_file(path)?,
         };
         self.current = Some(opened);

@@ -1,5 +1,7 @@
 //! The `stdin` input.
 
+use std::io::Read;
+
 use millrace_component::{
     BuildContext, BuiltInput, Descriptor, InputConfig, InputPart, LeafInput, ReplayPolicy,
     ScannerChild,
@@ -26,17 +28,43 @@ pub struct Config {
 
 impl InputConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<InputPart, Error> {
+        Ok(InputPart::Leaf(self.leaf(std::io::stdin(), cx)?))
+    }
+}
+
+impl Config {
+    fn leaf(
+        &self,
+        stream: impl Read + Send + 'static,
+        cx: &BuildContext,
+    ) -> Result<LeafInput, Error> {
+        let stream = Stream::Open("the standard input".to_owned(), Box::new(stream));
         let scanner = cx.scanner(&self.scanner, "scanner")?;
-        Ok(InputPart::Leaf(LeafInput {
-            input: BuiltInput::Blocking(Box::new(ScannedInput::new(
-                [Stream::Stdin],
-                scanner,
-                false,
-            ))),
+        Ok(LeafInput {
+            input: BuiltInput::Blocking(Box::new(ScannedInput::new([stream], scanner, false))),
             auto_replay: Some(self.auto_replay_nacks),
             replay: self.replay.clone(),
-        }))
+        })
     }
 }
 
 pub const COMPONENT: Descriptor = Descriptor::input::<Config>();
+
+#[cfg(test)]
+mod tests {
+    use millrace_component::conformance::{self, End, Workbench};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn stdin_keeps_the_promises_of_an_input() {
+        let bench = Workbench::new([crate::INPUTS, crate::SCANNERS]);
+        let config: Config = bench.read("{}").expect("all fields have defaults");
+        let fresh = || {
+            let typed: &[u8] = b"one\ntwo\n\nthree";
+            let leaf = config.leaf(typed, &bench.context("stdin"));
+            leaf.expect("a scanner for lines")
+        };
+        conformance::input_without_acks(fresh, End::Comes, &["one", "two", "", "three"]).await;
+    }
+}

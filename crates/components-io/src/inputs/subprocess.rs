@@ -225,4 +225,20 @@ impl Input for Subprocess {
 }
 
 #[cfg(test)]
+mod contract {
+    use millrace_component::conformance::{self, End, Workbench};
+
+    #[tokio::test]
+    async fn subprocess_keeps_the_promises_of_an_input() {
+        let bench = Workbench::new([crate::INPUTS]);
+        let finite = "subprocess: { name: printf, args: ['a\\nb b\\n\\nlast'] }";
+        let fresh = || bench.leaf_input(finite);
+        conformance::input_without_acks(fresh, End::Comes, &["a", "b b", "", "last"]).await;
+        let endless = "subprocess: { name: 'yes' }";
+        let fresh = || bench.leaf_input(endless);
+        conformance::input_without_acks(fresh, End::Never, &["y"; 5]).await;
+    }
+}
+
+#[cfg(test)]
 mod tests;

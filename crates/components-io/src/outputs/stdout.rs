@@ -28,6 +28,7 @@ impl OutputConfig for Config {
         let output = Stdout {
             codec: self.codec.clone(),
             text: Vec::new(),
+            to: std::io::stdout(),
         };
         Ok(OutputPart::Leaf(LeafOutput::serial(BuiltOutput::Blocking(
             Box::new(output),
@@ -37,21 +38,22 @@ impl OutputConfig for Config {
 
 pub const COMPONENT: Descriptor = Descriptor::output::<Config>();
 
-struct Stdout {
+struct Stdout<W> {
     codec: Codec,
     text: Vec<u8>,
+    to: W,
 }
 
-impl BlockingOutput for Stdout {
+impl<W: Write + Send> BlockingOutput for Stdout<W> {
     fn write(&mut self, run: &[MessageBatch], results: &mut Vec<Result<(), WriteError>>) {
         self.text.clear();
         for batch in run {
             self.codec.encode(batch, &mut self.text);
         }
-        let mut out = std::io::stdout().lock();
-        let written = out
+        let written = self
+            .to
             .write_all(&self.text)
-            .and_then(|()| out.flush())
+            .and_then(|()| self.to.flush())
             .map_err(|error| {
                 let text = format!("write to the standard output: {error}");
                 WriteError::all(match error.kind() {
@@ -61,5 +63,37 @@ impl BlockingOutput for Stdout {
                 })
             });
         results.extend(run.iter().map(|_| written.clone()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Seek};
+
+    use millrace_component::conformance::{self, Workbench};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn stdout_keeps_the_promises_of_an_output() {
+        // A file stands for the standard output, which belongs to all tests.
+        let mut file = tempfile::tempfile().expect("a file");
+        let to = file.try_clone().expect("another handle");
+        let config: Config = Workbench::new([crate::OUTPUTS])
+            .read("{}")
+            .expect("all fields have defaults");
+        let fresh = || {
+            LeafOutput::serial(BuiltOutput::Blocking(Box::new(Stdout {
+                codec: config.codec.clone(),
+                text: Vec::new(),
+                to: to.try_clone().expect("another handle"),
+            })))
+        };
+        let arrived = || {
+            file.rewind().expect("a file");
+            let text = io::read_to_string(&file).expect("text");
+            text.lines().map(str::to_owned).collect()
+        };
+        conformance::output(fresh, arrived).await;
     }
 }

@@ -59,3 +59,15 @@ impl Buffer for Batch {
         batched::run(upstream, self.batcher, self.urgency)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use millrace_component::conformance;
+
+    use crate::testing::bench;
+
+    #[tokio::test]
+    async fn batch_keeps_the_promises_of_a_buffer() {
+        conformance::buffer(bench, "batch: { count: 4 }").await;
+    }
+}

@@ -382,4 +382,16 @@ fn size(batch: &MessageBatch) -> usize {
 }
 
 #[cfg(test)]
+mod contract {
+    use millrace_component::conformance;
+
+    use crate::testing::bench;
+
+    #[tokio::test]
+    async fn memory_keeps_the_promises_of_a_buffer() {
+        conformance::buffer(bench, "memory: { limit: 1000 }").await;
+    }
+}
+
+#[cfg(test)]
 mod tests;

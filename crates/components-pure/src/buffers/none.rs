@@ -32,3 +32,15 @@ impl Buffer for Direct {
         upstream
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use millrace_component::conformance;
+
+    use crate::testing::bench;
+
+    #[tokio::test]
+    async fn none_keeps_the_promises_of_a_buffer() {
+        conformance::buffer(bench, "none: {}").await;
+    }
+}

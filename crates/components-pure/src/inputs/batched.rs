@@ -87,3 +87,18 @@ pub(crate) fn run(
         upstream.finish().await
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use millrace_component::conformance::{self, Order};
+
+    use crate::testing::bench;
+
+    #[tokio::test]
+    async fn batched_keeps_the_promises_of_an_input() {
+        let yaml =
+            "batched: { child: { scripted: { messages: [a, b, c, d, e] } }, policy: { count: 2 } }";
+        let expected: &[&[&str]] = &[&["a", "b", "c", "d", "e"]];
+        conformance::input_of_children(bench, yaml, Order::OfChildren, expected).await;
+    }
+}

@@ -65,3 +65,17 @@ fn merge(sources: Vec<Source>) -> Source {
         finish_all(sources).await
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use millrace_component::conformance::{self, Order};
+
+    use crate::testing::bench;
+
+    #[tokio::test]
+    async fn broker_keeps_the_promises_of_an_input() {
+        let yaml = "broker: { inputs: [{ scripted: { messages: [a, b, c] } }, { scripted: { messages: [x, y, z] } }] }";
+        let expected: &[&[&str]] = &[&["a", "b", "c"], &["x", "y", "z"]];
+        conformance::input_of_children(bench, yaml, Order::WithinChildren, expected).await;
+    }
+}

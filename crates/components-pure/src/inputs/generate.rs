@@ -258,7 +258,10 @@ impl BlockingInput for Generate {
 
 #[cfg(test)]
 mod tests {
+    use millrace_component::conformance::{self, End};
+
     use super::*;
+    use crate::testing::bench;
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -320,5 +323,20 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[tokio::test]
+    async fn generate_keeps_the_promises_of_an_input() {
+        let same = ["x"; 5];
+        let finite = "generate: { mapping: 'root = \"x\"', interval: '', count: 5 }";
+        let fresh = || bench().leaf_input(finite);
+        conformance::input_without_acks(fresh, End::Comes, &same).await;
+        let endless = "generate: { mapping: 'root = \"x\"', interval: 1ms }";
+        let fresh = || bench().leaf_input(endless);
+        conformance::input_without_acks(fresh, End::Never, &same).await;
+        let batches =
+            "generate: { mapping: 'root = \"x\"', interval: '', count: 5, batch_size: 2 }";
+        let fresh = || bench().leaf_input(batches);
+        conformance::input_without_acks(fresh, End::Comes, &same).await;
     }
 }

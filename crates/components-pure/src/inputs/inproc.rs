@@ -77,3 +77,38 @@ impl Input for Inproc {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures::future::join_all;
+    use millrace_component::{Output, conformance};
+
+    use super::*;
+    use crate::testing::{batch, bench};
+
+    /// Writes messages in order, each again until it is delivered.
+    async fn write_all(output: Arc<dyn Output>, payloads: Vec<String>) {
+        while output.connect().await.is_err() {
+            tokio::task::yield_now().await;
+        }
+        join_all(payloads.iter().map(async |payload| {
+            let batch = batch(&[payload]);
+            while output.write(&batch).await.is_err() {
+                // The input may have ended and another one have begun.
+                let _until_there_is_one = output.connect().await;
+                tokio::task::yield_now().await;
+            }
+        }))
+        .await;
+    }
+
+    #[tokio::test]
+    async fn inproc_keeps_the_promises_of_an_input() {
+        let bench = bench();
+        let fill = |payloads: &[&str]| {
+            let payloads = payloads.iter().map(|it| (*it).to_owned()).collect();
+            tokio::spawn(write_all(bench.output("inproc: pipe"), payloads));
+        };
+        conformance::input(|| bench.input("inproc: pipe"), fill).await;
+    }
+}

@@ -184,3 +184,17 @@ async fn idle(timeout: Option<&Duration>) {
         _ => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use millrace_component::conformance::{self, Order};
+
+    use crate::testing::bench;
+
+    #[tokio::test]
+    async fn read_until_keeps_the_promises_of_an_input() {
+        let yaml = "read_until: { input: { scripted: { messages: [a, b, c] } }, check: 'content() == \"c\"' }";
+        let expected: &[&[&str]] = &[&["a", "b", "c"]];
+        conformance::input_of_children(bench, yaml, Order::OfChildren, expected).await;
+    }
+}

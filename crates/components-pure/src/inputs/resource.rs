@@ -16,3 +16,17 @@ impl InputConfig for Config {
 }
 
 pub const COMPONENT: Descriptor = Descriptor::input::<Config>();
+
+#[cfg(test)]
+mod tests {
+    use millrace_component::conformance::{self, Order};
+
+    use crate::testing::bench;
+
+    #[tokio::test]
+    async fn resource_keeps_the_promises_of_an_input() {
+        let yaml = "resource: in";
+        let expected: &[&[&str]] = &[&["a", "b", "c", "d"]];
+        conformance::input_of_children(bench, yaml, Order::OfChildren, expected).await;
+    }
+}

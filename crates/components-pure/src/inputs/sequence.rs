@@ -250,3 +250,17 @@ impl Join {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use millrace_component::conformance::{self, Order};
+
+    use crate::testing::bench;
+
+    #[tokio::test]
+    async fn sequence_keeps_the_promises_of_an_input() {
+        let yaml = "sequence: { inputs: [{ scripted: { messages: [a, b, c] } }, { scripted: { messages: [x, y, z] } }] }";
+        let expected: &[&[&str]] = &[&["a", "b", "c"], &["x", "y", "z"]];
+        conformance::input_of_children(bench, yaml, Order::OfChildren, expected).await;
+    }
+}

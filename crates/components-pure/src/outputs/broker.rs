@@ -129,12 +129,9 @@ impl Sink for FanOut {
             .map(|child| child.write(batch.detached()))
             .collect();
         let mut worst = Outcomes::DELIVERED;
+        // All are waited for: a message is delivered when every output has said so.
         while let Some(outcomes) = writes.next().await {
-            let failed = !outcomes.is_success();
             worst = worse(worst, &outcomes, batch.len());
-            if failed {
-                break;
-            }
         }
         worst
     }
@@ -160,16 +157,26 @@ struct Sequential {
 #[async_trait]
 impl Sink for Sequential {
     async fn write(&self, batch: MessageBatch) -> Outcomes {
-        let mut worst = Outcomes::DELIVERED;
+        let mut outcomes = vec![Outcome::Delivered; batch.len()];
+        // What an output did not accept goes to no further one.
+        let mut open: Vec<usize> = (0..batch.len()).collect();
         for child in &self.children {
-            let outcomes = child.write(batch.detached()).await;
-            let failed = !outcomes.is_success();
-            worst = worse(worst, &outcomes, batch.len());
-            if failed {
+            let part = open.iter().map(|index| batch[*index].detached()).collect();
+            let written = child.write(part).await;
+            let mut position = 0;
+            open.retain(|index| {
+                let outcome = written.get(position);
+                position += 1;
+                let accepted = outcome.error().is_none();
+                let before = &mut outcomes[*index];
+                *before = worse_of(std::mem::replace(before, Outcome::Delivered), outcome);
+                accepted
+            });
+            if open.is_empty() {
                 break;
             }
         }
-        worst
+        Outcomes::Each(outcomes)
     }
 
     fn capacity(&self) -> usize {
@@ -191,15 +198,20 @@ fn worse(first: Outcomes, second: &Outcomes, messages: usize) -> Outcomes {
     {
         return first;
     }
-    let pick = |index| match (first.get(index), second.get(index)) {
+    let pick = |index| worse_of(first.get(index), second.get(index));
+    Outcomes::Each((0..messages).map(pick).collect())
+}
+
+/// What becomes of a message when one output says the first and another one the second.
+fn worse_of(first: Outcome, second: Outcome) -> Outcome {
+    match (first, second) {
         (Outcome::Failed(error), _) | (_, Outcome::Failed(error)) => Outcome::Failed(error),
         (Outcome::Dropped { reason }, _) | (_, Outcome::Dropped { reason }) => {
             Outcome::Dropped { reason }
         }
         (Outcome::Delivered, _) | (_, Outcome::Delivered) => Outcome::Delivered,
         (filtered, Outcome::Filtered { .. }) => filtered,
-    };
-    Outcomes::Each((0..messages).map(pick).collect())
+    }
 }
 
 /// Each in its turn.
@@ -288,5 +300,88 @@ impl Sink for Greedy {
         for (child, _) in &self.children {
             child.close().await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use millrace_component::conformance::{self, Routed};
+
+    use crate::testing::{batch, bench};
+
+    #[tokio::test]
+    async fn broker_keeps_the_promises_of_an_output() {
+        let yaml = "broker: { pattern: fan_out, outputs: [{ scripted: { name: one } }, { scripted: { name: two, refuses: bad, times: 1 } }] }";
+        let routed = Routed {
+            failed: &[],
+            arrived: &[
+                "one: a", "one: bad", "one: c", "two: a", "two: c", "two: bad",
+            ],
+            closed: &["one", "two"],
+        };
+        conformance::output_of_children(bench, yaml, || batch(&["a", "bad", "c"]), &routed).await;
+    }
+
+    #[tokio::test]
+    async fn broker_keeps_the_promises_of_an_output_that_fails_fast() {
+        let yaml = "broker: { pattern: fan_out_fail_fast, outputs: [{ scripted: { name: one } }, { scripted: { name: two, refuses: bad } }] }";
+        let routed = Routed {
+            failed: &[1],
+            arrived: &["one: a", "one: bad", "one: c", "two: a", "two: c"],
+            closed: &["one", "two"],
+        };
+        conformance::output_of_children(bench, yaml, || batch(&["a", "bad", "c"]), &routed).await;
+    }
+
+    #[tokio::test]
+    async fn broker_keeps_the_promises_of_an_output_in_sequence() {
+        let yaml = "broker: { pattern: fan_out_sequential_fail_fast, outputs: [{ scripted: { name: one } }, { scripted: { name: two, refuses: bad } }] }";
+        let routed = Routed {
+            failed: &[1],
+            arrived: &["one: a", "one: bad", "one: c", "two: a", "two: c"],
+            closed: &["one", "two"],
+        };
+        conformance::output_of_children(bench, yaml, || batch(&["a", "bad", "c"]), &routed).await;
+    }
+
+    #[tokio::test]
+    async fn broker_keeps_the_promises_of_an_output_whose_first_child_fails() {
+        for pattern in ["fan_out_fail_fast", "fan_out_sequential_fail_fast"] {
+            let yaml = format!(
+                "broker: {{ pattern: {pattern}, outputs: [{{ scripted: {{ name: one, refuses: bad }} }}, {{ scripted: {{ name: two }} }}] }}"
+            );
+            let all = ["one: a", "one: c", "two: a", "two: bad", "two: c"];
+            let accepted = ["one: a", "one: c", "two: a", "two: c"];
+            let is_sequential = pattern.contains("sequential");
+            let routed = Routed {
+                failed: &[1],
+                arrived: if is_sequential { &accepted } else { &all },
+                closed: &["one", "two"],
+            };
+            let batch = || batch(&["a", "bad", "c"]);
+            conformance::output_of_children(bench, &yaml, batch, &routed).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn broker_keeps_the_promises_of_an_output_that_takes_turns() {
+        let yaml = "broker: { pattern: round_robin, outputs: [{ scripted: { name: one, refuses: bad } }, { scripted: { name: two, refuses: bad } }] }";
+        let routed = Routed {
+            failed: &[1],
+            arrived: &["two: a", "two: c"],
+            closed: &["one", "two"],
+        };
+        conformance::output_of_children(bench, yaml, || batch(&["a", "bad", "c"]), &routed).await;
+    }
+
+    #[tokio::test]
+    async fn broker_keeps_the_promises_of_an_output_that_is_greedy() {
+        let yaml = "broker: { pattern: greedy, outputs: [{ scripted: { name: one, refuses: bad } }, { scripted: { name: two, refuses: bad } }] }";
+        let routed = Routed {
+            failed: &[1],
+            arrived: &["one: a", "one: c"],
+            closed: &["one", "two"],
+        };
+        conformance::output_of_children(bench, yaml, || batch(&["a", "bad", "c"]), &routed).await;
     }
 }

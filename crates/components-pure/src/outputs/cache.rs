@@ -98,3 +98,44 @@ impl Output for Store {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+    use millrace_component::conformance;
+
+    use crate::testing::{batch, bench};
+
+    #[tokio::test]
+    async fn cache_keeps_the_promises_of_an_output() {
+        let bench = bench();
+        let cache = bench.context("test").cache("far").unwrap();
+        let yaml = "cache: { target: far, key: '${! content() }' }";
+        let all = ["one", "two", "three", "four", "five", "six"];
+        let arrived = || {
+            let is_there = |key: &&str| cache.get(key).now_or_never().unwrap().unwrap().is_some();
+            all.iter()
+                .copied()
+                .filter(is_there)
+                .map(str::to_owned)
+                .collect()
+        };
+        conformance::output(|| bench.leaf_output(yaml), arrived).await;
+    }
+
+    #[tokio::test]
+    async fn cache_names_the_messages_that_it_refuses() {
+        let bench = bench();
+        let cache = bench.context("test").cache("far").unwrap();
+        let leaf = bench.leaf_output("cache: { target: far, key: '${! this.key.not_null() }' }");
+        let batch = batch(&["{\"key\":1}", "{}", "text"]);
+        let arrived = || {
+            let value = cache.get("1").now_or_never().unwrap().unwrap();
+            value
+                .map(|it| String::from_utf8(it.to_vec()).unwrap())
+                .into_iter()
+                .collect()
+        };
+        conformance::output_refuses(leaf, batch, &[1, 2], arrived).await;
+    }
+}

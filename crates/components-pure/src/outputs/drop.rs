@@ -31,3 +31,15 @@ impl BlockingOutput for Forget {
         results.extend(run.iter().map(|_| Ok(())));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use millrace_component::conformance;
+
+    use crate::testing::bench;
+
+    #[tokio::test]
+    async fn drop_keeps_the_promises_of_an_output() {
+        conformance::output_to_nowhere(|| bench().leaf_output("drop: {}")).await;
+    }
+}

@@ -133,3 +133,32 @@ impl Sink for DropOn {
         self.child.close().await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use millrace_component::conformance::{self, Routed};
+
+    use crate::testing::{batch, bench};
+
+    #[tokio::test]
+    async fn drop_on_keeps_the_promises_of_an_output() {
+        let yaml = "drop_on: { error: true, output: { scripted: { name: one, refuses: bad } } }";
+        let routed = Routed {
+            failed: &[],
+            arrived: &["one: a", "one: c"],
+            closed: &["one"],
+        };
+        conformance::output_of_children(bench, yaml, || batch(&["a", "bad", "c"]), &routed).await;
+    }
+
+    #[tokio::test]
+    async fn drop_on_keeps_the_promises_of_an_output_by_pattern() {
+        let yaml = "drop_on: { error_patterns: [refuses bad], output: { scripted: { name: one, refuses: a } } }";
+        let routed = Routed {
+            failed: &[0],
+            arrived: &["one: c"],
+            closed: &["one"],
+        };
+        conformance::output_of_children(bench, yaml, || batch(&["a", "bad", "c"]), &routed).await;
+    }
+}

@@ -72,3 +72,22 @@ impl Sink for Fallback {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use millrace_component::conformance::{self, Routed};
+
+    use crate::testing::{batch, bench};
+
+    #[tokio::test]
+    async fn fallback_keeps_the_promises_of_an_output() {
+        let yaml = "fallback: [{ scripted: { name: one, refuses: b } }, { scripted: { name: two, refuses: bad } }]";
+        let routed = Routed {
+            failed: &[1],
+            arrived: &["one: a", "one: c", "two: b"],
+            closed: &["one", "two"],
+        };
+        conformance::output_of_children(bench, yaml, || batch(&["a", "bad", "c", "b"]), &routed)
+            .await;
+    }
+}

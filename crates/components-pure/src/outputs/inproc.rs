@@ -98,3 +98,35 @@ impl Output for Inproc {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use millrace_component::{Ack, conformance};
+    use millrace_message::Outcome;
+
+    use super::*;
+    use crate::testing::bench;
+
+    #[tokio::test]
+    async fn inproc_keeps_the_promises_of_an_output() {
+        let bench = bench();
+        let mut input = bench.input("inproc: pipe");
+        input.connect().await.unwrap();
+        let arrived = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&arrived);
+        let reader = tokio::spawn(async move {
+            while let Ok(incoming) = input.read().await {
+                let texts = incoming.batch.iter().map(|it| it.bytes().to_vec());
+                seen.lock()
+                    .extend(texts.map(|it| String::from_utf8(it).unwrap()));
+                let Ack::Call(ack) = incoming.ack else {
+                    panic!("the output waits for an answer");
+                };
+                ack(incoming.batch.iter().map(|_| Outcome::Delivered).collect());
+            }
+        });
+        let arrived = || arrived.lock().clone();
+        conformance::output(|| bench.leaf_output("inproc: pipe"), arrived).await;
+        reader.abort();
+    }
+}

@@ -44,3 +44,21 @@ impl Sink for Reject {
 
     async fn close(&self) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use millrace_component::conformance::{self, Routed};
+
+    use crate::testing::{batch, bench};
+
+    #[tokio::test]
+    async fn reject_keeps_the_promises_of_an_output() {
+        let yaml = "reject: no";
+        let routed = Routed {
+            failed: &[0, 1, 2],
+            arrived: &[],
+            closed: &[],
+        };
+        conformance::output_of_children(bench, yaml, || batch(&["a", "bad", "c"]), &routed).await;
+    }
+}

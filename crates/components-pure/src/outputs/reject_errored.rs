@@ -61,3 +61,33 @@ impl Sink for RejectErrored {
         self.child.close().await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use millrace_component::conformance::{self, Routed};
+    use millrace_message::Error;
+
+    use crate::testing::{batch, bench};
+
+    #[tokio::test]
+    async fn reject_errored_keeps_the_promises_of_an_output() {
+        let yaml = "reject_errored: { scripted: { name: one, refuses: bad } }";
+        let routed = Routed {
+            failed: &[1, 2],
+            arrived: &["one: a", "one: d"],
+            closed: &["one"],
+        };
+        conformance::output_of_children(
+            bench,
+            yaml,
+            || {
+                let mut batch = batch(&["a", "failed", "bad", "d"]);
+                let cx = bench().context("mapping");
+                batch[1].set_fault(cx.identity().fault(Error::rejected("no number")));
+                batch
+            },
+            &routed,
+        )
+        .await;
+    }
+}

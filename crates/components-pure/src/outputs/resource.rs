@@ -38,3 +38,21 @@ impl Sink for Shared {
 
     async fn close(&self) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use millrace_component::conformance::{self, Routed};
+
+    use crate::testing::{batch, bench};
+
+    #[tokio::test]
+    async fn resource_keeps_the_promises_of_an_output() {
+        let yaml = "resource: out";
+        let routed = Routed {
+            failed: &[1],
+            arrived: &["out: a", "out: c"],
+            closed: &[],
+        };
+        conformance::output_of_children(bench, yaml, || batch(&["a", "bad", "c"]), &routed).await;
+    }
+}

@@ -56,3 +56,32 @@ impl OutputConfig for Config {
 }
 
 pub const COMPONENT: Descriptor = Descriptor::output::<Config>();
+
+#[cfg(test)]
+mod tests {
+    use millrace_component::conformance::{self, Routed};
+
+    use crate::testing::{batch, bench};
+
+    #[tokio::test]
+    async fn retry_keeps_the_promises_of_an_output() {
+        let yaml = "retry: { backoff: { initial_interval: 1ms, max_interval: 2ms }, output: { scripted: { name: one, refuses: bad, times: 2 } } }";
+        let routed = Routed {
+            failed: &[],
+            arrived: &["one: a", "one: c", "one: bad"],
+            closed: &["one"],
+        };
+        conformance::output_of_children(bench, yaml, || batch(&["a", "bad", "c"]), &routed).await;
+    }
+
+    #[tokio::test]
+    async fn retry_keeps_the_promises_of_an_output_that_gives_up() {
+        let yaml = "retry: { max_retries: 2, backoff: { initial_interval: 1ms, max_interval: 2ms }, output: { scripted: { name: one, refuses: bad } } }";
+        let routed = Routed {
+            failed: &[1],
+            arrived: &["one: a", "one: c"],
+            closed: &["one"],
+        };
+        conformance::output_of_children(bench, yaml, || batch(&["a", "bad", "c"]), &routed).await;
+    }
+}

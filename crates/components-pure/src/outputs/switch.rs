@@ -168,3 +168,35 @@ impl Sink for Switch {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use millrace_component::conformance::{self, Routed};
+
+    use crate::testing::{batch, bench};
+
+    #[tokio::test]
+    async fn switch_keeps_the_promises_of_an_output() {
+        let yaml = r#"
+switch:
+  cases:
+    - check: content().contains("a")
+      continue: true
+      output: { scripted: { name: one, refuses: bad } }
+    - check: content() != "none"
+      output: { scripted: { name: two, refuses: worse } }
+"#;
+        let routed = Routed {
+            failed: &[1, 4],
+            arrived: &["one: a", "two: a", "two: bad", "two: c"],
+            closed: &["one", "two"],
+        };
+        conformance::output_of_children(
+            bench,
+            yaml,
+            || batch(&["a", "bad", "c", "none", "worse"]),
+            &routed,
+        )
+        .await;
+    }
+}

@@ -46,3 +46,45 @@ impl Sink for SyncResponse {
 
     async fn close(&self) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use millrace_component::conformance::{self, Routed};
+    use millrace_message::{Context, Replies};
+
+    use crate::testing::{batch, bench};
+
+    #[tokio::test]
+    async fn sync_response_keeps_the_promises_of_an_output() {
+        let yaml = "sync_response: {}";
+        let nobody_waits = Routed {
+            failed: &[0, 1],
+            arrived: &[],
+            closed: &[],
+        };
+        let alone = || batch(&["a", "b"]);
+        conformance::output_of_children(bench, yaml, alone, &nobody_waits).await;
+
+        let context = Arc::new(Context {
+            replies: Some(Replies::default()),
+            ..Context::default()
+        });
+        let asked = || {
+            let mut batch = batch(&["a", "b"]);
+            for message in batch.iter_mut() {
+                message.set_context(Some(Arc::clone(&context)));
+            }
+            batch
+        };
+        let answered = Routed {
+            failed: &[],
+            ..nobody_waits
+        };
+        conformance::output_of_children(bench, yaml, asked, &answered).await;
+        let replies = context.replies().unwrap().take();
+        assert!(replies.iter().all(|reply| reply.len() == 2));
+        assert!(replies.len() > 1, "one for each write");
+    }
+}

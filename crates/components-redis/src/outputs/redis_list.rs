@@ -54,6 +54,10 @@ enum Command {
     Lpush,
 }
 
+/// How often Redis is asked whether it is there: its client tells of a lost connection only with
+/// the next command.
+const LOOK: Duration = Duration::from_secs(1);
+
 impl OutputConfig for Config {
     fn build(&self, _: &BuildContext) -> Result<OutputPart, Error> {
         let output = RedisList {
@@ -185,6 +189,20 @@ impl Output for RedisList {
             }
         }
         self.report(failed, batch.len())
+    }
+
+    async fn lost(&self) {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let link = self.link.lock().clone();
+            let Some(mut link) = link else {
+                return;
+            };
+            let pong = redis::cmd("PING").query_async::<()>(&mut link).await;
+            if pong.is_err_and(|error| failure::is_connection(&error)) {
+                return;
+            }
+        }
     }
 
     async fn close(&self) -> Result<(), Error> {

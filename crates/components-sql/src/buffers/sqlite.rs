@@ -91,3 +91,16 @@ impl Buffer for Sqlite {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use millrace_component::conformance::{self, Workbench};
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn sqlite_keeps_the_promises_of_a_buffer() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("buffer.db");
+        let yaml = format!("sqlite: {{ path: '{}' }}", path.display());
+        conformance::buffer(|| Workbench::new([crate::BUFFERS]), &yaml).await;
+    }
+}

@@ -152,6 +152,10 @@ impl Output for SqlInsert {
         rows::write(&self.database, &self.what, statements.collect()).await
     }
 
+    async fn lost(&self) {
+        self.database.lost().await;
+    }
+
     async fn close(&self) -> Result<(), Error> {
         self.database.close();
         Ok(())

@@ -146,6 +146,10 @@ impl Output for SqlRaw {
         rows::write(&self.database, "execute `query`", statements.collect()).await
     }
 
+    async fn lost(&self) {
+        self.database.lost().await;
+    }
+
     async fn close(&self) -> Result<(), Error> {
         self.database.close();
         Ok(())

@@ -10,7 +10,7 @@ use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id};
 use tracing::subscriber::Interest;
-use tracing::{Event, Metadata, Subscriber};
+use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
@@ -162,11 +162,14 @@ impl Core {
         if metadata.is_span() {
             return metadata.target() == COMPONENT_TARGET;
         }
-        let most = match metadata.target() {
-            target if target.starts_with("millrace") => self.level(),
+        let target = metadata.target();
+        let most = match is_third_party(target) {
+            false => self.level(),
             // It writes whole payloads of returned messages at WARN.
-            target if target.starts_with("lapin") => self.level().min(LogLevel::Error),
-            _ => self.level().for_third_party(),
+            true if target.starts_with("lapin") && *metadata.level() != Level::ERROR => {
+                return false;
+            }
+            true => self.level().for_third_party(),
         };
         most != LogLevel::Off && self.level_of(metadata) <= most
     }
@@ -174,6 +177,11 @@ impl Core {
     fn level_of(&self, metadata: &Metadata<'_>) -> LogLevel {
         if metadata.target() == FATAL_TARGET {
             return LogLevel::Fatal;
+        }
+        if is_third_party(metadata.target()) {
+            // A library cannot know what its caller recovers from: whether something is an error
+            // is said by the component that uses it.
+            return LogLevel::of(metadata.level()).max(LogLevel::Warn);
         }
         if self.settings.log_all_errors && metadata.fields().field("error").is_some() {
             return LogLevel::Error;
@@ -277,6 +285,12 @@ impl Core {
         let time = time.as_deref().map(|it| (&*settings.timestamp_name, it));
         whole_line(settings.format, time, body, suppressed)
     }
+}
+
+/// Whether a record comes from a library: the targets of this workspace are its crate names.
+fn is_third_party(target: &str) -> bool {
+    let own = target.strip_prefix("millrace");
+    !own.is_some_and(|rest| rest.is_empty() || rest.starts_with(['_', ':']))
 }
 
 impl Visit for ComponentFields {

@@ -151,6 +151,32 @@ fn the_level_filters_and_changes_at_run_time() {
 }
 
 #[test]
+fn records_of_libraries_are_warnings_at_most() {
+    let settings = LogSettings {
+        log_all_errors: true,
+        ..plain()
+    };
+    let text = written(settings, |handle| {
+        let library = || {
+            tracing::error!(target: "lapin::io_loop", error = "reset", "connection reset");
+            tracing::warn!(target: "lapin::returned", "a whole payload");
+            tracing::error!(target: "millracer", "not of this workspace");
+            tracing::debug!(target: "h2::codec", error = "broken", "never promoted");
+        };
+        library();
+        handle.set_level(LogLevel::Error);
+        library();
+        tracing::error!("ours");
+    });
+    assert_eq!(
+        text,
+        "{\"level\":\"warn\",\"component\":\"lapin\",\"message\":\"connection reset\",\"error\":\"reset\"}\n\
+         {\"level\":\"warn\",\"component\":\"millracer\",\"message\":\"not of this workspace\"}\n\
+         {\"level\":\"error\",\"component\":\"telemetry\",\"message\":\"ours\"}\n"
+    );
+}
+
+#[test]
 fn components_made_while_logging_is_off_keep_their_fields() {
     let settings = LogSettings {
         level: LogLevel::Off,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use millrace_component::conformance::Workbench;
+use millrace_component::conformance::{self, Workbench};
 use millrace_component::{Flow, Kind, Source, track};
 use millrace_message::{Error, Message, MessageBatch, Outcome, Outcomes};
 use tokio::sync::mpsc;
@@ -253,4 +253,10 @@ async fn a_batch_above_the_limit_is_not_counted_as_dropped_when_the_time_is_over
     let balance = bench.flow.buffer_ledger().unwrap().balance();
     assert_eq!(balance.total(Kind::Dropped), 0);
     assert_eq!(balance.total(Kind::Returned), 1);
+}
+
+#[tokio::test]
+async fn a_batch_policy_may_hold_what_is_acknowledged_and_lose_none_of_it() {
+    let yaml = "memory: { limit: 1000, batch_policy: { enabled: true, count: 4 } }";
+    conformance::buffer(crate::testing::bench, yaml).await;
 }
