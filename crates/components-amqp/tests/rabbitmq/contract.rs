@@ -4,7 +4,7 @@ use millrace_component::conformance;
 use millrace_message::{Message, MessageBatch};
 use millrace_testkit::poll::PATIENCE;
 use millrace_testkit::proxy::Proxy;
-use millrace_testkit::rabbitmq::{RabbitmqServer, Vhost};
+use millrace_testkit::rabbitmq::Vhost;
 use millrace_testkit::shared;
 
 use crate::support::{drain, workbench};
@@ -89,36 +89,6 @@ async fn amqp_0_9_names_the_messages_that_come_back() {
         .collect();
     let leaf = workbench().leaf_output(&yaml);
     conformance::output_refuses(leaf, batch, &[1, 3], arrived(&vhost)).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn amqp_0_9_recovers_from_a_restarted_server() {
-    let mut server = RabbitmqServer::start().unwrap();
-    let vhost = server.vhost().unwrap();
-    vhost.declare_queue("out").unwrap();
-    let yaml = format!(
-        "amqp_0_9: {{ urls: ['{}'], exchange: '', key: out }}",
-        vhost.url()
-    );
-    let mut all = Vec::new();
-    let arrived = || {
-        all.extend(drain(&vhost, "out"));
-        all.clone()
-    };
-    let leaf = workbench().leaf_output(&yaml);
-    conformance::output_over_a_cut(leaf, arrived, || server.restart().unwrap()).await;
-
-    vhost.declare_queue("in").unwrap();
-    let input = workbench().input(&format!(
-        "amqp_0_9: {{ urls: ['{}'], queue: in }}",
-        vhost.url()
-    ));
-    let fill = |payloads: &[&str]| {
-        for payload in payloads {
-            vhost.publish("in", payload).unwrap();
-        }
-    };
-    conformance::input_over_a_cut(input, fill, || server.restart().unwrap()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
