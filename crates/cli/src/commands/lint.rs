@@ -1,5 +1,6 @@
 //! `lint`: everything that a run would refuse, without running.
 
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -47,9 +48,17 @@ pub fn lint(args: &ConfigArgs, paths: &[String], options: LintOptions) -> ExitCo
     }
 }
 
-/// Prints every complaint; true when none of them is an error.
+/// Prints every complaint, with its place shown to people and in one line each, as Bento does, to
+/// programs; true when none of them is an error.
 fn report(loaded: &Loaded) -> bool {
-    loaded.lines().iter().for_each(|line| complain(line));
+    if std::io::stderr().is_terminal() {
+        let shown = loaded.render(true);
+        if !shown.trim().is_empty() {
+            complain(shown.trim_end());
+        }
+    } else {
+        loaded.lines().iter().for_each(|line| complain(line));
+    }
     !loaded.diagnostics.has_errors()
 }
 
