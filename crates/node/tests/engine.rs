@@ -12,5 +12,6 @@ mod engine {
     pub mod probe;
     pub mod read_until;
     pub mod replay;
+    pub mod switch;
     pub mod upstream_reports;
 }

@@ -203,7 +203,7 @@ fn worse(first: Outcomes, second: &Outcomes, messages: usize) -> Outcomes {
 }
 
 /// What becomes of a message when one output says the first and another one the second.
-fn worse_of(first: Outcome, second: Outcome) -> Outcome {
+pub(super) fn worse_of(first: Outcome, second: Outcome) -> Outcome {
     match (first, second) {
         (Outcome::Failed(error), _) | (_, Outcome::Failed(error)) => Outcome::Failed(error),
         (Outcome::Dropped { reason }, _) | (_, Outcome::Dropped { reason }) => {

@@ -10,6 +10,7 @@ use millrace_component::{
 use millrace_message::{Error, MessageBatch, Outcome, Outcomes};
 use millrace_spec::{Node, ReadContext, Spec, codes};
 
+use super::broker::worse_of;
 use super::retrying::{Attempts, Retrying};
 
 /// Routes each message to the first output whose check it passes.
@@ -100,30 +101,33 @@ impl Case {
 }
 
 impl Switch {
-    /// The indices of the messages of each case.
-    fn route(&self, batch: &MessageBatch) -> Vec<Vec<usize>> {
+    /// The indices of the messages of each case, and whether every message has one.
+    fn route(&self, batch: &MessageBatch) -> (Vec<Vec<usize>>, bool) {
         let mut routes = vec![Vec::new(); self.cases.len()];
+        let mut all_match = true;
         for index in 0..batch.len() {
+            let mut matches = false;
             for (case, route) in self.cases.iter().zip(&mut routes) {
                 if case.takes(batch, index) {
+                    matches = true;
                     route.push(index);
                     if !case.goes_on {
                         break;
                     }
                 }
             }
+            all_match &= matches;
         }
-        routes
+        (routes, all_match)
     }
 }
 
 #[async_trait]
 impl Sink for Switch {
     async fn write(&self, batch: MessageBatch) -> Outcomes {
-        let routes = self.route(&batch);
+        let (routes, all_match) = self.route(&batch);
         let mut each: Vec<Option<Outcome>> = vec![None; batch.len()];
-        let matched = |index| routes.iter().any(|route| route.contains(&index));
-        if self.strict && !(0..batch.len()).all(matched) {
+        if self.strict && !all_match {
             return Outcomes::failed(Error::rejected(
                 "no switch output conditions were met by message",
             ));
@@ -140,10 +144,10 @@ impl Sink for Switch {
         for (route, outcomes) in join_all(writes).await {
             for (position, index) in route.iter().enumerate() {
                 let outcome = outcomes.get(position);
-                let failed_before = matches!(each[*index], Some(Outcome::Failed(_)));
-                if !failed_before {
-                    each[*index] = Some(outcome);
-                }
+                each[*index] = Some(match each[*index].take() {
+                    Some(earlier) => worse_of(earlier, outcome),
+                    None => outcome,
+                });
             }
         }
         let unmatched = || Outcome::Dropped {
