@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use millrace_component::{Balance, Kind};
+use tracing::info;
 
 /// The reason by which a buffer counts what it lost at the end of the process.
 const LOST_WITH_BUFFER: &str = "buffer_shutdown";
@@ -36,6 +37,29 @@ impl Report {
             (count, lost) => Some(format!(
                 "{count} messages were not settled, and {lost} were lost with the buffer"
             )),
+        }
+    }
+}
+
+impl Report {
+    /// Says the same in one line of the log, for runs that nobody watches.
+    pub(crate) fn log(&self) {
+        let log = |balance: &Balance, what: &str| {
+            info!(
+                received = balance.received,
+                delivered = balance.delivered,
+                filtered = balance.total(Kind::Filtered),
+                dropped = balance.total(Kind::Dropped),
+                returned = balance.total(Kind::Returned),
+                in_flight = balance.in_flight(),
+                replayed = balance.replayed,
+                seconds = self.elapsed.as_secs_f64(),
+                "{what}"
+            );
+        };
+        log(&self.balance, "the run has ended");
+        if let Some(balance) = &self.behind_buffer {
+            log(balance, "the run has ended: behind the buffer");
         }
     }
 }

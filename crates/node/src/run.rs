@@ -115,6 +115,7 @@ pub async fn run(
         behind_buffer,
         elapsed: since.elapsed(),
     };
+    report.log();
     match ended {
         Err(error) => Err(RunError::Ended {
             report,

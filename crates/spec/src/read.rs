@@ -247,7 +247,11 @@ impl<'n> Fields<'n> {
         let present = self.take(spec, cx);
         cx.within(&*spec.name, |cx| match (present, &spec.default) {
             (Some(node), _) => read_present(spec, node, lint, cx),
-            (None, Some(default)) => T::read(&Node::from_literal(default, self.node.span), cx),
+            (None, Some(default)) => {
+                // A default stands nowhere in the file: a secret one hides no variable around it.
+                let nowhere = self.node.span.start_point();
+                T::read(&Node::from_literal(default, nowhere), cx)
+            }
             (None, None) => T::read_absent(&spec.name, self.node.span, cx),
         })
     }

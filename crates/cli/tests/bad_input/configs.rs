@@ -47,6 +47,16 @@ fn an_unknown_component_is_named_with_the_one_that_was_meant() {
 }
 
 #[test]
+fn a_variable_that_is_used_in_no_secret_is_shown() {
+    refused(
+        "http: { enabled: false }\n\
+         input: { file: { paths: [ \"${NO_SUCH_FILE:/no/such/cities}\" ] } }\n\
+         output: { stdout: {} }\n",
+        &["/no/such/cities"],
+    );
+}
+
+#[test]
 fn a_missing_variable_is_named_with_its_place() {
     refused(
         "input: { stdin: {} }\noutput: { file: { path: \"${NO_SUCH_PATH}/x\" } }\n",

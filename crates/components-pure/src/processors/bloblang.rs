@@ -4,7 +4,7 @@ use millrace_component::{BuildContext, BuiltProcessor, Descriptor, Mapping, Proc
 use millrace_message::Error;
 use millrace_spec::Spec;
 
-/// The older name of [`mapping`](super::mapping).
+/// The older name of `mapping`.
 #[derive(Clone, Debug, Spec)]
 #[spec(processor = "bloblang", category = "Mapping", category = "Parsing")]
 pub struct Config(Mapping);
