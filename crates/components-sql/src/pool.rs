@@ -32,6 +32,8 @@ struct Shared {
 #[derive(Default)]
 struct IdleSessions {
     sessions: Vec<Idle>,
+    /// One that was closed by its server has been taken out since the last look.
+    has_lost: bool,
     is_reaping: bool,
 }
 
@@ -89,8 +91,8 @@ impl Pool {
         })
     }
 
-    /// Whether the idle connection that would be used next turns out to be lost; false when there
-    /// is none to look at.
+    /// Whether the idle connection that would be used next turns out to be lost, or one was found
+    /// closed since the last look; false when there is none to look at.
     pub async fn has_lost(&self) -> bool {
         let permit = match &self.open {
             None => None,
@@ -100,14 +102,21 @@ impl Pool {
                 Err(_) => return false,
             },
         };
-        let Some(idle) = self.shared.idle.lock().sessions.pop() else {
+        let found = {
+            let mut idle = self.shared.idle.lock();
+            if std::mem::take(&mut idle.has_lost) {
+                return true;
+            }
+            idle.sessions.pop()
+        };
+        let Some(found) = found else {
             return false;
         };
         let Idle {
             mut session,
             born,
             since,
-        } = idle;
+        } = found;
         let alive = tokio::time::timeout(ANSWER, session.is_alive()).await;
         if alive != Ok(true) {
             return true;
@@ -125,7 +134,11 @@ impl Pool {
 
     /// Closes the connections that are not in use.
     pub fn clear(&self) {
-        let sessions = std::mem::take(&mut self.shared.idle.lock().sessions);
+        let sessions = {
+            let mut idle = self.shared.idle.lock();
+            idle.has_lost = false;
+            std::mem::take(&mut idle.sessions)
+        };
         drop(sessions);
     }
 }
@@ -189,6 +202,7 @@ async fn reap(shared: Weak<Shared>) {
         let mut idle = shared.idle.lock();
         let mut spare = idle.sessions.len().saturating_sub(shared.limits.idle_max);
         // The ones used least recently stand in front.
+        idle.has_lost |= idle.sessions.iter().any(|it| it.session.is_closed());
         idle.sessions.retain(|it| {
             let is_spare = spare > 0 && now - it.since >= SPARE;
             spare -= usize::from(is_spare);
