@@ -71,11 +71,14 @@ struct Compiler<'a> {
     text: &'a str,
     environment: &'a Environment,
     errors: Vec<SyntaxError>,
+    warnings: Vec<SyntaxError>,
     /// Names of all maps, in the order of `compiled`.
     names: Vec<Text>,
     maps: Vec<MapBody>,
     /// Names of the variables of the body at hand; the position is the slot.
     variables: Vec<Text>,
+    /// Those of them that a statement above the one at hand assigns.
+    assigned: Vec<Text>,
     /// Names of the parameters of the lambdas around, outermost first.
     parameters: Vec<Text>,
     import_depth: usize,
@@ -87,9 +90,11 @@ impl<'a> Compiler<'a> {
             text,
             environment,
             errors: Vec::new(),
+            warnings: Vec::new(),
             names: Vec::new(),
             maps: Vec::new(),
             variables: Vec::new(),
+            assigned: Vec::new(),
             parameters: Vec::new(),
             import_depth: 0,
         }
@@ -104,6 +109,7 @@ impl<'a> Compiler<'a> {
             body,
             maps: self.maps,
             environment: Arc::new(self.environment.clone()),
+            warnings: self.warnings,
         })
     }
 
@@ -129,8 +135,10 @@ impl<'a> Compiler<'a> {
         for (place, map) in tree.maps.iter().enumerate() {
             let name = self.names[first + place].clone();
             let outer = std::mem::take(&mut self.variables);
+            let outer_assigned = std::mem::take(&mut self.assigned);
             let statements = self.statements(&map.statements);
             let variables = std::mem::replace(&mut self.variables, outer).len();
+            self.assigned = outer_assigned;
             self.maps.push(MapBody {
                 name,
                 body: Body {
@@ -245,8 +253,17 @@ impl<'a> Compiler<'a> {
             TargetKind::Meta(key) => {
                 Target::Metadata(key.as_ref().map(|key| Text::from(&*key.text)))
             }
-            TargetKind::Variable(name) => Target::Variable(self.slot(&name.text)),
+            TargetKind::Variable(name) => {
+                if !self.is_assigned(&name.text) {
+                    self.assigned.push(Text::from(&*name.text));
+                }
+                Target::Variable(self.slot(&name.text))
+            }
         }
+    }
+
+    fn is_assigned(&self, name: &str) -> bool {
+        self.assigned.iter().any(|known| **known == *name)
     }
 
     /// The slot of a variable. A name that is only read gets one too, which stays empty.
@@ -272,7 +289,7 @@ impl<'a> Compiler<'a> {
             ExprKind::Root => path(Base::Root, Vec::new()),
             ExprKind::Field(name) => path(Base::This, vec![segment(name)]),
             ExprKind::Parameter(name) => self.parameter(name),
-            ExprKind::Variable(name) => self.variable(&name.text),
+            ExprKind::Variable(name) => self.variable(&name.text, name.span),
             ExprKind::Metadata(key) => {
                 Expr::Metadata(key.as_ref().map(|key| Text::from(&*key.text)))
             }
@@ -325,7 +342,15 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    fn variable(&mut self, name: &str) -> Expr {
+    fn variable(&mut self, name: &str, span: Span) -> Expr {
+        if !self.is_assigned(name) {
+            let message = format!("variable `{name}` is assigned nowhere above: reading it fails");
+            let warning = SyntaxError::new(span, message)
+                .with_help(format!("assign it with `let {name} = …`"));
+            if !self.warnings.contains(&warning) {
+                self.warnings.push(warning);
+            }
+        }
         let slot = self.slot(name);
         path(
             Base::Variable {

@@ -86,6 +86,12 @@ impl Mapping {
         compile::mapping(text, environment).map(|program| Mapping(Arc::new(program)))
     }
 
+    /// What is sure to fail whenever it is reached, and is no error because it may never be, or
+    /// may be caught; spans are relative to the text that was compiled.
+    pub fn warnings(&self) -> &[SyntaxError] {
+        &self.0.warnings
+    }
+
     /// Maps message `index` of a batch: `root` starts as nothing, `this` is the payload. The
     /// batch is read only, so that every message sees the others as they came in.
     ///
@@ -429,6 +435,14 @@ impl Interpolation {
     /// A text without anything to evaluate in it, whatever it looks like.
     pub fn literal(text: impl Into<Text>) -> Interpolation {
         Interpolation([Segment::Text(text.into())].into())
+    }
+
+    /// As [`Mapping::warnings`].
+    pub fn warnings(&self) -> impl Iterator<Item = &SyntaxError> {
+        self.0.iter().flat_map(|segment| match segment {
+            Segment::Text(_) => &[],
+            Segment::Query(query) => query.0.warnings.as_slice(),
+        })
     }
 
     /// Whether the text is the same for every message.

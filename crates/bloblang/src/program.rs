@@ -7,6 +7,7 @@ use millrace_message::{Segment, Text, Value};
 use crate::arguments::Argument;
 use crate::ast::Operator;
 use crate::environment::Environment;
+use crate::error::SyntaxError;
 use crate::registry::{Function, Method, PreparedFunction, PreparedMethod};
 
 /// A compiled mapping.
@@ -14,6 +15,8 @@ pub(crate) struct Program {
     pub body: Body,
     pub maps: Vec<MapBody>,
     pub environment: Arc<Environment>,
+    /// What is sure to fail whenever it is reached.
+    pub warnings: Vec<SyntaxError>,
 }
 
 /// Statements that share one set of variables.

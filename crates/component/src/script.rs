@@ -143,6 +143,19 @@ fn failure(error: EvalError) -> Error {
     Error::rejected(error.to_string())
 }
 
+/// Warns of what is sure to fail when it is reached.
+fn warn<'w>(
+    node: &Node,
+    cx: &mut ReadContext,
+    warnings: impl IntoIterator<Item = &'w SyntaxError>,
+) {
+    for warning in warnings {
+        let place = warning.span.start as usize..warning.span.end as usize;
+        let span = node.span_of(place);
+        cx.warn(codes::UNSET_VARIABLE, span, &*warning.message).help = warning.help.clone();
+    }
+}
+
 /// Reads a text and compiles it, reporting what is wrong with it at its place in the file.
 fn compile<T>(
     node: &Node,
@@ -171,6 +184,7 @@ impl FieldType for Mapping {
 
     fn read(node: &Node, cx: &mut ReadContext) -> Option<Self> {
         let (source, compiled) = compile(node, cx, millrace_bloblang::Mapping::compile)?;
+        warn(node, cx, compiled.warnings());
         Some(Self {
             compiled,
             source: source.into(),
@@ -189,6 +203,7 @@ impl FieldType for Query {
 
     fn read(node: &Node, cx: &mut ReadContext) -> Option<Self> {
         let (_, compiled) = compile(node, cx, millrace_bloblang::Mapping::compile)?;
+        warn(node, cx, compiled.warnings());
         Some(Self { compiled })
     }
 
@@ -204,6 +219,7 @@ impl FieldType for Interpolated {
 
     fn read(node: &Node, cx: &mut ReadContext) -> Option<Self> {
         let (_, compiled) = compile(node, cx, Interpolation::compile)?;
+        warn(node, cx, compiled.warnings());
         Some(Self { compiled })
     }
 

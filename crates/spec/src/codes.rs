@@ -38,6 +38,8 @@ pub const MISSING_LABEL: Code = Code("missing-label");
 pub const DUPLICATE_LABEL: Code = Code("duplicate-label");
 /// A mapping or an interpolation is not Bloblang.
 pub const BAD_BLOBLANG: Code = Code("bad-bloblang");
+/// A mapping reads a variable that it never assigns.
+pub const UNSET_VARIABLE: Code = Code("unset-variable");
 /// A component is expected and none is named.
 pub const COMPONENT_MISSING: Code = Code("component-missing");
 /// No component has this name.

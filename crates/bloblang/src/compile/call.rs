@@ -31,9 +31,9 @@ impl Compiler<'_> {
             return Expr::Nothing;
         };
         if function.about.name == "var"
-            && let Ok(name) = Arguments::fixed(&arguments).text(0)
+            && let Ok(variable) = Arguments::fixed(&arguments).text(0)
         {
-            return self.variable(name);
+            return self.variable(variable, name.span);
         }
         let mut prepared = None;
         if let FunctionRun::Prepare(prepare) = function.run
@@ -317,6 +317,7 @@ fn evaluated(call: Expr, environment: &Environment) -> Expr {
         body: Body::default(),
         maps: Vec::new(),
         environment: std::sync::Arc::new(environment.clone()),
+        warnings: Vec::new(),
     };
     let frame = Frame {
         program: &program,
