@@ -1,5 +1,5 @@
 //! Components that Bento has and this build has not: their fields are checked against the table
-//! of known components, so that `lint` finds what is wrong with them, and `run` refuses them.
+//! of known components, so that `lint` finds what is wrong with them; a run is refused.
 
 use millrace_spec::catalog::Named;
 use millrace_spec::lint::{self, LintHooks};
@@ -10,11 +10,17 @@ use crate::{
     RateLimitChild, ScannerChild,
 };
 
-/// Warns that the component is not part of this build, and checks its fields.
+/// Says that the component is not part of this build, and checks its fields.
 pub fn check(kind: ComponentKind, named: &Named<'_>, cx: &mut ReadContext) {
     let message = format!("{kind} {} is not part of this build", named.name);
-    cx.warn(codes::COMPONENT_NOT_BUILT, named.name_span, message)
-        .help = Some("its fields were checked; `run` refuses it".to_owned());
+    let (code, span) = (codes::COMPONENT_NOT_BUILT, named.name_span);
+    if cx.options().allow_not_built {
+        let help = "its fields were checked; `run` refuses it";
+        cx.warn(code, span, message).help = Some(help.to_owned());
+    } else {
+        let help = "`millrace list` shows the components that are";
+        cx.error(code, span, message).help = Some(help.to_owned());
+    }
     let empty = Node::empty_mapping(named.name_span);
     let body = named.body.unwrap_or(&empty);
     cx.within(named.name, |cx| {

@@ -15,7 +15,7 @@ impl FieldType for Arguments {
 
     fn read(node: &Node, cx: &mut ReadContext) -> Option<Self> {
         let Some(mapping) = node.as_mapping() else {
-            cx.wrong_type(node, "object");
+            cx.wrong_type(node, "an object");
             return None;
         };
         let mut table = FieldTable::default();
@@ -31,7 +31,7 @@ impl FieldType for Arguments {
                     complete = false;
                 }
                 (_, None) => {
-                    cx.wrong_type(&entry.value, "string, int, float or bool");
+                    cx.wrong_type(&entry.value, "a text, a number or a boolean");
                     complete = false;
                 }
             }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use millrace_component::{Registry, check_resource_uses};
 use millrace_diagnostics::{Diagnostic, Diagnostics, Renderer, SourceMap};
-use millrace_spec::env::{Environment, interpolate, parse_dotenv};
+use millrace_spec::env::{Environment, Unset, interpolate, parse_dotenv};
 use millrace_spec::path::Schema;
 use millrace_spec::render::normalise;
 use millrace_spec::{
@@ -116,6 +116,7 @@ pub fn load(files: &Files, registry: &Arc<Registry>) -> Loaded {
     let mut loader = Loader {
         cx: ReadContext::new(Arc::clone(&sources)).with_options(files.lint),
         environment: Environment::of_process(),
+        unset: Unset::default(),
         sources,
     };
     loader.cx.set_extension(Arc::clone(registry));
@@ -142,7 +143,10 @@ pub fn load(files: &Files, registry: &Arc<Registry>) -> Loaded {
         strict::check(tree, registry, &mut loader.cx);
     }
     Redactor::global().add_all(loader.cx.redactor().secrets());
-    let mut diagnostics = loader.cx.take_diagnostics();
+    let found = loader.cx.take_diagnostics().into_iter();
+    let mut diagnostics: Diagnostics = found
+        .filter(|it| !loader.unset.explains(it, &loader.sources))
+        .collect();
     diagnostics.sort();
     let config = config.filter(|_| !diagnostics.has_errors());
     Loaded {
@@ -158,6 +162,7 @@ pub fn load(files: &Files, registry: &Arc<Registry>) -> Loaded {
 struct Loader {
     cx: ReadContext,
     environment: Environment,
+    unset: Unset,
     sources: Arc<SourceMap>,
 }
 
@@ -246,6 +251,9 @@ impl Loader {
         let tree = tree::parse(&interpolated, &mut diagnostics);
         for diagnostic in &diagnostics {
             self.cx.report(diagnostic.clone());
+        }
+        if let Some(tree) = &tree {
+            self.unset.note(&interpolated.missing, tree, &self.sources);
         }
         tree.map(|tree| {
             if tree.is_null() {

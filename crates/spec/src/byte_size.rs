@@ -47,11 +47,9 @@ impl FieldType for ByteSize {
             _ => None,
         });
         if value.is_none() {
-            let diagnostic = cx.error(
-                codes::INVALID_VALUE,
-                node.span,
-                "expected a number of bytes",
-            );
+            let found = node.describe();
+            let message = cx.about_field(&format!("expected a number of bytes, found {found}"));
+            let diagnostic = cx.error(codes::INVALID_VALUE, node.span, message);
             diagnostic.help = Some("a number such as `1048576`, `64KiB` or `10MB`".to_owned());
         }
         value

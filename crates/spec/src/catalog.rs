@@ -162,7 +162,8 @@ pub fn infer<'n>(
     cx: &mut ReadContext,
 ) -> Option<Named<'n>> {
     let Some(mapping) = node.as_mapping() else {
-        let message = format!("invalid type {}, expected object", node.tag());
+        let found = node.describe();
+        let message = cx.about_field(&format!("expected {} {kind}, found {found}", article(kind)));
         let help = format!(
             "a component is written as `name: {{ … }}`, for example `{}`",
             example(kind)
@@ -234,7 +235,7 @@ fn explicit<'n>(
     cx: &mut ReadContext,
 ) -> Option<Named<'n>> {
     let Some(name) = entry.value.text() else {
-        cx.wrong_type(&entry.value, "string");
+        cx.wrong_type(&entry.value, "a text");
         return None;
     };
     let Some(spec) = catalog.component(kind, name) else {
@@ -278,7 +279,8 @@ fn article(kind: ComponentKind) -> &'static str {
     }
 }
 
-fn example(kind: ComponentKind) -> &'static str {
+/// A component of a kind that needs no more than its name.
+pub(crate) fn example(kind: ComponentKind) -> &'static str {
     match kind {
         ComponentKind::Input => "stdin: {}",
         ComponentKind::Output => "stdout: {}",
@@ -344,7 +346,7 @@ pub fn check_reserved(kind: ComponentKind, named: &Named<'_>, node: &Node, cx: &
 
 fn check_label(entry: &Entry, named: &Named<'_>, cx: &mut ReadContext) {
     let Some(label) = entry.value.text() else {
-        cx.wrong_type(&entry.value, "string");
+        cx.wrong_type(&entry.value, "a text");
         return;
     };
     let span = entry.value.span;

@@ -71,7 +71,8 @@ impl FieldType for Duration {
         match Self::parse(&text) {
             Ok(duration) => Some(duration),
             Err(reason) => {
-                let diagnostic = cx.error(codes::INVALID_VALUE, node.span, reason);
+                let message = cx.about_field(&reason);
+                let diagnostic = cx.error(codes::INVALID_VALUE, node.span, message);
                 diagnostic.help = Some("a duration such as `500ms`, `10s` or `1h30m`".to_owned());
                 None
             }

@@ -16,8 +16,10 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 mod dotenv;
+mod unset;
 
 pub use dotenv::{DotenvError, parse_dotenv};
+pub use unset::Unset;
 
 /// The variables that a config may use.
 #[derive(Clone, Default, Debug)]
@@ -86,16 +88,22 @@ impl InterpolatedText {
         }
     }
 
-    /// The complaint about missing variables: one for all of them, pointing at each.
+    /// The complaint about missing variables: one for all of them, pointing at each place.
     pub fn missing_diagnostic(&self) -> Option<Diagnostic> {
         let (first, others) = self.missing.split_first()?;
-        let names: Vec<_> = self.missing.iter().map(|it| it.name.as_str()).collect();
+        let mut names: Vec<&str> = Vec::new();
+        for missing in &self.missing {
+            if !names.contains(&missing.name.as_str()) {
+                names.push(&missing.name);
+            }
+        }
         let list = names.join(" ");
         let message = format!("required environment variables were not set: [{list}]");
         let mut diagnostic = Diagnostic::error(codes::MISSING_ENV_VAR, message)
             .at(first.span)
             .help(format!(
-                "set `{0}`, or give it a default: `${{{0}:value}}`",
+                "set `{0}`, also in a file that `--env-file` names, or give it a default: \
+                 `${{{0}:value}}`",
                 first.name
             ));
         for other in others {

@@ -122,24 +122,6 @@ impl FieldKind {
     pub fn components(kind: ComponentKind) -> Self {
         Self::List(Box::new(Self::Component(kind)))
     }
-
-    /// The word that error texts use after "expected".
-    pub fn expected(&self) -> &'static str {
-        match self {
-            Self::Any => "any",
-            Self::String
-            | Self::Duration
-            | Self::Interpolated
-            | Self::Mapping
-            | Self::Options(_)
-            | Self::Resource(_) => "string",
-            Self::Bool => "bool",
-            Self::Int | Self::ByteSize => "int",
-            Self::Float => "float",
-            Self::Object(_) | Self::Map(_) | Self::Component(_) => "object",
-            Self::List(_) => "array",
-        }
-    }
 }
 
 /// One of the values that a field accepts.

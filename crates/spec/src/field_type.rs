@@ -71,7 +71,7 @@ impl FieldType for bool {
             _ => None,
         });
         if value.is_none() {
-            cx.wrong_type(node, "bool");
+            cx.wrong_type(node, "`true` or `false`");
         }
         value
     }
@@ -88,7 +88,7 @@ impl FieldType for String {
             Some(scalar) if scalar.resolved == Resolved::Null => Some(String::new()),
             Some(scalar) => Some(scalar.text.to_string()),
             None => {
-                cx.wrong_type(node, "string");
+                cx.wrong_type(node, "a text");
                 None
             }
         }
@@ -126,14 +126,14 @@ fn read_integer(node: &Node, cx: &mut ReadContext) -> Option<i128> {
         _ => None,
     });
     if value.is_none() {
-        cx.wrong_type(node, "int");
+        cx.wrong_type(node, "an integer");
     }
     value
 }
 
 fn out_of_range(node: &Node, min: impl fmt::Display, max: impl fmt::Display, cx: &mut ReadContext) {
     let text = node.text().unwrap_or_default();
-    let message = format!("value {text} is out of range for this field");
+    let message = cx.about_field(&format!("{text} is out of range"));
     let help = format!("from {min} to {max}");
     cx.error(codes::INVALID_VALUE, node.span, message).help = Some(help);
 }
@@ -152,7 +152,7 @@ impl FieldType for f64 {
             _ => None,
         });
         if value.is_none() {
-            cx.wrong_type(node, "float");
+            cx.wrong_type(node, "a number");
         }
         value
     }
@@ -189,7 +189,7 @@ impl<T: FieldType> FieldType for Vec<T> {
     fn read(node: &Node, cx: &mut ReadContext) -> Option<Self> {
         let Some(items) = node.as_sequence() else {
             let single = node.as_scalar().is_some();
-            let diagnostic = cx.wrong_type(node, "array");
+            let diagnostic = cx.wrong_type(node, "a list");
             if single && !node.is_null() {
                 diagnostic.help = Some("write a list, also for one value: `[ … ]`".to_owned());
             }
@@ -239,7 +239,7 @@ trait ReadEntries: Sized {
 impl<T: FieldType> ReadEntries for Vec<(String, T)> {
     fn read_entries(node: &Node, cx: &mut ReadContext) -> Option<Self> {
         let Some(mapping) = node.as_mapping() else {
-            cx.wrong_type(node, "object");
+            cx.wrong_type(node, "an object");
             return None;
         };
         let mut values = Vec::with_capacity(mapping.entries.len());

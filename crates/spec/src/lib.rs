@@ -98,7 +98,7 @@
 //! let renderer = diagnostics::Renderer::new(&sources).redact(cx.redactor().clone());
 //! assert_eq!(
 //!     renderer.one_line(cx.diagnostics().iter().next().expect("a complaint")),
-//!     "config.yaml(2,8) value line is not a valid option for this field (did you mean `lines`?)"
+//!     "config.yaml(2,8) field codec: `line` is not one of its options (did you mean `lines`?)"
 //! );
 //! ```
 //!

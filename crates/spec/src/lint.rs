@@ -46,7 +46,7 @@ pub fn value(kind: &FieldKind, node: &Node, hooks: &dyn LintHooks, cx: &mut Read
         FieldKind::Object(fields) => object(fields, node, hooks, cx),
         FieldKind::List(item) => match node.as_sequence() {
             None => {
-                cx.wrong_type(node, "array");
+                cx.wrong_type(node, "a list");
             }
             Some(items) => {
                 for (index, node) in items.iter().enumerate() {
@@ -56,7 +56,7 @@ pub fn value(kind: &FieldKind, node: &Node, hooks: &dyn LintHooks, cx: &mut Read
         },
         FieldKind::Map(item) => match node.as_mapping() {
             None => {
-                cx.wrong_type(node, "object");
+                cx.wrong_type(node, "an object");
             }
             Some(map) => {
                 for entry in &map.entries {

@@ -182,18 +182,25 @@ impl Node {
         )
     }
 
-    /// The YAML tag of the value: `!!str`, `!!map`, …
-    pub fn tag(&self) -> &'static str {
-        match &self.value {
-            Value::Sequence(_) => "!!seq",
-            Value::Mapping(_) => "!!map",
-            Value::Scalar(scalar) => match scalar.resolved {
-                Resolved::Null => "!!null",
-                Resolved::Bool(_) => "!!bool",
-                Resolved::Int(_) | Resolved::UInt(_) => "!!int",
-                Resolved::Float(_) => "!!float",
-                Resolved::String => "!!str",
-            },
+    /// What was found, for error texts: `a list`, `the number 5`, `the text `x``, …
+    pub fn describe(&self) -> String {
+        /// Longer texts are not repeated.
+        const LONGEST: usize = 40;
+        let scalar = match &self.value {
+            Value::Sequence(_) => return "a list".to_owned(),
+            Value::Mapping(_) => return "an object".to_owned(),
+            Value::Scalar(scalar) => scalar,
+        };
+        let text = &*scalar.text;
+        match scalar.resolved {
+            Resolved::Null => "nothing".to_owned(),
+            Resolved::String if text.is_empty() => "an empty text".to_owned(),
+            Resolved::String if text.len() > LONGEST || text.contains('\n') => "a text".to_owned(),
+            Resolved::String => format!("the text `{text}`"),
+            Resolved::Bool(_) => format!("the boolean {text}"),
+            Resolved::Int(_) | Resolved::UInt(_) | Resolved::Float(_) => {
+                format!("the number {text}")
+            }
         }
     }
 

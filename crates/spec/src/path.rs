@@ -214,8 +214,8 @@ impl Setter<'_> {
             }
             (FieldKind::Object(_) | FieldKind::Component(_), None) => match value {
                 Some(value) if value.as_mapping().is_none() => Err(Failure::here(format!(
-                    "invalid type {}, expected object",
-                    value.tag()
+                    "expected an object, found {}",
+                    value.describe()
                 ))),
                 value => self.leaf(node, value),
             },

@@ -22,6 +22,9 @@ pub struct LintOptions {
     pub skip_env_check: bool,
     /// What weakens the delivery of messages is an error.
     pub deny_weaker_guarantees: bool,
+    /// A component that exists but not in this build is a warning instead of an error, as where a
+    /// config is only checked.
+    pub allow_not_built: bool,
 }
 
 /// What a reader needs and what it leaves behind: complaints, secrets, and whatever the layers
@@ -89,13 +92,13 @@ impl ReadContext {
         self.report(Diagnostic::warning(code, message).at(span))
     }
 
-    /// Adds the complaint about a value of the wrong type. `expected` is Bento's word: `string`,
-    /// `int`, `array`, `object`, …
+    /// Adds the complaint about a value of the wrong type. `expected` says with its article what
+    /// the field takes: `a text`, `an integer`, `a list`, `an object`, …
     pub fn wrong_type(&mut self, node: &Node, expected: &str) -> &mut Diagnostic {
-        let found = node.tag();
-        let message = format!("expected {expected} value, got {found}");
+        let found = node.describe();
+        let message = self.about_field(&format!("expected {expected}, found {found}"));
         let diagnostic = self.error(codes::WRONG_TYPE, node.span, message);
-        if node.is_null() && expected == "object" {
+        if node.is_null() && expected == "an object" {
             diagnostic.help = Some("write `{}` for an object without fields".to_owned());
         }
         diagnostic
@@ -154,6 +157,19 @@ impl ReadContext {
     /// The segments of [`Self::path`].
     pub fn path_segments(&self) -> &[String] {
         &self.path
+    }
+
+    /// The message with the name of the field at hand in front: `field urls.0: …`. A message about
+    /// a whole config is left as it is.
+    pub fn about_field(&self, message: &str) -> String {
+        let is_index = |segment: &String| segment.parse::<usize>().is_ok();
+        let name = self.path.iter().rposition(|it| !is_index(it));
+        match name {
+            Some(at) if at > 0 || self.path[at] != "root" => {
+                format!("field {}: {message}", self.path[at..].join("."))
+            }
+            _ => message.to_owned(),
+        }
     }
 
     /// Lends something to every reader, such as the component registry; one value per type.
@@ -221,7 +237,7 @@ impl<'n> Fields<'n> {
     /// Opens an object; anything else is reported.
     pub fn open(node: &'n Node, cx: &mut ReadContext) -> Option<Self> {
         let Some(mapping) = node.as_mapping() else {
-            cx.wrong_type(node, "object");
+            cx.wrong_type(node, "an object");
             return None;
         };
         Some(Self {
@@ -382,7 +398,11 @@ pub(crate) fn find_option<'o>(
         return Some(&option.value);
     }
     let names = || options.iter().map(|option| &*option.value);
-    let message = format!("value {text} is not a valid option for this field");
+    let message = if text.is_empty() {
+        cx.about_field("no option is given")
+    } else {
+        cx.about_field(&format!("`{text}` is not one of its options"))
+    };
     let help = did_you_mean(text, names()).unwrap_or_else(|| {
         let list: Vec<_> = names().map(|name| format!("`{name}`")).collect();
         format!("one of {}", list.join(", "))

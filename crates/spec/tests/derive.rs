@@ -161,14 +161,14 @@ fn every_complaint_is_reported_at_once() {
         complaints,
         [
             "c.yaml(1,1) field url is required",
-            "c.yaml(1,9) expected array value, got !!str (write a list, also for one value: `[ … ]`)",
-            "c.yaml(2,10) unknown unit ` apples` in duration `5 apples` (a duration such as `500ms`, `10s` or `1h30m`)",
-            "c.yaml(3,7) value Al is not a valid option for this field (did you mean `ALL`?)",
+            "c.yaml(1,9) field topics: expected a list, found the text `a` (write a list, also for one value: `[ … ]`)",
+            "c.yaml(2,10) field timeout: unknown unit ` apples` in duration `5 apples` (a duration such as `500ms`, `10s` or `1h30m`)",
+            "c.yaml(3,7) field mode: `Al` is not one of its options (did you mean `ALL`?)",
             "c.yaml(5,3) field enabeld not recognised (did you mean `enabled`?)",
             "c.yaml(6,10) retries must be at least 1",
-            "c.yaml(7,7) value z is not a valid option for this field (one of `x`, `y`)",
-            "c.yaml(8,12) expected int value, got !!str",
-            "c.yaml(8,15) expected int value, got !!float",
+            "c.yaml(7,7) field type: `z` is not one of its options (one of `x`, `y`)",
+            "c.yaml(8,12) field extra.1: expected an integer, found the text `x`",
+            "c.yaml(8,15) field extra.2: expected an integer, found the number 300000000000000000000",
         ]
     );
 }
@@ -201,7 +201,7 @@ fn a_wrapper_is_its_bare_value_and_a_unit_struct_an_empty_object() {
     );
     assert_eq!(
         read::<Nothing>("null").1,
-        ["c.yaml(1,1) expected object value, got !!null (write `{}` for an object without fields)"]
+        ["c.yaml(1,1) expected an object, found nothing (write `{}` for an object without fields)"]
     );
 }
 
@@ -225,7 +225,7 @@ fn scalars_are_taken_by_their_text() {
     );
     assert_eq!(
         read::<Vec<u16>>("[70000]").1,
-        ["c.yaml(1,2) value 70000 is out of range for this field (from 0 to 65535)"]
+        ["c.yaml(1,2) 70000 is out of range (from 0 to 65535)"]
     );
 }
 

@@ -139,7 +139,7 @@ fn mistakes_in_configs_are_all_found() {
           |     ^^^^^^
           = help: did you mean `mapping`?
 
-        error[wrong-type]: expected array value, got !!str
+        error[wrong-type]: field addresses: expected a list, found the text `a`
          --> config.yaml:4:16
           |
         4 |     addresses: a
@@ -158,13 +158,13 @@ fn mistakes_in_configs_are_all_found() {
           |     ^^^^^^
           = help: did you mean `topics`?
 
-        error[wrong-type]: expected int value, got !!str
+        error[wrong-type]: field threads: expected an integer, found the text `many`
           --> config.yaml:10:12
            |
         10 |   threads: many
            |            ^^^^
 
-        error[invalid-option]: value LIF is not a valid option for this field
+        error[invalid-option]: field strategy: `LIF` is not one of its options
           --> config.yaml:13:42
            |
         13 |     dedupe: {cache: c, key: k, strategy: LIF}
@@ -178,7 +178,7 @@ fn mistakes_in_configs_are_all_found() {
            |     ^^^^^
            = help: `kafka` is the name of an input
 
-        error[wrong-type]: expected array value, got !!map
+        error[wrong-type]: field processors: expected a list, found an object
           --> config.yaml:18:19
            |
         18 |       processors: {}
