@@ -1,24 +1,43 @@
 //! The command line.
 
-use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use clap::{Parser, Subcommand};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-/// Millrace puts streams to work.
-///
-/// Without a command it runs the config named by -c, by the variables MILLRACE_CONFIG or
-/// BENTO_CONFIG (which hold the text of a config), or found in /millrace.yaml,
-/// /etc/millrace/config.yaml or /etc/millrace.yaml.
-///
-/// Exit codes: 0 when everything ended in order, 1 when a config is invalid or a stream failed,
-/// 2 for wrong arguments.
+const AFTER_HELP: &str = "\
+Without a command the config is run that -c names, else the one whose text the variable
+MILLRACE_CONFIG or BENTO_CONFIG holds, else the first of /millrace.yaml, /etc/millrace/config.yaml
+and /etc/millrace.yaml.
+
+Exit codes: 0 when everything ended in order, 1 when a config is invalid or a stream failed, 2 for
+wrong arguments.";
+
+const AFTER_LINT: &str = "\
+`folder/...` stands for every .yaml and .yml file below a folder; of .md files the blocks that begin
+with ```yaml are checked. Nothing is connected to. The exit code is 1 when there is an error.";
+
+const AFTER_BLOBL: &str = "\
+The result of each line is one line of the standard output; of a line that is deleted, an empty one.
+A line that the mapping fails on is reported, and the exit code is 1 at the end.";
+
+const AFTER_CREATE: &str = "\
+Parts may be left out: `csv//file`. What has no default holds an example and says so.";
+
+const AFTER_COMPLETIONS: &str = "\
+For bash: millrace completions bash > /etc/bash_completion.d/millrace";
+
+const AFTER_LIST: &str = "\
+Kinds: inputs, buffers, processors, outputs, caches, rate-limits, scanners, metrics, tracers, and
+bloblang-functions and bloblang-methods.";
+
+/// Millrace puts streams to work: it moves messages, transforms them, and loses none of them.
 #[derive(Parser, Debug)]
-#[command(name = "millrace", version)]
+#[command(name = "millrace", version, after_help = AFTER_HELP)]
 pub struct Args {
     #[command(flatten)]
-    pub config: ConfigArgs,
-    /// Print the resolved config as JSON, with secrets scrubbed, instead of running it.
+    pub run: RunArgs,
+    /// Print the config as JSON, with defaults and without secrets, instead of running it
     #[arg(long)]
     pub print_json: bool,
     #[command(subcommand)]
@@ -28,159 +47,263 @@ pub struct Args {
 /// Which config, and how it is changed.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct ConfigArgs {
-    /// The config file.
-    #[arg(short = 'c', long = "config", value_name = "FILE", global = true)]
-    pub file: Option<PathBuf>,
-    /// Further files of resources; patterns are allowed.
-    #[arg(short, long, value_name = "GLOB", global = true)]
+    /// The config file
+    #[arg(short = 'c', long = "config", value_name = "FILE")]
+    pub config_file: Option<PathBuf>,
+    /// Files of further resources; patterns are allowed
+    #[arg(short, long, value_name = "GLOB")]
     pub resources: Vec<String>,
-    /// Set one field: `path=value`.
-    #[arg(short, long, value_name = "PATH=VALUE", global = true)]
+    /// Set one field of the config, as in `-s pipeline.threads=2`
+    #[arg(short, long, value_name = "PATH=VALUE")]
     pub set: Vec<String>,
-    /// Files of environment variables; patterns are allowed.
-    #[arg(short, long = "env-file", value_name = "GLOB", global = true)]
+    /// Files of environment variables; patterns are allowed
+    #[arg(short, long = "env-file", value_name = "GLOB")]
     pub env_file: Vec<String>,
-    /// Log from this level on, whatever the config says.
-    #[arg(long = "log.level", value_name = "LEVEL", global = true)]
+}
+
+/// Which config, and how it runs.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub struct RunArgs {
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// Log from this level on: off, error, warn, info, debug, trace
+    #[arg(long = "log.level", value_name = "LEVEL")]
     pub log_level: Option<String>,
-    /// Run the config anew when one of its files changes; a change that does not lint is logged and
-    /// the running config stays.
-    #[arg(short = 'w', long, global = true)]
+    /// Take a changed config over without losing a message
+    #[arg(short = 'w', long)]
     pub watcher: bool,
-    /// Run although the check has found errors that a run would survive.
-    #[arg(long, global = true)]
+    /// Accepted as Bento does; an invalid config is refused all the same
+    #[arg(long, hide = true)]
     pub chilled: bool,
+}
+
+impl ConfigArgs {
+    /// These, behind those that stand before the command.
+    #[must_use]
+    pub fn behind(self, first: Self) -> Self {
+        Self {
+            config_file: self.config_file.or(first.config_file),
+            resources: [first.resources, self.resources].concat(),
+            set: [first.set, self.set].concat(),
+            env_file: [first.env_file, self.env_file].concat(),
+        }
+    }
+}
+
+impl RunArgs {
+    /// These, behind those that stand before the command.
+    #[must_use]
+    pub fn behind(self, first: Self) -> Self {
+        Self {
+            config: self.config.behind(first.config),
+            log_level: self.log_level.or(first.log_level),
+            watcher: self.watcher || first.watcher,
+            chilled: self.chilled || first.chilled,
+        }
+    }
 }
 
 #[derive(Subcommand, Debug)]
 pub enum Command {
-    /// Run a config.
+    /// Run a config
     Run {
-        /// The config file.
+        /// The config file
         file: Option<PathBuf>,
+        #[command(flatten)]
+        run: RunArgs,
     },
-    /// Check configs without running them.
+    /// Check configs without running them
+    #[command(after_help = AFTER_LINT)]
     Lint {
-        /// Files, patterns, or `folder/...` for every .yaml and .yml below a folder; of .md files
-        /// the blocks that begin with ```yaml.
+        /// Files, patterns, or `folder/...`
         paths: Vec<String>,
-        /// Deprecated fields are errors.
-        #[arg(long)]
-        deprecated: bool,
-        /// Every component must have a label.
-        #[arg(long)]
-        labels: bool,
-        /// Variables that are not set are no error.
-        #[arg(long)]
-        skip_env_var_check: bool,
-        /// As --deprecated and --labels; what weakens delivery is an error too.
-        #[arg(long)]
-        strict: bool,
+        #[command(flatten)]
+        config: ConfigArgs,
+        #[command(flatten)]
+        rules: LintArgs,
     },
-    /// Run a Bloblang mapping on each line of the standard input.
-    ///
-    /// The result of each line is one line of the standard output; of a line that is deleted, an
-    /// empty one. A line that the mapping fails on is reported, and the exit code is 1 at the end.
+    /// Run a Bloblang mapping on each line of the standard input
+    #[command(after_help = AFTER_BLOBL)]
     Blobl(BloblArgs),
-    /// Print the script that completes commands in a shell.
-    ///
-    /// For bash: `millrace completions bash > /etc/bash_completion.d/millrace`.
+    /// Print the script that completes commands in a shell
+    #[command(after_help = AFTER_COMPLETIONS)]
     Completions {
-        /// The shell.
+        /// The shell
         shell: clap_complete::Shell,
     },
-    /// Print the config as it is understood, with defaults and without secrets.
+    /// Print the config as it is understood, with defaults and without secrets
     Echo {
-        /// The config file.
+        /// The config file
         file: Option<PathBuf>,
+        #[command(flatten)]
+        config: ConfigArgs,
     },
-    /// Print a config to start from.
-    ///
-    /// The expression names inputs, processors and outputs: `file,stdin/mapping/stdout`. Parts may
-    /// be left out: `kafka//file`.
+    /// Print a config to start from
+    #[command(after_help = AFTER_CREATE)]
     Create {
-        /// `inputs/processors/outputs`, each a list with commas.
-        #[arg(default_value = "")]
+        /// `inputs/processors/outputs`, each a list with commas: `file,stdin/mapping/stdout`
+        #[arg(default_value = "", hide_default_value = true)]
         expression: String,
-        /// Only input, pipeline and output, without advanced fields; also `-s`.
-        #[arg(long)]
+        /// Only input, pipeline and output, without advanced fields
+        #[arg(short, long)]
         small: bool,
     },
-    /// List the components of this build.
+    /// List the components of this build
+    #[command(after_help = AFTER_LIST)]
     List {
-        /// Kinds: inputs, outputs, processors, …
+        /// Only these kinds: `inputs`, `outputs`, …
         kinds: Vec<String>,
-        /// `text`, `json` or `jsonschema`.
-        #[arg(long, default_value = "text")]
+        /// How it is printed
+        #[arg(long, default_value = "text", value_parser = ["text", "json", "jsonschema"])]
         format: String,
     },
+}
+
+/// What `lint` complains about.
+#[derive(clap::Args, Clone, Copy, Debug)]
+pub struct LintArgs {
+    /// Deprecated fields are errors
+    #[arg(long)]
+    pub deprecated: bool,
+    /// Every component must have a label
+    #[arg(long)]
+    pub labels: bool,
+    /// Variables that are not set are no error
+    #[arg(long)]
+    pub skip_env_var_check: bool,
+    /// As --deprecated and --labels; what weakens delivery is an error too
+    #[arg(long)]
+    pub strict: bool,
 }
 
 /// The arguments of `blobl`.
 #[derive(clap::Args, Clone, Debug)]
 pub struct BloblArgs {
-    /// The mapping.
+    /// The mapping
     #[arg(required_unless_present = "file", conflicts_with = "file")]
     pub mapping: Option<String>,
-    /// A file that holds the mapping; what it imports is found beside it.
+    /// A file that holds the mapping; what it imports is found beside it
     #[arg(short, long)]
     pub file: Option<PathBuf>,
-    /// How many threads map; with more than one the order of lines is not kept.
-    #[arg(short, long, default_value_t = 1)]
+    /// How many threads map; with more than one the order of lines is not kept
+    #[arg(short, long, value_name = "N", default_value_t = 1)]
     pub threads: usize,
-    /// Lines are text, not JSON.
-    #[arg(long)]
+    /// Lines are text, not JSON
+    #[arg(short, long)]
     pub raw: bool,
-    /// Print results over several lines.
+    /// Print results over several lines
     #[arg(short, long)]
     pub pretty: bool,
-    /// The longest line in bytes.
-    #[arg(long, default_value_t = 65_536)]
+    /// The longest line in bytes
+    #[arg(long, value_name = "BYTES", default_value_t = 65_536)]
     pub max_token_length: usize,
 }
 
-/// Two short flags of Bento mean something else after some commands: `-s` is `--small` after
-/// `create` and `--set` everywhere else, `-r` is `--raw` after `blobl` and `--resources` everywhere
-/// else.
-pub fn with_own_flags(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
-    let mut command = None;
-    args.map(|arg| {
-        if command.is_none() && (arg == "create" || arg == "blobl") {
-            command = arg.to_str().map(str::to_owned);
-            return arg;
-        }
-        match (command.as_deref(), arg.to_str()) {
-            (Some("create"), Some("-s")) => "--small".into(),
-            (Some("blobl"), Some("-r")) => "--raw".into(),
-            _ => arg,
-        }
-    })
-    .collect()
+/// Commands that take their config as an argument: `-c` works there too, and need not be shown.
+const WITH_CONFIG_FILE: [&str; 3] = ["run", "lint", "echo"];
+
+/// The command line as clap sees it.
+pub fn command() -> clap::Command {
+    WITH_CONFIG_FILE
+        .into_iter()
+        .fold(Args::command(), |command, name| {
+            command.mut_subcommand(name, |it| it.mut_arg("config_file", |it| it.hide(true)))
+        })
+}
+
+/// Reads the arguments of the process.
+///
+/// # Errors
+/// They are wrong, or ask for help.
+pub fn parse(args: impl Iterator<Item = std::ffi::OsString>) -> Result<Args, clap::Error> {
+    let mut matches = command().try_get_matches_from(args).map_err(with_hint)?;
+    Args::from_arg_matches_mut(&mut matches)
+}
+
+/// A config in the place of a command is told from a command that does not exist.
+fn with_hint(mut error: clap::Error) -> clap::Error {
+    if error.kind() != ErrorKind::InvalidSubcommand {
+        return error;
+    }
+    let Some(ContextValue::String(name)) = error.get(ContextKind::InvalidSubcommand) else {
+        return error;
+    };
+    let path = Path::new(name);
+    let is_config = path
+        .extension()
+        .is_some_and(|it| it == "yaml" || it == "yml")
+        || path.is_file();
+    if is_config {
+        let hint = format!("to run this config: `millrace run {name}`");
+        let hints = ContextValue::StyledStrs(vec![hint.into()]);
+        let _earlier = error.insert(ContextKind::Suggested, hints);
+    }
+    error
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn parse(line: &str) -> Args {
-        let args = line.split(' ').map(OsString::from);
-        Args::parse_from(with_own_flags(args))
+    fn parsed(line: &str) -> Args {
+        parse(line.split(' ').map(Into::into)).expect("good arguments")
     }
 
     #[test]
-    fn s_and_r_have_a_meaning_of_their_own_after_two_commands() {
+    fn the_command_line_is_consistent() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn s_and_r_have_a_meaning_of_their_own_in_two_commands() {
         assert!(matches!(
-            parse("millrace create -s file").command,
+            parsed("millrace create -s file").command,
             Some(Command::Create { small: true, .. })
         ));
-        assert_eq!(parse("millrace run x.yaml -s a=b").config.set, ["a=b"]);
-        let Some(Command::Blobl(blobl)) = parse("millrace blobl -r content()").command else {
+        let Some(Command::Blobl(blobl)) = parsed("millrace blobl -r content()").command else {
             panic!("`blobl` is a command");
         };
         assert!(blobl.raw);
+    }
+
+    #[test]
+    fn options_stand_before_or_behind_the_command() {
+        let args = parsed("millrace -s a=b -w run -r a.yaml -s c=d x.yaml");
+        let Some(Command::Run { file, run }) = args.command else {
+            panic!("`run` is a command");
+        };
+        assert_eq!(file.as_deref(), Some(Path::new("x.yaml")));
+        let run = run.behind(args.run);
+        assert_eq!(run.config.set, ["a=b", "c=d"]);
+        assert_eq!(run.config.resources, ["a.yaml"]);
+        assert!(run.watcher);
+        let args = parsed("millrace run -c x.yaml");
+        let Some(Command::Run { file: None, run }) = args.command else {
+            panic!("`run` is a command");
+        };
         assert_eq!(
-            parse("millrace run -r a.yaml x").config.resources,
-            ["a.yaml"]
+            run.behind(args.run).config.config_file.as_deref(),
+            Some(Path::new("x.yaml"))
         );
+    }
+
+    #[test]
+    fn a_command_shows_its_own_options_only() {
+        for (name, foreign) in [
+            ("lint", "--watcher"),
+            ("echo", "--log.level"),
+            ("list", "--resources"),
+            ("create", "--set"),
+            ("completions", "--env-file"),
+            ("blobl", "--config"),
+        ] {
+            let mut command = command();
+            let help = command
+                .find_subcommand_mut(name)
+                .expect("a command")
+                .render_long_help()
+                .to_string();
+            assert!(!help.contains(foreign), "{name}: {help}");
+        }
     }
 }

@@ -2,8 +2,6 @@
 
 use std::process::ExitCode;
 
-use millrace_spec::LintOptions;
-
 use crate::args::{Args, Command};
 
 mod blobl;
@@ -19,33 +17,23 @@ mod run;
 /// Runs the command and says with which code to exit.
 pub fn dispatch(args: Args) -> ExitCode {
     let Args {
-        config,
+        run: first,
         print_json,
         command,
     } = args;
     match command {
-        None if print_json => echo::print_json(&config),
-        None => run::run(&config, None),
-        Some(Command::Run { file }) => run::run(&config, file),
+        None if print_json => echo::print_json(&first.config),
+        None => run::run(&first, None),
+        Some(Command::Run { file, run }) => run::run(&run.behind(first), file),
         Some(Command::Lint {
             paths,
-            deprecated,
-            labels,
-            skip_env_var_check,
-            strict,
-        }) => {
-            let options = LintOptions {
-                deny_deprecated: deprecated || strict,
-                require_labels: labels || strict,
-                skip_env_check: skip_env_var_check,
-                deny_weaker_guarantees: strict,
-            };
-            lint::lint(&config, &paths, options)
-        }
+            config,
+            rules,
+        }) => lint::lint(&config.behind(first.config), &paths, rules),
         Some(Command::Create { expression, small }) => create::create(&expression, small),
         Some(Command::Blobl(args)) => blobl::blobl(&args),
         Some(Command::Completions { shell }) => completions::completions(shell),
-        Some(Command::Echo { file }) => echo::echo(&config, file),
+        Some(Command::Echo { file, config }) => echo::echo(&config.behind(first.config), file),
         Some(Command::List { kinds, format }) => list::list(&kinds, &format),
     }
 }

@@ -2,8 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 mod args;
 mod commands;
 
@@ -11,6 +9,9 @@ mod commands;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let args = args::Args::parse_from(args::with_own_flags(std::env::args_os()));
-    commands::dispatch(args)
+    match args::parse(std::env::args_os()) {
+        Ok(args) => commands::dispatch(args),
+        // Also for `--help` and `--version`, with the code that clap gives each.
+        Err(error) => error.exit(),
+    }
 }

@@ -194,3 +194,141 @@ fn the_blocks_of_markdown_pages_are_linted_with_the_lines_of_the_page() {
     let (told, clean) = lint("page.md", "\n```yaml\ninput: {}\n", &[]);
     assert!(!clean && told.contains("has no end"), "{told}");
 }
+
+#[test]
+fn a_variable_that_is_not_set_is_one_complaint() {
+    let config = "
+input:
+  amqp_0_9: { urls: [ \"${NOT_SET_URL}\" ], queue: \"${NOT_SET_QUEUE}\", prefetch_count: ${NOT_SET_COUNT} }
+pipeline:
+  processors:
+    - mapping: |
+        root = ${NOT_SET_VALUE} + 1
+    - sleep: { duration: \"${NOT_SET_TIME}\" }
+output: { amqp_0_9: { urls: [ \"${NOT_SET_URL}\" ], exchange: e } }
+";
+    let (told, clean) = lint("a.yaml", config, &[]);
+    assert!(!clean);
+    assert_eq!(told.lines().count(), 1, "{told}");
+    let names = "[NOT_SET_URL NOT_SET_QUEUE NOT_SET_COUNT NOT_SET_VALUE NOT_SET_TIME]";
+    assert!(told.contains(names), "{told}");
+    let clean = (String::new(), true);
+    assert_eq!(lint("a.yaml", config, &["--skip-env-var-check"]), clean);
+}
+
+#[test]
+fn what_has_nothing_to_do_with_a_missing_variable_is_still_said() {
+    let config = "
+input: { file: { paths: [ \"${NOT_SET_FILE}\" ], nope: 1 } }
+pipeline:
+  processors:
+    - mapping: |
+        root.a = \"${NOT_SET_TEXT}\"
+        root.b = this.nope(
+output: { drop: 5 }
+";
+    let (told, _) = lint("a.yaml", config, &["--skip-env-var-check"]);
+    for place in ["a.yaml(2,", "a.yaml(7,", "a.yaml(8,"] {
+        assert!(told.contains(place), "{place}: {told}");
+    }
+    assert!(told.contains("field nope not recognised"), "{told}");
+    assert!(
+        told.contains("field drop: expected an object, found the number 5"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_component_that_is_not_built_passes_lint_and_is_one_error_of_a_run() {
+    let config = "input: { kafka: { addresses: [ a ], topics: [ t ] } }\noutput: { drop: {} }\n";
+    let (told, clean) = lint("a.yaml", config, &[]);
+    assert!(clean, "{told}");
+    assert!(
+        told.contains("warning: input kafka is not part of this build"),
+        "{told}"
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.yaml");
+    std::fs::write(&path, config).unwrap();
+    let output = run(&["run", path.to_str().unwrap()], b"");
+    assert_eq!(output.status.code(), Some(1));
+    let told = text(&output.stderr);
+    assert!(
+        told.starts_with("error[component-not-built]: input kafka is not part of this build\n"),
+        "{told}"
+    );
+    assert!(told.contains("a.yaml:1:10"), "{told}");
+    assert_eq!(told.matches("error").count(), 1, "{told}");
+    assert!(!told.contains("warning"), "{told}");
+}
+
+#[test]
+fn type_errors_name_the_field_what_it_takes_and_what_was_found() {
+    let config = "
+http: 5
+input: { file: { paths: x.txt } }
+pipeline: { threads: [ 1 ], processors: [ noop ] }
+output: { broker: { outputs: [ { drop: {} } ], pattern: 7 } }
+logger: { add_timestamp: maybe, level: {} }
+shutdown_timeout: 5 apples
+";
+    let (told, clean) = lint("a.yaml", config, &[]);
+    assert!(!clean && !told.contains("!!"), "{told}");
+    for part in [
+        "field http: expected an object, found the number 5",
+        "field paths: expected a list, found the text `x.txt`",
+        "field threads: expected an integer, found a list",
+        "field processors.0: expected a processor, found the text `noop`",
+        "field pattern: `7` is not one of its options",
+        "field add_timestamp: expected `true` or `false`, found the text `maybe`",
+        "field level: expected a text, found an object",
+        "field shutdown_timeout: unknown unit",
+    ] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+}
+
+#[test]
+fn a_variable_of_a_mapping_that_is_never_assigned_is_a_warning_with_its_place() {
+    let config = "
+input: { stdin: {} }
+pipeline:
+  processors:
+    - mapping: |
+        let a = 1
+        root.sum = $a + $b
+    - log: { message: '${! $c }' }
+output: { drop: {} }
+";
+    let (told, clean) = lint("a.yaml", config, &[]);
+    assert!(clean, "{told}");
+    assert!(
+        told.contains("a.yaml(7,26) warning: variable `b` is assigned nowhere"),
+        "{told}"
+    );
+    assert!(told.contains("variable `c` is assigned nowhere"), "{told}");
+    assert_eq!(told.lines().count(), 2, "{told}");
+}
+
+#[test]
+fn a_config_in_the_place_of_a_command_is_told_how_to_run() {
+    for name in ["my.yaml", "other/config.yml"] {
+        let output = run(&[name], b"");
+        assert_eq!(output.status.code(), Some(2));
+        let told = text(&output.stderr);
+        assert!(told.contains(&format!("`millrace run {name}`")), "{told}");
+    }
+    let told = text(&run(&["rnu"], b"").stderr);
+    assert!(!told.contains("to run this config"), "{told}");
+}
+
+#[test]
+fn list_refuses_a_kind_that_does_not_exist_and_describes_functions() {
+    let output = run(&["list", "input"], b"");
+    assert!(!output.status.success());
+    let told = text(&output.stderr);
+    assert!(told.contains("did you mean `inputs`?"), "{told}");
+    let listed = text(&run(&["list", "bloblang-functions"], b"").stdout);
+    assert!(listed.contains("\n  uuid_v4 "), "{listed}");
+    assert!(!listed.contains("\ninputs\n"), "{listed}");
+}

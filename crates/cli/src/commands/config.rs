@@ -19,7 +19,11 @@ const DEFAULTS: [&str; 3] = [
 
 /// Loads the config that the arguments mean.
 pub fn load_config(args: &ConfigArgs, file: Option<PathBuf>, lint: LintOptions) -> Loaded {
-    load_main(args, main_config(file.or_else(|| args.file.clone())), lint)
+    load_main(
+        args,
+        main_config(file.or_else(|| args.config_file.clone())),
+        lint,
+    )
 }
 
 /// Loads this main config with what the arguments add to it.
@@ -29,7 +33,7 @@ pub fn load_main(args: &ConfigArgs, main: Main, lint: LintOptions) -> Loaded {
 
 /// The files that the arguments mean, with the main config found already.
 pub fn files_of(args: &ConfigArgs, file: Option<PathBuf>) -> Files {
-    let main = main_config(file.or_else(|| args.file.clone()));
+    let main = main_config(file.or_else(|| args.config_file.clone()));
     files(args, main, LintOptions::default())
 }
 

@@ -9,17 +9,33 @@ use millrace_spec::LintOptions;
 
 use super::complain;
 use super::config::{load_config, load_main};
-use crate::args::ConfigArgs;
+use crate::args::{ConfigArgs, LintArgs};
 
 /// Checks the files named, or the config that the arguments mean.
-pub fn lint(args: &ConfigArgs, paths: &[String], options: LintOptions) -> ExitCode {
-    let files = match expand(paths) {
+pub fn lint(args: &ConfigArgs, paths: &[String], rules: LintArgs) -> ExitCode {
+    let LintArgs {
+        deprecated,
+        labels,
+        skip_env_var_check,
+        strict,
+    } = rules;
+    let options = LintOptions {
+        deny_deprecated: deprecated || strict,
+        require_labels: labels || strict,
+        skip_env_check: skip_env_var_check,
+        deny_weaker_guarantees: strict,
+        allow_not_built: true,
+    };
+    let mut files = match expand(paths) {
         Ok(files) => files,
         Err(reason) => {
             complain(&reason);
             return ExitCode::FAILURE;
         }
     };
+    if !files.is_empty() {
+        files.extend(args.config_file.clone());
+    }
     let mut clean = true;
     if files.is_empty() {
         clean &= report(&load_config(args, None, options));

@@ -10,14 +10,14 @@ use millrace_spec::LintOptions;
 use super::complain;
 use super::config::{files_of, load_config, print_complaints};
 use super::progress::Progress;
-use crate::args::ConfigArgs;
+use crate::args::RunArgs;
 
 /// Runs the config and reports what became of its messages.
-pub fn run(args: &ConfigArgs, file: Option<PathBuf>) -> ExitCode {
+pub fn run(args: &RunArgs, file: Option<PathBuf>) -> ExitCode {
     let watcher = args
         .watcher
-        .then(|| Watcher::new(files_of(args, file.clone())));
-    let loaded = load_config(args, file, LintOptions::default());
+        .then(|| Watcher::new(files_of(&args.config, file.clone())));
+    let loaded = load_config(&args.config, file, LintOptions::default());
     print_complaints(&loaded);
     let Some(config) = loaded.config.as_ref().filter(|_| !loaded.has_errors()) else {
         return ExitCode::FAILURE;
