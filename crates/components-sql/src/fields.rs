@@ -47,7 +47,7 @@ impl Driver {
 #[spec(check = ConnectionFields::check)]
 pub struct ConnectionFields {
     /// The kind of database: `postgres`, `mysql` (MariaDB too) or `sqlite`.
-    #[spec(lint = refuse_driver)]
+    #[spec(lint = refuse_driver, example = "postgres")]
     pub driver: Driver,
     /// Where the database is, in the notation of Go's drivers.
     ///
@@ -58,6 +58,7 @@ pub struct ConnectionFields {
     /// | `sqlite` | `file:path.db?_pragma=busy_timeout(5000)`, a path, or `:memory:` |
     ///
     /// PostgreSQL demands TLS unless `sslmode=disable` is given.
+    #[spec(example = "postgres://user:password@localhost:5432/my_database")]
     pub dsn: Secret<String>,
 }
 

@@ -1,5 +1,6 @@
 //! `create`: a config to start from.
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use millrace_component::Registry;
@@ -10,8 +11,17 @@ use millrace_spec::{Catalog, ComponentKind, Spec};
 
 use super::{complain, print};
 
-/// The fields that a small config has.
+/// The fields that `inputs/processors/outputs` are about.
 const MAIN_FIELDS: [&str; 3] = ["input", "pipeline", "output"];
+
+/// Where resources are declared.
+const RESOURCES: [(ComponentKind, &str); 5] = [
+    (ComponentKind::Input, "input_resources"),
+    (ComponentKind::Processor, "processor_resources"),
+    (ComponentKind::Output, "output_resources"),
+    (ComponentKind::Cache, "cache_resources"),
+    (ComponentKind::RateLimit, "rate_limit_resources"),
+];
 
 /// Prints a config with the components of the expression, such as `file/mapping,log/stdout`.
 pub fn create(expression: &str, small: bool) -> ExitCode {
@@ -51,20 +61,27 @@ fn config(expression: &str, small: bool) -> Result<String, String> {
             comments: true,
         },
     };
-    let chosen = [
+    let (inputs, processors, outputs) = (names(0, "stdin"), names(1, ""), names(2, "stdout"));
+    let mut chosen = vec![
         (
             "input",
-            writer.one_or_broker(ComponentKind::Input, "inputs", &names(0, "stdin"))?,
+            writer.one_or_broker(ComponentKind::Input, "inputs", &inputs)?,
         ),
-        ("pipeline", writer.pipeline(&names(1, ""))?),
+        ("pipeline", writer.pipeline(&processors)?),
         (
             "output",
-            writer.one_or_broker(ComponentKind::Output, "outputs", &names(2, "stdout"))?,
+            writer.one_or_broker(ComponentKind::Output, "outputs", &outputs)?,
         ),
     ];
+    let named = [
+        (ComponentKind::Input, inputs),
+        (ComponentKind::Processor, processors),
+        (ComponentKind::Output, outputs),
+    ];
+    chosen.extend(writer.resources(&named));
     let mut fields = RootConfig::fields();
     if small {
-        fields.retain(|field| MAIN_FIELDS.contains(&&*field.name));
+        fields.retain(|field| chosen.iter().any(|(name, _)| *name == field.name));
     }
     Ok(sample::config(&fields, &chosen, writer.options))
 }
@@ -114,6 +131,24 @@ impl Writer {
         Ok(text)
     }
 
+    /// The declarations of the resources that these components name.
+    fn resources(&self, named: &[(ComponentKind, Vec<String>)]) -> Vec<(&'static str, String)> {
+        let components = named.iter().flat_map(|(kind, names)| {
+            names
+                .iter()
+                .map(|name| self.registry.component(*kind, name))
+        });
+        let needed: BTreeSet<ComponentKind> = components
+            .flatten()
+            .flat_map(|spec| sample::needed_resources(&spec))
+            .collect();
+        RESOURCES
+            .into_iter()
+            .filter(|(kind, _)| needed.contains(kind))
+            .map(|(kind, field)| (field, sample::resource(kind, 2)))
+            .collect()
+    }
+
     fn component(&self, kind: ComponentKind, name: &str, indent: usize) -> Result<String, String> {
         let Some(spec) = self.registry.component(kind, name) else {
             let names = self.registry.names(kind);
@@ -130,6 +165,7 @@ impl Writer {
 mod tests {
     use super::*;
     use millrace_node::{Files, Main, load};
+    use millrace_spec::ComponentSpec;
     use std::sync::Arc;
 
     #[test]
@@ -145,23 +181,116 @@ mod tests {
         assert!(!text.contains("shutdown_timeout"), "{text}");
     }
 
+    /// What is said about a config.
+    fn complaints(text: String) -> String {
+        let main = Main::Text {
+            name: "created".into(),
+            text: text.clone(),
+        };
+        let files = Files {
+            main,
+            ..Files::default()
+        };
+        let loaded = load(&files, &Arc::new(registry()));
+        if loaded.diagnostics.is_empty() {
+            return String::new();
+        }
+        format!("{}in:\n{text}\n", loaded.render(false))
+    }
+
     #[test]
     fn the_default_config_is_read_without_a_complaint() {
         for small in [true, false] {
-            let text = config("", small).expect("the default");
-            let main = Main::Text {
-                name: "created".into(),
-                text,
-            };
-            let loaded = load(
-                &Files {
-                    main,
-                    ..Files::default()
-                },
-                &Arc::new(registry()),
-            );
-            assert!(loaded.diagnostics.is_empty(), "{}", loaded.render(false));
+            assert_eq!(complaints(config("", small).expect("the default")), "");
         }
+    }
+
+    /// What only a user can say, with the complaint that asks for it.
+    const LEFT_TO_THE_USER: [(ComponentKind, &str, &str); 3] = [
+        (
+            ComponentKind::Input,
+            "read_until",
+            "read_until needs `check`, `idle_timeout`, or both",
+        ),
+        (ComponentKind::Buffer, "batch", "needs a trigger"),
+        (ComponentKind::Cache, "multilevel", "at least two levels"),
+    ];
+
+    /// The complaints about samples of all components, made by `sample` where it makes one.
+    fn complaints_of_all(sample: impl Fn(&ComponentSpec, bool) -> Option<String>) -> String {
+        let mut said = String::new();
+        for spec in registry().table().iter() {
+            let left = LEFT_TO_THE_USER
+                .iter()
+                .find(|(kind, name, _)| *kind == spec.kind && *name == spec.name);
+            for small in [true, false] {
+                let Some(text) = sample(spec, small) else {
+                    continue;
+                };
+                let complaints = complaints(text);
+                let is_expected = match left {
+                    Some((_, _, what)) => {
+                        complaints.contains(what) && complaints.matches("error[").count() == 1
+                    }
+                    None => complaints.is_empty(),
+                };
+                if !is_expected {
+                    said += &complaints;
+                }
+            }
+        }
+        said
+    }
+
+    #[test]
+    fn what_is_created_for_any_component_is_read_without_a_complaint() {
+        let said = complaints_of_all(|spec, small| {
+            let expression = match spec.kind {
+                ComponentKind::Input => spec.name.to_string(),
+                ComponentKind::Processor => format!("/{}", spec.name),
+                ComponentKind::Output => format!("//{}", spec.name),
+                _ => return None,
+            };
+            Some(config(&expression, small).expect("it is built"))
+        });
+        assert!(said.is_empty(), "{said}");
+    }
+
+    #[test]
+    fn the_samples_of_other_components_are_read_without_a_complaint() {
+        let said = complaints_of_all(|spec, small| {
+            let (head, indent) = match spec.kind {
+                ComponentKind::Cache => ("cache_resources:\n  - label: a\n", 4),
+                ComponentKind::RateLimit => ("rate_limit_resources:\n  - label: a\n", 4),
+                ComponentKind::Buffer => ("buffer:\n", 2),
+                ComponentKind::Metrics => ("metrics:\n", 2),
+                ComponentKind::Tracer => ("tracer:\n", 2),
+                ComponentKind::Scanner => ("input:\n  file:\n    paths: [ a ]\n    scanner:\n", 6),
+                _ => return None,
+            };
+            let options = Options {
+                small,
+                comments: true,
+            };
+            Some(head.to_owned() + &sample::component(spec, options, indent))
+        });
+        assert!(said.is_empty(), "{said}");
+    }
+
+    #[test]
+    fn the_examples_of_the_reference_pages_are_read_without_a_complaint() {
+        let registry = registry();
+        let mut examples = 0;
+        let mut said = String::new();
+        for spec in registry.table().iter() {
+            for block in spec.description.split("```yaml\n").skip(1) {
+                let (example, _) = block.split_once("```").expect("a block has an end");
+                said += &complaints(example.to_owned());
+                examples += 1;
+            }
+        }
+        assert!(said.is_empty(), "{said}");
+        assert!(examples > 10, "{examples} examples");
     }
 
     #[test]

@@ -82,7 +82,7 @@ pub struct Config {
     #[spec(example = ["amqp://guest:guest@127.0.0.1:5672/"])]
     urls: Urls,
     /// The queue to read from.
-    #[spec(lint = short)]
+    #[spec(lint = short, example = "my_queue")]
     queue: String,
     /// Declares the queue when connecting: it is created when it is missing; one that exists with
     /// other properties is an error.

@@ -40,6 +40,7 @@ pub struct Config {
     #[spec(example = ["amqp://guest:guest@127.0.0.1:5672/"])]
     urls: Urls,
     /// The exchange; the empty one hands each message to the queue that its key names.
+    #[spec(example = "my_exchange")]
     exchange: Interpolated,
     /// The routing key; `/` becomes `.`.
     #[spec(default = "")]

@@ -36,6 +36,7 @@ mod stream;
 #[spec(input = "http_client", category = "Network", check = check)]
 pub struct Config {
     /// What to ask.
+    #[spec(example = "http://localhost:8080/messages")]
     url: Interpolated,
     /// The verb of the requests.
     #[spec(default = "GET")]

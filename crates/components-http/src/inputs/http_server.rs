@@ -58,6 +58,20 @@ const CLOSE_GRACE: Duration = Duration::from_secs(2);
 /// Bounds: a body is at most `max_body_size`; bodies above 64 KiB are charged to
 /// `memory_limit` while they are read; a body that stalls for 30 seconds is given up.
 /// Answers are not compressed, whatever `Accept-Encoding` says.
+///
+/// ```yaml
+/// input:
+///   http_server:
+///     address: localhost:8080
+///     path: /ask
+///     allowed_verbs: [ POST ]
+/// pipeline:
+///   processors:
+///     - mapping: root.answer = "you said " + content().string()
+///     - sync_response: {}
+/// output:
+///   drop: {}
+/// ```
 #[derive(Clone, Debug, Spec)]
 #[spec(input = "http_server", category = "Network", check = check)]
 pub struct Config {

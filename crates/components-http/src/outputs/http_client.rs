@@ -35,6 +35,7 @@ use crate::client::{
 #[spec(output = "http_client", category = "Network", check = check)]
 pub struct Config {
     /// Where to send.
+    #[spec(example = "http://localhost:8080/messages")]
     url: Interpolated,
     /// The verb of the requests.
     #[spec(default = "POST")]

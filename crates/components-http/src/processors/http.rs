@@ -34,6 +34,7 @@ use crate::client::{
 #[spec(processor = "http", category = "Integration", check = check)]
 pub struct Config {
     /// Where to send.
+    #[spec(example = "http://localhost:8080/messages")]
     url: Interpolated,
     /// The verb of the requests.
     #[spec(default = "POST")]

@@ -30,6 +30,7 @@ use tracing::warn;
 #[spec(cache = "file", status = "stable")]
 pub struct Config {
     /// The directory of the files.
+    #[spec(example = "./cache")]
     directory: String,
 }
 

@@ -24,6 +24,7 @@ use crate::scanners::csv::{Delimiter, Metadata, Rows};
 #[spec(input = "csv", category = "Local", check = check)]
 pub struct Config {
     /// Paths of files, or patterns.
+    #[spec(example = ["./rows.csv"])]
     paths: Vec<String>,
     /// Whether the first row of each file holds names.
     #[spec(default = true)]

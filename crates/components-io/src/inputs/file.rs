@@ -22,6 +22,7 @@ use super::scanned::{ScannedInput, Stream};
 #[spec(input = "file", category = "Local")]
 pub struct Config {
     /// Paths of files, or patterns; what matches a pattern is read in order of the names.
+    #[spec(example = ["./messages/*.ndjson"])]
     paths: Vec<String>,
     /// How each file is cut into messages.
     #[spec(default = {"lines": {}})]

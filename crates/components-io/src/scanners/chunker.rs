@@ -14,6 +14,7 @@ use millrace_spec::{ByteSize, Node, ReadContext, Spec, codes};
 #[spec(scanner = "chunker", check = check)]
 pub struct Config {
     /// The bytes of each piece.
+    #[spec(example = "64KiB")]
     size: ByteSize,
 }
 

@@ -22,7 +22,7 @@ use millrace_spec::{Node, ReadContext, Spec, codes};
 pub struct Config {
     /// The format: `gzip`, `pgzip`, `zlib`, `bzip2`, `flate`, `snappy` (its framed format), or
     /// `lz4` (its frame format). `zstd` is not part of this build.
-    #[spec(lint = check)]
+    #[spec(lint = check, example = "gzip")]
     algorithm: String,
     /// The scanner of what comes out.
     #[spec(default = {"to_the_end": {}})]

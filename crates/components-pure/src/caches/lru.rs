@@ -63,8 +63,13 @@ fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
         )
         .help = Some("use `standard`".to_owned());
     }
-    for field in ["two_queues_recent_ratio", "two_queues_ghost_ratio"] {
-        if config.algorithm == Algorithm::Standard && node.get(field).is_some() {
+    let defaults = [
+        ("two_queues_recent_ratio", "0.25"),
+        ("two_queues_ghost_ratio", "0.5"),
+    ];
+    for (field, default) in defaults {
+        let is_changed = node.get(field).is_some_and(|it| it.text() != Some(default));
+        if config.algorithm == Algorithm::Standard && is_changed {
             let message = format!("`{field}` has no effect with the algorithm `standard`");
             cx.warn(codes::SHOULD_OMIT, span(field), message);
         }

@@ -30,6 +30,7 @@ use cron::Schedule;
 #[spec(input = "generate", category = "Utility")]
 pub struct Config {
     /// The mapping that makes each message.
+    #[spec(example = "root.id = uuid_v4()")]
     mapping: Mapping,
     /// The pause between batches, such as `1s` or `@every 1m`, or a cron expression of five fields,
     /// or six with seconds in front, such as `TZ=Europe/London 30 3-6,20-23 * * *`; empty for none.

@@ -16,6 +16,15 @@ use super::relay::EDGE_CAPACITY;
 /// The message that passes the check is the last one, and is emitted too. What the input has read
 /// beyond it goes back to its source; where there is no way back, as with a file, it counts as
 /// returned.
+///
+/// ```yaml
+/// input:
+///   read_until:
+///     check: this.end == true
+///     idle_timeout: 10s
+///     input:
+///       stdin: {}
+/// ```
 #[derive(Clone, Debug, Spec)]
 #[spec(input = "read_until", category = "Utility", check = has_an_end)]
 pub struct Config {

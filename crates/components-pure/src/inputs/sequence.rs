@@ -24,6 +24,14 @@ use join::{Added, Joiner, MergeStrategy};
 /// emits is sent again until it is delivered. Messages without a text as their id are left out, with
 /// a log line for the first one. In memory are all the messages of one iteration, so
 /// `iterations` times less than the inputs have.
+///
+/// ```yaml
+/// input:
+///   sequence:
+///     inputs:
+///       - file: { paths: [ ./old/*.ndjson ] }
+///       - stdin: {} # when the files have been delivered
+/// ```
 #[derive(Clone, Debug, Spec)]
 #[spec(input = "sequence", category = "Utility")]
 pub struct Config {

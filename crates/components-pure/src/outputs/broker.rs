@@ -19,6 +19,15 @@ use super::retrying::{Attempts, Retrying};
 ///
 /// A message is acknowledged when every output that it was written to has accepted it. The slowest
 /// output sets the pace of all that share its messages.
+///
+/// ```yaml
+/// output:
+///   broker:
+///     pattern: fan_out_sequential # the second one only when the first one has it
+///     outputs:
+///       - file: { path: ./all.ndjson }
+///       - http_client: { url: "http://localhost:8080/messages" }
+/// ```
 #[derive(Clone, Debug, Spec)]
 #[spec(output = "broker", category = "Utility")]
 pub struct Config {

@@ -14,6 +14,19 @@ use super::retrying::Pending;
 /// Only the messages that failed go on, with the error as their metadata `fallback_error`. What
 /// the last child does not accept goes back to its source. A child that cannot connect fails its
 /// writes after `connect_timeout`, 10 seconds unless it says otherwise.
+///
+/// ```yaml
+/// output:
+///   fallback:
+///     - http_client:
+///         url: http://localhost:8080/messages
+///     - file: # with the reason, to be sent again later
+///         path: ./not_sent.ndjson
+///       processors:
+///         - mapping: |
+///             root = this
+///             root.reason = @fallback_error
+/// ```
 #[derive(Clone, Debug, Spec)]
 #[spec(output = "fallback", category = "Utility")]
 pub struct Config(Vec<OutputChild>);

@@ -8,6 +8,12 @@ use millrace_message::{Error, MessageBatch, Outcome, Outcomes};
 use millrace_spec::Spec;
 
 /// Gives messages that a processor failed on back to their source; the others go to its child.
+///
+/// ```yaml
+/// output:
+///   reject_errored:
+///     file: { path: ./good.ndjson }
+/// ```
 #[derive(Clone, Debug, Spec)]
 #[spec(output = "reject_errored", category = "Utility")]
 pub struct Config(OutputChild);

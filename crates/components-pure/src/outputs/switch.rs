@@ -17,6 +17,17 @@ use super::retrying::{Attempts, Retrying};
 ///
 /// A message that passes none is acknowledged and counts as dropped, with the reason
 /// `switch_no_match`; in strict mode its whole batch goes back to the source.
+///
+/// ```yaml
+/// output:
+///   switch:
+///     cases:
+///       - check: this.urgent == true
+///         output:
+///           http_client: { url: "http://localhost:8080/urgent" }
+///       - output: # everything else
+///           file: { path: "./later/${! this.country }.ndjson" }
+/// ```
 #[derive(Clone, Debug, Spec)]
 #[spec(output = "switch", category = "Utility", check = check)]
 pub struct Config {
@@ -27,6 +38,10 @@ pub struct Config {
     #[spec(default = false, advanced)]
     strict_mode: bool,
     /// The outputs and their checks, in order.
+    #[spec(example = [
+        {"check": "this.urgent == true", "output": {"stdout": {}}},
+        {"output": {"drop": {}}}
+    ])]
     cases: Vec<CaseConfig>,
 }
 

@@ -26,6 +26,18 @@ use super::composite::{Composite, Steps, built, one_or_none};
 /// as it was. An error flag that was set before the branch does not go into it, and stays.
 ///
 /// The copies are not acknowledged: only the message itself is.
+///
+/// ```yaml
+/// pipeline:
+///   processors:
+///     - branch:
+///         request_map: root.prompt = this.question
+///         processors:
+///           - http:
+///               url: http://localhost:11434/api/generate
+///               verb: POST
+///         result_map: root.answer = this.response
+/// ```
 #[derive(Clone, Debug, Spec)]
 #[spec(processor = "branch", category = "Composition", check = check)]
 pub struct Config {

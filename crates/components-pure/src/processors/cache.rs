@@ -27,6 +27,7 @@ pub struct Config {
     /// What to do with it.
     operator: Operator,
     /// The key.
+    #[spec(example = "${! this.id }")]
     key: Interpolated,
     /// The value to store.
     value: Option<Interpolated>,

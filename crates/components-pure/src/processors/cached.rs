@@ -23,6 +23,22 @@ use super::composite::{Composite, Steps, built, join, one_or_none};
 ///
 /// A result whose error flag is set is stored too unless `skip_on` says otherwise: write
 /// `skip_on: errored()` for processors that can fail.
+///
+/// ```yaml
+/// pipeline:
+///   processors:
+///     - cached:
+///         cache: answers
+///         key: ${! this.question }
+///         skip_on: errored()
+///         processors:
+///           - http:
+///               url: http://localhost:11434/api/generate
+///               verb: POST
+/// cache_resources:
+///   - label: answers
+///     lru: { cap: 10000 }
+/// ```
 #[derive(Clone, Debug, Spec)]
 #[spec(processor = "cached", category = "Utility")]
 pub struct Config {

@@ -14,6 +14,16 @@ use super::composite::{Composite, Steps, built, one_or_none};
 /// Each failed message is processed as a batch of one; the others pass untouched. The flags are
 /// cleared at the end, those of the children included: `error()` still gives the cause within the
 /// block, and a `try` within it does nothing unless an empty `catch` clears the flag before it.
+///
+/// ```yaml
+/// pipeline:
+///   processors:
+///     - mapping: root.amount = this.amount.number()
+///     - catch:
+///         - mapping: |
+///             root = this
+///             root.problem = error()
+/// ```
 #[derive(Clone, Debug, Spec)]
 #[spec(processor = "catch", category = "Composition")]
 pub struct Config(Vec<ProcessorChild>);

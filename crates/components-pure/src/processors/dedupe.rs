@@ -30,6 +30,17 @@ use super::composite::{Composite, built, one_or_none};
 ///
 /// Where Bento drops a message whose key cannot be resolved, Millrace sets its error flag and lets
 /// it go on.
+///
+/// ```yaml
+/// pipeline:
+///   processors:
+///     - dedupe:
+///         cache: seen
+///         key: ${! this.id }
+/// cache_resources:
+///   - label: seen
+///     memory: { default_ttl: 1h }
+/// ```
 #[derive(Clone, Debug, Spec)]
 #[spec(processor = "dedupe", category = "Utility")]
 pub struct Config {

@@ -27,6 +27,7 @@ pub struct Config {
     #[spec(rename = "type")]
     kind: Kind,
     /// The name of the metric.
+    #[spec(example = "my_counter")]
     name: String,
     /// Names and values of labels.
     #[spec(example = {"type": "${! json(\"doc.type\") }", "topic": "${! meta(\"kafka_topic\") }"})]

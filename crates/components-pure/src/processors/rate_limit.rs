@@ -24,6 +24,15 @@ use crate::rate_limits::LocalLimit;
 /// With `rate`, no resource needs to be declared: the first use defines a limit of that name, so
 /// many messages in each `interval`, which every processor of this process that names it shares.
 /// All of them must define it alike.
+///
+/// ```yaml
+/// pipeline:
+///   processors:
+///     - rate_limit: { resource: calls }
+/// rate_limit_resources:
+///   - label: calls
+///     local: { count: 100, interval: 1s }
+/// ```
 #[derive(Clone, Debug, Spec)]
 #[spec(processor = "rate_limit", category = "Utility", check = check)]
 pub struct Config {

@@ -23,6 +23,21 @@ use super::composite::{Composite, Steps, built, one_or_none};
 ///
 /// What the attempts before the last one made is discarded, and is not acknowledged: only the
 /// results that go on are.
+///
+/// ```yaml
+/// pipeline:
+///   processors:
+///     - retry:
+///         max_retries: 5
+///         processors:
+///           - http:
+///               url: http://localhost:8080/lookup
+///               verb: POST
+///               retries: 0
+///     - catch: # what still fails
+///         - log: { level: ERROR, message: 'not found: ${! error() }' }
+///         - mapping: root = deleted()
+/// ```
 #[derive(Clone, Debug, Spec)]
 #[spec(processor = "retry", category = "Composition", check = check)]
 pub struct Config {

@@ -19,7 +19,7 @@ use millrace_spec::{Node, ReadContext, Spec, codes};
 #[spec(processor = "sleep", category = "Utility")]
 pub struct Config {
     /// How long, such as `100ms`.
-    #[spec(lint = literal)]
+    #[spec(lint = literal, example = "100ms")]
     duration: Interpolated,
 }
 

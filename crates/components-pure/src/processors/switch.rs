@@ -18,6 +18,17 @@ use super::composite::{Composite, Steps, built, join, one_or_none};
 /// as one batch. A message that passes no case goes on as it is. A check that fails sets the error
 /// flag of the message, which then skips all cases. What comes out is one batch in the order of
 /// the messages that came in.
+///
+/// ```yaml
+/// pipeline:
+///   processors:
+///     - switch:
+///         - check: this.type == "order"
+///           processors:
+///             - mapping: root.total = this.price * this.count
+///         - processors: # whatever is left
+///             - mapping: root = deleted()
+/// ```
 #[derive(Clone, Debug, Spec)]
 #[spec(processor = "switch", category = "Composition")]
 pub struct Config(Vec<CaseConfig>);
@@ -30,7 +41,7 @@ struct CaseConfig {
     #[spec(default = "")]
     check: Option<Query>,
     /// The processors of the case.
-    #[spec(default = [])]
+    #[spec(default = [], example = [{"mapping": "root = this"}])]
     processors: Vec<ProcessorChild>,
     /// Whether a message that passed this case also runs through the next one.
     #[spec(default = false, advanced)]

@@ -31,6 +31,23 @@ mod order;
 ///
 /// A branch that is a resource is built for this workflow again: it shares the caches and limits
 /// that it names, and nothing else, with other users of the resource.
+///
+/// ```yaml
+/// pipeline:
+///   processors:
+///     - workflow:
+///         branches:
+///           country:
+///             request_map: root = this.country_code
+///             processors:
+///               - mapping: root.name = content().string().uppercase()
+///             result_map: root.country = this.name
+///           greeting: # reads what `country` assigns: its tier comes second
+///             request_map: root.text = "hello " + this.country
+///             processors:
+///               - mapping: root = this
+///             result_map: root.greeting = this.text
+/// ```
 #[derive(Clone, Debug, Spec)]
 #[spec(processor = "workflow", category = "Composition", check = check)]
 pub struct Config {

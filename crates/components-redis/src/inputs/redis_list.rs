@@ -39,7 +39,7 @@ pub struct Config {
     #[spec(flatten)]
     client: ClientFields,
     /// The key of the list.
-    #[spec(lint = refuse_empty)]
+    #[spec(lint = refuse_empty, example = "my_list")]
     key: String,
     /// Whether failed messages are sent again from here; else they go back to the list.
     #[spec(default = true)]

@@ -45,6 +45,7 @@ pub struct Config {
     #[spec(default = "1s", lint = refuse_no_time)]
     interval: millrace_spec::Duration,
     /// The key that holds the count.
+    #[spec(example = "my_rate_limit")]
     key: String,
 }
 

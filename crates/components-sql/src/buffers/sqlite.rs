@@ -24,10 +24,21 @@ use store::Store;
 /// buffer, after a growing pause.
 ///
 /// Messages that arrive as a batch leave as that batch. The database belongs to one process.
+///
+/// ```yaml
+/// input:
+///   http_server: { path: /events }
+/// buffer:
+///   sqlite:
+///     path: ./events.db
+/// output:
+///   http_client: { url: "http://localhost:8080/events" }
+/// ```
 #[derive(Clone, Debug, Spec)]
 #[spec(buffer = "sqlite", status = "stable", category = "Utility")]
 pub struct Config {
     /// The file of the database, created when it does not exist.
+    #[spec(example = "./buffer.db")]
     path: String,
     /// Processors that messages pass before they are stored, such as one that compresses them.
     pre_processors: Option<Vec<ProcessorChild>>,

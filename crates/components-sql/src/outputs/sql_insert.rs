@@ -37,10 +37,13 @@ pub struct Config {
     #[spec(flatten)]
     connection: ConnectionFields,
     /// The table.
+    #[spec(example = "my_table")]
     table: String,
     /// The columns, in the order of the values.
+    #[spec(example = ["id", "name"])]
     columns: Vec<String>,
     /// A mapping that gives an array with one value for each column.
+    #[spec(example = "root = [ this.id, this.name ]")]
     args_mapping: Query,
     /// Text before `INSERT`, such as a `WITH` clause.
     #[spec(advanced)]

@@ -34,6 +34,7 @@ pub struct Config {
     #[spec(flatten)]
     connection: ConnectionFields,
     /// The statement.
+    #[spec(example = "INSERT INTO my_table (id) VALUES (1)")]
     query: QueryText,
     /// Whether `query` may hold interpolations. Text from messages becomes part of the statement
     /// then: see to it that nobody can inject SQL.

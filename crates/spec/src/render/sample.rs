@@ -1,8 +1,12 @@
 //! Sample configs with comments, for `create` and for reference pages.
+//!
+//! A sample can be read: what is required and has no default holds an example, what may be absent
+//! is a comment.
 
 use super::emit;
-use crate::catalog::ComponentSpec;
-use crate::{FieldKind, FieldSpec, Literal};
+use crate::catalog::{self, ComponentSpec};
+use crate::{ComponentKind, FieldKind, FieldSpec, Literal};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 /// What a sample shows.
@@ -17,45 +21,83 @@ pub struct Options {
 /// One component as it stands in a config: `name:` and its fields, indented by `indent` spaces.
 /// Deprecated fields are left out; fields without a default say whether they are required.
 pub fn component(spec: &ComponentSpec, options: Options, indent: usize) -> String {
-    let mut out = String::new();
-    let mut writer = Writer {
-        out: &mut out,
-        options,
-    };
+    let mut writer = Writer::new(options);
     let field = FieldSpec::new(spec.name.clone(), spec.body.clone());
     writer.field(&field, indent);
-    out
+    writer.out
 }
 
 /// A whole config: the root's fields, where `chosen` gives the text for some of them (indented
 /// below the key) and a field that is in nobody's interest has its default.
 pub fn config(fields: &[FieldSpec], chosen: &[(&str, String)], options: Options) -> String {
-    let mut out = String::new();
-    let mut writer = Writer {
-        out: &mut out,
-        options,
-    };
+    let mut writer = Writer::new(options);
     for field in fields {
-        if !writer.shows(field) {
-            continue;
-        }
         match chosen.iter().find(|(name, _)| *name == field.name) {
             Some((name, text)) => {
                 writer.comment(field, 0);
                 let _ = write!(writer.out, "{name}:\n{text}");
             }
-            None => writer.field(field, 0),
+            None if writer.shows(field) => writer.field(field, 0),
+            None => {}
         }
     }
-    out
+    writer.out
 }
 
-struct Writer<'o> {
-    out: &'o mut String,
+/// The kinds of resources that a component's sample names, by [`resource_label`].
+pub fn needed_resources(spec: &ComponentSpec) -> BTreeSet<ComponentKind> {
+    let mut kinds = BTreeSet::new();
+    collect_resources(&spec.body, &mut kinds);
+    kinds
+}
+
+fn collect_resources(kind: &FieldKind, kinds: &mut BTreeSet<ComponentKind>) {
+    match kind {
+        FieldKind::Resource(kind) => {
+            kinds.insert(*kind);
+        }
+        FieldKind::Object(fields) => {
+            let without_value = |it: &&FieldSpec| {
+                it.is_required() && it.examples.is_empty() && it.default.is_none()
+            };
+            for field in fields.iter().filter(without_value) {
+                collect_resources(&field.kind, kinds);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The label by which samples name a resource.
+pub fn resource_label(kind: ComponentKind) -> String {
+    format!("my_{kind}")
+}
+
+/// The declaration of the resource that samples name, as an item of a list.
+pub fn resource(kind: ComponentKind, indent: usize) -> String {
+    let (label, component) = (resource_label(kind), catalog::example(kind));
+    format!(
+        "{:indent$}- label: {label}\n{:indent$}  {component}\n",
+        "", ""
+    )
+}
+
+struct Writer {
+    out: String,
     options: Options,
+    /// Whether it writes the one item of a list, which shows what an item is for.
+    in_item: bool,
 }
 
-impl Writer<'_> {
+impl Writer {
+    fn new(options: Options) -> Self {
+        Self {
+            out: String::new(),
+            options,
+            in_item: false,
+        }
+    }
+
     fn shows(&self, field: &FieldSpec) -> bool {
         let is_small_talk = self.options.small && field.advanced && !field.is_required();
         !field.deprecated && !is_small_talk
@@ -70,68 +112,146 @@ impl Writer<'_> {
 
     fn field(&mut self, field: &FieldSpec, indent: usize) {
         self.comment(field, indent);
+        if field.default.is_none() && field.optional {
+            let text = self.apart(|writer| writer.value(field, indent));
+            for line in text.lines() {
+                let line = line.get(indent..).unwrap_or_default();
+                let _ = writeln!(self.out, "{:indent$}# {line}", "");
+            }
+        } else {
+            self.value(field, indent);
+        }
+    }
+
+    /// What `write` writes, instead of adding it.
+    fn apart(&self, write: impl FnOnce(&mut Self)) -> String {
+        let mut writer = Self {
+            in_item: self.in_item,
+            ..Self::new(self.options)
+        };
+        write(&mut writer);
+        writer.out
+    }
+
+    /// The key with its value.
+    fn value(&mut self, field: &FieldSpec, indent: usize) {
         let key = emit::yaml_scalar(&Literal::String(field.name.clone()));
         let _ = write!(self.out, "{:indent$}{key}:", "");
         if let Some(default) = &field.default {
-            self.default(field, default, indent);
+            let example = field.examples.first().filter(|_| self.in_item);
+            self.literal(example.unwrap_or(default), "", indent);
             return;
         }
-        match &field.kind {
-            FieldKind::Object(fields) if fields.iter().any(|it| self.shows(it)) => {
-                self.out.push('\n');
-                for field in fields {
-                    if self.shows(field) {
-                        self.field(field, indent + 2);
-                    }
-                }
+        let need = if field.optional || !field.is_required() {
+            "optional"
+        } else {
+            "required"
+        };
+        let note = format!(" # No default ({need})");
+        match (&field.kind, field.examples.first()) {
+            (FieldKind::Object(fields), None) => self.object(fields, indent),
+            (_, Some(example)) => self.literal(example, &note, indent),
+            (FieldKind::Component(kind), None) => {
+                let (example, below) = (catalog::example(*kind), indent + 2);
+                let _ = writeln!(self.out, "{note}\n{:below$}{example}", "");
             }
-            kind => {
-                let need = if field.is_required() {
-                    "required"
-                } else {
-                    "optional"
-                };
-                let value = empty(kind);
-                let note = if matches!(kind, FieldKind::Object(_)) {
-                    String::new()
-                } else {
-                    format!(" # No default ({need})")
-                };
-                let _ = writeln!(self.out, " {value}{note}");
+            (FieldKind::List(item), None) if !field.optional => self.list(item, &note, indent),
+            (kind, None) => {
+                let _ = writeln!(self.out, " {}{note}", placeholder(kind));
             }
         }
     }
 
-    /// A field with a default: on the same line, or below the key.
-    fn default(&mut self, field: &FieldSpec, default: &Literal, indent: usize) {
-        let is_collection = match default {
+    fn object(&mut self, fields: &[FieldSpec], indent: usize) {
+        let below = self.apart(|writer| {
+            for field in fields {
+                if writer.shows(field) {
+                    writer.field(field, indent + 2);
+                }
+            }
+        });
+        let is_comment = |line: &str| line.trim_start().starts_with('#');
+        if below.lines().all(is_comment) {
+            // Only comments would make it nothing instead of an object.
+            self.out.push_str(" {}\n");
+        } else {
+            self.out.push('\n');
+        }
+        self.out.push_str(&below);
+    }
+
+    /// A list with one item.
+    fn list(&mut self, item: &FieldKind, note: &str, indent: usize) {
+        let below = indent + 2;
+        match item {
+            FieldKind::Component(kind) => {
+                let example = catalog::example(*kind);
+                let _ = writeln!(self.out, "{note}\n{:below$}- {example}", "");
+            }
+            FieldKind::Object(fields) => {
+                let _ = writeln!(self.out, "{note}");
+                let text = self.apart(|writer| {
+                    writer.in_item = true;
+                    writer.object(fields, below);
+                });
+                // The dash stands before the first field, comments above it beside the dash.
+                let mut begun = false;
+                for line in text.trim_start_matches('\n').lines() {
+                    let (text, is_comment) =
+                        (line.trim_start(), line.trim_start().starts_with('#'));
+                    let _ = match (begun, is_comment) {
+                        (true, _) => writeln!(self.out, "{line}"),
+                        (false, true) => writeln!(self.out, "{:below$}{text}", ""),
+                        (false, false) => writeln!(self.out, "{:below$}- {text}", ""),
+                    };
+                    begun |= !is_comment;
+                }
+            }
+            _ => {
+                let _ = writeln!(self.out, " []{note}");
+            }
+        }
+    }
+
+    /// A value: on the same line, or below the key.
+    fn literal(&mut self, value: &Literal, note: &str, indent: usize) {
+        let is_collection = match value {
             Literal::Map(entries) => !entries.is_empty(),
             Literal::List(items) => !items.is_empty(),
             _ => false,
         };
         if is_collection {
-            self.out.push('\n');
-            for line in emit::yaml(default).lines() {
+            let _ = writeln!(self.out, "{note}");
+            for line in emit::yaml(value).lines() {
                 let _ = writeln!(self.out, "{:width$}{line}", "", width = indent + 2);
             }
             return;
         }
-        let value = match (default, &field.kind) {
-            (Literal::String(text), _) if text.is_empty() => "\"\"".to_owned(),
-            (default, _) => emit::yaml_scalar(default),
+        let value = match value {
+            Literal::String(text) if text.is_empty() => "\"\"".to_owned(),
+            value => emit::yaml_scalar(value),
         };
-        let _ = writeln!(self.out, " {value}");
+        let _ = writeln!(self.out, " {value}{note}");
     }
 }
 
 /// What stands in the place of a value that only the user knows.
-fn empty(kind: &FieldKind) -> &'static str {
-    match kind {
+fn placeholder(kind: &FieldKind) -> String {
+    let text = match kind {
         FieldKind::Bool => "false",
-        FieldKind::Int | FieldKind::Float | FieldKind::ByteSize => "0",
+        FieldKind::Int | FieldKind::Float => "1",
+        FieldKind::ByteSize => "1MiB",
+        FieldKind::Duration => "1s",
+        FieldKind::Mapping => "root = this",
         FieldKind::List(_) => "[]",
         FieldKind::Object(_) | FieldKind::Map(_) => "{}",
         FieldKind::Component(_) | FieldKind::Any => "null",
-        _ => "\"\"",
-    }
+        FieldKind::Options(options) => {
+            let first = options.first().map(|it| it.value.clone());
+            return emit::yaml_scalar(&Literal::String(first.unwrap_or_default()));
+        }
+        FieldKind::Resource(kind) => return resource_label(*kind),
+        FieldKind::String | FieldKind::Interpolated => "\"\"",
+    };
+    text.to_owned()
 }

@@ -147,7 +147,7 @@ fn a_sample_says_what_is_required() {
             - amqp://localhost
           retries: 3
         # Run on each.
-        steps: [] # No default (optional)
+        # steps: [] # No default (optional)
     ---
     first:
       key: "" # No default (required)
@@ -157,7 +157,7 @@ fn a_sample_says_what_is_required() {
         urls:
           - amqp://localhost
         retries: 3
-      steps: [] # No default (optional)
+      # steps: [] # No default (optional)
     "#);
 }
 
@@ -182,7 +182,7 @@ fn a_reference_page_has_every_field() {
         urls:
           - amqp://localhost
         retries: 3
-      steps: [] # No default (optional)
+      # steps: [] # No default (optional)
     ```
 
     With all fields:
@@ -199,7 +199,7 @@ fn a_reference_page_has_every_field() {
         urls:
           - amqp://localhost
         retries: 3
-      steps: [] # No default (optional)
+      # steps: [] # No default (optional)
     ```
 
     ## Fields
