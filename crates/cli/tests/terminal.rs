@@ -24,13 +24,17 @@ fn terminal() -> (File, File) {
 }
 
 fn start(folder: &tempfile::TempDir, config: &str, stderr: Stdio) -> Child {
+    start_with(folder, config, Stdio::null(), stderr)
+}
+
+fn start_with(folder: &tempfile::TempDir, config: &str, stdout: Stdio, stderr: Stdio) -> Child {
     let path = folder.path().join("config.yaml");
     std::fs::write(&path, format!("http: {{ enabled: false }}\n{config}")).unwrap();
     Command::new(env!("CARGO_BIN_EXE_millrace"))
         .arg("-c")
         .arg(path)
         .stdin(Stdio::null())
-        .stdout(Stdio::null())
+        .stdout(stdout)
         .stderr(stderr)
         .spawn()
         .unwrap()
@@ -74,6 +78,67 @@ fn a_long_run_shows_its_progress_and_at_its_end_both_sides_of_the_buffer() {
         assert!(part.contains("received             25"), "{text}");
         assert!(part.contains("delivered            25"), "{text}");
     }
+}
+
+#[test]
+fn messages_that_go_to_the_terminal_are_not_mixed_with_a_line_of_progress() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut master, slave) = terminal();
+    let config = SECONDS_LONG.replace("drop", "stdout");
+    let stdout = slave.try_clone().unwrap();
+    let mut child = start_with(&folder, &config, stdout.into(), slave.into());
+    let mut text = String::new();
+    read(&mut master, &mut text, |_| false);
+    assert!(child.wait().unwrap().success(), "{text}");
+    assert_eq!(
+        text.lines().filter(|it| it.trim() == "x").count(),
+        25,
+        "{text}"
+    );
+    assert!(!text.contains(ERASE) && !text.contains("0:00:0"), "{text}");
+    assert!(text.contains("behind the buffer"), "{text}");
+}
+
+#[test]
+fn messages_that_go_elsewhere_leave_the_line_of_progress() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut master, slave) = terminal();
+    let mut child = start(
+        &folder,
+        &SECONDS_LONG.replace("drop", "stdout"),
+        slave.into(),
+    );
+    let mut text = String::new();
+    read(&mut master, &mut text, |_| false);
+    assert!(child.wait().unwrap().success(), "{text}");
+    assert!(text.contains("0:00:01  received "), "{text}");
+}
+
+#[test]
+fn the_summary_names_failed_processing_and_the_file_that_was_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut master, slave) = terminal();
+    let out = folder.path().join("out.txt");
+    let config = format!(
+        "
+input: {{ generate: {{ mapping: 'root.n = counter()', interval: 0s, count: 5 }} }}
+pipeline: {{ processors: [ {{ mapping: 'root = if this.n == 2 {{ throw(\"no\") }}' }} ] }}
+output: {{ file: {{ path: {} }} }}
+",
+        out.display()
+    );
+    let mut child = start(&folder, &config, slave.into());
+    let mut text = String::new();
+    read(&mut master, &mut text, |_| false);
+    assert!(child.wait().unwrap().success(), "{text}");
+    assert!(
+        text.contains("delivered             5   (a processor had failed on 1 message of them)"),
+        "{text}"
+    );
+    assert!(
+        text.contains(&format!("written to   {}", out.display())),
+        "{text}"
+    );
 }
 
 #[test]

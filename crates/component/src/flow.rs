@@ -28,6 +28,8 @@ struct Shared {
     connections: Mutex<Vec<Connection>>,
     edges: Mutex<Vec<Arc<Edge>>>,
     ages: Mutex<Vec<(Box<str>, Ages)>>,
+    files: Mutex<Vec<Box<str>>>,
+    has_faults: AtomicBool,
     abort: CancellationToken,
     failure: watch::Sender<Option<Error>>,
 }
@@ -46,6 +48,8 @@ impl Flow {
                 connections: Mutex::default(),
                 edges: Mutex::default(),
                 ages: Mutex::default(),
+                files: Mutex::default(),
+                has_faults: AtomicBool::new(false),
                 abort: CancellationToken::new(),
                 failure: watch::Sender::new(None),
             }),
@@ -120,6 +124,29 @@ impl Flow {
     /// Every registered place whose batches have to settle, with its path.
     pub fn all_ages(&self) -> Vec<(Box<str>, Ages)> {
         self.shared.ages.lock().clone()
+    }
+
+    /// Notes that messages are written to this file, for the closing report.
+    pub fn writes_to(&self, file: &str) {
+        let mut files = self.shared.files.lock();
+        if !files.iter().any(|it| **it == *file) {
+            files.push(file.into());
+        }
+    }
+
+    /// The files that messages are written to.
+    pub fn files(&self) -> Vec<Box<str>> {
+        self.shared.files.lock().clone()
+    }
+
+    /// Notes that a processor has failed on a message.
+    pub fn note_fault(&self) {
+        self.shared.has_faults.store(true, Ordering::Release);
+    }
+
+    /// Whether a processor has failed on a message.
+    pub fn has_faults(&self) -> bool {
+        self.shared.has_faults.load(Ordering::Acquire)
     }
 
     /// Cancelled when the time for an orderly end is over: stages drop what they hold, which

@@ -23,6 +23,7 @@ struct Shared {
     received: AtomicU64,
     delivered: AtomicU64,
     replayed: AtomicU64,
+    faulted: AtomicU64,
     /// Outcomes other than delivery are told apart by a short reason; the reasons are a small
     /// set fixed by the config, so the map stays small.
     others: Mutex<BTreeMap<(Kind, Arc<str>), u64>>,
@@ -59,6 +60,9 @@ pub struct Balance {
     pub delivered: u64,
     /// Messages sent again after a failure; each stays one received message.
     pub replayed: u64,
+    /// Messages that the root output accepted although a processor had failed on them; they are
+    /// counted as they arrive there, copies and parts of a source message each for itself.
+    pub faulted: u64,
     /// Messages that ended otherwise, by kind and reason.
     pub others: BTreeMap<(Kind, Arc<str>), u64>,
 }
@@ -73,6 +77,7 @@ impl std::ops::AddAssign for Balance {
         self.received += other.received;
         self.delivered += other.delivered;
         self.replayed += other.replayed;
+        self.faulted += other.faulted;
         for (key, count) in other.others {
             *self.others.entry(key).or_default() += count;
         }
@@ -122,6 +127,13 @@ impl Ledger {
             .fetch_add(messages as u64, Ordering::Relaxed);
     }
 
+    /// Counts messages that an output accepted although a processor had failed on them.
+    pub fn deliver_faulted(&self, messages: usize) {
+        self.shared
+            .faulted
+            .fetch_add(messages as u64, Ordering::Relaxed);
+    }
+
     /// Counts one settled message; a failure counts as returned to the source.
     pub fn settle(&self, outcome: &Outcome) {
         match outcome {
@@ -148,11 +160,13 @@ impl Ledger {
         let others = self.shared.others.lock().clone();
         let delivered = self.shared.delivered.load(Ordering::Acquire);
         let replayed = self.shared.replayed.load(Ordering::Acquire);
+        let faulted = self.shared.faulted.load(Ordering::Acquire);
         let received = self.shared.received.load(Ordering::Acquire);
         Balance {
             received,
             delivered,
             replayed,
+            faulted,
             others,
         }
     }

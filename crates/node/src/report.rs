@@ -16,6 +16,8 @@ pub struct Report {
     pub balance: Balance,
     /// The accounting behind a buffer that acknowledges before delivery, when there is one.
     pub behind_buffer: Option<Balance>,
+    /// The files that messages were written to, as far as they do not depend on the message.
+    pub files: Vec<Box<str>>,
     /// How long it ran.
     pub elapsed: Duration,
 }
@@ -53,6 +55,7 @@ impl Report {
                 returned = balance.total(Kind::Returned),
                 in_flight = balance.in_flight(),
                 replayed = balance.replayed,
+                failed_processing = balance.faulted,
                 seconds = self.elapsed.as_secs_f64(),
                 "{what}"
             );
@@ -77,12 +80,23 @@ impl fmt::Display for Report {
             writeln!(f, "received   {received:>12}")?;
             write_ends(f, balance)?;
         }
+        for file in &self.files {
+            write!(f, "\nwritten to   {file}")?;
+        }
         Ok(())
     }
 }
 
 fn write_ends(f: &mut fmt::Formatter<'_>, balance: &Balance) -> fmt::Result {
-    writeln!(f, "delivered  {:>12}", balance.delivered)?;
+    write!(f, "delivered  {:>12}", balance.delivered)?;
+    match balance.faulted {
+        0 => writeln!(f)?,
+        1 => writeln!(f, "   (a processor had failed on 1 message of them)")?,
+        faulted => writeln!(
+            f,
+            "   (a processor had failed on {faulted} messages of them)"
+        )?,
+    }
     for kind in [Kind::Filtered, Kind::Dropped, Kind::Returned] {
         let total = balance.total(kind);
         write!(f, "{:<10} {total:>12}", kind.name())?;
@@ -130,6 +144,7 @@ mod tests {
         Report {
             balance,
             behind_buffer,
+            files: Vec::new(),
             elapsed: Duration::from_millis(1500),
         }
     }
@@ -143,6 +158,23 @@ mod tests {
         );
         assert!(behind.starts_with("received              7\ndelivered             4\n"));
         assert!(behind.contains("dropped               3   (buffer_shutdown: 3)\n"));
+    }
+
+    #[test]
+    fn the_summary_says_where_the_messages_are() {
+        let mut report = report(balance(7, 0, 0), None);
+        report.files.push("out.ndjson".into());
+        let text = report.to_string();
+        assert!(text.ends_with("0\nwritten to   out.ndjson"), "{text}");
+    }
+
+    #[test]
+    fn the_summary_says_how_many_messages_went_on_after_a_failure() {
+        let mut balance = balance(7, 0, 0);
+        balance.faulted = 3;
+        let text = report(balance, None).to_string();
+        let line = "delivered             7   (a processor had failed on 3 messages of them)\n";
+        assert!(text.contains(line), "{text}");
     }
 
     #[test]

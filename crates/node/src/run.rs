@@ -69,6 +69,7 @@ pub async fn run(
     let mut earlier: Option<Box<RootConfig>> = None;
     let mut balance = Balance::default();
     let mut behind_buffer: Option<Balance> = None;
+    let mut files = Vec::new();
     let ended = loop {
         let stream = match Stream::start(&config.stream, process.environment(&config)) {
             Ok(stream) => stream,
@@ -95,6 +96,8 @@ pub async fn run(
         };
         let end = run.run_to_end(stream).await;
         balance += end.balance;
+        let new = flow.files().into_iter().filter(|it| !files.contains(it));
+        files.extend(new.collect::<Vec<_>>());
         if let Some(ledger) = flow.buffer_ledger() {
             *behind_buffer.get_or_insert_default() += ledger.balance();
         }
@@ -113,6 +116,7 @@ pub async fn run(
     let report = Report {
         balance,
         behind_buffer,
+        files,
         elapsed: since.elapsed(),
     };
     report.log();

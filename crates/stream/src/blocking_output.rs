@@ -16,6 +16,7 @@ use millrace_telemetry::metric::OutputMetrics;
 use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
+use crate::faulted::Faulted;
 use crate::spans::SpanSource;
 
 /// Messages that are written in one step; a batch that is larger goes alone.
@@ -186,6 +187,7 @@ impl Writer {
                     Ok(()) => Outcomes::DELIVERED,
                     Err(error) => error.into_outcomes(batch.len()),
                 };
+                Faulted::of(&batch, &self.flow).count(&outcomes, &self.flow);
                 settle_all(origins, &outcomes);
             }
         }

@@ -190,6 +190,7 @@ impl<P: ?Sized> Observed<P> {
             .count();
         if failed > 0 {
             self.metrics.error.add(failed as u64);
+            on_error.note_fault();
             self.tell_failure(batches);
             on_error.log(batches, |fault| self.caused(fault));
         }

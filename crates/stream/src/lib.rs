@@ -10,6 +10,7 @@ mod blocking_output;
 mod chain;
 mod config;
 mod engine;
+mod faulted;
 mod flood;
 mod leaf_input;
 mod leaf_output;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use millrace_component::Batches;
+use millrace_component::{Batches, Flow};
 use millrace_message::{Fault, Message};
 use tracing::{error, warn};
 
@@ -32,13 +32,15 @@ const DEALING_OUTPUTS: &[&str] = &["reject_errored"];
 
 /// The error handling of one stream.
 pub(crate) struct OnError {
+    flow: Flow,
     rejects: AtomicBool,
     log: Option<ErrorLog>,
 }
 
 impl OnError {
-    pub(crate) fn new(handling: ErrorHandling) -> Self {
+    pub(crate) fn new(handling: ErrorHandling, flow: Flow) -> Self {
         Self {
+            flow,
             rejects: AtomicBool::new(handling.rejects),
             log: handling.log,
         }
@@ -81,6 +83,11 @@ impl OnError {
             }
         }
         kept
+    }
+
+    /// Notes that a processor has failed on a message.
+    pub(crate) fn note_fault(&self) {
+        self.flow.note_fault();
     }
 
     /// Logs the messages that the processor whose faults `caused` knows has failed on.

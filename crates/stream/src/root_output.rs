@@ -7,6 +7,8 @@ use futures::stream::FuturesUnordered;
 use millrace_component::{Flow, Receiver, Sink, Urgency};
 use millrace_message::{MessageBatch, settle_all};
 
+use crate::faulted::Faulted;
+
 /// Writes every batch of the queue, as many at a time as the sink has places for, and settles
 /// each by its outcome. Ends when the queue has ended and every write has returned, or at
 /// the stream's abort, which gives back what was under way.
@@ -29,7 +31,7 @@ pub(crate) async fn drive(batches: Receiver<MessageBatch>, sink: Arc<dyn Sink>, 
             () = flow.abort().cancelled() => break,
             Some(()) = writes.next(), if !writes.is_empty() => {}
             batch = batches.pop(), if open && !is_full => match batch {
-                Some(batch) => writes.push(write(&*sink, batch)),
+                Some(batch) => writes.push(write(&*sink, batch, &flow)),
                 None => open = false,
             },
         }
@@ -40,8 +42,10 @@ pub(crate) async fn drive(batches: Receiver<MessageBatch>, sink: Arc<dyn Sink>, 
     sink.close().await;
 }
 
-async fn write(sink: &dyn Sink, mut batch: MessageBatch) {
+async fn write(sink: &dyn Sink, mut batch: MessageBatch, flow: &Flow) {
     let origins = batch.take_origins();
+    let faulted = Faulted::of(&batch, flow);
     let outcomes = sink.write(batch).await;
+    faulted.count(&outcomes, flow);
     settle_all(origins, &outcomes);
 }

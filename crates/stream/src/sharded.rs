@@ -20,11 +20,12 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use millrace_component::{Backoff, Flow, Query, Receiver, Sender, Sink, Urgency, queue};
-use millrace_message::{Message, MessageBatch, Outcome};
+use millrace_message::{Message, MessageBatch, Outcome, Outcomes};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use crate::chain::Chain;
+use crate::faulted::Faulted;
 
 /// Messages that may wait for each pipeline thread, and for the writer.
 const EDGE_CAPACITY: usize = 128;
@@ -177,13 +178,13 @@ pub(crate) async fn write(batches: Receiver<Tagged>, sink: Arc<dyn Sink>, flow: 
             () = flow.abort().cancelled() => break,
             Some(shard) = writes.next(), if !writes.is_empty() => {
                 if let Some(next) = shards.next(shard) {
-                    writes.push(deliver(&*sink, shard, next));
+                    writes.push(deliver(&*sink, &flow, shard, next));
                 }
             }
             batch = batches.pop(), if may_take => match batch {
                 Some((shard, batch)) => {
                     if let Some(first) = shards.enter(shard, batch) {
-                        writes.push(deliver(&*sink, shard, first));
+                        writes.push(deliver(&*sink, &flow, shard, first));
                     }
                 }
                 None => open = false,
@@ -232,7 +233,7 @@ impl Shards {
 }
 
 /// Writes a batch until every message of it is settled; the shard is returned.
-async fn deliver(sink: &dyn Sink, shard: u64, batch: MessageBatch) -> u64 {
+async fn deliver(sink: &dyn Sink, flow: &Flow, shard: u64, batch: MessageBatch) -> u64 {
     let mut open: Vec<Message> = batch.into_iter().collect();
     let mut backoff = Backoff::new(PAUSE_INITIAL, PAUSE_MAX);
     loop {
@@ -245,7 +246,11 @@ async fn deliver(sink: &dyn Sink, shard: u64, batch: MessageBatch) -> u64 {
                     warn!("a write fails and holds back its shard: {error}");
                     failed.push(message);
                 }
-                outcome => message.take_origin().settle(outcome),
+                outcome => {
+                    let faulted = Faulted::of_one(&message, flow);
+                    faulted.count(&Outcomes::All(outcome.clone()), flow);
+                    message.take_origin().settle(outcome);
+                }
             }
         }
         if failed.is_empty() {
@@ -262,7 +267,7 @@ mod tests {
 
     use async_trait::async_trait;
     use millrace_component::{Budget, Ledger, track};
-    use millrace_message::{Error, Outcomes};
+    use millrace_message::Error;
     use parking_lot::Mutex;
 
     use super::*;

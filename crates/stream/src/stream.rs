@@ -53,7 +53,7 @@ impl Stream {
             flow.clone(),
             environment.scope,
             environment.services,
-            OnError::new(environment.error_handling),
+            OnError::new(environment.error_handling, flow.clone()),
         );
         engine.build_resources()?;
         let root = engine.root();

@@ -1,9 +1,12 @@
 //! How a long run goes, once a second, as the last line of a terminal.
 
+use std::fs::File;
 use std::io::IsTerminal;
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
-use millrace_component::{Balance, Flow, Kind};
+use millrace_component::{Balance, Flow, Kind, Side};
 use millrace_node::show_status;
 use tokio::task::JoinHandle;
 
@@ -38,7 +41,29 @@ impl Drop for Progress {
     }
 }
 
+/// Whether both standard streams are the same terminal.
+fn share_terminal() -> bool {
+    fn terminal(stream: impl AsFd + IsTerminal) -> Option<u64> {
+        let owned = stream.as_fd().try_clone_to_owned();
+        let file = File::from(owned.ok().filter(|_| stream.is_terminal())?);
+        Some(file.metadata().ok()?.rdev())
+    }
+    let terminal_of_errors = terminal(std::io::stderr());
+    terminal_of_errors.is_some() && terminal_of_errors == terminal(std::io::stdout())
+}
+
+/// Whether messages go to the standard output.
+fn prints_messages(flow: &Flow) -> bool {
+    let connections = flow.connections();
+    let mut outputs = connections.iter().filter(|it| it.side() == Side::Output);
+    outputs.any(|it| it.component() == "stdout")
+}
+
 async fn show(flow: Flow) {
+    // A line of progress among the messages would garble both.
+    if share_terminal() && prints_messages(&flow) {
+        return;
+    }
     let started = Instant::now();
     let mut before = 0;
     let mut ticks = tokio::time::interval(PERIOD);

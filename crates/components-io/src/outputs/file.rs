@@ -23,6 +23,7 @@ use super::codec::Codec;
 #[spec(output = "file", category = "Local")]
 pub struct Config {
     /// The file, which may depend on the message.
+    #[spec(example = "./messages.ndjson")]
     path: Interpolated,
     /// How messages are set apart: `lines`, `append`, `all-bytes` (each message replaces the
     /// file), or `delim:` and a delimiter.
@@ -31,7 +32,10 @@ pub struct Config {
 }
 
 impl OutputConfig for Config {
-    fn build(&self, _: &BuildContext) -> Result<OutputPart, Error> {
+    fn build(&self, cx: &BuildContext) -> Result<OutputPart, Error> {
+        if let Some(path) = self.path.as_static() {
+            cx.flow().writes_to(&path);
+        }
         let output = FileOutput {
             path: self.path.clone(),
             codec: self.codec.clone(),

@@ -81,5 +81,35 @@ output: {PROBE}
     let mut bench = Bench::start(&yaml);
     bench.send("bad");
     assert_eq!(bench.written().await.payloads, ["bad"]);
-    bench.end().await.1.unwrap();
+    bench.send("good");
+    assert_eq!(bench.written().await.payloads, ["good"]);
+    let (balance, ended) = bench.end().await;
+    ended.unwrap();
+    assert_eq!((balance.delivered, balance.faulted), (2, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_message_that_is_caught_counts_as_any_other() {
+    let catch = r#"{ catch: [ { mapping: 'root = "caught"' } ] }"#;
+    let mut bench = start(&format!("{FAILS}, {catch}"), PROBE);
+    bench.send("bad");
+    assert_eq!(bench.written().await.payloads, ["caught"]);
+    let (balance, _) = bench.end().await;
+    assert_eq!((balance.delivered, balance.faulted), (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failed_messages_are_counted_where_shards_keep_their_order_too() {
+    let yaml = format!(
+        "
+input: {{ probe: {{}} }}
+pipeline: {{ shard_by: 'content().string()', processors: [ {FAILS} ] }}
+output: {PROBE}
+"
+    );
+    let mut bench = Bench::start(&yaml);
+    bench.send("bad");
+    bench.written().await;
+    let (balance, _) = bench.end().await;
+    assert_eq!((balance.delivered, balance.faulted), (1, 1));
 }
