@@ -39,8 +39,8 @@ pub struct HttpConfig {
     /// A prefix under which every path is served as well.
     #[spec(default = "/bento")]
     pub root_path: String,
-    /// Whether to serve paths that show the inside of the process.
-    #[spec(default = false)]
+    /// Whether to serve paths that show the inside of the process; this build has none.
+    #[spec(default = false, lint = warn_of_debug)]
     pub debug_endpoints: bool,
     /// A certificate in PEM; with `key_file` it enables TLS and HTTP/2.
     #[spec(default = "", advanced)]
@@ -54,6 +54,13 @@ pub struct HttpConfig {
     /// Authentication of every request.
     #[spec(advanced)]
     pub basic_auth: BasicAuth,
+}
+
+fn warn_of_debug(wanted: &bool, node: &Node, cx: &mut ReadContext) {
+    if *wanted {
+        let message = "debug_endpoints: this build has no such paths";
+        cx.warn(codes::NOT_SUPPORTED, node.span, message);
+    }
 }
 
 /// The HTTP server of the service; a service of [`millrace_component::Services`].

@@ -1,5 +1,6 @@
 //! What the HTTP server of the service shows of the process: metrics, health, version.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use http::{Response, StatusCode, header::CONTENT_TYPE, header::HeaderValue};
@@ -8,6 +9,8 @@ use millrace_components_http::server::{json, text};
 use millrace_components_http::service::Mount;
 use millrace_components_http::{Body, HttpService};
 use millrace_message::Error;
+use millrace_spec::Literal;
+use millrace_spec::render::emit;
 use parking_lot::Mutex;
 
 use crate::metrics::Metrics;
@@ -17,21 +20,25 @@ use crate::metrics::Metrics;
 /// # Errors
 /// A component has taken one of the paths.
 pub(crate) fn mount_process(
-    service: &HttpService,
+    service: &Arc<HttpService>,
     metrics: &Arc<Metrics>,
 ) -> Result<Vec<Mount>, Error> {
     let mut mounts = vec![
         service.mount_fn("/version", "The version of the binary.", |_| {
-            let version = env!("CARGO_PKG_VERSION");
-            json(
-                StatusCode::OK,
-                format!("{{\"version\":\"{version}\",\"built\":\"\"}}"),
-            )
+            json(StatusCode::OK, version())
         })?,
         service.mount_fn("/health/live", "Whether the process answers.", |_| {
             text(StatusCode::OK, "OK")
         })?,
     ];
+    // The service holds what it serves: a strong pointer would keep it for ever.
+    let listed = Arc::downgrade(service);
+    mounts.push(
+        service.mount_fn("/endpoints", "The paths that are served.", move |_| {
+            let endpoints = listed.upgrade().map_or_else(Vec::new, |it| it.endpoints());
+            json(StatusCode::OK, endpoints_json(&endpoints))
+        })?,
+    );
     for path in ["/metrics", "/stats"] {
         let metrics = Arc::clone(metrics);
         let answer = move |_: &_| match metrics.text() {
@@ -105,10 +112,41 @@ fn readiness(flow: &Flow) -> Response<Body> {
     text(StatusCode::SERVICE_UNAVAILABLE, missing)
 }
 
+/// The paths with what they are for.
+fn endpoints_json(endpoints: &[(Arc<str>, Arc<str>)]) -> String {
+    let text = |it: &Arc<str>| Cow::Owned(it.to_string());
+    let entries = endpoints.iter();
+    let entries = entries.map(|(path, what)| (text(path), Literal::String(text(what))));
+    emit::json(&Literal::Map(entries.collect()))
+}
+
+/// What is known of the binary. Bento's `built` is not: a build has no time of its own.
+fn version() -> String {
+    concat!("{\"version\":\"", env!("CARGO_PKG_VERSION"), "\"}").to_owned()
+}
+
 fn typed(content_type: &'static str, body: String) -> Response<Body> {
     let mut response = text(StatusCode::OK, body);
     response
         .headers_mut()
         .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_paths_are_listed_with_what_they_are_for() {
+        let endpoints = [("/a".into(), "What \"a\" is.".into())];
+        let listed: serde_json::Value =
+            serde_json::from_str(&super::endpoints_json(&endpoints)).expect("JSON");
+        assert_eq!(listed, serde_json::json!({"/a": "What \"a\" is."}));
+    }
+
+    #[test]
+    fn the_version_is_json_without_what_nobody_knows() {
+        let version: serde_json::Value = serde_json::from_str(&super::version()).expect("JSON");
+        let expected = serde_json::json!({"version": env!("CARGO_PKG_VERSION")});
+        assert_eq!(version, expected);
+    }
 }
