@@ -40,7 +40,7 @@ usage: cargo xtask COMMAND
         run the pipelines of examples/cities on real servers, kill, stop and disconnect them at
         random, and prove that no city is lost; without `--variant` all of them, RabbitMQ last
   reference
-        write the pages of docs/reference/components anew
+        write the generated pages of docs/reference anew
   cities FOLDER
         write examples/cities/cities.csv anew (see examples/cities/DATA-LICENSE.md)
 ";

@@ -1,5 +1,5 @@
-//! `cargo xtask reference`: the pages of `docs/reference/components`, generated from the config
-//! structs.
+//! `cargo xtask reference`: the generated pages of `docs/reference`: components, the blocks of a
+//! config, Bloblang, and metrics.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,8 +10,11 @@ use anyhow::{Context, Result, bail};
 use crate::step::succeeds;
 use crate::test::cargo;
 
-/// Where the pages are; nothing else lies there.
-const FOLDER: &str = "docs/reference/components";
+/// Where the pages are.
+const FOLDER: &str = "docs/reference";
+
+/// The one page there that is written by hand.
+const BY_HAND: &str = "differences.md";
 
 /// The pages of a folder, by their paths in it.
 type Pages = BTreeMap<PathBuf, String>;
@@ -75,7 +78,8 @@ fn rewrite() -> Result<Vec<PathBuf>> {
             changed.push(path.clone());
         }
     }
-    for path in old.keys().filter(|path| !fresh.contains_key(*path)) {
+    let is_stale = |path: &&PathBuf| !fresh.contains_key(*path) && *path != Path::new(BY_HAND);
+    for path in old.keys().filter(is_stale) {
         fs::remove_file(folder.join(path))?;
         changed.push(path.clone());
     }

@@ -24,6 +24,7 @@ pub use connection::Connection;
 pub use counter::Counter;
 pub use family::{CounterFamily, Family, GaugeFamily, TimerFamily};
 pub use gauge::Gauge;
+pub use help::explained;
 pub use name::{MetricName, Naming};
 pub use process::register_process_metrics;
 pub use registry::{Mapped, MappingFn, Registry, RegistrySettings};

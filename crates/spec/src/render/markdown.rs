@@ -41,6 +41,18 @@ pub fn component(spec: &ComponentSpec) -> String {
     out
 }
 
+/// A section for each field, for the page of an object that is no component.
+pub fn fields(fields: &[FieldSpec]) -> String {
+    let mut out = String::new();
+    for field in fields {
+        self::field(&mut out, field, "");
+    }
+    let end = out.trim_end().len();
+    out.truncate(end);
+    out.push('\n');
+    out.replace("\n### ", "\n## ").replacen("### ", "## ", 1)
+}
+
 fn samples(out: &mut String, spec: &ComponentSpec) {
     let sample = |small| {
         let options = sample::Options {

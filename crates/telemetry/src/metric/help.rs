@@ -140,6 +140,10 @@ pub(super) const HELP: &[(&str, &str)] = &[
         "Messages that left the buffer, or wait in it, and are not settled.",
     ),
     (
+        "millrace_bytes_in_flight",
+        "Payload bytes that the byte budget has admitted and that are not settled.",
+    ),
+    (
         "millrace_blocked_seconds_total",
         "Time an edge waited for room downstream.",
     ),
@@ -185,6 +189,11 @@ pub(super) const HELP: &[(&str, &str)] = &[
         "Start time of the process since the epoch in seconds.",
     ),
 ];
+
+/// Every metric that has a help line: its name and what it means.
+pub fn explained() -> impl Iterator<Item = (&'static str, &'static str)> {
+    HELP.iter().copied()
+}
 
 #[cfg(test)]
 mod tests {

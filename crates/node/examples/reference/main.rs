@@ -1,12 +1,23 @@
-//! Writes the reference pages of all components of this build into a folder: one page for each, and an
-//! index. `cargo xtask reference` runs it.
+//! Writes the generated reference pages of this build into a folder: one for each component with an
+//! index, the blocks of a config, Bloblang, and metrics. `cargo xtask reference` runs it.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use millrace_node::registry;
+use millrace_node::{RootConfig, registry};
 use millrace_spec::render::markdown;
-use millrace_spec::{ComponentKind, ComponentSpec};
+use millrace_spec::{ComponentKind, ComponentSpec, Spec};
+
+mod bloblang;
+mod metrics;
+
+const CONFIG_HEAD: &str = "\
+# The blocks of a config
+
+Everything that may stand at the root of a config; this page is generated from the config structs by `cargo xtask reference`.
+What stands in a block that names a component is on [the page of the component](components/README.md).
+`millrace create` prints all of it with the defaults.
+";
 
 const HEAD: &str = "\
 # Components
@@ -19,6 +30,15 @@ fn main() -> std::io::Result<()> {
     let Some(folder) = std::env::args_os().nth(1).map(PathBuf::from) else {
         return Err(std::io::Error::other("usage: reference FOLDER"));
     };
+    std::fs::write(folder.join("bloblang.md"), bloblang::page())?;
+    std::fs::write(folder.join("metrics.md"), metrics::page())?;
+    let config = format!("{CONFIG_HEAD}\n{}", markdown::fields(&RootConfig::fields()));
+    std::fs::write(folder.join("config.md"), config)?;
+    components(&folder.join("components"))
+}
+
+/// The pages of components, and their index.
+fn components(folder: &Path) -> std::io::Result<()> {
     let registry = registry();
     let mut index = HEAD.to_owned();
     for kind in ComponentKind::ALL {
