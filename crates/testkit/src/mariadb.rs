@@ -20,6 +20,9 @@ pub struct MariadbServer {
     port: u16,
     account: Option<Account>,
     data: PathBuf,
+    /// For temporary tables: a server that starts removes all that it finds where it keeps them,
+    /// those of the servers beside it too.
+    scratch: PathBuf,
     durable: bool,
     dir: DataDir,
 }
@@ -34,6 +37,7 @@ impl MariadbServer {
         let dir = DataDir::new("mariadb")?;
         let account = Account::unless_unprivileged("mysql")?;
         let data = dir.subdir("data", account)?;
+        let scratch = dir.subdir("tmp", account)?;
         let mut install = Command::new(programs::MARIADB_INSTALL_DB.path()?);
         install
             .args([
@@ -46,6 +50,7 @@ impl MariadbServer {
                 "--innodb-flush-method=nosync",
             ])
             .arg(format!("--datadir={}", data.display()));
+        install.env("TMPDIR", &scratch);
         run_as(&mut install, account, &dir);
         crate::run_to_end("mariadb-install-db", &mut install)?;
         let port = port::free_port();
@@ -54,6 +59,7 @@ impl MariadbServer {
             port,
             account,
             data,
+            scratch,
             durable,
             dir,
         };
@@ -93,6 +99,7 @@ impl MariadbServer {
                 "--innodb-flush-log-at-trx-commit={}",
                 if self.durable { 1 } else { 0 }
             ));
+        command.env("TMPDIR", &self.scratch);
         run_as(&mut command, self.account, &self.dir);
         let log = self.dir.path().join("mariadb.log");
         let mut process = Process::spawn_logged("mariadb", &mut command, &log)?;
