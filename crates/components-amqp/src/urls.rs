@@ -117,22 +117,9 @@ fn or_guest(user: String) -> String {
 }
 
 fn decoded(text: &str) -> Result<String, String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let digit = |at: usize| tail.get(at).and_then(|it| char::from(*it).to_digit(16));
-        match (first, digit(0), digit(1)) {
-            (b'%', Some(high), Some(low)) => {
-                bytes.push(u8::try_from(high * 16 + low).expect("two digits of 4 bits"));
-                rest = &tail[2..];
-            }
-            _ => {
-                bytes.push(*first);
-                rest = tail;
-            }
-        }
-    }
-    String::from_utf8(bytes).map_err(|_| "percent-encoded text is not UTF-8".to_owned())
+    let decoded = percent_encoding::percent_decode_str(text).decode_utf8();
+    let decoded = decoded.map_err(|_| "percent-encoded text is not UTF-8")?;
+    Ok(decoded.into_owned())
 }
 
 fn query(url: &Url) -> Result<AMQPQueryString, String> {

@@ -1,5 +1,7 @@
 //! The `url` field: one or more addresses of Redis, divided by commas.
 
+use millrace_spec::percent_decode;
+
 /// Where Redis is; credentials and database are those of the last address, as in Bento.
 #[derive(Clone)]
 pub struct Addresses {
@@ -90,25 +92,6 @@ fn host_and_port(text: &str) -> Result<(String, u16), String> {
             .map_err(|_| "its port is not a number up to 65535")?,
     };
     Ok((host.to_owned(), port))
-}
-
-fn percent_decode(text: &str) -> Result<String, String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, after)) = rest.split_first() {
-        rest = after;
-        if first != b'%' {
-            bytes.push(first);
-            continue;
-        }
-        let digits = rest
-            .get(..2)
-            .and_then(|digits| std::str::from_utf8(digits).ok());
-        let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        bytes.push(byte.ok_or("a `%` is not followed by two hexadecimal digits: write `%25`")?);
-        rest = &rest[2..];
-    }
-    String::from_utf8(bytes).map_err(|_| "it is not UTF-8 after percent decoding".to_owned())
 }
 
 #[cfg(test)]

@@ -8,6 +8,8 @@ pub use mysql::{Address, MysqlTarget, MysqlTls};
 pub use postgres::{PostgresTarget, SslMode};
 pub use sqlite::SqliteTarget;
 
+use millrace_spec::percent_decode;
+
 use crate::fields::Driver;
 
 /// A parsed data source name.
@@ -47,26 +49,6 @@ pub fn secrets(driver: Driver, dsn: &str) -> Vec<String> {
         _ => None,
     };
     password.into_iter().filter(|it| !it.is_empty()).collect()
-}
-
-/// Replaces `%41` by what it stands for.
-fn percent_decode(text: &str) -> Result<String, String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, after)) = rest.split_first() {
-        rest = after;
-        if first != b'%' {
-            bytes.push(first);
-            continue;
-        }
-        let digits = rest
-            .get(..2)
-            .and_then(|digits| std::str::from_utf8(digits).ok());
-        let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        bytes.push(byte.ok_or("a `%` is not followed by two hexadecimal digits: write `%25`")?);
-        rest = &rest[2..];
-    }
-    String::from_utf8(bytes).map_err(|_| "it is not UTF-8 after percent decoding".to_owned())
 }
 
 /// The parameters after `?`, decoded, in order.

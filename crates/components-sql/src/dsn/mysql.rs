@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{boolean, host_and_port, parameters, percent_decode};
+use millrace_spec::percent_decode;
+
+use super::{boolean, host_and_port, parameters};
 
 /// Where a MySQL or MariaDB server is and how it is spoken to.
 #[derive(Clone)]

@@ -1,6 +1,10 @@
 //! The forms in which a secret appears in other texts.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
+
+use base64::Engine as _;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 
 /// Lines of a secret of several lines (a private key) that are long enough to be secret alone.
 const LINE_BYTES_MIN: usize = 16;
@@ -57,19 +61,22 @@ fn json_escaped(text: &str) -> String {
     escaped
 }
 
+/// Every byte that may stand for something else in a URL encoded.
 fn percent_encoded(text: &str, upper: bool) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            let _ = match upper {
-                true => write!(encoded, "%{byte:02X}"),
-                false => write!(encoded, "%{byte:02x}"),
-            };
-        }
+    const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+        .remove(b'-')
+        .remove(b'.')
+        .remove(b'_')
+        .remove(b'~');
+    let encoded = percent_encoding::utf8_percent_encode(text, ENCODED);
+    if upper {
+        return encoded.to_string();
     }
-    encoded
+    let lower = |part: &str| match part.as_bytes() {
+        [b'%', ..] => part.to_ascii_lowercase(),
+        _ => part.to_owned(),
+    };
+    encoded.map(lower).collect()
 }
 
 /// `None` when there is nothing to decode, or it is no text.
@@ -77,35 +84,11 @@ pub(super) fn percent_decoded(text: &str) -> Option<String> {
     if !text.contains('%') {
         return None;
     }
-    let bytes = text.as_bytes();
-    let mut decoded = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        let hex = (byte == b'%')
-            .then(|| text.get(at + 1..at + 3))
-            .flatten()
-            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        decoded.push(hex.unwrap_or(byte));
-        at += if hex.is_some() { 3 } else { 1 };
-    }
-    String::from_utf8(decoded).ok()
+    let decoded = percent_encoding::percent_decode_str(text).decode_utf8();
+    decoded.ok().map(Cow::into_owned)
 }
 
 /// Base64 with padding, as basic authentication sends `user:password`.
 pub(super) fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut encoded = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let mut group = [0u8; 3];
-        group[..chunk.len()].copy_from_slice(chunk);
-        let bits = u32::from_be_bytes([0, group[0], group[1], group[2]]);
-        for position in 0..4 {
-            let index = (bits >> (18 - 6 * position)) & 63;
-            encoded.push(match position <= chunk.len() {
-                true => char::from(ALPHABET[index as usize]),
-                false => '=',
-            });
-        }
-    }
-    encoded
+    base64::engine::general_purpose::STANDARD.encode(bytes)
 }
