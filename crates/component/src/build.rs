@@ -132,6 +132,16 @@ impl Identity {
             cause,
         }
     }
+
+    /// Logs what went wrong in this component where no message carries it.
+    pub fn log_error(&self, what: impl std::fmt::Display) {
+        let Self {
+            component,
+            path,
+            label,
+        } = self;
+        tracing::error!(%component, %path, %label, "{what}");
+    }
 }
 
 /// Things that the process lends to components, one of each type: the HTTP server of the

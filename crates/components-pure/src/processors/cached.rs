@@ -97,7 +97,7 @@ impl Cached {
         let stores = results.iter().all(|batch| !self.skips(batch));
         let result = join(results);
         if stores && let Err(error) = self.cache.set(&key, write(&result), ttl).await {
-            self.log(&error.context("store a result"));
+            self.identity.log_error(error.context("store a result"));
         }
         result
     }
@@ -144,7 +144,8 @@ impl Cached {
             return false;
         };
         query.check(result, 0).unwrap_or_else(|error| {
-            self.log(&error.context("`skip_on` fails, so the result is not stored"));
+            let error = error.context("`skip_on` fails, so the result is not stored");
+            self.identity.log_error(error);
             true
         })
     }
@@ -154,15 +155,6 @@ impl Cached {
             message.set_fault(self.identity.fault(error.clone()));
         }
         batch
-    }
-
-    fn log(&self, error: &Error) {
-        let Identity {
-            component,
-            path,
-            label,
-        } = &*self.identity;
-        tracing::error!(%component, %path, %label, "{error}");
     }
 }
 

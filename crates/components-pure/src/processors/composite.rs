@@ -152,6 +152,15 @@ pub(super) fn one_or_none(batch: MessageBatch) -> Batches {
     }
 }
 
+/// Changes each batch where it stands; what becomes empty is gone.
+pub(super) fn in_place(mut run: Batches, change: impl Fn(&mut MessageBatch)) -> Batches {
+    run.retain(|batch| {
+        change(batch);
+        !batch.is_empty()
+    });
+    run
+}
+
 /// The messages of several batches as one batch.
 pub(super) fn join(batches: Batches) -> MessageBatch {
     let mut batches = batches.into_iter();

@@ -72,12 +72,8 @@ impl GroupBy {
     fn group(&self, batch: &[Message], index: usize) -> usize {
         let belongs = |(number, group): (usize, &Group)| {
             group.check.check(batch, index).unwrap_or_else(|error| {
-                let Identity {
-                    component,
-                    path,
-                    label,
-                } = &*self.identity;
-                tracing::error!(%component, %path, %label, "check of group {number}: {error}");
+                self.identity
+                    .log_error(format_args!("check of group {number}: {error}"));
                 false
             })
         };

@@ -177,12 +177,8 @@ impl Processor for Log {
                 match self.line(&batch, index) {
                     Ok((text, fields)) => self.logger.emit(self.level, &text, fields),
                     Err(error) => {
-                        let Identity {
-                            component,
-                            path,
-                            label,
-                        } = &*self.identity;
-                        tracing::error!(%component, %path, %label, "make a log line: {error}");
+                        self.identity
+                            .log_error(format_args!("make a log line: {error}"));
                     }
                 }
             }

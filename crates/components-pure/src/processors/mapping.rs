@@ -9,6 +9,8 @@ use millrace_component::{
 use millrace_message::{Error, Message, MessageBatch};
 use millrace_spec::Spec;
 
+use super::composite::in_place;
+
 /// Makes a new message of each message, by a Bloblang mapping.
 ///
 /// The mapping reads the message as it was and builds a new one; what it does not assign stays.
@@ -85,12 +87,8 @@ impl Processor for MapMessages {
         self.process_run(smallvec::smallvec![batch])
     }
 
-    fn process_run(&self, mut run: Batches) -> Batches {
-        run.retain(|batch| {
-            self.map(batch);
-            !batch.is_empty()
-        });
-        run
+    fn process_run(&self, run: Batches) -> Batches {
+        in_place(run, |batch| self.map(batch))
     }
 }
 

@@ -151,12 +151,8 @@ impl Processor for Metric {
     fn process(&self, batch: MessageBatch) -> Batches {
         for index in 0..batch.len() {
             if let Err(error) = self.record(&batch, index) {
-                let Identity {
-                    component,
-                    path,
-                    label,
-                } = &*self.identity;
-                tracing::error!(%component, %path, %label, "record a metric: {error}");
+                self.identity
+                    .log_error(format_args!("record a metric: {error}"));
             }
         }
         smallvec::smallvec![batch]

@@ -10,6 +10,8 @@ use millrace_message::{Error, MessageBatch};
 use millrace_spec::Spec;
 use smallvec::SmallVec;
 
+use super::composite::in_place;
+
 /// Changes each message in place, by a Bloblang mapping.
 ///
 /// `root` begins as the message itself, and `this` sees what was assigned below `root` before.
@@ -62,12 +64,8 @@ impl Processor for Mutate {
         self.process_run(smallvec::smallvec![batch])
     }
 
-    fn process_run(&self, mut run: Batches) -> Batches {
-        run.retain(|batch| {
-            self.mutate(batch);
-            !batch.is_empty()
-        });
-        run
+    fn process_run(&self, run: Batches) -> Batches {
+        in_place(run, |batch| self.mutate(batch))
     }
 }
 

@@ -164,12 +164,8 @@ impl AsyncProcessor for Throttle {
                     Ok(None) => break,
                     Ok(Some(pause)) => pause,
                     Err(error) => {
-                        let Identity {
-                            component,
-                            path,
-                            label,
-                        } = &*self.identity;
-                        tracing::error!(%component, %path, %label, "ask the rate limit: {error}");
+                        self.identity
+                            .log_error(format_args!("ask the rate limit: {error}"));
                         PAUSE_AFTER_ERROR
                     }
                 };

@@ -63,12 +63,8 @@ impl AsyncProcessor for Sleep {
             match self.duration(&batch, index) {
                 Ok(duration) => tokio::time::sleep(duration).await,
                 Err(error) => {
-                    let Identity {
-                        component,
-                        path,
-                        label,
-                    } = &*self.identity;
-                    tracing::error!(%component, %path, %label, "resolve `duration`: {error}");
+                    self.identity
+                        .log_error(format_args!("resolve `duration`: {error}"));
                 }
             }
         }

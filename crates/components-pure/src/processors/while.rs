@@ -57,12 +57,8 @@ struct While {
 impl While {
     fn goes_on(&self, batch: &[Message]) -> bool {
         self.check.check(batch, 0).unwrap_or_else(|error| {
-            let Identity {
-                component,
-                path,
-                label,
-            } = &*self.identity;
-            tracing::error!(%component, %path, %label, "check of the loop: {error}");
+            self.identity
+                .log_error(format_args!("check of the loop: {error}"));
             false
         })
     }
