@@ -7,32 +7,16 @@ use std::sync::Arc;
 use millrace_diagnostics::{Diagnostic, Severity};
 use millrace_node::{Files, Main, load, registry};
 use millrace_spec::{LintOptions, codes};
+use millrace_testkit::cases;
 
 /// How many of the documented configs must lint clean. Five of the others hold a placeholder such
 /// as `TODO` in the place of a URL, which is an error here.
 const FLOOR: usize = 199;
 
-fn rows() -> Vec<serde_json::Value> {
-    let folder = std::env::var("MILLRACE_CONFORMANCE").unwrap_or_else(|_| {
-        concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/conformance").to_owned()
-    });
-    let Ok(text) = std::fs::read_to_string(format!("{folder}/bento/lint_clean_configs.jsonl"))
-    else {
-        assert!(
-            std::env::var("MILLRACE_CONFORMANCE").is_err(),
-            "no cases in {folder}"
-        );
-        return Vec::new();
-    };
-    text.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
-}
-
 #[test]
 fn documented_configs_have_no_complaint() {
     let registry = Arc::new(registry());
-    let rows = rows();
+    let rows = cases::rows("lint_clean_configs.jsonl");
     let mut failed = Vec::new();
     for row in &rows {
         let main = Main::Text {

@@ -10,6 +10,7 @@ use millrace_components_pure::Limiters;
 use millrace_message::{Error, Fault, Message, MessageBatch, Value};
 use millrace_node::registry;
 use millrace_spec::ComponentKind;
+use millrace_testkit::cases;
 use serde_json::Value as Json;
 
 /// How many rows of built processors must pass. It only ever grows.
@@ -18,7 +19,7 @@ const FLOOR: usize = 97;
 #[tokio::test]
 async fn processors_pass_bentos_tests() {
     let registry = Arc::new(registry());
-    let rows = rows();
+    let rows = cases::rows("processor_tests.jsonl");
     let built = |row: &&Json| {
         registry
             .get(ComponentKind::Processor, row["component"].as_str().unwrap())
@@ -45,22 +46,6 @@ async fn processors_pass_bentos_tests() {
     assert!(rows.is_empty() || passed >= FLOOR, "{report}");
     // Shown by `--nocapture`: what is still missing.
     eprintln!("{report}");
-}
-
-fn rows() -> Vec<Json> {
-    let folder = std::env::var("MILLRACE_CONFORMANCE").unwrap_or_else(|_| {
-        concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/conformance").to_owned()
-    });
-    let Ok(text) = std::fs::read_to_string(format!("{folder}/bento/processor_tests.jsonl")) else {
-        assert!(
-            std::env::var("MILLRACE_CONFORMANCE").is_err(),
-            "no cases in {folder}"
-        );
-        return Vec::new();
-    };
-    text.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
 }
 
 async fn run(row: &Json, registry: &Arc<Registry>) -> Result<(), String> {

@@ -12,25 +12,15 @@ use millrace_spec::path::{self, Schema};
 use millrace_spec::{
     ComponentKind, FieldKind, FieldSpec, Literal, Node, Resolved, Status, Value, set, tree,
 };
+use millrace_testkit::cases;
 use serde_json::Value as Json;
 
 /// The rows of a kind; empty when the cases are not there.
 fn rows(kind: &str) -> Vec<Json> {
-    let folder = std::env::var("MILLRACE_CONFORMANCE").unwrap_or_else(|_| {
-        concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/conformance").to_owned()
-    });
-    let Ok(text) = std::fs::read_to_string(format!("{folder}/bento/config_cases.jsonl")) else {
-        assert!(
-            std::env::var("MILLRACE_CONFORMANCE").is_err(),
-            "no cases in {folder}"
-        );
-        return Vec::new();
-    };
-    let rows = text
-        .lines()
-        .map(|line| serde_json::from_str::<Json>(line).expect("a row is JSON"));
-    let rows: Vec<_> = rows.filter(|row| row["kind"] == kind).collect();
-    assert!(!rows.is_empty(), "no row of kind {kind}");
+    let all = cases::rows("config_cases.jsonl");
+    let is_there = !all.is_empty();
+    let rows: Vec<_> = all.into_iter().filter(|row| row["kind"] == kind).collect();
+    assert!(!is_there || !rows.is_empty(), "no row of kind {kind}");
     rows
 }
 

@@ -9,27 +9,12 @@
 
 use millrace_spec::known::KnownComponents;
 use millrace_spec::{Catalog, ComponentKind, FieldKind, Literal};
+use millrace_testkit::cases;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 
 const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/known/components.txt");
-
-fn schemas() -> Vec<Json> {
-    let folder = std::env::var("MILLRACE_CONFORMANCE").unwrap_or_else(|_| {
-        concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/conformance").to_owned()
-    });
-    let Ok(text) = std::fs::read_to_string(format!("{folder}/bento/components.jsonl")) else {
-        assert!(
-            std::env::var("MILLRACE_CONFORMANCE").is_err(),
-            "no schemas in {folder}"
-        );
-        return Vec::new();
-    };
-    text.lines()
-        .map(|line| serde_json::from_str(line).expect("a schema is JSON"))
-        .collect()
-}
 
 /// A field and what is below it.
 #[derive(Default)]
@@ -227,7 +212,7 @@ fn is_mapping(name: &str, prose: &str) -> bool {
 }
 
 fn generated() -> Option<String> {
-    let schemas = schemas();
+    let schemas = cases::rows("components.jsonl");
     let texts = schemas.iter().map(|row| {
         let text = |key: &str| row[key].as_str().unwrap();
         let paths = |key: &str| sample_paths(text(key), text("name"));

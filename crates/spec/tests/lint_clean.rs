@@ -13,6 +13,7 @@ use millrace_spec::lint::{self, LintHooks};
 use millrace_spec::{
     ComponentKind, FieldKind, FieldSpec, FieldType, Literal, Node, ReadContext, tree,
 };
+use millrace_testkit::cases;
 use std::sync::Arc;
 
 /// Checks child components by their tables, and of Bloblang only that it is text.
@@ -91,26 +92,10 @@ fn complaints(text: &str) -> String {
     Renderer::new(&sources).render_all(&found)
 }
 
-fn rows(file: &str) -> Vec<serde_json::Value> {
-    let folder = std::env::var("MILLRACE_CONFORMANCE").unwrap_or_else(|_| {
-        concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/conformance").to_owned()
-    });
-    let Ok(text) = std::fs::read_to_string(format!("{folder}/bento/{file}")) else {
-        assert!(
-            std::env::var("MILLRACE_CONFORMANCE").is_err(),
-            "no cases in {folder}"
-        );
-        return Vec::new();
-    };
-    text.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
-}
-
 #[test]
 fn documented_configs_have_no_complaint() {
     let mut failed = String::new();
-    for row in rows("lint_clean_configs.jsonl") {
+    for row in cases::rows("lint_clean_configs.jsonl") {
         let found = complaints(row["config"].as_str().unwrap());
         if !found.is_empty() {
             failed += &format!("==== {}\n{found}\n", row["id"]);

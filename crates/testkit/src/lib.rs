@@ -79,6 +79,7 @@
 //! [`poll`] is the one way to wait, [`port::free_port`]
 //! finds a port where port 0 does not do.
 
+pub mod cases;
 pub mod data_dir;
 pub mod http;
 pub mod http_server;

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use millrace_bloblang::registry::{About, Parameters};
 use millrace_bloblang::{functions, methods, not_built};
 
-use crate::rows::{folder, text};
+use millrace_testkit::cases;
+
+use crate::rows::text;
 
 /// Where a declaration says something else than Bento's, on purpose: the message path has no
 /// type that would tell the difference, or the default is an expression there.
@@ -13,15 +15,10 @@ const DIFFERENT_PARAMETERS: &[&str] = &["counter", "random_int"];
 
 #[test]
 fn every_function_and_method_of_bento_is_built_or_listed_as_not_built() {
-    let Some(path) = folder()
-        .map(|it| it.join("bento/bloblang_specs.json"))
-        .filter(|p| p.exists())
-    else {
+    let Some(specs) = cases::text("bloblang_specs.json") else {
         return;
     };
-    let specs: Vec<serde_json::Value> =
-        serde_json::from_str(&std::fs::read_to_string(path).expect("the specs are readable"))
-            .expect("the specs are JSON");
+    let specs: Vec<serde_json::Value> = serde_json::from_str(&specs).expect("the specs are JSON");
     let mut failures = Vec::new();
     let mut missing = BTreeSet::new();
     for spec in &specs {
