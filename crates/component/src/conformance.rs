@@ -31,6 +31,7 @@ mod outputs;
 mod processors;
 mod rate_limits;
 mod scanners;
+mod sources;
 
 pub use buffers::buffer;
 pub use caches::{Keeps, cache};

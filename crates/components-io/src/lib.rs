@@ -6,6 +6,8 @@ mod outputs;
 mod process_group;
 mod processors;
 mod scanners;
+#[cfg(test)]
+mod testing;
 
 pub use caches::CACHES;
 pub use inputs::INPUTS;

@@ -3,15 +3,14 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use millrace_message::{Error, Message, MessageBatch};
+use millrace_message::Message;
 use tokio::time::timeout;
 
 use super::Workbench;
 use super::children::{source, text};
+use super::sources::{PATIENCE, deliver_after_failures, finish, next};
 use crate::{BufferChild, Guarantee, Source};
 
-/// Longer than anything takes that ends.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// How often it is looked whether the source has heard something.
 const LOOK: Duration = Duration::from_millis(5);
 
@@ -70,21 +69,8 @@ async fn until_acknowledged(bench: &Workbench, count: usize) {
 }
 
 async fn what_failed_comes_again(bench: &Workbench, yaml: &str) {
-    let mut failing = BTreeSet::from(["two", "five"]);
-    let buffer = run(bench, yaml, &ALL);
-    let mut delivered = Vec::new();
-    while let Some(batch) = next(&buffer).await {
-        for message in batch {
-            let text = text(&message);
-            if failing.remove(text.as_str()) {
-                message.fail(Error::retry("the output is away"));
-            } else {
-                delivered.push(text);
-                message.deliver();
-            }
-        }
-    }
-    finish(buffer).await;
+    let failing = BTreeSet::from(["two", "five"]);
+    let mut delivered = deliver_after_failures(run(bench, yaml, &ALL), failing).await;
     delivered.sort();
     let mut expected = ALL.map(str::to_owned);
     expected.sort();
@@ -121,16 +107,4 @@ async fn read_all(buffer: Source, stop: bool, delivered: &mut BTreeSet<String>) 
 fn run(bench: &Workbench, yaml: &str, messages: &[&str]) -> Source {
     let messages = messages.iter().map(|it| (*it).to_owned()).collect();
     bench.buffer(yaml).run(source(messages, bench.children()))
-}
-
-async fn next(buffer: &Source) -> Option<MessageBatch> {
-    let next = timeout(PATIENCE, buffer.batches().pop()).await;
-    next.expect("it neither emits nor ends")
-}
-
-async fn finish(buffer: Source) {
-    let finished = timeout(PATIENCE, buffer.finish()).await;
-    finished
-        .expect("it does not close in time")
-        .expect("it ends in order");
 }

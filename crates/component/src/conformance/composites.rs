@@ -5,18 +5,16 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::future::join_all;
-use millrace_message::{Error, Message, MessageBatch, Outcome, Outcomes};
+use millrace_message::{Message, MessageBatch, Outcome, Outcomes};
 use tokio::time::timeout;
 
 use super::Workbench;
 use super::children::text;
-use crate::{Sink, Source};
+use super::sources::{PATIENCE, deliver_after_failures, finish, next};
+use crate::Sink;
 
-/// Longer than anything takes that ends.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// How many writes are under way at a time.
 const TASKS: usize = 16;
 
@@ -77,22 +75,9 @@ async fn everything_arrives_once(bench: &Workbench, yaml: &str, expected: &[&str
 
 async fn what_failed_comes_again(bench: &Workbench, yaml: &str, expected: &[&str]) {
     // Every second one fails when it comes for the first time.
-    let mut failing: BTreeSet<&str> = expected.iter().copied().step_by(2).collect();
+    let failing: BTreeSet<&str> = expected.iter().copied().step_by(2).collect();
     let failed = failing.len();
-    let source = bench.source(yaml);
-    let mut delivered = Vec::new();
-    while let Some(batch) = next(&source).await {
-        for message in batch {
-            let text = text(&message);
-            if failing.remove(text.as_str()) {
-                message.fail(Error::retry("the output is away"));
-            } else {
-                delivered.push(text);
-                message.deliver();
-            }
-        }
-    }
-    finish(source).await;
+    let delivered = deliver_after_failures(bench.source(yaml), failing).await;
     assert_eq!(sorted(delivered), sorted_texts(expected));
     let settled = bench.children().take_settled();
     let failures = settled.iter().filter(|(_, it)| it.error().is_some());
@@ -116,18 +101,6 @@ async fn a_stop_loses_nothing(bench: &Workbench, yaml: &str, expected: &[&str]) 
     let delivered = bench.children().delivered();
     assert_eq!(sorted(delivered), sorted(read.clone()), "after a stop");
     assert!(read.iter().all(|text| expected.contains(&text.as_str())));
-}
-
-async fn next(source: &Source) -> Option<MessageBatch> {
-    let next = timeout(PATIENCE, source.batches().pop()).await;
-    next.expect("it neither emits nor ends")
-}
-
-async fn finish(source: Source) {
-    let finished = timeout(PATIENCE, source.finish()).await;
-    finished
-        .expect("it does not close in time")
-        .expect("it ends in order");
 }
 
 /// What becomes of a batch that is written to a composite output.

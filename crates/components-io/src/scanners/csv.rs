@@ -295,23 +295,9 @@ mod tests {
     }
 
     fn scan(rows: &Rows, text: &str) -> (Vec<String>, Vec<String>) {
-        let details = SourceDetails {
-            name: "cities.csv".to_owned(),
-        };
         let stream = std::io::Cursor::new(text.to_owned().into_bytes());
-        let mut scanner = rows.open(Box::new(stream), &details).unwrap();
-        let (mut lines, mut errors) = (Vec::new(), Vec::new());
-        loop {
-            match scanner.next() {
-                Ok(Some(batch)) => lines.extend(
-                    batch
-                        .iter()
-                        .map(|it| String::from_utf8_lossy(it.bytes()).into_owned()),
-                ),
-                Ok(None) => return (lines, errors),
-                Err(error) => errors.push(error.to_string()),
-            }
-        }
+        let (lines, errors) = crate::testing::scan(rows, stream);
+        (lines, errors.iter().map(Error::to_string).collect())
     }
 
     #[test]
@@ -333,7 +319,7 @@ mod tests {
         assert_eq!(lines.len(), 2);
         assert_eq!(
             errors,
-            ["the row is skipped: line 3 of cities.csv has 1 fields instead of 2"]
+            ["the row is skipped: line 3 of input has 1 fields instead of 2"]
         );
     }
 

@@ -299,24 +299,7 @@ mod tests {
     }
 
     fn scan(max: usize, stream: impl Read + Send + 'static) -> (Vec<String>, Vec<Error>) {
-        let details = SourceDetails {
-            name: "input".to_owned(),
-        };
-        let mut scanner = Factory { max }
-            .open(Box::new(stream), &details)
-            .expect("it opens nothing");
-        let (mut documents, mut errors) = (Vec::new(), Vec::new());
-        loop {
-            match scanner.next() {
-                Ok(Some(batch)) => documents.extend(
-                    batch
-                        .iter()
-                        .map(|it| String::from_utf8_lossy(it.bytes()).into_owned()),
-                ),
-                Ok(None) => return (documents, errors),
-                Err(error) => errors.push(error),
-            }
-        }
+        crate::testing::scan(&Factory { max }, stream)
     }
 
     fn scan_text(text: &str) -> (Vec<String>, Vec<Error>) {

@@ -219,27 +219,9 @@ mod tests {
     use super::*;
 
     fn scan(config: Config, input: Vec<u8>) -> (Vec<String>, Vec<String>) {
-        let factory = Factory { config };
-        let details = SourceDetails {
-            name: "input".to_owned(),
-        };
-        let mut scanner = factory
-            .open(Box::new(std::io::Cursor::new(input)), &details)
-            .unwrap();
-        let (mut lines, mut errors) = (Vec::new(), Vec::new());
-        loop {
-            match scanner.next() {
-                Ok(Some(batch)) => {
-                    lines.extend(
-                        batch
-                            .iter()
-                            .map(|it| String::from_utf8_lossy(it.bytes()).into_owned()),
-                    );
-                }
-                Ok(None) => return (lines, errors),
-                Err(error) => errors.push(error.to_string()),
-            }
-        }
+        let input = std::io::Cursor::new(input);
+        let (lines, errors) = crate::testing::scan(&Factory { config }, input);
+        (lines, errors.iter().map(Error::to_string).collect())
     }
 
     fn config(max_buffer_size: u64) -> Config {

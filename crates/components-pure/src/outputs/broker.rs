@@ -318,79 +318,72 @@ mod tests {
 
     use crate::testing::{batch, bench};
 
-    #[tokio::test]
-    async fn broker_keeps_the_promises_of_an_output() {
-        let yaml = "broker: { pattern: fan_out, outputs: [{ scripted: { name: one } }, { scripted: { name: two, refuses: bad, times: 1 } }] }";
+    /// Writes `a`, `bad` and `c` to two children, of which each refuses as it is told.
+    async fn promises_kept(
+        pattern: &str,
+        children: [&str; 2],
+        failed: &'static [usize],
+        arrived: &'static [&'static str],
+    ) {
+        let [one, two] = children;
+        let yaml = format!(
+            "broker: {{ pattern: {pattern}, outputs: [{{ scripted: {{ name: one{one} }} }}, {{ scripted: {{ name: two{two} }} }}] }}"
+        );
         let routed = Routed {
-            failed: &[],
-            arrived: &[
-                "one: a", "one: bad", "one: c", "two: a", "two: c", "two: bad",
-            ],
+            failed,
+            arrived,
             closed: &["one", "two"],
         };
-        conformance::output_of_children(bench, yaml, || batch(&["a", "bad", "c"]), &routed).await;
+        conformance::output_of_children(bench, &yaml, || batch(&["a", "bad", "c"]), &routed).await;
+    }
+
+    const ACCEPTS: &str = "";
+    const REFUSES: &str = ", refuses: bad";
+
+    #[tokio::test]
+    async fn broker_keeps_the_promises_of_an_output() {
+        let arrived = &[
+            "one: a", "one: bad", "one: c", "two: a", "two: c", "two: bad",
+        ];
+        promises_kept(
+            "fan_out",
+            [ACCEPTS, ", refuses: bad, times: 1"],
+            &[],
+            arrived,
+        )
+        .await;
     }
 
     #[tokio::test]
     async fn broker_keeps_the_promises_of_an_output_that_fails_fast() {
-        let yaml = "broker: { pattern: fan_out_fail_fast, outputs: [{ scripted: { name: one } }, { scripted: { name: two, refuses: bad } }] }";
-        let routed = Routed {
-            failed: &[1],
-            arrived: &["one: a", "one: bad", "one: c", "two: a", "two: c"],
-            closed: &["one", "two"],
-        };
-        conformance::output_of_children(bench, yaml, || batch(&["a", "bad", "c"]), &routed).await;
+        let arrived = &["one: a", "one: bad", "one: c", "two: a", "two: c"];
+        promises_kept("fan_out_fail_fast", [ACCEPTS, REFUSES], &[1], arrived).await;
+        let arrived = &["one: a", "one: c", "two: a", "two: bad", "two: c"];
+        promises_kept("fan_out_fail_fast", [REFUSES, ACCEPTS], &[1], arrived).await;
     }
 
     #[tokio::test]
     async fn broker_keeps_the_promises_of_an_output_in_sequence() {
-        let yaml = "broker: { pattern: fan_out_sequential_fail_fast, outputs: [{ scripted: { name: one } }, { scripted: { name: two, refuses: bad } }] }";
-        let routed = Routed {
-            failed: &[1],
-            arrived: &["one: a", "one: bad", "one: c", "two: a", "two: c"],
-            closed: &["one", "two"],
-        };
-        conformance::output_of_children(bench, yaml, || batch(&["a", "bad", "c"]), &routed).await;
-    }
-
-    #[tokio::test]
-    async fn broker_keeps_the_promises_of_an_output_whose_first_child_fails() {
-        for pattern in ["fan_out_fail_fast", "fan_out_sequential_fail_fast"] {
-            let yaml = format!(
-                "broker: {{ pattern: {pattern}, outputs: [{{ scripted: {{ name: one, refuses: bad }} }}, {{ scripted: {{ name: two }} }}] }}"
-            );
-            let all = ["one: a", "one: c", "two: a", "two: bad", "two: c"];
-            let accepted = ["one: a", "one: c", "two: a", "two: c"];
-            let is_sequential = pattern.contains("sequential");
-            let routed = Routed {
-                failed: &[1],
-                arrived: if is_sequential { &accepted } else { &all },
-                closed: &["one", "two"],
-            };
-            let batch = || batch(&["a", "bad", "c"]);
-            conformance::output_of_children(bench, &yaml, batch, &routed).await;
-        }
+        let pattern = "fan_out_sequential_fail_fast";
+        let arrived = &["one: a", "one: bad", "one: c", "two: a", "two: c"];
+        promises_kept(pattern, [ACCEPTS, REFUSES], &[1], arrived).await;
+        let arrived = &["one: a", "one: c", "two: a", "two: c"];
+        promises_kept(pattern, [REFUSES, ACCEPTS], &[1], arrived).await;
     }
 
     #[tokio::test]
     async fn broker_keeps_the_promises_of_an_output_that_takes_turns() {
-        let yaml = "broker: { pattern: round_robin, outputs: [{ scripted: { name: one, refuses: bad } }, { scripted: { name: two, refuses: bad } }] }";
-        let routed = Routed {
-            failed: &[1],
-            arrived: &["two: a", "two: c"],
-            closed: &["one", "two"],
-        };
-        conformance::output_of_children(bench, yaml, || batch(&["a", "bad", "c"]), &routed).await;
+        promises_kept(
+            "round_robin",
+            [REFUSES, REFUSES],
+            &[1],
+            &["two: a", "two: c"],
+        )
+        .await;
     }
 
     #[tokio::test]
     async fn broker_keeps_the_promises_of_an_output_that_is_greedy() {
-        let yaml = "broker: { pattern: greedy, outputs: [{ scripted: { name: one, refuses: bad } }, { scripted: { name: two, refuses: bad } }] }";
-        let routed = Routed {
-            failed: &[1],
-            arrived: &["one: a", "one: c"],
-            closed: &["one", "two"],
-        };
-        conformance::output_of_children(bench, yaml, || batch(&["a", "bad", "c"]), &routed).await;
+        promises_kept("greedy", [REFUSES, REFUSES], &[1], &["one: a", "one: c"]).await;
     }
 }
