@@ -23,11 +23,8 @@ fn bench() -> Workbench {
 
 /// A connection that can be cut, and its URL.
 fn proxied(database: &RedisDatabase) -> (Proxy, String) {
-    let url = database.url();
-    let (_, rest) = url.split_once("://").unwrap();
-    let authority = rest.split('/').next().unwrap();
-    let proxy = Proxy::start(authority.rsplit('@').next().unwrap()).unwrap();
-    let url = proxy.url(url).unwrap();
+    let proxy = Proxy::before(database.url()).unwrap();
+    let url = proxy.url(database.url()).unwrap();
     (proxy, url)
 }
 

@@ -238,14 +238,7 @@ async fn a_living_consumer_keeps_its_lease() {
 async fn an_answer_that_was_lost_is_found_after_reconnecting() {
     use millrace_testkit::proxy::{Direction, Proxy};
     let database = shared::redis();
-    let address = database
-        .url()
-        .trim_start_matches("redis://")
-        .split('/')
-        .next()
-        .unwrap()
-        .to_owned();
-    let proxy = Proxy::start(address.as_str()).unwrap();
+    let proxy = Proxy::before(database.url()).unwrap();
     let mut input = input(&proxy.url(database.url()).unwrap(), "60s");
     input.connect().await.unwrap();
     assert!(futures::poll!(input.read()).is_pending());

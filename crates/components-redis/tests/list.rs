@@ -187,14 +187,7 @@ async fn a_batch_keeps_its_order_and_every_message_finds_its_list() {
 async fn a_cut_connection_is_reported_and_everything_arrives_after_it() {
     for mode in BOTH {
         let database = shared::redis();
-        let address = database
-            .url()
-            .trim_start_matches("redis://")
-            .split('/')
-            .next()
-            .unwrap()
-            .to_owned();
-        let proxy = Proxy::start(address.as_str()).unwrap();
+        let proxy = Proxy::before(database.url()).unwrap();
         let url = proxy.url(database.url()).unwrap();
         let mut input = input(&url, mode);
         let output = output(&url, "cities");

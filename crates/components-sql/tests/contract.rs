@@ -113,16 +113,11 @@ async fn postgres_outputs_recover_from_a_cut_connection() {
     for output in COMPONENTS {
         let database = shared::postgres();
         let dsn = postgres(&database);
-        let (_, address) = database.url().split_once('@').map(owned).unwrap();
-        let proxy = Proxy::start(address.split('/').next().unwrap()).unwrap();
+        let proxy = Proxy::before(&database.url()).unwrap();
         let dsn = proxy.url(&dsn).unwrap();
         let arrived = || first_column(database.query(VALUES).unwrap());
         conformance::output_over_a_cut(output("postgres", &dsn), arrived, || proxy.cut()).await;
     }
-}
-
-fn owned((one, other): (&str, &str)) -> (String, String) {
-    (one.to_owned(), other.to_owned())
 }
 
 #[tokio::test(flavor = "multi_thread")]

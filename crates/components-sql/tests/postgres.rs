@@ -270,16 +270,7 @@ async fn a_server_without_tls_says_what_to_add() {
 async fn a_cut_connection_is_reported_and_replaced() {
     let database = shared::postgres();
     database.query("CREATE TABLE t (id int)").unwrap();
-    let address = database
-        .url()
-        .split('@')
-        .nth(1)
-        .unwrap()
-        .split('/')
-        .next()
-        .unwrap()
-        .to_owned();
-    let proxy = Proxy::start(address.as_str()).unwrap();
+    let proxy = Proxy::before(&database.url()).unwrap();
     let dsn = proxy.url(&dsn(&database)).unwrap();
     let output = insert(&dsn, "t", "[id]", "");
     output.connect().await.unwrap();

@@ -72,6 +72,29 @@ enum Traffic {
     Hold,
 }
 
+/// Where host and port stand in a URL.
+struct Place<'u> {
+    /// Scheme and credentials.
+    before: &'u str,
+    address: &'u str,
+    /// Path and query.
+    after: &'u str,
+}
+
+impl<'u> Place<'u> {
+    fn find(url: &'u str) -> Result<Self> {
+        let scheme = url.find("://").context("the URL has no `://`")? + 3;
+        let end = url[scheme..].find(['/', '?']);
+        let end = end.map_or(url.len(), |at| scheme + at);
+        let start = url[..end].rfind('@').map_or(scheme, |at| at + 1);
+        Ok(Self {
+            before: &url[..start],
+            address: &url[start..end],
+            after: &url[end..],
+        })
+    }
+}
+
 impl Proxy {
     /// Starts a proxy on a free port of 127.0.0.1 in front of `target`, `HOST:PORT` for example.
     /// The target need not run yet.
@@ -97,6 +120,14 @@ impl Proxy {
         Ok(proxy)
     }
 
+    /// Starts a proxy in front of the server that `url` names.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start); or `url` is not `SCHEME://…`.
+    pub fn before(url: &str) -> Result<Self> {
+        Self::start(Place::find(url)?.address)
+    }
+
     /// The port on 127.0.0.1, the same for the proxy's whole life.
     #[must_use]
     pub fn port(&self) -> u16 {
@@ -115,11 +146,8 @@ impl Proxy {
     /// # Errors
     /// When `url` is not `SCHEME://…`.
     pub fn url(&self, url: &str) -> Result<String> {
-        let (scheme, rest) = url.split_once("://").context("the URL has no `://`")?;
-        let end = rest.find(['/', '?']).unwrap_or(rest.len());
-        let (authority, path) = rest.split_at(end);
-        let user = authority.rfind('@').map_or("", |at| &authority[..=at]);
-        Ok(format!("{scheme}://{user}{}{path}", self.address()))
+        let Place { before, after, .. } = Place::find(url)?;
+        Ok(format!("{before}{}{after}", self.address()))
     }
 
     /// Resets every open connection: both sides see ECONNRESET, bytes on their way are lost. New
