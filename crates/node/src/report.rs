@@ -46,6 +46,7 @@ impl Report {
 impl Report {
     /// Says the same in one line of the log, for runs that nobody watches.
     pub(crate) fn log(&self) {
+        let files = (!self.files.is_empty()).then(|| self.files.join(", "));
         let log = |balance: &Balance, what: &str| {
             info!(
                 received = balance.received,
@@ -57,6 +58,7 @@ impl Report {
                 replayed = balance.replayed,
                 failed_processing = balance.faulted,
                 seconds = self.elapsed.as_secs_f64(),
+                written_to = files.as_deref(),
                 "{what}"
             );
         };

@@ -67,6 +67,10 @@ impl FieldType for Duration {
     }
 
     fn read(node: &Node, cx: &mut ReadContext) -> Option<Self> {
+        if node.as_scalar().is_none() {
+            cx.wrong_type(node, "a duration such as `10s`");
+            return None;
+        }
         let text = String::read(node, cx)?;
         match Self::parse(&text) {
             Ok(duration) => Some(duration),

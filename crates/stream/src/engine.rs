@@ -210,7 +210,9 @@ impl StreamEngine {
             return Ok(sink);
         }
         let chain = self.chain(&child.processors, "processors", cx)?;
-        Ok(Arc::new(ProcessedSink::new(chain, sink)))
+        let path = format!("{}.processors.", cx.path());
+        let flow = self.flow.clone();
+        Ok(Arc::new(ProcessedSink::new(chain, path, sink, flow)))
     }
 
     /// Builds a list of processors into a chain.

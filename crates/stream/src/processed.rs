@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use millrace_component::{Sink, Source, track};
+use millrace_component::{Flow, Sink, Source, track};
 use millrace_message::{MessageBatch, Outcomes};
 
 use crate::chain::Chain;
+use crate::faulted::{self, Faulted};
 
 /// Messages that may wait behind the processors of an input.
 const EDGE_CAPACITY: usize = 128;
@@ -43,12 +44,20 @@ pub(crate) fn processed_source(upstream: Source, chain: Chain) -> Source {
 /// An output preceded by its processors.
 pub(crate) struct ProcessedSink {
     chain: Chain,
+    /// Below which its processors stand in the config.
+    path: String,
     sink: Arc<dyn Sink>,
+    flow: Flow,
 }
 
 impl ProcessedSink {
-    pub(crate) fn new(chain: Chain, sink: Arc<dyn Sink>) -> Self {
-        Self { chain, sink }
+    pub(crate) fn new(chain: Chain, path: String, sink: Arc<dyn Sink>, flow: Flow) -> Self {
+        Self {
+            chain,
+            path,
+            sink,
+            flow,
+        }
     }
 }
 
@@ -58,11 +67,17 @@ impl Sink for ProcessedSink {
         // The processors may split, merge or remove messages: a transaction of its own tells
         // what became of each message of the batch.
         let outcomes = track(&mut batch);
+        // What was flagged before is counted where this sink is written to.
+        let before = Faulted::of(&batch, &self.flow).len();
+        let mut failed_here = 0;
         for mut batch in self.chain.run(batch).await {
             let origins = batch.take_origins();
+            let faulted = Faulted::below(&self.path, &batch, &self.flow);
             let outcomes = self.sink.write(batch).await;
+            failed_here += faulted.delivered(&outcomes);
             millrace_message::settle_all(origins, &outcomes);
         }
+        faulted::count(failed_here.saturating_sub(before), &self.flow);
         outcomes.await
     }
 

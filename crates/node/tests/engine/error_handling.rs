@@ -99,6 +99,24 @@ async fn a_failed_message_that_is_caught_counts_as_any_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_fails_in_the_processors_of_an_output_is_counted_too_and_once() {
+    let yaml = format!(
+        "
+input: {{ probe: {{}} }}
+pipeline: {{ processors: [ {FAILS} ] }}
+output: {{ probe: {{}}, processors: [ mapping: 'root = throw(\"never\")' ] }}
+"
+    );
+    let mut bench = Bench::start(&yaml);
+    for payload in ["bad", "good"] {
+        bench.send(payload);
+        bench.written().await;
+    }
+    let (balance, _) = bench.end().await;
+    assert_eq!((balance.delivered, balance.faulted), (2, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn failed_messages_are_counted_where_shards_keep_their_order_too() {
     let yaml = format!(
         "
