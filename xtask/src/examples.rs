@@ -1,5 +1,6 @@
-//! The files of `examples/` and `bench/pipelines`: each is linted, and what runs without servers is
-//! run. The rest of `examples/cities` is run by `cargo xtask chaos cities`.
+//! The files of `examples/` and `bench/pipelines`, and the configs on the pages of the guide: each
+//! is linted, and what runs without servers is run. The rest of `examples/cities` is run by
+//! `cargo xtask chaos cities`.
 
 use std::collections::HashSet;
 use std::fs;
@@ -15,6 +16,13 @@ use crate::test::build_binary;
 
 const FOLDERS: &[&str] = &["examples", "bench/pipelines"];
 
+/// Pages whose blocks of YAML are linted too.
+const PAGES: &[&str] = &[
+    "README.md",
+    "docs/guide/nothing-lost.md",
+    "docs/guide/operating.md",
+];
+
 /// The variables that have no default in the examples; nothing is connected to.
 const VARIABLES: &str = "examples/cities/servers.env";
 
@@ -25,6 +33,7 @@ pub fn lint() -> Result<bool> {
         collect(Path::new(folder), &mut files)?;
     }
     files.sort();
+    files.extend(PAGES.iter().map(PathBuf::from));
     let mut command = Command::new(binary()?);
     command.args(["lint", "-e", VARIABLES]).args(&files);
     println!("linting {} files", files.len());
