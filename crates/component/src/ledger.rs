@@ -12,6 +12,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use millrace_message::Outcome;
 use parking_lot::Mutex;
 
+/// The reason by which messages count as dropped that were under way when their stream was stopped,
+/// and that their source cannot give again.
+pub const STOPPED: &str = "stopped";
+
 /// The ledger of one stream. Cloning copies a pointer.
 #[derive(Clone, Default)]
 pub struct Ledger {

@@ -49,7 +49,8 @@ pub struct RootConfig {
     /// How long to go on working after the signal to stop.
     #[spec(default = "0s", advanced)]
     pub shutdown_delay: Duration,
-    /// How long an orderly end may take before what is left goes back to its source.
+    /// How long an orderly end may take before what is left goes back to its source, or is dropped
+    /// where that takes nothing back: then the exit code is 1.
     #[spec(default = "20s", advanced)]
     pub shutdown_timeout: Duration,
     /// Tests of parts of this config; a run takes no notice of them.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use millrace_component::{Balance, Kind};
+use millrace_component::{Balance, Kind, STOPPED};
 use tracing::info;
 
 /// The reason by which a buffer counts what it lost at the end of the process.
@@ -23,24 +23,32 @@ pub struct Report {
 }
 
 impl Report {
-    /// Why the end was not an orderly one: messages that were not settled, or that were lost with
-    /// a buffer.
+    /// Why the end was not an orderly one: messages that were not settled, that the input cannot
+    /// give again, or that were lost with a buffer.
     pub fn complaint(&self) -> Option<String> {
         let balances = std::iter::once(&self.balance).chain(&self.behind_buffer);
         let in_flight: u64 = balances.map(Balance::in_flight).sum();
-        let lost = self.behind_buffer.as_ref().map_or(0, |balance| {
-            let key = (Kind::Dropped, LOST_WITH_BUFFER.into());
-            balance.others.get(&key).copied().unwrap_or(0)
-        });
-        match (in_flight, lost) {
-            (0, 0) => None,
-            (0, lost) => Some(format!("{lost} messages were lost with the buffer")),
-            (count, 0) => Some(format!("{count} messages were not settled")),
-            (count, lost) => Some(format!(
-                "{count} messages were not settled, and {lost} were lost with the buffer"
-            )),
-        }
+        let stopped = dropped(&self.balance, STOPPED);
+        let buffer = self.behind_buffer.as_ref();
+        let lost = buffer.map_or(0, |balance| dropped(balance, LOST_WITH_BUFFER));
+        let complaints = [
+            (in_flight > 0).then(|| format!("{in_flight} messages were not settled")),
+            (stopped > 0).then(|| {
+                format!(
+                    "stopped before {stopped} messages were delivered; the input cannot give them \
+                     again"
+                )
+            }),
+            (lost > 0).then(|| format!("{lost} messages were lost with the buffer")),
+        ];
+        let complaints: Vec<_> = complaints.into_iter().flatten().collect();
+        (!complaints.is_empty()).then(|| complaints.join("; "))
     }
+}
+
+fn dropped(balance: &Balance, reason: &str) -> u64 {
+    let key = (Kind::Dropped, reason.into());
+    balance.others.get(&key).copied().unwrap_or(0)
 }
 
 impl Report {
@@ -129,14 +137,18 @@ mod tests {
     use super::*;
 
     fn balance(delivered: usize, lost: usize, open: usize) -> Balance {
+        dropping(delivered, LOST_WITH_BUFFER, lost, open)
+    }
+
+    fn dropping(delivered: usize, reason: &str, dropped: usize, open: usize) -> Balance {
         let ledger = Ledger::default();
-        ledger.receive(delivered + lost + open);
+        ledger.receive(delivered + dropped + open);
         for _ in 0..delivered {
             ledger.settle(&Outcome::Delivered);
         }
-        for _ in 0..lost {
+        for _ in 0..dropped {
             ledger.settle(&Outcome::Dropped {
-                reason: LOST_WITH_BUFFER.into(),
+                reason: reason.into(),
             });
         }
         ledger.balance()
@@ -195,5 +207,20 @@ mod tests {
             complaint(balance(7, 0, 0), balance(4, 3, 0)),
             "3 messages were lost with the buffer"
         );
+        assert_eq!(
+            complaint(balance(7, 0, 0), balance(3, 3, 1)),
+            "1 messages were not settled; 3 messages were lost with the buffer"
+        );
+    }
+
+    #[test]
+    fn what_an_input_cannot_give_again_is_a_complaint() {
+        let stopped = report(dropping(7, STOPPED, 2, 0), None);
+        assert_eq!(
+            stopped.complaint().as_deref(),
+            Some("stopped before 2 messages were delivered; the input cannot give them again")
+        );
+        let by_a_component = report(dropping(7, "drop_on_error", 2, 0), None);
+        assert_eq!(by_a_component.complaint(), None);
     }
 }

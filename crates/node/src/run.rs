@@ -225,7 +225,7 @@ impl StreamRun<'_> {
             failure = flow.failed() => {
                 stop.cancel();
                 flow.drain();
-                error!("the stream cannot go on; what has not settled goes back to its source");
+                error!("the stream cannot go on; what has not settled is given up");
                 let (balance, _) = abort(&flow, &mut finished).await;
                 return End { balance, result: Err(failure), next: None };
             }
@@ -324,11 +324,12 @@ async fn give_up<F>(flow: &Flow, finished: &mut F) -> F::Output
 where
     F: Future<Output = (millrace_component::Balance, Result<(), Error>)> + Unpin,
 {
-    warn!("the time to stop in order is over; what has not settled goes back to its source");
+    warn!("the time to stop in order is over; what has not settled is given up");
     abort(flow, finished).await
 }
 
-/// Ends the stream without waiting for what is under way, which goes back to its source.
+/// Ends the stream without waiting for what is under way: it goes back to its source, or is counted
+/// as dropped where that takes nothing back.
 async fn abort<F>(flow: &Flow, finished: &mut F) -> F::Output
 where
     F: Future<Output = (millrace_component::Balance, Result<(), Error>)> + Unpin,

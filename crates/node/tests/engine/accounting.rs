@@ -1,6 +1,6 @@
 //! What becomes of the messages of a buffer in the two ledgers.
 
-use millrace_component::Kind;
+use millrace_component::{Kind, STOPPED};
 
 use super::bench::{Bench, ended};
 
@@ -67,4 +67,37 @@ output: {{ probe: {{ gated: true }} }}
     again.end().await.1.unwrap();
     let behind = flow.buffer_ledger().unwrap().balance();
     assert_eq!((behind.received, behind.delivered), (20, 20));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_stop_leaves_goes_back_or_is_dropped_where_nothing_is_taken_back() {
+    for (acknowledged, replays, output) in [
+        (true, true, "gated: true"),
+        (true, false, "gated: true"),
+        (true, true, "refuse: message"),
+        (false, true, "gated: true"),
+        (false, false, "gated: true"),
+        (false, true, "refuse: message"),
+    ] {
+        let bench = Bench::start(&format!(
+            "
+input: {{ probe: {{ acknowledged: {acknowledged}, auto_replay_nacks: {replays} }} }}
+output: {{ probe: {{ {output} }} }}
+"
+        ));
+        bench.send_numbers(0..5);
+        let flow = bench.flow.clone();
+        while flow.ledger().balance().received < 5 {
+            tokio::task::yield_now().await;
+        }
+        bench.stream.stopper().cancel();
+        flow.abort().cancel();
+        let (balance, result) = bench.finished().await;
+        result.unwrap();
+        let case = format!("{acknowledged} {replays} {output}: {balance:?}");
+        let (back, dropped) = if acknowledged { (5, 0) } else { (0, 5) };
+        assert_eq!(balance.total(Kind::Returned), back, "{case}");
+        assert_eq!(ended(&balance, Kind::Dropped, STOPPED), dropped, "{case}");
+        assert_eq!(balance.in_flight(), 0, "{case}");
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use millrace_component::{Ack, Backoff, ReplayPolicy};
+use millrace_component::{Ack, Backoff, ReplayPolicy, STOPPED};
 use millrace_message::{Error, ErrorClass, MessageBatch, Outcome, Outcomes};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -115,7 +115,8 @@ impl Admission {
         })
     }
 
-    /// Gives up on the batches that wait to be sent again: they go back to their source.
+    /// Gives up on the batches that wait to be sent again: they go back to their source, or are
+    /// lost where it takes nothing back.
     pub(crate) fn abandon_replays(&self) {
         let waiting = std::mem::take(&mut *self.failures.waiting.lock());
         for Waiting { mut pending, .. } in waiting {
@@ -125,6 +126,7 @@ impl Admission {
             let failure = Outcome::Failed(Error::retry(
                 "the stream was stopped before the message could be sent again",
             ));
+            let failure = self.last_word(&pending.ack, failure);
             for index in std::mem::take(&mut retry.indices) {
                 retry.outcomes[index] = Some(failure.clone());
             }
@@ -195,6 +197,7 @@ impl Admission {
             (Outcome::Failed(error), _) if error.class() == ErrorClass::EndOfInput => outcome,
             (Outcome::Failed(_), Ack::None) => Outcome::Dropped {
                 reason: match self.replay {
+                    _ if self.flow.abort().is_cancelled() => STOPPED.into(),
                     None => "not_replayed".into(),
                     Some(_) => "replay_exhausted".into(),
                 },
