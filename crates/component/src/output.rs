@@ -67,7 +67,8 @@ pub trait Output: Send + Sync {
     /// Opens the connection to the destination; called again after it was lost.
     ///
     /// # Errors
-    /// `Fatal` ends the output; any other class is tried again with a growing pause.
+    /// `Fatal` ends the output, and with it the stream whose root it is; any other class is tried
+    /// again with a growing pause.
     async fn connect(&self) -> Result<(), Error>;
 
     /// Delivers a batch. A return without error means that the destination has accepted every

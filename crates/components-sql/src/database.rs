@@ -124,7 +124,8 @@ impl Database {
     /// it is the first one.
     ///
     /// # Errors
-    /// `NotConnected` with the reason.
+    /// `NotConnected` with the reason, or `Fatal` where it will not pass: the user, the password, or
+    /// that there is no such database.
     pub async fn connect(&self) -> Result<(), Error> {
         self.pool.clear();
         let mut lease = self.pool.lease().await?;

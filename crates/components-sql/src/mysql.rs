@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use millrace_message::{Error, Value};
+use millrace_message::{Error, ErrorClass, Value};
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, DriverError, Opts, OptsBuilder, Params, ServerError, SslOpts};
 
@@ -73,7 +73,7 @@ impl Connect for Mysql {
         let connection = tokio::time::timeout(limit, Conn::new(self.options()))
             .await
             .map_err(|_| Error::not_connected(format!("no answer within {limit:?}")))?
-            .map_err(|error| Error::not_connected(classify(&error).text()))?;
+            .map_err(|error| refused(&error))?;
         Ok(Box::new(MysqlSession {
             connection,
             is_lost: false,
@@ -166,7 +166,7 @@ impl MysqlSession {
 
     fn notice(&mut self, error: &mysql_async::Error) -> Error {
         let error = classify(error);
-        self.is_lost |= error.class() == millrace_message::ErrorClass::NotConnected;
+        self.is_lost |= error.class() == ErrorClass::NotConnected;
         error
     }
 }
@@ -230,6 +230,20 @@ fn refused_times(
         .filter_map(|(place, value)| (is_refused(value) && convert_time(value)).then_some(place))
         .collect();
     (!places.is_empty()).then_some(places)
+}
+
+/// Why there is no connection. What the server has against this client does not pass: the user, the
+/// password, the database, or where it connects from.
+fn refused(error: &mysql_async::Error) -> Error {
+    let class = match error {
+        mysql_async::Error::Server(error)
+            if matches!(error.code, 1044 | 1045 | 1049 | 1130 | 1698) =>
+        {
+            ErrorClass::Fatal
+        }
+        _ => ErrorClass::NotConnected,
+    };
+    Error::new(class, classify(error).text())
 }
 
 fn classify(error: &mysql_async::Error) -> Error {

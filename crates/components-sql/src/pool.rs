@@ -68,7 +68,7 @@ impl Pool {
     /// Takes an idle connection or opens one, waiting while too many are in use.
     ///
     /// # Errors
-    /// `NotConnected`: the database cannot be reached.
+    /// `NotConnected`: the database cannot be reached. `Fatal`: it refuses this client.
     pub async fn lease(&self) -> Result<Lease, Error> {
         let permit = match &self.open {
             None => None,

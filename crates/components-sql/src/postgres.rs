@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::future::try_join_all;
-use millrace_message::Error;
+use millrace_message::{Error, ErrorClass};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Config, Statement as Prepared};
 
@@ -255,7 +255,12 @@ fn not_connected(error: &tokio_postgres::Error, ssl_mode: SslMode) -> Error {
     if ssl_mode != SslMode::Disable && text.contains("does not support TLS") {
         text.push_str(": add `sslmode=disable` when the network is trusted");
     }
-    Error::not_connected(text)
+    // What the server has against this client does not pass: the user, the password, the database.
+    let class = match error.code().map(tokio_postgres::error::SqlState::code) {
+        Some("28000" | "28P01" | "3D000") => ErrorClass::Fatal,
+        _ => ErrorClass::NotConnected,
+    };
+    Error::new(class, text)
 }
 
 fn is_io(error: &tokio_postgres::Error) -> bool {

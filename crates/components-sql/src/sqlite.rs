@@ -1,9 +1,11 @@
 //! SQLite sessions: one connection, whose work runs on a blocking thread.
 
+use std::io::ErrorKind;
+use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use millrace_message::{Error, Value};
+use millrace_message::{Error, ErrorClass, Value};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
@@ -74,7 +76,37 @@ fn open(target: &SqliteTarget) -> Result<Connection, Error> {
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
         Ok(connection)
     };
-    connected().map_err(|error: rusqlite::Error| Error::not_connected(error.to_string()))
+    connected().map_err(|error: rusqlite::Error| {
+        let is_lasting = match error.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase) => true,
+            Some(ErrorCode::CannotOpen) => is_out_of_reach(&target.uri),
+            _ => false,
+        };
+        let class = match is_lasting {
+            true => ErrorClass::Fatal,
+            false => ErrorClass::NotConnected,
+        };
+        Error::new(class, error.to_string())
+    })
+}
+
+/// Whether no file can be at this place: its folder is missing or closed, or it is a folder itself.
+fn is_out_of_reach(uri: &str) -> bool {
+    let path = uri.strip_prefix("file:").unwrap_or(uri);
+    let path = Path::new(path.split('?').next().unwrap_or(path));
+    let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
+    let closed = folder.is_some_and(|folder| match folder.metadata() {
+        Ok(folder) => !folder.is_dir(),
+        Err(error) => is_lasting(error.kind()),
+    });
+    closed || path.is_dir()
+}
+
+fn is_lasting(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::PermissionDenied
+    )
 }
 
 struct SqliteSession {

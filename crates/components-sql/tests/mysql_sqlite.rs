@@ -109,7 +109,7 @@ async fn mariadb_is_used_again_after_a_restart_and_its_errors_hold_no_password()
         .connect()
         .await
         .unwrap_err();
-    assert_eq!(error.class(), ErrorClass::NotConnected);
+    assert_eq!(error.class(), ErrorClass::Fatal);
     assert!(
         error.text().contains("`dsn`") && error.text().contains("Access denied"),
         "{error}"
@@ -204,4 +204,23 @@ fn what_this_build_has_not_is_refused_by_name() {
     let fine =
         "  driver: sqlite\n  dsn: x.db\n  iam_enabled: false\n  azure: { entra_enabled: false }\n";
     assert_eq!(read(fine), "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_place_where_sqlite_can_never_open_a_file_is_fatal() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("text");
+    std::fs::write(&file, "this is a text and no database").unwrap();
+    let folder = folder.path().display();
+    for (place, reason) in [
+        (format!("file:{folder}/missing/x.db"), "unable to open"),
+        (format!("file:{folder}/text/x.db"), "unable to open"),
+        (format!("{folder}"), "unable to open"),
+        (format!("{folder}/text"), "not a database"),
+    ] {
+        let output = insert("sqlite", &place, "[id]", "");
+        let error = output.connect().await.unwrap_err();
+        assert_eq!(error.class(), ErrorClass::Fatal, "{error}");
+        assert!(error.text().contains(reason), "{error}");
+    }
 }

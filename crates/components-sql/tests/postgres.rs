@@ -237,7 +237,7 @@ async fn a_wrong_password_is_one_clear_error_without_the_password() {
     let wrong = dsn.replace(&format!(":{password}@"), ":pl4nted-secret@");
     let output = insert(&wrong, "t", "[id]", "");
     let error = output.connect().await.unwrap_err();
-    assert_eq!(error.class(), ErrorClass::NotConnected);
+    assert_eq!(error.class(), ErrorClass::Fatal);
     let text = error.text();
     assert!(
         text.contains("`dsn`") && text.contains("password authentication failed"),

@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 
-use crate::Error;
+use crate::{Error, ErrorClass};
 
 /// What became of one source message, or of one descendant of it.
 #[derive(Clone, Debug)]
@@ -106,6 +106,16 @@ impl Outcomes {
                 .enumerate()
                 .find_map(|(i, outcome)| Some((i, outcome.error()?))),
         }
+    }
+
+    /// The first failure after which the output cannot go on at all.
+    pub fn first_fatal(&self) -> Option<&Error> {
+        let errors: &[Outcome] = match self {
+            Self::All(outcome) => std::slice::from_ref(outcome),
+            Self::Each(each) => each,
+        };
+        let mut errors = errors.iter().filter_map(Outcome::error);
+        errors.find(|error| error.class() == ErrorClass::Fatal)
     }
 
     /// Whether no message failed.

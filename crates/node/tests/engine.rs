@@ -8,6 +8,7 @@ mod engine {
     pub mod bench;
     pub mod edges;
     pub mod error_handling;
+    pub mod fatal;
     pub mod flush;
     pub mod probe;
     pub mod read_until;

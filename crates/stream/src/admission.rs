@@ -75,6 +75,11 @@ impl Admission {
         }
     }
 
+    /// The stream that the input belongs to.
+    pub(crate) fn flow(&self) -> &Flow {
+        &self.flow
+    }
+
     /// What a batch takes from the budget.
     fn cost(batch: &MessageBatch) -> usize {
         batch.size() + batch.len() * MESSAGE_OVERHEAD

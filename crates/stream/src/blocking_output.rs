@@ -135,14 +135,10 @@ impl Writer {
                         "send message: {}",
                         error.error()
                     );
-                    match error.error().class() {
-                        ErrorClass::NotConnected => {
-                            self.open = false;
-                            self.connection.set_up(false);
-                            self.metrics.connection.lost();
-                        }
-                        ErrorClass::Fatal => self.flow.fail(error.error().clone()),
-                        _ => {}
+                    if error.error().class() == ErrorClass::NotConnected {
+                        self.open = false;
+                        self.connection.set_up(false);
+                        self.metrics.connection.lost();
                     }
                 }
             }
@@ -167,13 +163,21 @@ impl Writer {
         }
     }
 
-    /// Takes runs from the queue, writes them and settles them, until the queue ends.
+    /// Takes runs from the queue, writes them and settles them, until the queue ends. The stream
+    /// cannot go on when the output cannot.
     pub(crate) fn run_root(mut self, batches: &Receiver<MessageBatch>) {
         let mut run = Vec::with_capacity(RUN_MAX);
         let mut origins = Vec::with_capacity(RUN_MAX);
-        if self.open().is_err() {
+        let flow = self.flow.clone();
+        let fail_if_fatal = |outcomes: &Outcomes| {
+            if let Some(error) = outcomes.first_fatal() {
+                flow.fail(error.clone());
+            }
+        };
+        if let Err(error) = self.open() {
             // The writes below report why to every source.
             self.open = false;
+            fail_if_fatal(&Outcomes::failed(error));
         }
         while batches.pop_run_blocking(RUN_MAX, &mut run) {
             origins.extend(run.iter_mut().map(MessageBatch::take_origins));
@@ -188,6 +192,7 @@ impl Writer {
                     Err(error) => error.into_outcomes(batch.len()),
                 };
                 Faulted::of(&batch, &self.flow).count(&outcomes, &self.flow);
+                fail_if_fatal(&outcomes);
                 settle_all(origins, &outcomes);
             }
         }

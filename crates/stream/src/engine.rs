@@ -18,7 +18,7 @@ use crate::batching_sink::BatchingSink;
 use crate::blocking_output::BlockingSink;
 use crate::chain::{Chain, ChainLink};
 use crate::config::ResourcesConfig;
-use crate::leaf_output::LeafSink;
+use crate::leaf_output::{Above, LeafSink};
 use crate::on_error::OnError;
 use crate::processed::{ProcessedSink, processed_source};
 use crate::resources::Resources;
@@ -172,7 +172,12 @@ impl StreamEngine {
             }) if child.processors.is_empty() && !one_by_one => Ok(RootOutput::Blocking(
                 blocking_output::Writer::new(output, &cx),
             )),
-            part => Ok(RootOutput::Sink(self.sink(part, child, None, &cx)?)),
+            part => Ok(RootOutput::Sink(self.sink(
+                part,
+                child,
+                Above::Stream,
+                &cx,
+            )?)),
         }
     }
 
@@ -180,22 +185,18 @@ impl StreamEngine {
         &self,
         part: OutputPart,
         child: &OutputChild,
-        connect_timeout: Option<Duration>,
+        above: Above,
         cx: &BuildContext,
     ) -> Result<Arc<dyn Sink>, Error> {
         let sink: Arc<dyn Sink> = match part {
             OutputPart::Composite(sink) => sink,
             OutputPart::Leaf(leaf) => {
-                let connect_timeout = match leaf.connect_timeout {
-                    Some(Duration::ZERO) => None,
-                    Some(limit) => Some(limit),
-                    None => connect_timeout,
-                };
                 let sink: Arc<dyn Sink> = match leaf.output {
                     BuiltOutput::Async(output) => Arc::new(LeafSink::start(
                         output,
                         leaf.max_in_flight,
-                        connect_timeout,
+                        leaf.connect_timeout,
+                        above,
                         cx,
                     )),
                     BuiltOutput::Blocking(output) => Arc::new(BlockingSink::start(output, cx)),
@@ -257,7 +258,7 @@ impl Engine for StreamEngine {
     fn output(&self, child: &OutputChild, cx: &BuildContext) -> Result<Arc<dyn Sink>, Error> {
         self.on_error.meet_output(child.name, cx.path());
         let part = child.config.build(cx)?;
-        self.sink(part, child, Some(CHILD_CONNECT_TIMEOUT), cx)
+        self.sink(part, child, Above::Output(CHILD_CONNECT_TIMEOUT), cx)
     }
 
     fn batched(

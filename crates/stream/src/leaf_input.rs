@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use millrace_component::{
-    Backoff, BlockingInput, BuildContext, BuiltInput, Connection, Incoming, Input, LeafInput,
+    Backoff, BlockingInput, BuildContext, BuiltInput, Connection, Flow, Incoming, Input, LeafInput,
     Sender, Side, Sink, Source, SourceWriter,
 };
 use millrace_message::{Error, ErrorClass, MessageBatch, settle_all};
@@ -119,7 +119,7 @@ async fn replay_loop(
         while writes.try_join_next().is_some() {}
         match (due, &exhausted) {
             (Due::GivenUp(batch), Some(sink)) => {
-                writes.spawn(write(Arc::clone(sink), batch));
+                writes.spawn(write(Arc::clone(sink), batch, admission.flow().clone()));
             }
             (Due::Again(batch) | Due::GivenUp(batch), _) => {
                 if batches.push(batch).await.is_err() {
@@ -131,9 +131,12 @@ async fn replay_loop(
     }
 }
 
-async fn write(sink: Arc<dyn Sink>, mut batch: MessageBatch) {
+async fn write(sink: Arc<dyn Sink>, mut batch: MessageBatch, flow: Flow) {
     let origins = batch.take_origins();
     let outcomes = sink.write(batch).await;
+    if let Some(error) = outcomes.first_fatal() {
+        flow.fail(error.clone());
+    }
     settle_all(origins, &outcomes);
 }
 

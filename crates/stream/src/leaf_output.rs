@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use millrace_component::{Backoff, BuildContext, Connection, Output, Side, Sink, WriteError};
+use millrace_component::{Backoff, BuildContext, Connection, Flow, Output, Side, Sink, WriteError};
 use millrace_message::{Error, ErrorClass, MessageBatch, Outcomes};
 use millrace_telemetry::metric::OutputMetrics;
 use tokio::sync::{Notify, Semaphore, watch};
@@ -17,6 +17,16 @@ use crate::spans::SpanSource;
 /// The pauses between attempts to connect.
 const PAUSE_INITIAL: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// What stands above a leaf output.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Above {
+    /// Nothing: without it the stream has nowhere to write to.
+    Stream,
+    /// An output that decides by itself what a failed write means; a write waits so long for a
+    /// connection.
+    Output(Duration),
+}
 
 /// The state of a connection: which one it is, counted from 1, or why there is none.
 #[derive(Clone, Debug)]
@@ -49,13 +59,18 @@ struct Lost {
 }
 
 impl LeafSink {
-    /// Starts to connect at once.
+    /// Starts to connect at once. `connect_timeout` is that of the output itself, zero for none.
     pub(crate) fn start(
         output: Arc<dyn Output>,
         max_in_flight: usize,
         connect_timeout: Option<Duration>,
+        above: Above,
         cx: &BuildContext,
     ) -> Self {
+        let connect_timeout = match (connect_timeout, above) {
+            (Some(Duration::ZERO), _) | (None, Above::Stream) => None,
+            (Some(limit), _) | (None, Above::Output(limit)) => Some(limit),
+        };
         let (state, link) = watch::channel(LinkState::Connecting);
         let lost = Arc::new(Lost::default());
         let metrics = OutputMetrics::new(cx.metrics());
@@ -64,6 +79,7 @@ impl LeafSink {
             state,
             lost: Arc::clone(&lost),
             connection: cx.connection(Side::Output),
+            needed_by: matches!(above, Above::Stream).then(|| cx.flow().clone()),
             metrics: metrics.clone(),
             component: cx.component().into(),
             path: cx.path().into(),
@@ -178,6 +194,8 @@ struct Connector {
     state: watch::Sender<LinkState>,
     lost: Arc<Lost>,
     connection: Connection,
+    /// The stream that cannot go on without it.
+    needed_by: Option<Flow>,
     metrics: OutputMetrics,
     component: Box<str>,
     path: Box<str>,
@@ -212,6 +230,9 @@ impl Connector {
                         "output cannot be used: {error}"
                     );
                     self.metrics.connection.failed();
+                    if let Some(stream) = &self.needed_by {
+                        stream.fail(error.context(format_args!("output `{}`", self.path)));
+                    }
                     self.state.send_replace(LinkState::Failed(error));
                     return;
                 }

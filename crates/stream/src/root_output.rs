@@ -42,10 +42,15 @@ pub(crate) async fn drive(batches: Receiver<MessageBatch>, sink: Arc<dyn Sink>, 
     sink.close().await;
 }
 
+/// Writes a batch and settles it. When an output that it needs cannot go on at all, neither can the
+/// stream: the same would come again for ever.
 async fn write(sink: &dyn Sink, mut batch: MessageBatch, flow: &Flow) {
     let origins = batch.take_origins();
     let faulted = Faulted::of(&batch, flow);
     let outcomes = sink.write(batch).await;
     faulted.count(&outcomes, flow);
+    if let Some(error) = outcomes.first_fatal() {
+        flow.fail(error.clone());
+    }
     settle_all(origins, &outcomes);
 }

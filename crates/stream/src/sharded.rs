@@ -232,13 +232,17 @@ impl Shards {
     }
 }
 
-/// Writes a batch until every message of it is settled; the shard is returned.
+/// Writes a batch until every message of it is settled; the shard is returned. When an output
+/// cannot go on at all, neither can the stream.
 async fn deliver(sink: &dyn Sink, flow: &Flow, shard: u64, batch: MessageBatch) -> u64 {
     let mut open: Vec<Message> = batch.into_iter().collect();
     let mut backoff = Backoff::new(PAUSE_INITIAL, PAUSE_MAX);
     loop {
         let copies = open.iter().map(Message::detached).collect();
         let outcomes = sink.write(copies).await;
+        if let Some(error) = outcomes.first_fatal() {
+            flow.fail(error.clone());
+        }
         let mut failed = Vec::new();
         for (index, mut message) in open.into_iter().enumerate() {
             match outcomes.get(index) {

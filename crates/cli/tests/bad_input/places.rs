@@ -106,6 +106,29 @@ fn an_output_that_never_connects_acknowledges_nothing_and_is_not_ready() {
 }
 
 #[test]
+fn a_stop_before_everything_is_delivered_fails_when_the_input_cannot_give_it_again() {
+    let nobody = free_port();
+    let setup = Setup::new(&format!(
+        "
+http: {{ enabled: false }}
+input: {{ generate: {{ count: 3, interval: '', mapping: 'root = \"x\"' }} }}
+pipeline: {{ threads: 1, processors: [ {{ log: {{ message: 'seen ${{! count(\"seen\") }}' }} }} ] }}
+output: {{ amqp_0_9: {{ urls: [ 'amqp://127.0.0.1:{nobody}/' ], key: q, exchange: '' }} }}
+shutdown_timeout: 100ms
+"
+    ));
+    let mut process = setup.start();
+    process.wait_for_stderr("seen 3", PATIENCE).unwrap();
+    process.terminate(PATIENCE).unwrap();
+    let said = end(process);
+    assert_eq!(said.code, Some(1));
+    contains(
+        &said.stderr,
+        "stopped before 3 messages were delivered; the input cannot give them again",
+    );
+}
+
+#[test]
 fn a_table_that_does_not_exist_is_named_and_nothing_is_acknowledged() {
     let port = free_port();
     let setup = gateway(port, "PLACEHOLDER");
@@ -126,28 +149,42 @@ fn a_table_that_does_not_exist_is_named_and_nothing_is_acknowledged() {
 }
 
 #[test]
-fn a_wrong_password_is_said_without_the_password_and_nothing_is_acknowledged() {
+fn a_wrong_password_ends_the_run_and_is_said_without_the_password() {
     let database = shared::postgres();
     let url = database.url();
     let wrong = with_password(&url, "not-the-pass-word") + "?sslmode=disable";
-    let port = free_port();
     let output = format!(
         "{{ sql_insert: {{ driver: postgres, dsn: '{wrong}', table: t, columns: [ a ], \
          args_mapping: 'root = [ content().string() ]' }} }}"
     );
-    let setup = gateway(port, &output);
-    let mut process = setup.start();
-    let status = post(port, b"x").status;
-    assert!(matches!(status, 408 | 502), "{status}");
-    let told = process.wait_for_stderr("password", PATIENCE).unwrap();
-    contains(&told, "\"path\":\"root.output\"");
-    process.terminate(PATIENCE).unwrap();
-    let said = end(process);
+    // Nothing has to arrive for it to be noticed.
+    let said = gateway(free_port(), &output).run();
+    assert_eq!(said.code, Some(1));
+    contains(
+        &said.stderr,
+        "output `root.output`: connect to postgres at ",
+    );
+    contains(&said.stderr, "password authentication failed");
     assert!(
         !said.stderr.contains("not-the-pass-word"),
         "{}",
         said.stderr
     );
+}
+
+#[test]
+fn a_file_that_can_never_be_written_ends_the_run_and_what_it_had_read_is_not_lost_in_silence() {
+    let setup = Setup::new(
+        "
+http: { enabled: false }
+input: { generate: { count: 3, batch_size: 3, interval: '', mapping: 'root = \"x\"' } }
+output: { file: { path: config.yaml/x, codec: lines } }
+",
+    );
+    let said = setup.run();
+    assert_eq!(said.code, Some(1));
+    contains(&said.stderr, "open `config.yaml/x`: ");
+    contains(&said.stderr, "\"dropped\":3");
 }
 
 /// The URL with another password.

@@ -1,7 +1,7 @@
 //! The `file` output.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Seek, SeekFrom, Write};
+use std::io::{ErrorKind, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use millrace_component::{
@@ -18,7 +18,8 @@ use super::codec::Codec;
 /// A message is acknowledged when the operating system has taken it; it is on disk when the
 /// operating system writes it back. Missing folders are created. When a write fails, as on a
 /// full disk, the file is cut back to its last whole message, and what was not written goes back
-/// to its source.
+/// to its source. A fixed `path` where no file can ever be, such as one in a folder that may not be
+/// written to, ends the run.
 #[derive(Clone, Debug, Spec)]
 #[spec(output = "file", category = "Local")]
 pub struct Config {
@@ -67,12 +68,32 @@ impl FileOutput {
             .map_err(|error| error.context("path"))
     }
 
+    /// The error of a path: with a fixed one, what does not pass by itself ends the output.
+    fn unusable(&self, action: &str, path: &str, error: &std::io::Error) -> Error {
+        let is_lasting = matches!(
+            error.kind(),
+            ErrorKind::NotFound
+                | ErrorKind::AlreadyExists
+                | ErrorKind::NotADirectory
+                | ErrorKind::IsADirectory
+                | ErrorKind::PermissionDenied
+                | ErrorKind::ReadOnlyFilesystem
+                | ErrorKind::InvalidFilename
+                | ErrorKind::InvalidInput
+        );
+        let text = format!("{action} `{path}`: {error}");
+        match is_lasting && self.path.as_static().is_some() {
+            true => Error::fatal(text),
+            false => Error::retry(text),
+        }
+    }
+
     /// The open file of this path.
     fn file(&mut self, path: &str) -> Result<&mut File, Error> {
         let reuse = matches!(&self.open, Some((open, _)) if open == path);
         if !reuse {
-            let file = open(Path::new(path))
-                .map_err(|error| Error::retry(format!("open `{path}`: {error}")))?;
+            let file =
+                open(Path::new(path)).map_err(|error| self.unusable("open", path, &error))?;
             self.open = Some((path.to_owned(), file));
         }
         match &mut self.open {
@@ -108,7 +129,7 @@ impl FileOutput {
 
     /// Replaces the content of the file by each message in turn.
     fn replace(&mut self, path: &str, batch: &MessageBatch) -> Result<(), Error> {
-        let context = |error| Error::retry(format!("write `{path}`: {error}"));
+        let context = |error| self.unusable("write", path, &error);
         for message in batch.iter() {
             create_folder(Path::new(path)).map_err(context)?;
             std::fs::write(path, message.bytes()).map_err(context)?;
@@ -189,15 +210,10 @@ fn append_whole(
     while written < text.len() {
         match file.write(&text[written..]) {
             Ok(0) => {
-                return Err(cut_back(
-                    file,
-                    written,
-                    ends,
-                    std::io::ErrorKind::WriteZero.into(),
-                ));
+                return Err(cut_back(file, written, ends, ErrorKind::WriteZero.into()));
             }
             Ok(count) => written += count,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(cut_back(file, written, ends, error)),
         }
     }
@@ -230,7 +246,7 @@ fn cut_back(
 
 #[cfg(test)]
 mod tests {
-    use millrace_message::Message;
+    use millrace_message::{ErrorClass, Message};
 
     use super::*;
 
@@ -240,7 +256,7 @@ mod tests {
         let mut file = OpenOptions::new().write(true).open("/dev/full").unwrap();
         let (whole, error) = append_whole(&mut file, b"one\ntwo\n", &[4, 8]).unwrap_err();
         assert_eq!(whole, 0);
-        assert_eq!(error.kind(), std::io::ErrorKind::StorageFull);
+        assert_eq!(error.kind(), ErrorKind::StorageFull);
     }
 
     #[test]
@@ -249,10 +265,39 @@ mod tests {
         let path = folder.path().join("out");
         let mut file = open(&path).unwrap();
         file.write_all(b"old\none\ntw").unwrap();
-        let full = || std::io::ErrorKind::StorageFull.into();
+        let full = || ErrorKind::StorageFull.into();
         let (whole, _) = cut_back(&mut file, 6, &[4, 8], full());
         assert_eq!(whole, 1);
         assert_eq!(std::fs::read(&path).unwrap(), b"old\none\n");
+    }
+
+    #[test]
+    fn a_fixed_path_where_no_file_can_be_ends_the_output() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("file"), "").unwrap();
+        let place = folder.path().display().to_string();
+        for codec in [Codec::AllBytes, Codec::Delimited(Box::from(*b"\n"))] {
+            for (path, class) in [
+                (
+                    Interpolated::literal(&format!("{place}/file/x")),
+                    ErrorClass::Fatal,
+                ),
+                (Interpolated::literal(&place), ErrorClass::Fatal),
+                (Interpolated::literal("/dev/full"), ErrorClass::Retry),
+            ] {
+                let mut output = FileOutput {
+                    path,
+                    codec: codec.clone(),
+                    open: None,
+                    text: Vec::new(),
+                    ends: Vec::new(),
+                };
+                let mut results = Vec::new();
+                output.write(&[Message::from("a").into()], &mut results);
+                let error = results.remove(0).unwrap_err();
+                assert_eq!(error.error().class(), class, "{error:?}");
+            }
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use futures::stream::FuturesUnordered;
 use millrace_component::{
     BatchPolicy, BuildContext, Descriptor, OutputChild, OutputConfig, OutputPart, Sink,
 };
-use millrace_message::{Error, MessageBatch, Outcome, Outcomes};
+use millrace_message::{Error, ErrorClass, MessageBatch, Outcome, Outcomes};
 use millrace_spec::Spec;
 use tokio::sync::Notify;
 
@@ -214,6 +214,10 @@ fn worse(first: Outcomes, second: &Outcomes, messages: usize) -> Outcomes {
 /// What becomes of a message when one output says the first and another one the second.
 pub(super) fn worse_of(first: Outcome, second: Outcome) -> Outcome {
     match (first, second) {
+        // That an output cannot go on at all is the worst.
+        (Outcome::Failed(_), Outcome::Failed(error)) if error.class() == ErrorClass::Fatal => {
+            Outcome::Failed(error)
+        }
         (Outcome::Failed(error), _) | (_, Outcome::Failed(error)) => Outcome::Failed(error),
         (Outcome::Dropped { reason }, _) | (_, Outcome::Dropped { reason }) => {
             Outcome::Dropped { reason }

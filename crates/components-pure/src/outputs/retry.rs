@@ -11,7 +11,8 @@ use super::retrying::{Attempts, Retrying};
 /// Writes messages to its child again until they are accepted.
 ///
 /// Only the messages that failed are written again. Without bounds a message is never given
-/// back to its source, and back-pressure grows while the child fails.
+/// back to its source, and back-pressure grows while the child fails. A child that cannot go on at
+/// all, such as one whose database refuses its password, is not written to again.
 #[derive(Clone, Debug, Spec)]
 #[spec(output = "retry", category = "Utility")]
 pub struct Config {

@@ -37,7 +37,7 @@ impl Attempts {
     }
 }
 
-/// An output whose failed messages are written again.
+/// An output whose failed messages are written again, unless it cannot go on at all.
 pub(super) struct Retrying {
     sink: Arc<dyn Sink>,
     attempts: Attempts,
@@ -61,7 +61,8 @@ impl Sink for Retrying {
             pending.settle(&outcomes);
             retry += 1;
             let pause = backoff.pause();
-            if pending.is_empty() || !self.attempts.allow(retry, started, pause) {
+            let is_over = pending.is_empty() || outcomes.first_fatal().is_some();
+            if is_over || !self.attempts.allow(retry, started, pause) {
                 return pending.finish();
             }
             tokio::time::sleep(pause).await;

@@ -45,7 +45,7 @@ impl Tls {
                     .map_err(|error| file_error("sslkey", key, &error))?;
                 builder
                     .with_client_auth_cert(certificates("sslcert", certificate)?, key)
-                    .map_err(|error| Error::not_connected(format!("`sslcert`: {error}")))?
+                    .map_err(|error| Error::fatal(format!("`sslcert`: {error}")))?
             }
         };
         Ok(Self {
@@ -61,7 +61,7 @@ fn certificates(field: &str, path: &str) -> Result<Vec<CertificateDer<'static>>,
 }
 
 fn file_error(field: &str, path: &str, error: &dyn std::fmt::Display) -> Error {
-    Error::not_connected(format!("`{field}`: read `{path}`: {error}"))
+    Error::fatal(format!("`{field}`: read `{path}`: {error}"))
 }
 
 /// Verifies as much of a certificate as the mode asks for; signatures always.
@@ -87,10 +87,7 @@ impl Verifier {
                 let verifier =
                     WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider));
                 let verifier = verifier.build();
-                Some(
-                    verifier
-                        .map_err(|error| Error::not_connected(format!("`sslrootcert`: {error}")))?,
-                )
+                Some(verifier.map_err(|error| Error::fatal(format!("`sslrootcert`: {error}")))?)
             }
         };
         Ok(Self {
@@ -109,7 +106,7 @@ fn roots(file: Option<&str>) -> Result<RootCertStore, Error> {
     };
     let (added, _ignored) = roots.add_parsable_certificates(found);
     if added == 0 {
-        return Err(Error::not_connected(
+        return Err(Error::fatal(
             "no trusted certificates are found: name a file by `sslrootcert`",
         ));
     }
