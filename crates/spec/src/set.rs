@@ -8,6 +8,9 @@ use millrace_diagnostics::{Diagnostic, Diagnostics, SourceMap, Span};
 /// Applies one `path=value` expression to a config. The value is YAML: `5` is a number, `[a, b]` a
 /// list.
 ///
+/// The value may be a secret, and nobody knows where it ends up when the path is wrong: complaints
+/// show the path and name the column, and stars stand for the value.
+///
 /// # Errors
 /// An expression without `=` or without a value, a value that is no YAML, and a path that the
 /// schema does not know; each points into the expression.
@@ -17,38 +20,120 @@ pub fn apply(
     schema: Schema<'_>,
     sources: &SourceMap,
 ) -> Result<(), Diagnostics> {
-    let source = sources.add("--set", expression);
-    let whole = Span::new(source, 0, expression.len());
-    let refused = |span: Span, message: String, help: &str| {
-        Diagnostics::from(
-            Diagnostic::error(codes::BAD_SET, message)
-                .at(span)
-                .help(help),
-        )
+    let refused = |span: Option<Span>, message: String, help: &str| {
+        let mut diagnostic = Diagnostic::error(codes::BAD_SET, message).help(help);
+        if let Some(span) = span {
+            diagnostic = diagnostic.at(span);
+        }
+        Diagnostics::from(diagnostic)
     };
     let parts = expression.split_once('=');
     let Some((path, text)) = parts.filter(|(path, text)| !path.is_empty() && !text.is_empty())
     else {
-        let message = format!("invalid set expression '{expression}': expected foo=bar syntax");
+        // No more than a path can have: what follows may be the value.
+        let is_path = |c: char| c.is_alphanumeric() || "_-.~".contains(c);
+        let end = expression.find(|c| !is_path(c)).unwrap_or(expression.len());
+        let message = format!(
+            "invalid set expression '{}': expected foo=bar syntax",
+            &expression[..end]
+        );
         return Err(refused(
-            whole,
+            None,
             message,
             "for example `--set input.generate.count=5`",
         ));
     };
+    let source = sources.add("--set", &format!("{path}={}", masked(text)));
+    let whole = Span::new(source, 0, expression.len());
     let mut diagnostics = Diagnostics::new();
     let mut interpolated = InterpolatedText::verbatim(text, source);
     interpolated.map = crate::OffsetMap::shifted(path.len() + 1, text.len());
     let value = tree::parse(&interpolated, &mut diagnostics);
     let Some(value) = value.filter(|_| !diagnostics.has_errors()) else {
-        return Err(diagnostics);
+        // What the parser has to say may quote the value.
+        let at = diagnostics.iter().find_map(|it| it.span);
+        return Err(refused(
+            Some(at.unwrap_or(whole)),
+            format!("the value of `{path}` is not valid YAML"),
+            "put the value in quotes: `--set \"path='value'\"`",
+        ));
     };
     path::set(root, &path::from_dots(path), Some(value), schema).map_err(|reason| {
         let message = format!("failed to set config field override: {reason}");
         refused(
-            whole.slice(0, path.len()),
+            Some(whole.slice(0, path.len())),
             message,
             "the path names fields from the root of the config",
         )
     })
+}
+
+/// Stars for the text, of the same number of bytes.
+fn masked(text: &str) -> String {
+    let star = |c: char| {
+        if c == '\n' {
+            "\n".to_owned()
+        } else {
+            "*".repeat(c.len_utf8())
+        }
+    };
+    text.chars().map(star).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::known::KnownComponents;
+    use millrace_diagnostics::Renderer;
+
+    fn complaint(expression: &str) -> String {
+        let sources = SourceMap::new();
+        let id = sources.add("config.yaml", "");
+        let text = InterpolatedText::verbatim("input: {}", id);
+        let mut root = tree::parse(&text, &mut Diagnostics::new()).unwrap();
+        let fields = [crate::FieldSpec::new(
+            "input",
+            crate::FieldKind::Map(Box::new(crate::FieldKind::String)),
+        )];
+        let schema = Schema {
+            fields: &fields,
+            catalog: &KnownComponents,
+        };
+        let refused = apply(&mut root, expression, schema, &sources).unwrap_err();
+        Renderer::new(&sources).render_all(&refused)
+    }
+
+    #[test]
+    fn a_complaint_names_the_path_and_the_column_and_not_the_value() {
+        for (expression, expected) in [
+            (
+                "input.password=[sw0rdfish",
+                "the value of `input.password` is not valid YAML",
+            ),
+            (
+                "input.password='sw0rdfish",
+                "the value of `input.password` is not valid YAML",
+            ),
+            (
+                "input.password={a: sw0rdfish, a: 1}",
+                "the value of `input.password` is not valid YAML",
+            ),
+            ("inptu.password=sw0rdfish", "inptu.password="),
+            (
+                "input.password:sw0rdfish",
+                "'input.password': expected foo=bar syntax",
+            ),
+            ("=sw0rdfish", "expected foo=bar syntax"),
+            (
+                "input.password=",
+                "'input.password': expected foo=bar syntax",
+            ),
+        ] {
+            let complaint = complaint(expression);
+            assert!(complaint.contains(expected), "{complaint}");
+            assert!(!complaint.contains("fish"), "{complaint}");
+        }
+        let complaint = complaint("input.password={a: b, c: 'd}");
+        assert!(complaint.contains("--set:1:"), "{complaint}");
+    }
 }
