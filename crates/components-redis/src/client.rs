@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use millrace_message::Error;
-use millrace_spec::{Node, ReadContext, Secret, Spec, codes};
+use millrace_spec::{Node, ReadContext, SecretAddress, Spec, codes};
 use millrace_tls::TlsConfig;
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster::ClusterClientBuilder;
@@ -35,7 +35,7 @@ pub struct ClientFields {
         example = "redis://localhost:6379",
         example = "redis://:password@host:6379/1"
     )]
-    pub url: Secret<String>,
+    pub url: SecretAddress,
     /// What stands behind the address.
     #[spec(default = "simple", advanced)]
     pub kind: Kind,
@@ -68,6 +68,9 @@ impl ClientFields {
                 }
             }
             Err(reason) => {
+                if let Some(url) = node.get("url") {
+                    cx.add_secret(url);
+                }
                 cx.error(codes::INVALID_VALUE, place("url"), format!("url: {reason}"));
             }
         }

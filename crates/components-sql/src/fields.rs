@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use millrace_component::BuildContext;
 use millrace_message::Error;
-use millrace_spec::{Duration as ConfigDuration, Node, ReadContext, Secret, Spec, codes};
+use millrace_spec::{Duration as ConfigDuration, Node, ReadContext, SecretAddress, Spec, codes};
 
 use crate::database::{Database, Init};
 use crate::dsn::Target;
@@ -59,20 +59,21 @@ pub struct ConnectionFields {
     ///
     /// PostgreSQL demands TLS unless `sslmode=disable` is given.
     #[spec(example = "postgres://user:password@localhost:5432/my_database")]
-    pub dsn: Secret<String>,
+    pub dsn: SecretAddress,
 }
 
 impl ConnectionFields {
     fn check(&mut self, node: &Node, cx: &mut ReadContext) {
-        if !self.driver.is_built() {
-            return;
-        }
         for secret in crate::dsn::secrets(self.driver, self.dsn.expose()) {
             cx.add_secret_text(secret);
         }
         if let Err(reason) = Target::parse(self.driver, self.dsn.expose()) {
-            let span = node.get("dsn").map_or(node.span, |dsn| dsn.span);
-            cx.error(codes::INVALID_VALUE, span, format!("dsn: {reason}"));
+            let Some(dsn) = node.get("dsn") else { return };
+            // Where the password is in it is not known.
+            cx.add_secret(dsn);
+            if self.driver.is_built() {
+                cx.error(codes::INVALID_VALUE, dsn.span, format!("dsn: {reason}"));
+            }
         }
     }
 

@@ -73,6 +73,7 @@ pub fn bare(input: &DeriveInput, field: &Field) -> syn::Result<TokenStream> {
     Ok(quote! {
         impl ::millrace_spec::FieldType for #name {
             const SECRET: bool = <#ty as ::millrace_spec::FieldType>::SECRET;
+            const WHOLLY_SECRET: bool = <#ty as ::millrace_spec::FieldType>::WHOLLY_SECRET;
 
             fn kind() -> ::millrace_spec::FieldKind {
                 <#ty as ::millrace_spec::FieldType>::kind()

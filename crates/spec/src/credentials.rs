@@ -1,10 +1,39 @@
 //! Credentials inside connection texts: URLs and data source names.
 
+use millrace_telemetry::redact::is_secret_name;
 use std::ops::Range;
 
-/// Where a text holds credentials: the user part of URLs (`scheme://user:password@host`), the user
-/// part of Go's MySQL names (`user:password@tcp(host)/db`), and values of `password=`.
-pub fn find(text: &str) -> Vec<Range<usize>> {
+/// Credentials within a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credentials {
+    /// All that is not to be shown.
+    pub whole: Range<usize>,
+    /// The part of it that is secret alone too: of `user:password` the password.
+    pub secret: Range<usize>,
+}
+
+impl Credentials {
+    fn value(range: Range<usize>) -> Self {
+        Self {
+            whole: range.clone(),
+            secret: range,
+        }
+    }
+
+    fn user(text: &str, range: Range<usize>) -> Self {
+        let password = text[range.clone()].find(':');
+        let start = password.map_or(range.start, |at| range.start + at + 1);
+        Self {
+            secret: start..range.end,
+            whole: range,
+        }
+    }
+}
+
+/// Where a text holds credentials, in order: the user part of URLs (`scheme://user:password@host`),
+/// parameters of URLs whose names say that they are secret (`?api_key=…`), the user part of Go's
+/// MySQL names (`user:password@tcp(host)/db`), and values of `password=`.
+pub fn find(text: &str) -> Vec<Credentials> {
     let mut found = Vec::new();
     let mut from = 0;
     while let Some(at) = text[from..].find("://") {
@@ -16,33 +45,52 @@ pub fn find(text: &str) -> Vec<Range<usize>> {
         if let Some(user) = authority[..end].rfind('@')
             && user > 0
         {
-            found.push(start..start + user);
+            found.push(Credentials::user(text, start..start + user));
         }
         from = start;
     }
     if found.is_empty()
         && let Some(user) = mysql_user(text)
     {
-        found.push(user);
+        found.push(Credentials::user(text, user));
     }
-    found.extend(keyword_values(text).into_iter().filter(|it| !it.is_empty()));
+    let values = keyword_values(text).into_iter().chain(parameters(text));
+    found.extend(
+        values
+            .filter(|it| !it.is_empty() && !text[it.clone()].starts_with("${"))
+            .map(Credentials::value),
+    );
+    found.sort_by_key(|it| it.whole.start);
+    found.dedup_by(|later, earlier| later.whole.start < earlier.whole.end);
     found
-}
-
-/// The secret parts within one user part: the password, or the whole when there is none.
-pub fn secret_part(user: &str) -> &str {
-    user.split_once(':').map_or(user, |(_, password)| password)
 }
 
 /// The text with its credentials replaced.
 pub fn scrub(text: &str, mask: &str) -> String {
     let mut out = text.to_owned();
-    let mut ranges = find(text);
-    ranges.sort_by_key(|it| std::cmp::Reverse(it.start));
-    for range in ranges {
-        out.replace_range(range, mask);
+    for credentials in find(text).into_iter().rev() {
+        out.replace_range(credentials.whole, mask);
     }
     out
+}
+
+/// The values of the parameters of URLs that are secret by their names.
+fn parameters(text: &str) -> impl Iterator<Item = Range<usize>> {
+    let marks = text.match_indices(['?', '&']);
+    marks.filter_map(|(at, _)| {
+        let start = at + 1;
+        let length = text[start..].find(|c: char| !is_name(c))?;
+        let name = &text[start..start + length];
+        let value = text[start + length..].strip_prefix('=')?;
+        let ends = |c: char| c.is_whitespace() || "&#;,\"'`<>()|".contains(c);
+        let end = value.find(ends).unwrap_or(value.len());
+        let from = start + length + 1;
+        is_secret_name(name).then_some(from..from + end)
+    })
+}
+
+fn is_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.')
 }
 
 fn mysql_user(text: &str) -> Option<Range<usize>> {
@@ -98,6 +146,26 @@ mod tests {
                 "postgres://u:p@h/d?password=x&y=1",
                 "postgres://*@h/d?password=*&y=1",
             ),
+            (
+                "https://h/v1?model=m&api_key=abc&client-secret=d.e/f#top",
+                "https://h/v1?model=m&api_key=*&client-secret=*#top",
+            ),
+            (
+                "http://h/?X-Amz-Signature=0a&accessToken=1b, http://i?key=2c",
+                "http://h/?X-Amz-Signature=*&accessToken=*, http://i?key=*",
+            ),
+            (
+                "http://h/?token=&page_size=1&monkey=x&keys=a&tokens=3",
+                "http://h/?token=&page_size=1&monkey=x&keys=a&tokens=3",
+            ),
+            (
+                "http://h/?api_key=${! env(\"K\") }",
+                "http://h/?api_key=${! env(\"K\") }",
+            ),
+            (
+                "root = if this.a?.token == 1 { 2 }",
+                "root = if this.a?.token == 1 { 2 }",
+            ),
             ("no secrets: a@b.c", "no secrets: a@b.c"),
             (
                 "root.x = this.url == \"http://a\" ",
@@ -106,6 +174,12 @@ mod tests {
         ] {
             assert_eq!(scrub(text, "*"), expected);
         }
-        assert_eq!((secret_part("u:p"), secret_part("token")), ("p", "token"));
+    }
+
+    #[test]
+    fn the_secret_of_a_user_part_is_its_password() {
+        let text = "a://u:p:q@h,b://token@i?sig=c:d";
+        let secrets: Vec<_> = find(text).into_iter().map(|it| &text[it.secret]).collect();
+        assert_eq!(secrets, ["p:q", "token", "c:d"]);
     }
 }

@@ -15,6 +15,8 @@ pub trait FieldType: Sized {
     const OPTIONAL: bool = false;
     /// Whether a field of this type is secret.
     const SECRET: bool = false;
+    /// Whether all of it is to be masked wherever it turns up, and not only the credentials in it.
+    const WHOLLY_SECRET: bool = Self::SECRET;
 
     /// What the field table says about the type.
     fn kind() -> FieldKind;
@@ -181,6 +183,7 @@ impl FieldType for Node {
 
 impl<T: FieldType> FieldType for Vec<T> {
     const SECRET: bool = T::SECRET;
+    const WHOLLY_SECRET: bool = T::WHOLLY_SECRET;
 
     fn kind() -> FieldKind {
         FieldKind::List(Box::new(T::kind()))
@@ -206,6 +209,7 @@ impl<T: FieldType> FieldType for Vec<T> {
 
 impl<T: FieldType> FieldType for BTreeMap<String, T> {
     const SECRET: bool = T::SECRET;
+    const WHOLLY_SECRET: bool = T::WHOLLY_SECRET;
 
     fn kind() -> FieldKind {
         FieldKind::Map(Box::new(T::kind()))
@@ -222,6 +226,7 @@ pub struct OrderedMap<T>(pub Vec<(String, T)>);
 
 impl<T: FieldType> FieldType for OrderedMap<T> {
     const SECRET: bool = T::SECRET;
+    const WHOLLY_SECRET: bool = T::WHOLLY_SECRET;
 
     fn kind() -> FieldKind {
         FieldKind::Map(Box::new(T::kind()))
@@ -255,6 +260,7 @@ impl<T: FieldType> ReadEntries for Vec<(String, T)> {
 impl<T: FieldType> FieldType for Option<T> {
     const OPTIONAL: bool = true;
     const SECRET: bool = T::SECRET;
+    const WHOLLY_SECRET: bool = T::WHOLLY_SECRET;
 
     fn kind() -> FieldKind {
         T::kind()
@@ -275,6 +281,7 @@ impl<T: FieldType> FieldType for Option<T> {
 impl<T: FieldType> FieldType for Box<T> {
     const OPTIONAL: bool = T::OPTIONAL;
     const SECRET: bool = T::SECRET;
+    const WHOLLY_SECRET: bool = T::WHOLLY_SECRET;
 
     fn kind() -> FieldKind {
         T::kind()
@@ -338,6 +345,43 @@ impl<T: FieldType> FieldType for Secret<T> {
     }
 }
 
+/// An address with credentials in it, such as a URL or a data source name: it is never printed, but
+/// only its credentials are masked where they turn up, and not the host or the path.
+///
+/// A reader that does not understand the address gives it to [`ReadContext::add_secret`].
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct SecretAddress(String);
+
+impl SecretAddress {
+    /// The address, for the one place that needs it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SecretAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl FieldType for SecretAddress {
+    const SECRET: bool = true;
+    const WHOLLY_SECRET: bool = false;
+
+    fn kind() -> FieldKind {
+        String::kind()
+    }
+
+    fn read(node: &Node, cx: &mut ReadContext) -> Option<Self> {
+        String::read(node, cx).map(Self)
+    }
+
+    fn means_absent(node: &Node) -> bool {
+        String::means_absent(node)
+    }
+}
+
 /// A value with its place, for complaints that come after reading.
 #[derive(Clone, Debug)]
 pub struct Spanned<T> {
@@ -358,6 +402,7 @@ impl<T> Deref for Spanned<T> {
 impl<T: FieldType> FieldType for Spanned<T> {
     const OPTIONAL: bool = T::OPTIONAL;
     const SECRET: bool = T::SECRET;
+    const WHOLLY_SECRET: bool = T::WHOLLY_SECRET;
 
     fn kind() -> FieldKind {
         T::kind()

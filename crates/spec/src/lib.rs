@@ -130,8 +130,9 @@
 //! ## Secrets
 //!
 //! What is read into a [`Secret`], into a field marked `secret`, or stands in the user part of a
-//! URL or the password of a data source name, is added to [`ReadContext::redactor`], together with
-//! the values of the variables used there.
+//! URL, in a parameter of a URL that is secret by its name, or in the password of a data source
+//! name, is added to [`ReadContext::redactor`], together with the values of the variables used
+//! there. Of a [`SecretAddress`] only that is.
 
 extern crate self as millrace_spec;
 
@@ -161,7 +162,7 @@ pub use byte_size::ByteSize;
 pub use catalog::{Catalog, ComponentSpec, ComponentTable};
 pub use duration::Duration;
 pub use field::{About, ComponentKind, FieldKind, FieldOption, FieldSpec, Status};
-pub use field_type::{FieldGroup, FieldType, OrderedMap, Secret, Spanned, Spec};
+pub use field_type::{FieldGroup, FieldType, OrderedMap, Secret, SecretAddress, Spanned, Spec};
 pub use literal::Literal;
 pub use millrace_diagnostics as diagnostics;
 pub use millrace_spec_derive::Spec;

@@ -342,7 +342,8 @@ fn read_present<T: FieldType>(
     lint: Option<FieldLint<T>>,
     cx: &mut ReadContext,
 ) -> Option<T> {
-    if spec.secret {
+    // A secret type knows how much of it is secret.
+    if spec.secret && (T::WHOLLY_SECRET || !T::SECRET) {
         cx.add_secret(node);
     }
     add_credentials(node, cx);
@@ -374,9 +375,9 @@ fn read_present<T: FieldType>(
 fn add_credentials(node: &Node, cx: &mut ReadContext) {
     for node in node.as_sequence().unwrap_or(std::slice::from_ref(node)) {
         let text = node.text().unwrap_or_default();
-        for range in credentials::find(text) {
-            cx.add_secret_text(credentials::secret_part(&text[range.clone()]));
-            cx.add_secret_env(node.span_of(range));
+        for found in credentials::find(text) {
+            cx.add_secret_text(&text[found.secret.clone()]);
+            cx.add_secret_env(node.span_of(found.secret));
         }
     }
 }

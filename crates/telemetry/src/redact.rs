@@ -14,6 +14,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
+pub use pattern::is_secret_name;
+
 use aho_corasick::{AhoCorasick, Input, MatchKind};
 use parking_lot::{Mutex, RwLock};
 

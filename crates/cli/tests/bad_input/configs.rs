@@ -140,3 +140,57 @@ output: { stdout: {} }
         "the token is !!!SECRET_SCRUBBED!!!",
     );
 }
+
+#[test]
+fn a_key_in_a_parameter_of_a_url_is_shown_nowhere() {
+    let setup = Setup::new(
+        "http: { enabled: false }
+input: { generate: { count: 1, interval: '', mapping: 'root = 1' } }
+pipeline:
+  processors:
+    - http: { url: 'http://127.0.0.1:1/v1?model=mini&api_key=planted-secret', retries: 0 }
+    - log: { message: '${! error() }' }
+output: { stdout: {} }
+",
+    );
+    for arguments in [
+        &["run", "config.yaml"] as &[_],
+        &["echo", "config.yaml"],
+        &["-c", "config.yaml", "--print-json"],
+    ] {
+        let mut command = millrace::command().unwrap();
+        command.args(arguments).current_dir(setup.folder.path());
+        let said = end(Millrace::start(&mut command).unwrap());
+        let all = said.stdout.join("\n") + &said.stderr;
+        assert_eq!(said.code, Some(0), "{all}");
+        assert!(!all.contains("planted-secret"), "{all}");
+        contains(&all, "/v1");
+    }
+}
+
+#[test]
+fn the_host_in_an_address_with_a_password_is_not_masked_elsewhere() {
+    let setup = Setup::new(
+        "input: { generate: { mapping: 'root = 1' } }
+pipeline: { processors: [ { log: { message: 'writes to ${HOST} as ${PASSWORD}' } } ] }
+output:
+  broker:
+    outputs:
+      - sql_raw: { driver: postgres, dsn: 'postgres://u:${PASSWORD}@${HOST}/db', query: SELECT 1 }
+      - sql_raw: { driver: mysql, dsn: 'u:${PASSWORD}@tcp(${HOST})/db', query: SELECT 1 }
+      - redis_list: { url: 'redis://:${PASSWORD}@${HOST}', key: k }
+      - http_client: { url: 'http://u:${PASSWORD}@${HOST}/', proxy_url: 'http://u:${PASSWORD}@${HOST}' }
+",
+    );
+    let mut command = millrace::command().unwrap();
+    command
+        .args(["-c", "config.yaml", "--print-json"])
+        .current_dir(setup.folder.path())
+        .env("HOST", "db.example.com")
+        .env("PASSWORD", "planted-secret");
+    let said = end(Millrace::start(&mut command).unwrap());
+    let all = said.stdout.join("\n") + &said.stderr;
+    assert_eq!(said.code, Some(0), "{all}");
+    contains(&all, "writes to db.example.com as !!!SECRET_SCRUBBED!!!");
+    assert!(!all.contains("planted-secret"), "{all}");
+}

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use millrace_component::{Interpolated, RateLimitRef};
-use millrace_spec::{ByteSize, Node, OrderedMap, ReadContext, Secret, Spec, codes};
+use millrace_spec::{ByteSize, Node, OrderedMap, ReadContext, SecretAddress, Spec, codes};
 use millrace_tls::TlsConfig;
 
 use super::auth::{BasicAuth, DigestAuth, Jwt, Negotiate, OAuth};
@@ -74,7 +74,7 @@ pub(crate) struct ClientConfig {
     /// An HTTP proxy, `http://user:password@host:port`; otherwise the variables `HTTP_PROXY`,
     /// `HTTPS_PROXY` and `NO_PROXY` decide.
     #[spec(advanced)]
-    pub(crate) proxy_url: Option<Secret<String>>,
+    pub(crate) proxy_url: Option<SecretAddress>,
     /// Authenticates by the digest scheme; not supported.
     #[spec(advanced, since = "1.18.0")]
     #[expect(dead_code, reason = "any value but the default is refused")]

@@ -69,7 +69,6 @@ pub(crate) fn check_target(url: &Interpolated, verb: &str, node: &Node, cx: &mut
         Ok(url) => {
             if let Some(password) = url.password {
                 cx.add_secret_text(password);
-                cx.add_secret_env(place("url"));
             }
         }
     }

@@ -206,7 +206,7 @@ fn proxy_of(config: &ClientConfig) -> Matcher {
     match &config.proxy_url {
         Some(url) if !url.expose().is_empty() => {
             millrace_telemetry::redact::Redactor::global().add_url(url.expose());
-            Matcher::builder().all(url.expose().clone()).build()
+            Matcher::builder().all(url.expose().to_owned()).build()
         }
         _ => Matcher::from_env(),
     }

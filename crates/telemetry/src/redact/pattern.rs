@@ -1,5 +1,5 @@
-//! Credentials that their place in a text gives away: the user part of a URL, passwords of DSNs,
-//! authorization headers.
+//! Credentials that their place in a text gives away: the user part of a URL, its parameters with
+//! names as `api_key`, passwords of DSNs, authorization headers.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -11,6 +11,29 @@ use super::variant::{base64, percent_decoded};
 
 /// A user part without a password is a token only when it is longer than a name.
 const TOKEN_BYTES_MIN: usize = 16;
+
+/// Names of parameters whose values are secret, in small letters and without marks.
+const SECRET_NAMES: &[&str] = &["auth", "jwt", "key", "pass", "pw", "sas", "sig"];
+
+/// What such names end with.
+const SECRET_ENDS: &[&str] = &[
+    "accesskey",
+    "apikey",
+    "authkey",
+    "credential",
+    "credentials",
+    "functionskey",
+    "passphrase",
+    "passwd",
+    "password",
+    "privatekey",
+    "pwd",
+    "secret",
+    "secretkey",
+    "signature",
+    "subscriptionkey",
+    "token",
+];
 
 /// What may stand before credentials, in the order of `Marker`.
 static MARKERS: LazyLock<AhoCorasick> = LazyLock::new(|| {
@@ -24,6 +47,8 @@ static MARKERS: LazyLock<AhoCorasick> = LazyLock::new(|| {
             "passwd",
             "pwd",
             "authorization",
+            "?",
+            "&",
         ])
         .expect("a few literals make an automaton")
 });
@@ -53,7 +78,9 @@ pub(super) fn credentials_of(text: &str) -> Vec<String> {
     for (start, end) in spans(text) {
         let credentials = &text[start..end];
         let decoded = percent_decoded(credentials).unwrap_or_else(|| credentials.to_owned());
-        let Some((_, password)) = credentials.split_once(':') else {
+        let is_parameter = text[..start].ends_with('=');
+        let password = credentials.split_once(':').filter(|_| !is_parameter);
+        let Some((_, password)) = password else {
             let is_user = text[end..].starts_with('@') && credentials.len() < TOKEN_BYTES_MIN;
             if !is_user {
                 found.extend([credentials.to_owned(), decoded]);
@@ -75,6 +102,7 @@ fn spans(text: &str) -> impl Iterator<Item = (usize, usize)> {
             0 => user_part(text, found.end()),
             1 | 2 => dsn_user_part(text, found.start()),
             6 => authorization(text, found.end()),
+            7 | 8 => parameter(text, found.end()),
             _ => assigned(text, found.start(), found.end()),
         }
         .filter(|(start, end)| start < end)
@@ -141,6 +169,29 @@ fn assigned(text: &str, word: usize, start: usize) -> Option<(usize, usize)> {
     };
     let start = text.len() - value.len();
     Some((start, start + end.unwrap_or(value.len())))
+}
+
+/// The value of a parameter of a URL whose name, which begins at `start`, says that it is secret.
+fn parameter(text: &str, start: usize) -> Option<(usize, usize)> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    let rest = &text[start..];
+    let (name, value) = rest.split_at(rest.find(|c| !is_name(c))?);
+    let value = value.strip_prefix('=')?;
+    if !is_secret_name(name) || value.starts_with("${") {
+        return None;
+    }
+    let ends = |c: char| ends_word(c) || "&#;,\\()|".contains(c);
+    let value = &value[..value.find(ends).unwrap_or(value.len())];
+    let start = start + name.len() + 1;
+    // An error says what went wrong behind the URL and a colon.
+    Some((start, start + value.trim_end_matches(':').len()))
+}
+
+/// Whether the name of a parameter says that its value is secret: `api_key`, `X-Amz-Signature`.
+pub fn is_secret_name(name: &str) -> bool {
+    let letters = name.chars().filter(char::is_ascii_alphanumeric);
+    let name: String = letters.map(|c| c.to_ascii_lowercase()).collect();
+    SECRET_NAMES.contains(&name.as_str()) || SECRET_ENDS.iter().any(|end| name.ends_with(end))
 }
 
 /// The token of `Authorization: Bearer …`, in whatever quoting.

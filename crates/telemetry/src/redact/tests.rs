@@ -109,6 +109,19 @@ fn what_was_never_registered_is_masked_by_its_place() {
         ),
         ("?PWD=x&y=1", "?PWD=***&y=1"),
         (
+            "GET https://h/v1?model=m&api_key=a:b/c: refused",
+            "GET https://h/v1?model=m&api_key=***: refused",
+        ),
+        (
+            "\"url\":\"https://h/?X-Amz-Signature=0a&accessToken=1b\"",
+            "\"url\":\"https://h/?X-Amz-Signature=***&accessToken=***\"",
+        ),
+        (
+            "http://h/?token=&page_size=1&monkey=x&tokens=3",
+            "http://h/?token=&page_size=1&monkey=x&tokens=3",
+        ),
+        ("a ?token b & key = c", "a ?token b & key = c"),
+        (
             "password: authentication failed",
             "password: authentication failed",
         ),
@@ -151,6 +164,11 @@ fn credentials_of_a_url_are_masked_when_they_turn_up_alone() {
     );
     redactor.add_url("root:sw0rdf1sh@tcp(db:3306)/x");
     assert_eq!(redactor.redact("denied (sw0rdf1sh)"), "denied (***)");
+    redactor.add_url("https://h/v1?api_key=k3y-of:th3-house&model=m0del-of-the-house");
+    assert_eq!(
+        redactor.redact("k3y-of:th3-house, m0del-of-the-house"),
+        "***, m0del-of-the-house"
+    );
     redactor.add_url("host=db password=open-sesame");
     assert_eq!(redactor.redact("denied open-sesame!"), "denied ***!");
 }
