@@ -23,6 +23,12 @@ pub trait InputConfig: Send + Sync {
     /// # Errors
     /// The input cannot be built at all.
     fn build(&self, cx: &BuildContext) -> Result<InputPart, Error>;
+
+    /// Whether its source forgets what was acknowledged, so that nobody can read it again: a queue
+    /// does, a file that stays does not.
+    fn forgets_acknowledged(&self) -> bool {
+        false
+    }
 }
 
 /// The typed config of a buffer.

@@ -27,6 +27,12 @@ async fn run(files: &[(&str, &str)], config: &str) -> (Vec<String>, Balance) {
 }
 
 async fn run_in(folder: &Path, config: &str) -> Balance {
+    let (balance, ended) = start(folder, config).finish().await;
+    ended.unwrap();
+    balance
+}
+
+fn start(folder: &Path, config: &str) -> Stream {
     let main = Main::Text {
         name: "config.yaml".into(),
         text: config.replace("DIR", folder.to_str().unwrap()),
@@ -44,10 +50,7 @@ async fn run_in(folder: &Path, config: &str) -> Balance {
         services: Services::default(),
         error_handling: millrace_stream::ErrorHandling::default(),
     };
-    let stream = Stream::start(&config.stream, environment).unwrap();
-    let (balance, ended) = stream.finish().await;
-    ended.unwrap();
-    balance
+    Stream::start(&config.stream, environment).unwrap()
 }
 
 fn joined(kind: &str, strategy: &str, iterations: u64, inputs: &str, rest: &str) -> String {
@@ -189,4 +192,86 @@ fn a_join_that_cannot_work_is_refused() {
         let shown = load(&files, &Arc::new(registry())).render(false);
         assert!(shown.contains(reason), "{shown}");
     }
+}
+
+#[test]
+fn what_nobody_can_read_again_is_not_collected() {
+    let queue = "{ broker: { inputs: [{ amqp_0_9: { urls: [amqp://h], queue: q } }] } }";
+    let deleted = "{ csv: { paths: [DIR/x], delete_on_finish: true } }";
+    let kept = "{ csv: { paths: [DIR/x] } }";
+    for (kind, iterations, inputs, refused) in [
+        ("full-outer", 1, [kept, deleted], Some("input csv forgets")),
+        ("full-outer", 1, [queue, kept], Some("input broker forgets")),
+        ("outer", 1, [deleted, kept], Some("input csv forgets")),
+        ("outer", 2, [kept, queue], Some("input broker forgets")),
+        ("outer", 1, [kept, queue], None),
+        ("none", 1, [deleted, queue], None),
+    ] {
+        let inputs = format!("[{}]", inputs.join(", "));
+        let files = Files {
+            main: Main::Text {
+                name: "config.yaml".into(),
+                text: joined(kind, "array", iterations, &inputs, TO_FILE),
+            },
+            ..Files::default()
+        };
+        let shown = load(&files, &Arc::new(registry())).render(false);
+        match refused {
+            Some(refused) => assert!(shown.contains(refused), "{kind} {inputs}: {shown}"),
+            None => assert_eq!(shown, "", "{kind} {inputs}"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_of_the_last_input_is_acknowledged_when_it_is_delivered_joined() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("main.csv"), USERS).unwrap();
+    let last = folder.path().join("last.csv");
+    std::fs::write(&last, HOBBIES).unwrap();
+    let inputs = "
+      - csv: { paths: [DIR/main.csv] }
+      - csv: { paths: [DIR/last.csv], delete_on_finish: true }";
+    let nowhere = "output: { reject: 'not now' }";
+    let config = joined("outer", "array", 1, inputs, nowhere);
+    let stream = start(folder.path(), &config);
+    let flow = stream.flow().clone();
+    while flow.ledger().balance().replayed < 3 {
+        tokio::task::yield_now().await;
+    }
+    flow.abort().cancel();
+    let (balance, _) = stream.finish().await;
+    assert!(last.exists(), "nothing of it was delivered");
+    assert_eq!(balance.total(Kind::Returned), 3, "{balance:?}");
+    assert_eq!(balance.in_flight(), 0);
+
+    let config = joined("outer", "array", 1, inputs, TO_FILE);
+    let balance = run_in(folder.path(), &config).await;
+    assert_eq!((balance.received, balance.delivered), (6, 3));
+    assert_eq!(balance.in_flight(), 0);
+    assert!(!last.exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn joined_messages_that_a_stop_leaves_are_counted_as_dropped() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("main.csv"), USERS).unwrap();
+    let inputs = "[{ csv: { paths: [DIR/main.csv] } }]";
+    let config = joined(
+        "full-outer",
+        "array",
+        1,
+        inputs,
+        "output: { reject: 'not now' }",
+    );
+    let stream = start(folder.path(), &config);
+    let flow = stream.flow().clone();
+    while flow.ledger().balance().replayed < 3 {
+        tokio::task::yield_now().await;
+    }
+    flow.abort().cancel();
+    let (balance, _) = stream.finish().await;
+    let stopped = (Kind::Dropped, millrace_component::STOPPED.into());
+    assert_eq!(balance.others.get(&stopped), Some(&3), "{balance:?}");
+    assert_eq!(balance.in_flight(), 0);
 }

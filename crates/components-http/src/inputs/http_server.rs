@@ -188,6 +188,10 @@ impl InputConfig for Config {
             replay: ReplayPolicy::default(),
         }))
     }
+
+    fn forgets_acknowledged(&self) -> bool {
+        true
+    }
 }
 
 pub const COMPONENT: Descriptor = Descriptor::input::<Config>();

@@ -50,6 +50,12 @@ impl InputConfig for Config {
             cx.flow().urgency(),
         )))
     }
+
+    fn forgets_acknowledged(&self) -> bool {
+        self.inputs
+            .iter()
+            .any(|it| it.config.forgets_acknowledged())
+    }
 }
 
 pub const COMPONENT: Descriptor = Descriptor::input::<Config>();

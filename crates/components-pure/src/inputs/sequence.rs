@@ -3,7 +3,7 @@
 use millrace_component::{
     BuildContext, Descriptor, InputChild, InputConfig, InputPart, Source, SourceWriter,
 };
-use millrace_message::{Error, Message};
+use millrace_message::{Error, Message, Origin};
 use millrace_spec::{Node, ReadContext, Spec, codes};
 
 use super::relay::{EDGE_CAPACITY, pass_on};
@@ -20,8 +20,10 @@ use join::{Added, Joiner, MergeStrategy};
 ///
 /// With `sharded_join` the messages of all inputs are collected by an id, and what was collected is
 /// emitted as new messages, in the order in which the ids appeared. A message is acknowledged when
-/// it has been collected, so the inputs have to be such as can be read again: files. What the join
-/// emits is sent again until it is delivered. Messages without a text as their id are left out, with
+/// it has been collected, so an input that forgets what was acknowledged is refused: a queue, or
+/// files that are deleted. The last input of an `outer` join with one iteration may be such a one,
+/// since its messages are acknowledged when what they became is delivered. What the join emits is
+/// sent again until it is delivered; a stop before a `full-outer` join is complete is an error. Messages without a text as their id are left out, with
 /// a log line for the first one. In memory are all the messages of one iteration, so
 /// `iterations` times less than the inputs have.
 ///
@@ -33,7 +35,7 @@ use join::{Added, Joiner, MergeStrategy};
 ///       - stdin: {} # when the files have been delivered
 /// ```
 #[derive(Clone, Debug, Spec)]
-#[spec(input = "sequence", category = "Utility")]
+#[spec(input = "sequence", category = "Utility", check = can_be_read_again)]
 pub struct Config {
     /// Joins structured messages of the inputs by an id.
     #[spec(advanced)]
@@ -66,6 +68,27 @@ struct ShardedJoin {
     merge_strategy: MergeStrategy,
 }
 
+/// A join must not collect what nobody can read again after a crash.
+fn can_be_read_again(config: &mut Config, _: &Node, cx: &mut ReadContext) {
+    let join = &config.sharded_join;
+    if join.kind == "none" {
+        return;
+    }
+    let passes_on_last = join.is_outer() && join.iterations == 1;
+    let collected = config.inputs.len() - usize::from(passes_on_last && !config.inputs.is_empty());
+    for input in &config.inputs[..collected] {
+        if input.config.forgets_acknowledged() {
+            let message = format!(
+                "input {} forgets what was acknowledged, and a join acknowledges what it collects: \
+                 a crash would lose it",
+                input.name
+            );
+            cx.error(codes::CONFLICT, input.span, message).help =
+                Some("join files that stay, without `delete_on_finish`".to_owned());
+        }
+    }
+}
+
 fn check(join: &mut ShardedJoin, node: &Node, cx: &mut ReadContext) {
     if join.kind == "none" {
         return;
@@ -84,6 +107,13 @@ fn check(join: &mut ShardedJoin, node: &Node, cx: &mut ReadContext) {
     }
 }
 
+impl ShardedJoin {
+    /// Whether the messages of the last input are emitted as they come.
+    fn is_outer(&self) -> bool {
+        self.kind.starts_with("out")
+    }
+}
+
 impl InputConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<InputPart, Error> {
         let Some(first) = self.inputs.first() else {
@@ -98,6 +128,12 @@ impl InputConfig for Config {
             }),
         };
         Ok(InputPart::Composite(source))
+    }
+
+    fn forgets_acknowledged(&self) -> bool {
+        self.inputs
+            .iter()
+            .any(|it| it.config.forgets_acknowledged())
     }
 }
 
@@ -149,15 +185,15 @@ struct Join {
 impl Join {
     fn new(config: Config, cx: BuildContext, writer: SourceWriter) -> Self {
         let ShardedJoin {
-            kind,
             id_path,
             iterations,
             merge_strategy,
+            ..
         } = &config.sharded_join;
         Self {
             emitter: Emitter::new(writer.batches.clone(), cx.flow().clone()),
             joiner: Joiner::new(id_path, *merge_strategy, *iterations),
-            is_outer: kind.starts_with("out"),
+            is_outer: config.sharded_join.is_outer(),
             has_warned: false,
             config,
             cx,
@@ -172,8 +208,8 @@ impl Join {
             result = self.pass(&mut first).await;
         }
         self.writer.exhaust();
-        let finished = self.emitter.finish().await;
-        result.and(finished)
+        self.emitter.finish().await;
+        result
     }
 
     fn is_stopped(&self) -> bool {
@@ -193,11 +229,14 @@ impl Join {
             let is_last = index + 1 == self.config.inputs.len();
             self.read(source, is_last).await?;
             if self.is_stopped() {
-                self.warn(&format!(
-                    "the join is stopped before it was complete: {} ids are not emitted",
-                    self.joiner.len()
-                ));
-                return Ok(());
+                return match self.joiner.len() {
+                    0 => Ok(()),
+                    _ if self.is_outer => Ok(()),
+                    // Their messages are acknowledged.
+                    ids => Err(Error::retry(format!(
+                        "the join is stopped before it was complete: {ids} ids are not emitted"
+                    ))),
+                };
             }
         }
         let joined = self.joiner.end_pass();
@@ -205,7 +244,7 @@ impl Join {
             return Ok(());
         }
         for joined in joined {
-            if !self.emitter.emit(joined.message()).await {
+            if !self.emitter.emit(joined.message(), Origin::default()).await {
                 break;
             }
         }
@@ -238,7 +277,9 @@ impl Join {
     async fn collect(&mut self, mut message: Message, is_last: bool) {
         match self.joiner.add(&mut message) {
             Added::At(place) if self.is_outer && is_last => {
-                self.emitter.emit(self.joiner.message(place)).await;
+                let joined = self.joiner.message(place);
+                self.emitter.emit(joined, message.take_origin()).await;
+                return;
             }
             Added::WithoutId if !self.has_warned => {
                 self.has_warned = true;

@@ -161,6 +161,10 @@ impl InputConfig for Config {
             replay: self.replay.clone(),
         }))
     }
+
+    fn forgets_acknowledged(&self) -> bool {
+        true
+    }
 }
 
 /// The component.

@@ -3,14 +3,17 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use millrace_component::{Backoff, Charge, Flow, ReplayPolicy, Sender};
-use millrace_message::{Error, Message, MessageBatch, Outcome, Settle, Transaction};
+use millrace_component::{Backoff, Charge, Flow, Kind, ReplayPolicy, STOPPED, Sender};
+use millrace_message::{Error, Message, MessageBatch, Origin, Outcome, Settle, Transaction};
 use smallvec::SmallVec;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
-/// Emits messages as source messages of their own: they take part in the byte budget and in the
-/// accounting, and one that was not delivered is sent again after a growing pause.
+/// Emits messages, and one that was not delivered again after a growing pause.
+///
+/// One that was made from a source message tells that one what becomes of it in the end. One that
+/// nobody waits for is a source message of its own: it takes part in the byte budget and in the
+/// accounting.
 #[derive(Clone)]
 pub(super) struct Emitter {
     batches: Sender<MessageBatch>,
@@ -29,7 +32,10 @@ struct Unsettled {
 struct UnderWay {
     emitter: Emitter,
     copy: Message,
-    charge: Charge,
+    /// Who hears what becomes of it.
+    origin: Origin,
+    /// The part of the budget of a source message of its own.
+    charge: Option<Charge>,
     backoff: Backoff,
 }
 
@@ -45,43 +51,45 @@ impl Emitter {
     }
 
     /// Emits a message, waiting for the byte budget and for room; false when nobody reads any more.
-    pub(super) async fn emit(&self, message: Message) -> bool {
-        let charge = self.flow.budget().charge(message.size()).await;
-        self.flow.ledger().receive(1);
+    pub(super) async fn emit(&self, message: Message, origin: Origin) -> bool {
+        let mut charge = None;
+        if origin.is_detached() {
+            charge = Some(self.flow.budget().charge(message.size()).await);
+            self.flow.ledger().receive(1);
+        }
         self.unsettled.count.fetch_add(1, Ordering::AcqRel);
         let under_way = UnderWay {
             emitter: self.clone(),
             copy: message,
+            origin,
             charge,
             backoff: ReplayPolicy::default().backoff(),
         };
         under_way.send().await
     }
 
-    /// Waits until everything emitted has settled, or the time for it is over.
-    ///
-    /// # Errors
-    /// How many messages were not delivered.
-    pub(super) async fn finish(&self) -> Result<(), Error> {
+    /// Waits until everything emitted has settled. A stream that is given up settles what is left.
+    pub(super) async fn finish(&self) {
         loop {
             let settled = self.unsettled.settled.notified();
             tokio::pin!(settled);
             settled.as_mut().enable();
-            let left = self.unsettled.count.load(Ordering::Acquire);
-            if left == 0 {
-                return Ok(());
+            if self.unsettled.count.load(Ordering::Acquire) == 0 {
+                return;
             }
-            tokio::select! {
-                () = settled => {}
-                () = self.flow.abort().cancelled() => {
-                    return Err(Error::retry(format!("{left} joined messages are not delivered")));
-                }
-            }
+            settled.await;
         }
     }
 
-    fn settle(&self, outcome: &Outcome) {
-        self.flow.ledger().settle(outcome);
+    fn settle(&self, origin: Origin, outcome: Outcome) {
+        if !origin.is_detached() {
+            origin.settle(outcome);
+        } else if outcome.error().is_some() {
+            // Nobody can give it again.
+            self.flow.ledger().count(Kind::Dropped, &STOPPED.into());
+        } else {
+            self.flow.ledger().settle(&outcome);
+        }
         self.unsettled.count.fetch_sub(1, Ordering::AcqRel);
         self.unsettled.settled.notify_waiters();
     }
@@ -99,6 +107,17 @@ impl UnderWay {
         batches.push(message.into()).await.is_ok()
     }
 
+    fn end(self, outcome: Outcome) {
+        let Self {
+            emitter,
+            origin,
+            charge,
+            ..
+        } = self;
+        drop(charge);
+        emitter.settle(origin, outcome);
+    }
+
     async fn send_again(mut self) {
         let pause = self.backoff.pause();
         let abort = self.emitter.flow.abort().clone();
@@ -107,7 +126,9 @@ impl UnderWay {
                 self.emitter.flow.ledger().replay(1);
                 self.send().await;
             }
-            () = abort.cancelled() => {}
+            () = abort.cancelled() => self.end(Outcome::Failed(Error::retry(
+                "the stream was stopped before the message could be sent again",
+            ))),
         }
     }
 }
@@ -122,13 +143,7 @@ impl Settle for UnderWay {
                 let runtime = self.emitter.runtime.clone();
                 runtime.spawn(self.send_again());
             }
-            outcome => {
-                let Self {
-                    emitter, charge, ..
-                } = *self;
-                drop(charge);
-                emitter.settle(&outcome);
-            }
+            outcome => self.end(outcome),
         }
     }
 }
