@@ -22,9 +22,9 @@ use bounded_lines::{BoundedLines, Line};
 
 /// Runs a command and makes one message of each line that it writes to its standard output.
 ///
-/// The input ends with the command, or starts it again. A command that ends with an exit code other
-/// than 0, or by a signal, is logged as an error of the input; what it wrote before counts. Lines of
-/// its standard error are logged as warnings.
+/// The input ends with the command, or starts it again. After a command that ends with an exit code
+/// other than 0, or by a signal, the input ends with an error: what it wrote before is delivered, and
+/// the exit code of the run is 1. Lines of its standard error are logged as warnings.
 ///
 /// The command cannot take a message back: one that was not delivered is kept and sent again, as
 /// `replay` says. When the input stops, the command is killed with everything it started; what it
@@ -152,8 +152,8 @@ impl Subprocess {
                 Error::not_connected(format!("command `{}` has ended: {status}", self.name))
             }
             Ok(status) if status.success() => Error::end_of_input(),
-            // The next read is the end.
-            Ok(status) => Error::retry(format!("command `{}` has ended: {status}", self.name)),
+            // Half of the data must not look like all of it.
+            Ok(status) => Error::fatal(format!("command `{}` has ended: {status}", self.name)),
         }
     }
 }

@@ -40,15 +40,13 @@ async fn lines_become_messages_and_the_input_ends_with_the_command() {
 }
 
 #[tokio::test]
-async fn a_command_that_fails_is_an_error_before_the_end() {
+async fn a_command_that_fails_ends_the_input_with_an_error() {
     let mut input = input("subprocess: { name: sh, args: [-c, 'echo a; exit 3'] }");
     input.connect().await.expect("sh is there");
     let (lines, error) = read_all(&mut *input).await;
     assert_eq!(lines, ["a"]);
-    assert_eq!(error.class(), ErrorClass::Retry);
+    assert_eq!(error.class(), ErrorClass::Fatal);
     assert!(error.text().contains("exit status: 3"), "{error}");
-    let (_, error) = read_all(&mut *input).await;
-    assert_eq!(error.class(), ErrorClass::EndOfInput);
 }
 
 #[tokio::test]
