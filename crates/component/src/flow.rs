@@ -97,14 +97,14 @@ impl Flow {
     }
 
     /// Registers the queue that the stage at `path` fills. As with every registration of a stream,
-    /// a stage that is started again takes the place of the earlier one.
+    /// a stage that is started again takes the place of the earlier one: who watches that one sees
+    /// the new queue.
     pub fn edge<T: Send + 'static>(&self, path: &str, gauge: QueueGauge<T>) {
         let mut edges = self.shared.edges.lock();
-        edges.retain(|it| *it.path != *path);
-        edges.push(Arc::new(Edge {
-            path: path.into(),
-            gauge: Box::new(gauge),
-        }));
+        match edges.iter().find(|it| *it.path == *path) {
+            Some(edge) => edge.start_again(gauge),
+            None => edges.push(Arc::new(Edge::new(path, gauge))),
+        }
     }
 
     /// Every registered queue.
@@ -114,9 +114,11 @@ impl Flow {
 
     /// Registers a place whose batches have to settle; what enters is told by its age.
     pub fn ages(&self, path: &str) -> Ages {
-        let ages = Ages::default();
         let mut all = self.shared.ages.lock();
-        all.retain(|(at, _)| **at != *path);
+        if let Some((_, ages)) = all.iter().find(|(at, _)| **at == *path) {
+            return ages.clone();
+        }
+        let ages = Ages::default();
         all.push((path.into(), ages.clone()));
         ages
     }
@@ -213,7 +215,13 @@ impl Flow {
 /// A queue between two stages, for gauges.
 pub struct Edge {
     path: Box<str>,
+    queue: Mutex<EdgeQueue>,
+}
+
+struct EdgeQueue {
     gauge: Box<dyn Gauged>,
+    /// How long the earlier starts of the stage have waited.
+    blocked_before: Duration,
 }
 
 trait Gauged: Send + Sync {
@@ -232,6 +240,23 @@ impl<T: Send> Gauged for QueueGauge<T> {
 }
 
 impl Edge {
+    fn new<T: Send + 'static>(path: &str, gauge: QueueGauge<T>) -> Self {
+        Self {
+            path: path.into(),
+            queue: Mutex::new(EdgeQueue {
+                gauge: Box::new(gauge),
+                blocked_before: Duration::ZERO,
+            }),
+        }
+    }
+
+    fn start_again<T: Send + 'static>(&self, gauge: QueueGauge<T>) {
+        let mut queue = self.queue.lock();
+        let blocked = queue.gauge.blocked();
+        queue.blocked_before += blocked;
+        queue.gauge = Box::new(gauge);
+    }
+
     /// The place in the config of the stage that fills it.
     pub fn path(&self) -> &str {
         &self.path
@@ -239,12 +264,13 @@ impl Edge {
 
     /// How many batches are queued.
     pub fn depth(&self) -> usize {
-        self.gauge.depth()
+        self.queue.lock().gauge.depth()
     }
 
     /// How long that stage has waited for room.
     pub fn blocked(&self) -> Duration {
-        self.gauge.blocked()
+        let queue = self.queue.lock();
+        queue.blocked_before + queue.gauge.blocked()
     }
 }
 
@@ -307,13 +333,23 @@ impl Connection {
 mod tests {
     use super::*;
 
+    fn message() -> millrace_message::MessageBatch {
+        millrace_message::Message::from("x").into()
+    }
+
     #[test]
     fn a_component_that_is_started_again_is_registered_once() {
         let flow = Flow::new(Budget::new(1), Ledger::default());
+        let mut seen = None;
         for _ in 0..3 {
             let _ages = flow.ages("root.input");
-            let (_sender, receiver) = crate::queue::queue::<millrace_message::MessageBatch>(1);
+            let (sender, receiver) = crate::queue::queue::<millrace_message::MessageBatch>(1);
             flow.edge("root.input", receiver.gauge());
+            // Who has seen the first one sees what becomes of the later ones.
+            let edge = seen.get_or_insert_with(|| flow.edges().remove(0));
+            assert_eq!(edge.depth(), 0);
+            sender.push_run_blocking(&mut [message()].into());
+            assert_eq!(edge.depth(), 1);
             let input = flow.connection(Side::Input, "csv", "root.input", "");
             input.set_up(true);
         }

@@ -1,6 +1,6 @@
 //! The metrics of a process: from the `metrics` block to a registry, and how it is served.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -93,6 +93,8 @@ impl Metrics {
             earlier.settled.iter_mut().for_each(SettledCounts::refresh);
         }
         let mut now = Watched {
+            flow: flow.clone(),
+            shown: BTreeSet::new(),
             settled: Vec::new(),
             scopes: vec![self.new_scope()],
         };
@@ -100,7 +102,8 @@ impl Metrics {
         if let Some(ledger) = flow.buffer_ledger() {
             now.ledger("millrace_buffer", ledger);
         }
-        now.waits(flow);
+        now.budget();
+        now.show_waits();
         // The earlier scope goes last: what it counted is absorbed by the series that exist again.
         *watched = Some(now);
     }
@@ -109,6 +112,7 @@ impl Metrics {
     pub(crate) fn text(&self) -> Option<(&'static str, String)> {
         if let Some(watched) = &mut *self.watched.lock() {
             watched.settled.iter_mut().for_each(SettledCounts::refresh);
+            watched.show_waits();
         }
         match (&self.exporter, &self.registry) {
             (Some(exporter), _) => {
@@ -122,6 +126,9 @@ impl Metrics {
 
 /// The accounting of the stream that runs, and where it waits.
 struct Watched {
+    flow: Flow,
+    /// The paths whose queues and ages are shown.
+    shown: BTreeSet<(&'static str, Box<str>)>,
     settled: Vec<SettledCounts>,
     /// Series live as long as their scopes; the first one is that of the stream.
     scopes: Vec<Scope>,
@@ -152,13 +159,20 @@ impl Watched {
         }
     }
 
-    fn waits(&mut self, flow: &Flow) {
-        let budget = flow.budget().clone();
-        let stream = self.scopes[0].clone();
-        stream.gauge_fn("millrace_bytes_in_flight", &[], move || {
+    fn budget(&mut self) {
+        let budget = self.flow.budget().clone();
+        self.scopes[0].gauge_fn("millrace_bytes_in_flight", &[], move || {
             budget.used() as f64
         });
-        for edge in flow.edges() {
+    }
+
+    /// Shows where the stream waits; some stages start later than it does.
+    fn show_waits(&mut self) {
+        let stream = self.scopes[0].clone();
+        for edge in self.flow.edges() {
+            if !self.shown.insert(("edge", edge.path().into())) {
+                continue;
+            }
             let scope = stream.child("", edge.path());
             let depth = Arc::clone(&edge);
             let name = MetricName::verbatim("millrace_queue_depth");
@@ -167,7 +181,10 @@ impl Watched {
             scope.counter_fn(name, &[], move || edge.blocked().as_secs_f64());
             self.scopes.push(scope);
         }
-        for (path, ages) in flow.all_ages() {
+        for (path, ages) in self.flow.all_ages() {
+            if !self.shown.insert(("ages", path.clone())) {
+                continue;
+            }
             let scope = stream.child("", &*path);
             let name = MetricName::verbatim("millrace_oldest_unsettled_seconds");
             scope.gauge_fn(name, &[], move || ages.oldest(Instant::now()).as_secs_f64());
@@ -317,5 +334,18 @@ mod tests {
         assert_eq!(value(&after, "millrace_buffer_messages_settled_total"), 1.0);
         assert_eq!(value(&after, "millrace_buffer_messages_in_flight"), 2.0);
         assert!(after.contains(r#"path="root.input""#), "{after}");
+
+        // A stage that starts later shows up, and one that starts again goes on.
+        let (later, _receiver) = queue::queue::<MessageBatch>(2);
+        flow.edge("root.later", later.gauge());
+        let (again, _receiver) = queue::queue::<MessageBatch>(2);
+        flow.edge("root.input", again.gauge());
+        let text = text();
+        assert!(text.contains(r#"path="root.later""#), "{text}");
+        let depths = text
+            .lines()
+            .filter(|it| it.starts_with("millrace_queue_depth"));
+        assert!(depths.clone().all(|it| it.ends_with(" 0")), "{text}");
+        assert_eq!(depths.count(), 2);
     }
 }
