@@ -15,7 +15,7 @@ pub enum Urgency {
     Stalled,
     /// Inputs wait for memory or for acknowledgements: flush what is held.
     Pressed,
-    /// No new message will come: flush what is held, and from now on hold nothing.
+    /// No new message will come: what is held is flushed as soon as nothing more arrives.
     Draining,
 }
 
@@ -95,10 +95,11 @@ impl Reasons {
     }
 
     fn level(&self) -> Urgency {
-        if self.draining {
-            Urgency::Draining
-        } else if self.pressed > 0 {
+        // At the end nobody waits for what is under way to make room.
+        if self.pressed > 0 || (self.draining && self.stalled > 0) {
             Urgency::Pressed
+        } else if self.draining {
+            Urgency::Draining
         } else if self.stalled > 0 {
             Urgency::Stalled
         } else {
@@ -171,6 +172,9 @@ mod tests {
         drop(stalled);
         assert_eq!(*seen.borrow(), Urgency::Normal);
         pressure.drain();
+        let stalled = pressure.press(Urgency::Stalled);
+        assert_eq!(*seen.borrow(), Urgency::Pressed);
+        drop(stalled);
         drop(pressure.press(Urgency::Pressed));
         assert_eq!(*seen.borrow(), Urgency::Draining);
     }

@@ -6,8 +6,10 @@
 mod engine {
     pub mod accounting;
     pub mod bench;
+    pub mod drop_on;
     pub mod edges;
     pub mod error_handling;
+    pub mod fallback;
     pub mod fatal;
     pub mod flush;
     pub mod probe;

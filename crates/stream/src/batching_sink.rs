@@ -1,6 +1,7 @@
 //! An output with a batching policy: writes are collected, and each waits for its batch.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::StreamExt;
@@ -16,6 +17,10 @@ use tokio::task::JoinHandle;
 
 /// Messages that may wait for the collecting task; it takes them as fast as they come.
 const EDGE_CAPACITY: usize = 64;
+
+/// How long nothing has to arrive before an incomplete batch is flushed while the stream drains.
+/// Messages may still be in the pipeline, and belong into the same batch.
+const DRAIN_PAUSE: Duration = Duration::from_millis(20);
 
 /// Collects writes into batches in front of an output.
 pub(crate) struct BatchingSink {
@@ -45,15 +50,19 @@ impl BatchingSink {
 
 #[async_trait]
 impl Sink for BatchingSink {
-    async fn write(&self, mut batch: MessageBatch) -> Outcomes {
+    async fn write(&self, batch: MessageBatch) -> Outcomes {
+        self.hand_over(batch).await.await
+    }
+
+    async fn hand_over<'a>(&'a self, mut batch: MessageBatch) -> BoxFuture<'a, Outcomes> {
         let Some(writes) = self.writes.lock().clone() else {
-            return Outcomes::failed(Error::not_connected("the output is closed"));
+            let closed = Outcomes::failed(Error::not_connected("the output is closed"));
+            return Box::pin(std::future::ready(closed));
         };
         let outcomes = track(&mut batch);
         // A batch that cannot be handed over is dropped, which is its outcome.
         let _refused = writes.push(batch).await;
-        drop(writes);
-        outcomes.await
+        Box::pin(outcomes)
     }
 
     fn capacity(&self) -> usize {
@@ -85,6 +94,8 @@ impl Collector {
             let deadline = self.batcher.deadline();
             // A full output lets messages collect instead of queueing small batches.
             let may_flush = under_way.len() < self.inner.capacity();
+            let is_draining = *self.urgency.borrow() == Urgency::Draining;
+            let is_last = is_draining && may_flush && !self.batcher.is_empty();
             let flush = tokio::select! {
                 biased;
                 Some(()) = under_way.next(), if !under_way.is_empty() => false,
@@ -97,12 +108,13 @@ impl Collector {
                 },
                 () = Batcher::due(deadline), if may_flush && deadline.is_some() => true,
                 Ok(()) = self.urgency.changed() => false,
+                () = tokio::time::sleep(DRAIN_PAUSE), if is_last => true,
             };
             let urgent = match *self.urgency.borrow() {
-                Urgency::Normal => false,
+                Urgency::Normal | Urgency::Draining => false,
                 // What is under way makes room when it settles.
                 Urgency::Stalled => under_way.is_empty(),
-                Urgency::Pressed | Urgency::Draining => true,
+                Urgency::Pressed => true,
             };
             if (flush || urgent) && !self.batcher.is_empty() {
                 let mut ready = Vec::new();
@@ -129,5 +141,53 @@ impl Collector {
                 settle_all(origins, &outcomes);
             }));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use millrace_component::conformance::Workbench;
+    use millrace_message::Message;
+
+    use super::*;
+
+    /// Accepts everything and tells how large it was.
+    struct Sizes(Mutex<Vec<usize>>);
+
+    #[async_trait]
+    impl Sink for Sizes {
+        async fn write(&self, batch: MessageBatch) -> Outcomes {
+            self.0.lock().push(batch.len());
+            Outcomes::DELIVERED
+        }
+
+        fn capacity(&self) -> usize {
+            1
+        }
+
+        async fn close(&self) {}
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn while_the_stream_drains_batches_stay_whole_as_long_as_messages_come() {
+        let bench = Workbench::new([]);
+        let cx = bench.context("sizes");
+        let policy: BatchPolicy = bench.read("{ count: 10 }").unwrap();
+        let inner = Arc::new(Sizes(Mutex::default()));
+        let sink = BatchingSink::start(Arc::clone(&inner) as Arc<dyn Sink>, &policy, &cx);
+        let sink = Arc::new(sink.unwrap());
+        cx.flow().drain();
+        let mut writes = Vec::new();
+        for _ in 0..25 {
+            let sink = Arc::clone(&sink);
+            let write = async move { sink.write(Message::from("x").into()).await };
+            writes.push(tokio::spawn(write));
+            tokio::time::sleep(DRAIN_PAUSE / 2).await;
+        }
+        for write in writes {
+            assert!(write.await.unwrap().is_success());
+        }
+        assert_eq!(*inner.0.lock(), [10, 10, 5]);
+        sink.close().await;
     }
 }

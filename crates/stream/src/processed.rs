@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures::future::BoxFuture;
 use millrace_component::{Flow, Sink, Source, track};
 use millrace_message::{MessageBatch, Outcomes};
 
@@ -63,22 +64,32 @@ impl ProcessedSink {
 
 #[async_trait]
 impl Sink for ProcessedSink {
-    async fn write(&self, mut batch: MessageBatch) -> Outcomes {
+    async fn write(&self, batch: MessageBatch) -> Outcomes {
+        self.hand_over(batch).await.await
+    }
+
+    async fn hand_over<'a>(&'a self, mut batch: MessageBatch) -> BoxFuture<'a, Outcomes> {
         // The processors may split, merge or remove messages: a transaction of its own tells
         // what became of each message of the batch.
         let outcomes = track(&mut batch);
         // What was flagged before is counted where this sink is written to.
         let before = Faulted::of(&batch, &self.flow).len();
-        let mut failed_here = 0;
+        let mut writes = Vec::new();
         for mut batch in self.chain.run(batch).await {
             let origins = batch.take_origins();
             let faulted = Faulted::below(&self.path, &batch, &self.flow);
-            let outcomes = self.sink.write(batch).await;
-            failed_here += faulted.delivered(&outcomes);
-            millrace_message::settle_all(origins, &outcomes);
+            writes.push((origins, faulted, self.sink.hand_over(batch).await));
         }
-        faulted::count(failed_here.saturating_sub(before), &self.flow);
-        outcomes.await
+        Box::pin(async move {
+            let mut failed_here = 0;
+            for (origins, faulted, write) in writes {
+                let outcomes = write.await;
+                failed_here += faulted.delivered(&outcomes);
+                millrace_message::settle_all(origins, &outcomes);
+            }
+            faulted::count(failed_here.saturating_sub(before), &self.flow);
+            outcomes.await
+        })
     }
 
     fn capacity(&self) -> usize {

@@ -34,6 +34,10 @@ impl InputConfig for Config {
             cx.flow().urgency(),
         )))
     }
+
+    fn forgets_acknowledged(&self) -> bool {
+        self.child.config.forgets_acknowledged()
+    }
 }
 
 pub const COMPONENT: Descriptor = Descriptor::input::<Config>();
@@ -71,8 +75,14 @@ pub(crate) fn run(
                     ready.extend(batcher.flush().await);
                 }
             }
-            let nothing_more = !open || *exhausted.borrow();
-            let urgent = *urgency.borrow() >= Urgency::Pressed;
+            // What waits in the queue belongs into the same batches.
+            let is_empty = || upstream.batches().gauge().depth() == 0;
+            let nothing_more = !open || (*exhausted.borrow() && is_empty());
+            let urgent = match *urgency.borrow() {
+                Urgency::Normal | Urgency::Stalled => false,
+                Urgency::Pressed => true,
+                Urgency::Draining => is_empty(),
+            };
             if flush || nothing_more || urgent {
                 ready.extend(batcher.flush().await);
             }

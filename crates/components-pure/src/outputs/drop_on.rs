@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use millrace_component::{BuildContext, Descriptor, OutputChild, OutputConfig, OutputPart, Sink};
+use millrace_component::{
+    BuildContext, Descriptor, Identity, OutputChild, OutputConfig, OutputPart, Sink,
+};
 use millrace_message::{Error, MessageBatch, Outcome, Outcomes};
 use millrace_spec::{Duration, Node, ReadContext, Spec, codes};
 use regex::Regex;
@@ -22,7 +24,8 @@ pub struct Config {
     /// Only messages whose error matches one of these regular expressions are dropped.
     #[spec(optional)]
     error_patterns: Option<Vec<String>>,
-    /// Messages are dropped when every place of the child is taken for longer than this.
+    /// Messages are dropped when the child takes none for longer than this: every place is taken, or
+    /// more messages than it has room for wait for a batch that cannot be written.
     #[spec(optional)]
     back_pressure: Option<Duration>,
     /// The output that is written to.
@@ -56,6 +59,7 @@ impl OutputConfig for Config {
             back_pressure: self.back_pressure.as_ref().map(Duration::get),
             places: Semaphore::new(places),
             child,
+            identity: Arc::clone(cx.identity()),
         })))
     }
 }
@@ -68,6 +72,7 @@ struct DropOn {
     back_pressure: Option<std::time::Duration>,
     places: Semaphore,
     child: Arc<dyn Sink>,
+    identity: Arc<Identity>,
 }
 
 impl DropOn {
@@ -81,15 +86,19 @@ impl DropOn {
         self.error
     }
 
-    async fn deliver(&self, batch: MessageBatch) -> Outcomes {
-        let messages = batch.len();
-        let outcomes = self.child.write(batch).await;
+    /// The outcomes of messages that the child has written.
+    fn judge(&self, outcomes: Outcomes, messages: usize) -> Outcomes {
         if outcomes.is_success() {
             return outcomes;
         }
         let judge = |index| match outcomes.get(index) {
             Outcome::Failed(error) if self.drops(&error) => {
-                tracing::warn!("a message is dropped: {error}");
+                tracing::warn!(
+                    component = &*self.identity.component,
+                    path = &*self.identity.path,
+                    label = &*self.identity.label,
+                    "a message is dropped: {error}"
+                );
                 Outcome::Dropped {
                     reason: "drop_on_error".into(),
                 }
@@ -98,26 +107,39 @@ impl DropOn {
         };
         Outcomes::Each((0..messages).map(judge).collect())
     }
+
+    fn drop_all(&self, messages: usize) -> Outcomes {
+        tracing::warn!(
+            component = &*self.identity.component,
+            path = &*self.identity.path,
+            label = &*self.identity.label,
+            messages,
+            "messages are dropped: the output takes none"
+        );
+        Outcomes::All(Outcome::Dropped {
+            reason: "drop_on_back_pressure".into(),
+        })
+    }
 }
 
 #[async_trait]
 impl Sink for DropOn {
     async fn write(&self, batch: MessageBatch) -> Outcomes {
-        let place = match self.back_pressure {
-            None => self.places.acquire().await.ok(),
-            Some(limit) => match tokio::time::timeout(limit, self.places.acquire()).await {
-                Ok(place) => place.ok(),
-                Err(_) => {
-                    tracing::warn!("a message is dropped: the output takes none");
-                    return Outcomes::All(Outcome::Dropped {
-                        reason: "drop_on_back_pressure".into(),
-                    });
-                }
-            },
+        let messages = batch.len();
+        let Some(limit) = self.back_pressure else {
+            let _place = self.places.acquire().await;
+            return self.judge(self.child.write(batch).await, messages);
         };
-        let outcomes = self.deliver(batch).await;
-        drop(place);
-        outcomes
+        // What counts is until the child has taken it: how long a batch collects, or a write takes,
+        // is no back-pressure.
+        let taken = tokio::time::timeout(limit, async {
+            let place = self.places.acquire().await;
+            (place, self.child.hand_over(batch).await)
+        });
+        match taken.await {
+            Ok((_place, outcomes)) => self.judge(outcomes.await, messages),
+            Err(_) => self.drop_all(messages),
+        }
     }
 
     fn capacity(&self) -> usize {

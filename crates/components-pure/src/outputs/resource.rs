@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures::future::BoxFuture;
 use millrace_component::{BuildContext, Descriptor, OutputConfig, OutputPart, OutputRef, Sink};
 use millrace_message::{Error, MessageBatch, Outcomes};
 use millrace_spec::Spec;
@@ -30,6 +31,10 @@ struct Shared {
 impl Sink for Shared {
     async fn write(&self, batch: MessageBatch) -> Outcomes {
         self.sink.write(batch).await
+    }
+
+    async fn hand_over<'a>(&'a self, batch: MessageBatch) -> BoxFuture<'a, Outcomes> {
+        self.sink.hand_over(batch).await
     }
 
     fn capacity(&self) -> usize {
