@@ -1,5 +1,6 @@
 //! The batching policy: when the messages collected so far become a batch.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use millrace_message::{Error, MessageBatch};
@@ -7,7 +8,7 @@ use millrace_spec::Spec;
 use millrace_telemetry::metric::BatchMetrics;
 use tokio::time::Instant;
 
-use crate::{BuildContext, BuiltProcessor, ProcessorChild, Query, process_all};
+use crate::{BuildContext, BuiltProcessor, Identity, ProcessorChild, Query, process_all};
 
 /// When messages become a batch. Triggers are alternatives: the first one to apply wins.
 ///
@@ -59,6 +60,7 @@ impl BatchPolicy {
             held_bytes: 0,
             triggered: None,
             deadline: None,
+            identity: Arc::clone(cx.identity()),
         })
     }
 }
@@ -72,6 +74,7 @@ pub struct Batcher {
     held_bytes: usize,
     triggered: Option<Trigger>,
     deadline: Option<Instant>,
+    identity: Arc<Identity>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -111,7 +114,12 @@ impl Batcher {
             Ok(true) => Some(Trigger::Check),
             Ok(false) => None,
             Err(error) => {
-                tracing::error!("batch check: {error}; taken as false");
+                tracing::error!(
+                    component = &*self.identity.component,
+                    path = &*self.identity.path,
+                    label = &*self.identity.label,
+                    "batching check: {error}; taken as false"
+                );
                 None
             }
         }

@@ -9,7 +9,7 @@ use millrace_component::{
     BuildContext, BuiltInput, Descriptor, Incoming, Input, InputConfig, InputPart, Interpolated,
     LeafInput, ReplayPolicy, ScannerChild, ScannerFactory,
 };
-use millrace_message::{Error, Message, MessageBatch};
+use millrace_message::{Error, ErrorClass, Message, MessageBatch};
 use millrace_spec::{Node, ReadContext, Spec};
 
 use crate::client::{
@@ -202,6 +202,9 @@ impl Input for StreamInput {
                         self.previous = batch.detached();
                         return Ok(Incoming::unacknowledged(batch));
                     }
+                }
+                Some(Err(error)) if error.class() == ErrorClass::Rejected => {
+                    return Err(error.context("cut the stream into messages"));
                 }
                 Some(Err(error)) => {
                     self.streamed = None;

@@ -81,12 +81,17 @@ impl InputConfig for Config {
             identity: Arc::clone(cx.identity()),
         };
         let files = expand(&self.paths)?.into_iter().map(Stream::File);
-        let input = ScannedInput::new(files, Arc::new(rows), self.delete_on_finish);
+        let rows = Arc::new(rows);
+        let input = ScannedInput::new(files, rows, self.delete_on_finish, cx.identity());
         Ok(InputPart::Leaf(LeafInput {
             input: BuiltInput::Blocking(Box::new(input)),
             auto_replay: Some(self.auto_replay_nacks),
             replay: self.replay.clone(),
         }))
+    }
+
+    fn forgets_acknowledged(&self) -> bool {
+        self.delete_on_finish
     }
 }
 

@@ -47,10 +47,15 @@ impl InputConfig for Config {
                 files,
                 scanner,
                 self.delete_on_finish,
+                cx.identity(),
             ))),
             auto_replay: Some(self.auto_replay_nacks),
             replay: self.replay.clone(),
         }))
+    }
+
+    fn forgets_acknowledged(&self) -> bool {
+        self.delete_on_finish
     }
 }
 

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use millrace_component::{Ack, BlockingInput, Incoming, Scanner, ScannerFactory, SourceDetails};
+use millrace_component::{
+    Ack, BlockingInput, Identity, Incoming, Scanner, ScannerFactory, SourceDetails,
+};
 use millrace_message::{Error, ErrorClass, MessageBatch};
 use tracing::warn;
 
@@ -33,6 +35,7 @@ pub(super) struct ScannedInput {
     current: Option<Current>,
     delete_on_finish: bool,
     finished: Vec<(PathBuf, Arc<Remainder>)>,
+    identity: Arc<Identity>,
     /// Why a stream was left before its end: half of the data must not look like all of it.
     cut_off: Option<Error>,
 }
@@ -74,6 +77,7 @@ impl ScannedInput {
         streams: impl IntoIterator<Item = Stream>,
         scanner: Arc<dyn ScannerFactory>,
         delete_on_finish: bool,
+        identity: &Arc<Identity>,
     ) -> Self {
         Self {
             streams: streams.into_iter().collect(),
@@ -81,6 +85,7 @@ impl ScannedInput {
             current: None,
             delete_on_finish,
             finished: Vec::new(),
+            identity: Arc::clone(identity),
             cut_off: None,
         }
     }
@@ -191,6 +196,9 @@ impl BlockingInput for ScannedInput {
             let left = remainder.count();
             if left > 0 {
                 warn!(
+                    component = &*self.identity.component,
+                    path = &*self.identity.path,
+                    label = &*self.identity.label,
                     "`{}` is not deleted: {left} of its messages were not delivered",
                     path.display()
                 );

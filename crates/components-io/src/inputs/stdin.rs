@@ -41,7 +41,12 @@ impl Config {
         let stream = Stream::Open("the standard input".to_owned(), Box::new(stream));
         let scanner = cx.scanner(&self.scanner, "scanner")?;
         Ok(LeafInput {
-            input: BuiltInput::Blocking(Box::new(ScannedInput::new([stream], scanner, false))),
+            input: BuiltInput::Blocking(Box::new(ScannedInput::new(
+                [stream],
+                scanner,
+                false,
+                cx.identity(),
+            ))),
             auto_replay: Some(self.auto_replay_nacks),
             replay: self.replay.clone(),
         })

@@ -9,7 +9,7 @@ use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use millrace_component::{
     AgeSlot, Ages, Backoff, BatchPolicy, Batcher, Buffer, BufferConfig, BuildContext, BuiltBuffer,
-    Descriptor, Flow, Guarantee, Ledger, Source, SourceWriter, Urgency, track,
+    Descriptor, Flow, Guarantee, Identity, Ledger, Source, SourceWriter, Urgency, track,
 };
 use millrace_message::{Error, Message, MessageBatch, Outcome, Outcomes};
 use millrace_spec::{Node, ReadContext, Spec, codes};
@@ -73,6 +73,7 @@ impl BufferConfig for Config {
             ages: cx.flow().ages(cx.path()),
             metrics: BufferMetrics::new(cx.metrics()),
             active: cx.metrics().gauge("buffer_active", &[]),
+            identity: Arc::clone(cx.identity()),
         }))
     }
 
@@ -97,6 +98,7 @@ struct Memory {
     ages: Ages,
     metrics: BufferMetrics,
     active: Gauge,
+    identity: Arc<Identity>,
 }
 
 impl Buffer for Memory {
@@ -363,7 +365,11 @@ impl Running {
             ledger.settle(&Outcome::Failed(Error::retry("the stream was stopped")));
         }
         if left > 0 {
+            let identity = &self.memory.identity;
             tracing::error!(
+                component = &*identity.component,
+                path = &*identity.path,
+                label = &*identity.label,
                 messages = left,
                 "the memory buffer is dropped with what it holds"
             );

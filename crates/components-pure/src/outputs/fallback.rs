@@ -11,7 +11,8 @@ use super::retrying::Pending;
 
 /// Writes messages to its first child; what that one does not accept goes to the next, and so on.
 ///
-/// Only the messages that failed go on, with the error as their metadata `fallback_error`. What
+/// Only the messages that failed go on, each with the error of the output before as its metadata
+/// `fallback_error`. What
 /// the last child does not accept goes back to its source. A child that cannot connect fails its
 /// writes after `connect_timeout`, 10 seconds unless it says otherwise.
 ///
@@ -63,10 +64,9 @@ impl Sink for Fallback {
             if pending.is_empty() {
                 break;
             }
-            if let Some((_, error)) = outcomes.first_failure() {
-                let text = error.text().to_owned();
-                pending.for_each(|message| message.metadata.set("fallback_error", text.as_str()));
-            }
+            pending.for_each(|message, error| {
+                message.metadata.set("fallback_error", error.text());
+            });
         }
         pending.finish()
     }

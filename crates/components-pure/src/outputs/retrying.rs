@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use millrace_component::{Backoff, Sink};
-use millrace_message::{MessageBatch, Outcome, Outcomes};
+use millrace_message::{Error, Message, MessageBatch, Outcome, Outcomes};
 
 /// When to give up, and how long to wait between attempts.
 #[derive(Clone, Debug)]
@@ -81,7 +81,7 @@ impl Sink for Retrying {
 /// The messages of a batch that no output has accepted yet, by their index in it.
 pub(super) struct Pending {
     outcomes: Vec<Outcome>,
-    open: Vec<(usize, millrace_message::Message)>,
+    open: Vec<(usize, Message)>,
 }
 
 impl Pending {
@@ -100,11 +100,13 @@ impl Pending {
             .collect()
     }
 
-    /// Changes the messages that are still to be written.
-    pub(super) fn for_each(&mut self, mut change: impl FnMut(&mut millrace_message::Message)) {
-        self.open
-            .iter_mut()
-            .for_each(|(_, message)| change(message));
+    /// Changes the messages that are still to be written, by why they failed.
+    pub(super) fn for_each(&mut self, mut change: impl FnMut(&mut Message, &Error)) {
+        for (index, message) in &mut self.open {
+            if let Some(error) = self.outcomes[*index].error() {
+                change(message, error);
+            }
+        }
     }
 
     /// Records the outcomes of a write of [`Pending::copies`]; what failed stays to be written.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::future::join_all;
 use millrace_component::{
-    BuildContext, Descriptor, OutputChild, OutputConfig, OutputPart, Query, Sink,
+    BuildContext, Descriptor, Identity, OutputChild, OutputConfig, OutputPart, Query, Sink,
 };
 use millrace_message::{Error, MessageBatch, Outcome, Outcomes};
 use millrace_spec::{Node, ReadContext, Spec, codes};
@@ -86,6 +86,7 @@ impl OutputConfig for Config {
         Ok(OutputPart::Composite(Arc::new(Switch {
             cases,
             strict: self.strict_mode,
+            identity: Arc::clone(cx.identity()),
         })))
     }
 }
@@ -101,15 +102,21 @@ struct Case {
 struct Switch {
     cases: Vec<Case>,
     strict: bool,
+    identity: Arc<Identity>,
 }
 
 impl Case {
-    fn takes(&self, batch: &MessageBatch, index: usize) -> bool {
+    fn takes(&self, batch: &MessageBatch, index: usize, switch: &Identity) -> bool {
         let Some(check) = &self.check else {
             return true;
         };
         check.check(batch, index).unwrap_or_else(|error| {
-            tracing::error!("switch check: {error}; taken as false");
+            tracing::error!(
+                component = &*switch.component,
+                path = &*switch.path,
+                label = &*switch.label,
+                "check: {error}; taken as false"
+            );
             false
         })
     }
@@ -123,7 +130,7 @@ impl Switch {
         for index in 0..batch.len() {
             let mut matches = false;
             for (case, route) in self.cases.iter().zip(&mut routes) {
-                if case.takes(batch, index) {
+                if case.takes(batch, index, &self.identity) {
                     matches = true;
                     route.push(index);
                     if !case.goes_on {

@@ -75,6 +75,7 @@ impl ProcessorConfig for Config {
             keys: Keys {
                 cache: cx.cache(&self.cache)?,
                 owed: Arc::default(),
+                identity: Arc::clone(cx.identity()),
             },
             key: self.key.clone(),
             drop_on_err: self.drop_on_err,
@@ -191,6 +192,7 @@ struct Keys {
     /// Keys that are still in the cache though their messages were not delivered, since the cache
     /// could not be asked to remove them.
     owed: Arc<Mutex<HashSet<Box<str>>>>,
+    identity: Arc<Identity>,
 }
 
 impl Keys {
@@ -203,7 +205,12 @@ impl Keys {
     }
 
     fn owe(&self, key: Box<str>, error: &Error) {
-        tracing::warn!("dedupe: remove the key of an undelivered message: {error}");
+        tracing::warn!(
+            component = &*self.identity.component,
+            path = &*self.identity.path,
+            label = &*self.identity.label,
+            "remove the key of an undelivered message: {error}"
+        );
         self.owed.lock().insert(key);
     }
 

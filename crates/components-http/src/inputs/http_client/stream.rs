@@ -93,13 +93,10 @@ fn scan(
         let next = match scanner.next() {
             Ok(None) => return,
             Ok(Some(batch)) => Ok(batch),
-            Err(error) if error.class() == ErrorClass::Rejected => {
-                tracing::error!("cut the stream into messages: {error}");
-                continue;
-            }
             Err(error) => Err(error),
         };
-        let is_end = next.is_err();
+        let refused = |error: &Error| error.class() == ErrorClass::Rejected;
+        let is_end = next.as_ref().is_err_and(|error| !refused(error));
         if batches.blocking_send(next).is_err() || is_end {
             return;
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use millrace_component::{Backoff, BuildContext, Incoming, Input};
+use millrace_component::{Backoff, BuildContext, Identity, Incoming, Input};
 use millrace_message::{Error, Message, Outcome};
 use parking_lot::Mutex;
 use redis::cmd;
@@ -53,6 +53,7 @@ struct List {
     held: Mutex<Held>,
     rejected: Notify,
     closing: CancellationToken,
+    identity: Arc<Identity>,
 }
 
 #[derive(Default)]
@@ -83,6 +84,7 @@ impl PlainList {
                 held: Mutex::default(),
                 rejected: Notify::new(),
                 closing: CancellationToken::new(),
+                identity: Arc::clone(cx.identity()),
             }),
             wait: config.wait(),
             places: config
@@ -352,7 +354,13 @@ async fn give_back_rejected(list: Arc<List>) {
         }
         let rejected = std::mem::take(&mut list.held.lock().rejected);
         if let Err(error) = list.give_back(&rejected).await {
-            tracing::warn!(key = list.key, "rejected entries wait to go back: {error}");
+            tracing::warn!(
+                component = &*list.identity.component,
+                path = &*list.identity.path,
+                label = &*list.identity.label,
+                key = list.key,
+                "rejected entries wait to go back: {error}"
+            );
             list.held.lock().rejected.extend(rejected);
             list.rejected.notify_one();
         }

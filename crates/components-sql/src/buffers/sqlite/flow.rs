@@ -278,7 +278,7 @@ impl Running {
         let rows = match rows {
             Ok(rows) => rows,
             Err(error) => {
-                tracing::error!("{error}");
+                tracing::error!(component = "sqlite", path = "root.buffer", "{error}");
                 tokio::time::sleep(LOAD_PAUSE).await;
                 return Ok(());
             }

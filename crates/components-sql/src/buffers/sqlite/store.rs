@@ -143,7 +143,11 @@ impl Store {
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
-            tracing::error!("the thread of the sqlite buffer panicked");
+            tracing::error!(
+                component = "sqlite",
+                path = "root.buffer",
+                "the thread of the sqlite buffer panicked"
+            );
         }
     }
 }
@@ -249,7 +253,11 @@ impl Worker {
             self.carry_out(Vec::new());
         }
         if let Err((_, error)) = self.connection.close() {
-            tracing::warn!("close the sqlite buffer: {error}");
+            tracing::warn!(
+                component = "sqlite",
+                path = "root.buffer",
+                "close the sqlite buffer: {error}"
+            );
         }
     }
 
@@ -271,7 +279,11 @@ impl Worker {
         if !rows.is_empty() || !deletions.is_empty() {
             let committed = self.commit(&rows, &deletions);
             if let Err(error) = &committed {
-                tracing::error!("the sqlite buffer cannot store: {error}");
+                tracing::error!(
+                    component = "sqlite",
+                    path = "root.buffer",
+                    "the sqlite buffer cannot store: {error}"
+                );
                 self.undeleted = deletions;
             }
             for (index, (_, answer)) in rows.into_iter().enumerate() {
