@@ -28,6 +28,7 @@ mod script;
 mod sink;
 mod source;
 mod track;
+mod whole;
 
 pub use ages::{AgeSlot, Ages};
 pub use batching::{BatchPolicy, Batcher};
@@ -59,3 +60,4 @@ pub use script::{Interpolated, Mapped, Mapping, Payload, Query};
 pub use sink::Sink;
 pub use source::{Source, SourceWriter};
 pub use track::track;
+pub use whole::read_whole;

@@ -121,6 +121,38 @@ output: { stdout: {} }
     assert!(bomb.len() < 2 << 20);
 }
 
+#[test]
+fn a_gzip_bomb_takes_no_more_memory_than_there_is_for_messages() {
+    let config = "
+http: { enabled: false }
+memory_limit: 64MiB
+input:
+  broker:
+    inputs:
+      - file: { paths: [ bomb.gz ], scanner: SCANNER }
+      # It goes on, so that its memory can be looked at.
+      - generate: { interval: 1h, mapping: 'root = \"x\"' }
+pipeline:
+  processors: [ PROCESSORS ]
+output: { drop: {} }
+";
+    for (scanner, processors) in [
+        ("{ to_the_end: {} }", "decompress: { algorithm: gzip }"),
+        ("{ decompress: { algorithm: gzip } }", ""),
+    ] {
+        let config = config.replace("SCANNER", scanner);
+        let setup = Setup::new(&config.replace("PROCESSORS", processors));
+        setup.write("bomb.gz", bomb(1 << 30));
+        let mut process = setup.start();
+        let told = "is larger than 67108864 bytes";
+        process.wait_for_stderr(told, PATIENCE).unwrap();
+        let peak = process.peak_memory().unwrap();
+        assert!(peak < MEMORY_MAX, "{peak} bytes");
+        process.terminate(PATIENCE).unwrap();
+        end(process);
+    }
+}
+
 /// Zeros, compressed a thousandfold, by the system's gzip.
 fn bomb(bytes: usize) -> Vec<u8> {
     let mut gzip = std::process::Command::new("gzip")
@@ -216,4 +248,43 @@ output: { stdout: {} }
         &said.stderr,
         "not all of the input was read: read folder: Is a directory",
     );
+}
+
+#[test]
+fn a_command_that_fails_fails_the_run_after_everything_is_delivered() {
+    let setup = Setup::new(
+        "
+http: { enabled: false }
+input: { subprocess: { name: sh, args: [ -c, 'echo one; echo two; exit 3' ] } }
+output: { stdout: {} }
+",
+    );
+    let said = setup.run();
+    assert_eq!(said.stdout, ["one", "two"]);
+    assert_eq!(said.code, Some(1));
+    contains(&said.stderr, "command `sh` has ended: exit status: 3");
+}
+
+#[test]
+fn a_message_that_is_dropped_is_told_by_who_dropped_it() {
+    let setup = Setup::new(
+        "
+http: { enabled: false }
+input: { generate: { count: 1, interval: '', mapping: 'root = \"x\"' } }
+output:
+  label: dropper
+  drop_on: { error: true, output: { reject: 'no' } }
+",
+    );
+    let said = setup.run();
+    assert_eq!(said.code, Some(0));
+    let line = said.stderr.lines().find(|it| it.contains("is dropped"));
+    let line = line.unwrap_or_else(|| panic!("nothing is told: {}", said.stderr));
+    for field in [
+        "\"component\":\"drop_on\"",
+        "\"path\":\"root.output\"",
+        "\"label\":\"dropper\"",
+    ] {
+        contains(line, field);
+    }
 }

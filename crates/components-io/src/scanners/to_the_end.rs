@@ -4,14 +4,14 @@ use std::io::Read;
 use std::sync::Arc;
 
 use millrace_component::{
-    BuildContext, Descriptor, Scanner, ScannerConfig, ScannerFactory, SourceDetails,
+    BuildContext, Descriptor, Scanner, ScannerConfig, ScannerFactory, SourceDetails, read_whole,
 };
 use millrace_message::{Error, Message, MessageBatch};
 use millrace_spec::Spec;
 
 /// Makes one message of the whole stream.
 ///
-/// The stream is held in memory whole: `max_size` bounds it.
+/// The stream is held in memory whole: `max_size` bounds it, and `memory_limit`.
 #[derive(Clone, Debug, Spec)]
 #[spec(scanner = "to_the_end")]
 pub struct Config {
@@ -21,9 +21,10 @@ pub struct Config {
 }
 
 impl ScannerConfig for Config {
-    fn build(&self, _: &BuildContext) -> Result<Arc<dyn ScannerFactory>, Error> {
+    fn build(&self, cx: &BuildContext) -> Result<Arc<dyn ScannerFactory>, Error> {
+        let max = usize::try_from(self.max_size.0).unwrap_or(usize::MAX);
         Ok(Arc::new(Factory {
-            max: self.max_size.0,
+            max: max.min(cx.flow().budget().limit()),
         }))
     }
 }
@@ -31,7 +32,7 @@ impl ScannerConfig for Config {
 pub const COMPONENT: Descriptor = Descriptor::scanner::<Config>();
 
 struct Factory {
-    max: u64,
+    max: usize,
 }
 
 impl ScannerFactory for Factory {
@@ -50,7 +51,7 @@ impl ScannerFactory for Factory {
 
 struct ToTheEnd {
     stream: Option<Box<dyn Read + Send>>,
-    max: u64,
+    max: usize,
     name: String,
 }
 
@@ -59,18 +60,15 @@ impl Scanner for ToTheEnd {
         let Some(stream) = self.stream.take() else {
             return Ok(None);
         };
-        let mut content = Vec::new();
-        stream
-            .take(self.max.saturating_add(1))
-            .read_to_end(&mut content)
+        let content = read_whole(stream, self.max, 0)
             .map_err(|error| Error::retry(format!("read {}: {error}", self.name)))?;
-        if content.len() as u64 > self.max {
-            return Err(Error::rejected(format!(
-                "{} is larger than `max_size`, {} bytes",
+        match content {
+            Some(content) => Ok(Some(Message::from_bytes(content).into())),
+            None => Err(Error::rejected(format!(
+                "{} is larger than {} bytes, the smaller of `max_size` and `memory_limit`",
                 self.name, self.max
-            )));
+            ))),
         }
-        Ok(Some(Message::from_bytes(content).into()))
     }
 }
 

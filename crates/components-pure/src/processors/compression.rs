@@ -5,8 +5,9 @@ use std::io::Read;
 
 use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use flate2::{Compress, Compression, Crc, FlushCompress, Status};
+use millrace_component::{BuildContext, read_whole};
 use millrace_message::Error;
-use millrace_spec::Spec;
+use millrace_spec::{ByteSize, Spec};
 
 /// A format that `compress` writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Spec)]
@@ -189,21 +190,22 @@ fn read_all(
     payload: &[u8],
     limit: usize,
 ) -> Result<Vec<u8>, Error> {
-    let mut out = Vec::with_capacity(payload.len().saturating_mul(2).min(limit));
-    let mut reader = reader.take(limit as u64 + 1);
-    reader
-        .read_to_end(&mut out)
-        .map_err(|error| failed(format, &error))?;
-    if out.len() > limit {
-        return Err(over(limit));
-    }
-    Ok(out)
+    read_whole(reader, limit, payload.len().saturating_mul(2))
+        .map_err(|error| failed(format, &error))?
+        .ok_or_else(|| over(limit))
+}
+
+/// How large a content may become: `max_size`, and no more than all messages together may take.
+pub(super) fn bound(max_size: ByteSize, cx: &BuildContext) -> usize {
+    let max_size = usize::try_from(max_size.0).unwrap_or(usize::MAX);
+    max_size.min(cx.flow().budget().limit())
 }
 
 /// The content is larger than `limit`.
 pub(super) fn over(limit: usize) -> Error {
     Error::rejected(format!(
-        "the content is larger than {limit} bytes; raise `max_size` if that is wanted"
+        "the content is larger than {limit} bytes; raise `max_size`, or `memory_limit` where that \
+         is smaller, if it is wanted"
     ))
 }
 

@@ -8,12 +8,13 @@ use millrace_component::{
 use millrace_message::{Error, MessageBatch};
 use millrace_spec::{ByteSize, Spec};
 
-use super::compression::{Decompression, decompress};
+use super::compression::{Decompression, bound, decompress};
 
 /// Decompresses the payload of each message.
 ///
 /// A payload that is cut, damaged, or larger than `max_size` when decompressed stays as it is, and
-/// the error flag of its message is set. No more than `max_size` is ever held in memory.
+/// the error flag of its message is set. No more than `max_size` is ever held in memory, and no more
+/// than `memory_limit` allows for all messages together.
 #[derive(Clone, Debug, Spec)]
 #[spec(processor = "decompress", category = "Parsing")]
 pub struct Config {
@@ -28,7 +29,7 @@ impl ProcessorConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<BuiltProcessor, Error> {
         Ok(BuiltProcessor::Sync(Arc::new(DecompressPayload {
             algorithm: self.algorithm,
-            max_size: usize::try_from(self.max_size.0).unwrap_or(usize::MAX),
+            max_size: bound(self.max_size, cx),
             identity: Arc::clone(cx.identity()),
         })))
     }

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use millrace_component::{
     Batches, BuildContext, BuiltProcessor, Descriptor, Identity, Processor, ProcessorConfig,
+    read_whole,
 };
 use millrace_message::{Error, Message, MessageBatch, Value};
 use millrace_spec::{ByteSize, FieldKind, FieldType, Node, ReadContext, Spec, codes};
 
 use super::composite::one_or_none;
-use super::compression::over;
+use super::compression::{bound, over};
 use super::zip_format;
 
 mod csv;
@@ -42,7 +43,8 @@ pub struct Config {
         "zip" = "A zip archive: a message for each file.",
     ))]
     format: Format,
-    /// The largest content of an archive, in bytes, such as `256MiB`.
+    /// The largest content of an archive, in bytes, such as `256MiB`; never more than `memory_limit`
+    /// allows for all messages together.
     #[spec(default = "256MiB", advanced)]
     max_size: ByteSize,
 }
@@ -106,7 +108,7 @@ impl ProcessorConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<BuiltProcessor, Error> {
         Ok(BuiltProcessor::Sync(Arc::new(Unarchive {
             format: self.format,
-            max_size: usize::try_from(self.max_size.0).unwrap_or(usize::MAX),
+            max_size: bound(self.max_size, cx),
             identity: Arc::clone(cx.identity()),
         })))
     }
@@ -271,15 +273,10 @@ fn tar(payload: &[u8], limit: usize) -> Result<Vec<Part>, Error> {
     for entry in archive.entries().map_err(failed)? {
         let mut entry = entry.map_err(failed)?;
         let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-        let mut content = Vec::new();
-        entry
-            .by_ref()
-            .take(left as u64 + 1)
-            .read_to_end(&mut content)
-            .map_err(failed)?;
-        if content.len() > left {
-            return Err(over(limit));
-        }
+        let size = usize::try_from(entry.size()).unwrap_or(usize::MAX);
+        let content = read_whole(entry.by_ref(), left, size)
+            .map_err(failed)?
+            .ok_or_else(|| over(limit))?;
         left -= content.len();
         parts.push(Part::File(name, content.into()));
     }
