@@ -31,17 +31,19 @@ mod outputs;
 mod processors;
 mod rate_limits;
 mod scanners;
+mod secrets;
 mod sources;
 
 pub use buffers::buffer;
-pub use caches::{Keeps, cache};
+pub use caches::{Keeps, cache, cache_over_a_cut};
 pub use composites::{Order, Routed, input_of_children, output_of_children};
 pub use inputs::{input, input_in_any_order, input_over_a_cut};
 pub use local::{End, input_without_acks};
 pub use outputs::{output, output_over_a_cut, output_refuses, output_to_nowhere};
 pub use processors::processor;
-pub use rate_limits::rate_limit;
+pub use rate_limits::{rate_limit, rate_limit_over_a_cut};
 pub use scanners::scanner;
+pub use secrets::{PLANTED, keeps_secrets};
 
 /// Builds components of some families from config text.
 pub struct Workbench {

@@ -157,3 +157,35 @@ async fn an_idle_output_notices_that_its_connection_is_lost() {
         lost.await.expect("it does not notice");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redis_recovers_from_a_restarted_server_as_a_cache_and_as_a_rate_limit() {
+    let options = RedisOptions {
+        durable: true,
+        ..RedisOptions::default()
+    };
+    let mut server = RedisServer::start(options).unwrap();
+    let url = server.url();
+    let mut restart = || {
+        server.stop().unwrap();
+        server.start_again().unwrap();
+    };
+    let cache = bench().cache(&format!("redis: {{ url: '{url}' }}"));
+    conformance::cache_over_a_cut(&cache, &mut restart).await;
+    let limit = bench().rate_limit(&format!(
+        "redis: {{ url: '{url}', key: limit, count: 3, interval: 1h }}"
+    ));
+    conformance::rate_limit_over_a_cut(&limit, &mut restart).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redis_recovers_from_a_cut_connection_as_a_cache_and_as_a_rate_limit() {
+    let database = shared::redis();
+    let (proxy, url) = proxied(&database);
+    let cache = bench().cache(&format!("redis: {{ url: '{url}' }}"));
+    conformance::cache_over_a_cut(&cache, || proxy.cut()).await;
+    let limit = bench().rate_limit(&format!(
+        "redis: {{ url: '{url}', key: limit, count: 3, interval: 1h }}"
+    ));
+    conformance::rate_limit_over_a_cut(&limit, || proxy.cut()).await;
+}

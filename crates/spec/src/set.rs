@@ -43,7 +43,7 @@ pub fn apply(
             "for example `--set input.generate.count=5`",
         ));
     };
-    let source = sources.add("--set", &format!("{path}={}", masked(text)));
+    let source = sources.add("--set", format!("{path}={}", masked(text)));
     let whole = Span::new(source, 0, expression.len());
     let mut diagnostics = Diagnostics::new();
     let mut interpolated = InterpolatedText::verbatim(text, source);

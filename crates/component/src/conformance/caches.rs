@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::join_all;
+use millrace_message::{Error, ErrorClass};
 
 use crate::{Added, BuiltCache};
 
@@ -38,6 +39,47 @@ pub async fn cache(cache: &BuiltCache, keeps: Keeps) {
             of_several_that_add_one_succeeds(cache).await;
         }
     }
+}
+
+/// Longer than a server takes to be there again.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The pause before a cache is asked again.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Checks that a cache recovers: `cut` cuts its connection, or restarts its server, which keeps what
+/// it was given.
+///
+/// What was stored is there again, and a key is added once.
+///
+/// # Panics
+/// With the promise that is broken.
+pub async fn cache_over_a_cut(cache: &BuiltCache, mut cut: impl FnMut()) {
+    for round in 0..3 {
+        let (set, added) = (format!("set {round}"), format!("added {round}"));
+        retried(|| cache.set(&set, "value".into(), HOUR)).await;
+        let first = retried(|| cache.add(&added, "first".into(), HOUR)).await;
+        assert_eq!(first, Added::Stored);
+        cut();
+        let found = retried(|| cache.get(&set)).await;
+        assert_eq!(found, Some("value".into()), "`{set}` after a cut");
+        let again = retried(|| cache.add(&added, "second".into(), HOUR)).await;
+        assert_eq!(again, Added::AlreadyThere, "`{added}` after a cut");
+    }
+}
+
+/// The result of what works at last.
+async fn retried<T, F: Future<Output = Result<T, Error>>>(mut ask: impl FnMut() -> F) -> T {
+    let ask = async {
+        loop {
+            match ask().await {
+                Ok(answer) => return answer,
+                Err(error) => assert_ne!(error.class(), ErrorClass::Fatal, "{error}"),
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    };
+    let answer = tokio::time::timeout(PATIENCE, ask).await;
+    answer.expect("the cache does not recover")
 }
 
 async fn missing_keys_are_no_error(cache: &BuiltCache) {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures::future::join_all;
+use millrace_message::ErrorClass;
 
 use crate::BuiltRateLimit;
 
@@ -45,4 +46,40 @@ pub async fn rate_limit(
         .count();
     assert_eq!(gone, count, "messages that went of many at a time");
     limit.close().await;
+}
+
+/// Longer than a server takes to be there again.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The pause before a limit is asked again.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Checks that a rate limit of three messages in an hour recovers: `cut` cuts its connection, or
+/// restarts its server, which keeps what it was told.
+///
+/// What has gone before counts after it.
+///
+/// # Panics
+/// With the promise that is broken.
+pub async fn rate_limit_over_a_cut(limit: &BuiltRateLimit, mut cut: impl FnMut()) {
+    for message in 0..3 {
+        assert_eq!(acquired(limit).await, None, "message {message}");
+        cut();
+    }
+    assert!(acquired(limit).await.is_some(), "the interval is full");
+    limit.close().await;
+}
+
+/// The answer to a message of one byte, as soon as there is one.
+async fn acquired(limit: &BuiltRateLimit) -> Option<Duration> {
+    let ask = async {
+        loop {
+            match limit.acquire(1).await {
+                Ok(answer) => return answer,
+                Err(error) => assert_ne!(error.class(), ErrorClass::Fatal, "{error}"),
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    };
+    let answer = tokio::time::timeout(PATIENCE, ask).await;
+    answer.expect("the limit does not recover")
 }

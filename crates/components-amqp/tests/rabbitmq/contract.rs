@@ -4,7 +4,7 @@ use millrace_component::conformance;
 use millrace_message::{Message, MessageBatch};
 use millrace_testkit::poll::PATIENCE;
 use millrace_testkit::proxy::Proxy;
-use millrace_testkit::rabbitmq::Vhost;
+use millrace_testkit::rabbitmq::{RabbitmqServer, Vhost};
 use millrace_testkit::shared;
 
 use crate::support::{drain, workbench};
@@ -74,6 +74,23 @@ async fn amqp_0_9_recovers_from_a_cut_connection_as_an_output() {
     let yaml = format!("amqp_0_9: {{ urls: ['{url}'], exchange: '', key: q }}");
     let leaf = workbench().leaf_output(&yaml);
     conformance::output_over_a_cut(leaf, arrived(&vhost), || proxy.cut()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn amqp_0_9_recovers_from_a_restarted_broker() {
+    let mut server = RabbitmqServer::start().unwrap();
+    let vhost = server.vhost().unwrap();
+    vhost.declare_queue("q").unwrap();
+    let url = vhost.url();
+    let mut restart = || {
+        server.stop().unwrap();
+        server.start_again().unwrap();
+    };
+    let yaml = format!("amqp_0_9: {{ urls: ['{url}'], exchange: '', key: q }}");
+    let leaf = workbench().leaf_output(&yaml);
+    conformance::output_over_a_cut(leaf, arrived(&vhost), &mut restart).await;
+    let input = workbench().input(&format!("amqp_0_9: {{ urls: ['{url}'], queue: q }}"));
+    conformance::input_over_a_cut(input, fill(&vhost), &mut restart).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

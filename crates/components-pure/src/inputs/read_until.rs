@@ -77,6 +77,10 @@ impl InputConfig for Config {
         let source = Source::spawn(EDGE_CAPACITY, |writer| reader.run(first, writer));
         Ok(InputPart::Composite(source))
     }
+
+    fn forgets_acknowledged(&self) -> bool {
+        self.input.config.forgets_acknowledged()
+    }
 }
 
 pub const COMPONENT: Descriptor = Descriptor::input::<Config>();
@@ -178,7 +182,12 @@ impl Reader {
         let last = self.config.check.as_ref().is_some_and(|check| {
             (0..batch.len()).any(|index| {
                 check.check(&batch, index).unwrap_or_else(|error| {
-                    tracing::error!("read_until check: {error}; taken as false");
+                    tracing::error!(
+                        component = self.cx.component(),
+                        path = self.cx.path(),
+                        label = self.cx.label(),
+                        "check: {error}; taken as false"
+                    );
                     false
                 })
             })
@@ -202,8 +211,8 @@ mod tests {
 
     #[tokio::test]
     async fn read_until_keeps_the_promises_of_an_input() {
-        let yaml = "read_until: { input: { scripted: { messages: [a, b, c] } }, check: 'content() == \"c\"' }";
-        let expected: &[&[&str]] = &[&["a", "b", "c"]];
+        let yaml = "read_until: { input: { scripted: { messages: [a, b, c, d, e] } }, check: 'content() == \"e\"' }";
+        let expected: &[&[&str]] = &[&["a", "b", "c", "d", "e"]];
         conformance::input_of_children(bench, yaml, Order::OfChildren, expected).await;
     }
 }
