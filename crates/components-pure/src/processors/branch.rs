@@ -10,7 +10,7 @@ use millrace_message::{Error, Message, MessageBatch};
 use millrace_spec::{Node, ReadContext, Spec, codes};
 use smallvec::SmallVec;
 
-use super::composite::{Composite, Steps, built, one_or_none};
+use super::composite::{InPlace, Steps, built_in_place};
 
 /// Runs processors on a copy of each message, and maps their result back into the message.
 ///
@@ -64,7 +64,7 @@ fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
 
 impl ProcessorConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<BuiltProcessor, Error> {
-        Ok(built(Branch::build(self, cx, "processors")?))
+        Ok(built_in_place(Branch::build(self, cx, "processors")?))
     }
 }
 
@@ -221,17 +221,16 @@ fn align(answers: Batches, requests: usize) -> Result<Results, Error> {
     Ok(answers.into_iter().flatten().map(answered).collect())
 }
 
-impl Composite for Branch {
+impl InPlace for Branch {
     fn waits(&self) -> bool {
         self.steps.waits()
     }
 
-    async fn process(&self, mut batch: MessageBatch) -> Batches {
-        let results = self.results(&batch, |_| true).await;
-        for (index, error) in self.overlay(&mut batch, results) {
+    async fn change(&self, batch: &mut MessageBatch) {
+        let results = self.results(batch, |_| true).await;
+        for (index, error) in self.overlay(batch, results) {
             batch[index].set_fault(self.identity.fault(error));
         }
-        one_or_none(batch)
     }
 
     async fn close(&self) {

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use millrace_component::{
-    Added, Batches, BuildContext, BuiltCache, BuiltProcessor, CacheRef, Descriptor, Identity,
-    Interpolated, ProcessorConfig,
+    Added, BuildContext, BuiltCache, BuiltProcessor, CacheRef, Descriptor, Identity, Interpolated,
+    ProcessorConfig,
 };
 use millrace_message::{Error, Message, MessageBatch, Value};
 use millrace_spec::Spec;
 
-use super::composite::{Composite, built, one_or_none};
+use super::composite::{InPlace, built_in_place};
 
 /// Reads or writes a cache for each message.
 ///
@@ -53,7 +53,7 @@ enum Operator {
 
 impl ProcessorConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<BuiltProcessor, Error> {
-        Ok(built(UseCache {
+        Ok(built_in_place(UseCache {
             cache: cx.cache(&self.resource)?,
             config: self.clone(),
             identity: Arc::clone(cx.identity()),
@@ -133,21 +133,18 @@ pub(super) fn ttl(
     Ok(Some(ttl.get()))
 }
 
-impl Composite for UseCache {
+impl InPlace for UseCache {
     fn waits(&self) -> bool {
         matches!(self.cache, BuiltCache::Remote(_))
     }
 
-    async fn process(&self, mut batch: MessageBatch) -> Batches {
+    async fn change(&self, batch: &mut MessageBatch) {
         for index in 0..batch.len() {
-            if let Err(error) = self.operate(&mut batch, index).await {
+            if let Err(error) = self.operate(batch, index).await {
                 batch[index].set_fault(self.identity.fault(error));
             }
         }
-        one_or_none(batch)
     }
-
-    async fn close(&self) {}
 }
 
 #[cfg(test)]

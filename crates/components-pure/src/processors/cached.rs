@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use millrace_component::{
-    Batches, BuildContext, BuiltCache, BuiltProcessor, CacheRef, Descriptor, Identity,
-    Interpolated, ProcessorChild, ProcessorConfig, Query,
+    BuildContext, BuiltCache, BuiltProcessor, CacheRef, Descriptor, Identity, Interpolated,
+    ProcessorChild, ProcessorConfig, Query,
 };
 use millrace_message::{Error, Message, MessageBatch};
 use millrace_spec::Spec;
 
 use super::cache::ttl;
-use super::composite::{Composite, Steps, built, join, one_or_none};
+use super::composite::{InPlace, Steps, built_in_place, join};
 
 /// Runs processors on a message, or takes their result from a cache.
 ///
@@ -58,7 +58,7 @@ pub struct Config {
 
 impl ProcessorConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<BuiltProcessor, Error> {
-        Ok(built(Cached {
+        Ok(built_in_place(Cached {
             cache: cx.cache(&self.cache)?,
             skip_on: self.skip_on.clone(),
             key: self.key.clone(),
@@ -81,8 +81,8 @@ struct Cached {
 }
 
 impl Cached {
-    async fn process_message(&self, message: Message) -> MessageBatch {
-        let message = MessageBatch::one(message);
+    /// `message` is a batch of one.
+    async fn process_message(&self, message: MessageBatch) -> MessageBatch {
         let (key, ttl, stored) = match self.look_up(&message).await {
             Ok(found) => found,
             Err(error) => return self.flagged(message, error),
@@ -120,7 +120,11 @@ impl Cached {
     }
 
     /// Gives the payloads of a stored result to the message.
-    fn replay(&self, batch: MessageBatch, payloads: Vec<Bytes>) -> MessageBatch {
+    fn replay(&self, mut batch: MessageBatch, payloads: Vec<Bytes>) -> MessageBatch {
+        if let ([message], [payload]) = (&mut *batch, &*payloads) {
+            message.set_bytes(payload.clone());
+            return batch;
+        }
         let mut result = MessageBatch::new();
         for mut message in batch {
             let Some((last, others)) = payloads.split_last() else {
@@ -158,17 +162,20 @@ impl Cached {
     }
 }
 
-impl Composite for Cached {
+impl InPlace for Cached {
     fn waits(&self) -> bool {
         matches!(self.cache, BuiltCache::Remote(_)) || self.steps.waits()
     }
 
-    async fn process(&self, batch: MessageBatch) -> Batches {
-        let mut result = MessageBatch::new();
-        for message in batch {
-            result.append(self.process_message(message).await);
+    async fn change(&self, batch: &mut MessageBatch) {
+        if batch.len() == 1 {
+            *batch = self.process_message(std::mem::take(batch)).await;
+            return;
         }
-        one_or_none(result)
+        for message in std::mem::take(batch) {
+            let message = MessageBatch::one(message);
+            batch.append(self.process_message(message).await);
+        }
     }
 
     async fn close(&self) {

@@ -23,8 +23,63 @@ pub(super) trait Composite: Send + Sync + 'static {
     /// Processes one batch; never pending unless [`Composite::waits`].
     fn process(&self, batch: MessageBatch) -> impl Future<Output = Batches> + Send;
 
+    /// Processes the batches of a run, each for itself, in order.
+    fn process_run(&self, run: Batches) -> impl Future<Output = Batches> + Send {
+        async move {
+            let mut processed = Batches::with_capacity(run.len());
+            for batch in run {
+                processed.extend(self.process(batch).await);
+            }
+            processed
+        }
+    }
+
     /// Closes its children.
     fn close(&self) -> impl Future<Output = ()> + Send;
+}
+
+/// A composite that makes one batch of a batch: it changes messages where they stand, adds and
+/// removes some. That saves moving them from hand to hand.
+pub(super) trait InPlace: Send + Sync + 'static {
+    /// As [`Composite::waits`].
+    fn waits(&self) -> bool;
+
+    /// Changes one batch; never pending unless [`InPlace::waits`].
+    fn change(&self, batch: &mut MessageBatch) -> impl Future<Output = ()> + Send;
+
+    /// As [`Composite::close`].
+    fn close(&self) -> impl Future<Output = ()> + Send {
+        async {}
+    }
+}
+
+struct Changes<C>(C);
+
+impl<C: InPlace> Composite for Changes<C> {
+    fn waits(&self) -> bool {
+        self.0.waits()
+    }
+
+    async fn process(&self, batch: MessageBatch) -> Batches {
+        self.process_run(smallvec::smallvec![batch]).await
+    }
+
+    async fn process_run(&self, mut run: Batches) -> Batches {
+        for batch in &mut run {
+            self.0.change(batch).await;
+        }
+        run.retain(|batch| !batch.is_empty());
+        run
+    }
+
+    async fn close(&self) {
+        self.0.close().await;
+    }
+}
+
+/// As [`built`], for a composite that changes batches in place.
+pub(super) fn built_in_place(composite: impl InPlace) -> BuiltProcessor {
+    built(Changes(composite))
 }
 
 /// The composite as a processor, synchronous exactly when nothing in it waits.
@@ -41,6 +96,10 @@ struct Immediate<C>(C);
 impl<C: Composite> Processor for Immediate<C> {
     fn process(&self, batch: MessageBatch) -> Batches {
         completed(self.0.process(batch))
+    }
+
+    fn process_run(&self, run: Batches) -> Batches {
+        completed(self.0.process_run(run))
     }
 
     fn close(&self) {
@@ -131,6 +190,9 @@ impl Steps {
 
 /// Runs several batches through one processor.
 pub(super) async fn run_step(step: &BuiltProcessor, batches: Batches) -> Batches {
+    if let BuiltProcessor::Sync(step) = step {
+        return step.process_run(batches);
+    }
     let mut next = Batches::new();
     for batch in batches {
         let made = step.process(batch).await;

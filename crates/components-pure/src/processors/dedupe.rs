@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use millrace_component::{
-    Added, Batches, BuildContext, BuiltCache, BuiltProcessor, CacheRef, Descriptor, Identity,
-    Interpolated, ProcessorConfig,
+    Added, BuildContext, BuiltCache, BuiltProcessor, CacheRef, Descriptor, Identity, Interpolated,
+    ProcessorConfig,
 };
 use millrace_message::{Error, Message, MessageBatch, Origin, Outcome, Settle, Transaction};
 use millrace_spec::Spec;
@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use smallvec::SmallVec;
 use tokio::runtime::Handle;
 
-use super::composite::{Composite, built, one_or_none};
+use super::composite::{InPlace, built_in_place};
 
 /// Removes messages whose key was seen before.
 ///
@@ -71,7 +71,7 @@ enum Strategy {
 
 impl ProcessorConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<BuiltProcessor, Error> {
-        Ok(built(Dedupe {
+        Ok(built_in_place(Dedupe {
             keys: Keys {
                 cache: cx.cache(&self.cache)?,
                 owed: Arc::default(),
@@ -138,51 +138,52 @@ impl Dedupe {
         verdicts
     }
 
-    /// The message as it goes on, if it does.
-    fn carry_out(&self, mut message: Message, error: Error) -> Option<Message> {
-        if self.drop_on_err {
-            tracing::error!(
-                component = %self.identity.component,
-                path = %self.identity.path,
-                label = %self.identity.label,
-                "message dropped: {error}"
-            );
-            message.drop_because(CACHE_ERROR);
-            return None;
+    /// Carries out a verdict; false when the message ends here. `place` is its place among those
+    /// that go on.
+    fn carry_out(
+        &self,
+        message: &mut Message,
+        verdict: Verdict,
+        claims: &mut Claims,
+        place: usize,
+    ) -> bool {
+        match verdict {
+            Verdict::New(key) => claims.add(message, key, place),
+            Verdict::Duplicate => {
+                message.filter(&self.identity.component);
+                return false;
+            }
+            Verdict::Unknown(error) if self.drop_on_err => {
+                self.identity
+                    .log_error(format_args!("message dropped: {error}"));
+                std::mem::take(message).drop_because(CACHE_ERROR);
+                return false;
+            }
+            Verdict::Keyless(error) | Verdict::Unknown(error) => {
+                message.set_fault(self.identity.fault(error));
+            }
         }
-        message.set_fault(self.identity.fault(error));
-        Some(message)
+        true
     }
 }
 
-impl Composite for Dedupe {
+impl InPlace for Dedupe {
     fn waits(&self) -> bool {
         matches!(self.keys.cache, BuiltCache::Remote(_))
     }
 
-    async fn process(&self, batch: MessageBatch) -> Batches {
-        let verdicts = self.verdicts(&batch).await;
-        let mut kept = MessageBatch::new();
+    async fn change(&self, batch: &mut MessageBatch) {
+        let mut verdicts = self.verdicts(batch).await.into_iter();
         let mut claims = Claims::default();
-        for (mut message, verdict) in batch.into_iter().zip(verdicts) {
-            match verdict {
-                Verdict::New(key) => {
-                    claims.add(&mut message, key, kept.len());
-                    kept.push(message);
-                }
-                Verdict::Duplicate => message.filter(&self.identity.component),
-                Verdict::Keyless(error) => {
-                    message.set_fault(self.identity.fault(error));
-                    kept.push(message);
-                }
-                Verdict::Unknown(error) => kept.extend(self.carry_out(message, error)),
-            }
-        }
-        claims.watch(&mut kept, &self.keys);
-        one_or_none(kept)
+        let mut kept = 0;
+        batch.retain(|message| {
+            let verdict = verdicts.next().expect("there is one for each message");
+            let is_kept = self.carry_out(message, verdict, &mut claims, kept);
+            kept += usize::from(is_kept);
+            is_kept
+        });
+        claims.watch(batch, &self.keys);
     }
-
-    async fn close(&self) {}
 }
 
 /// The keys seen.

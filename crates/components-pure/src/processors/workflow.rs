@@ -12,7 +12,7 @@ use millrace_message::{Error, Message, MessageBatch, Object, Segment, Value};
 use millrace_spec::{ComponentKind, Node, OrderedMap, ReadContext, Spec, codes};
 
 use super::branch::{self, Branch, Branched, Results};
-use super::composite::{Composite, built, one_or_none};
+use super::composite::{Composite, InPlace, built, one_or_none};
 
 mod order;
 

@@ -396,4 +396,16 @@ impl<'a> Iterator for Entries<'a> {
         let name = document.text(document.node(key));
         Some((name, Cow::Owned(Value::at(document, key + 1))))
     }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        match &self.0 {
+            Cursor::Built(members) => members.size_hint(),
+            // A member is a key and at least one node.
+            Cursor::Sorted { next, end, .. } => (0, Some((end - next) as usize / 2)),
+            Cursor::Keys { keys, next, .. } => {
+                let left = keys.len() - next;
+                (left, Some(left))
+            }
+        }
+    }
 }
