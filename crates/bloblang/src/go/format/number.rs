@@ -100,7 +100,7 @@ pub(super) fn push_float(out: &mut String, float: f64, verb: char, spec: Spec) {
     }
     let digits = match verb {
         'e' | 'E' => scientific(magnitude, spec.precision.unwrap_or(6)),
-        'f' | 'F' => format!("{magnitude:.*}", spec.precision.unwrap_or(6)),
+        'f' | 'F' => fixed(magnitude, spec.precision.unwrap_or(6)),
         'b' | 'x' | 'X' => hexadecimal(magnitude, verb),
         _ => match spec.precision {
             Some(precision) => general(magnitude, precision.max(1)),
@@ -136,20 +136,38 @@ fn shortest(magnitude: f64) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
+/// More decimals than any float has: those beyond are zeros. The formatter of the standard library
+/// panics at a precision above 65,535, which formats may ask for.
+const DECIMALS_MAX: usize = 1_100;
+
+/// `1.5000`.
+fn fixed(magnitude: f64, precision: usize) -> String {
+    let mut text = format!("{magnitude:.*}", precision.min(DECIMALS_MAX));
+    text.extend(zeros_beyond(precision));
+    text
+}
+
+/// The decimals that are zeros whatever the float is.
+fn zeros_beyond(precision: usize) -> impl Iterator<Item = char> {
+    std::iter::repeat_n('0', precision.saturating_sub(DECIMALS_MAX))
+}
+
 /// `1.234560e+03`.
 fn scientific(magnitude: f64, precision: usize) -> String {
-    let text = format!("{magnitude:.precision$e}");
+    let text = format!("{magnitude:.*e}", precision.min(DECIMALS_MAX));
     let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
     let (sign, exponent) = match exponent.strip_prefix('-') {
         Some(exponent) => ('-', exponent),
         None => ('+', exponent),
     };
+    let mut mantissa = mantissa.to_owned();
+    mantissa.extend(zeros_beyond(precision));
     format!("{mantissa}e{sign}{exponent:0>2}")
 }
 
 /// So many significant digits without trailing zeros, in the shorter of the two forms.
 fn general(magnitude: f64, precision: usize) -> String {
-    let text = format!("{magnitude:.*e}", precision - 1);
+    let text = format!("{magnitude:.*e}", (precision - 1).min(DECIMALS_MAX));
     let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
     let exponent: i64 = exponent.parse().unwrap_or(0);
     let digits = mantissa.replace('.', "");

@@ -131,3 +131,20 @@ proptest::proptest! {
         sprintf(&format, &[Value::I64(integer), Value::F64(float), Value::from("é"), value("{\"a\":[1]}")]);
     }
 }
+
+#[test]
+fn a_precision_beyond_what_floats_have_adds_zeros() {
+    let zeros = |count: usize| "0".repeat(count);
+    for (format, expected) in [
+        ("%.70000f", format!("1.5{}", zeros(69_999))),
+        ("%.70000e", format!("1.5{}e+00", zeros(69_999))),
+        ("%.70000g", "1.5".to_owned()),
+        ("%.70000v", "1.5".to_owned()),
+        ("%.70000d", "%!d(float64=1.5)".to_owned()),
+    ] {
+        let text = sprintf(format, &[Value::F64(1.5)]);
+        assert!(text == expected, "{format}: {} bytes", text.len());
+    }
+    let text = sprintf("%.*f", &[Value::I64(70_000), Value::F64(0.5)]);
+    assert_eq!(text.len(), 70_002);
+}
