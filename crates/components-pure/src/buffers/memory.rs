@@ -11,9 +11,12 @@ use millrace_component::{
     AgeSlot, Ages, Backoff, BatchPolicy, Batcher, Buffer, BufferConfig, BuildContext, BuiltBuffer,
     Descriptor, Flow, Guarantee, Identity, Ledger, Source, SourceWriter, Urgency, track,
 };
-use millrace_message::{Error, Message, MessageBatch, Outcome, Outcomes};
+use millrace_message::{
+    Error, Message, MessageBatch, Origin, Outcome, Outcomes, Settle, Transaction,
+};
 use millrace_spec::{Node, ReadContext, Spec, codes};
 use millrace_telemetry::metric::{BufferMetrics, Gauge};
+use smallvec::SmallVec;
 
 /// Holds messages in memory between the input and the pipeline, up to a number of bytes.
 ///
@@ -112,6 +115,8 @@ impl Buffer for Memory {
 /// A batch that left the buffer, with what became of it.
 struct Returned {
     batch: MessageBatch,
+    /// What its messages are accounted by.
+    origins: SmallVec<[Origin; 1]>,
     bytes: usize,
     outcomes: Outcomes,
     attempt: Attempt,
@@ -236,6 +241,7 @@ impl Running {
             millrace_message::settle_all(origins, &outcomes);
             Returned {
                 batch: MessageBatch::new(),
+                origins: SmallVec::new(),
                 bytes,
                 outcomes: Outcomes::DELIVERED,
                 attempt,
@@ -255,12 +261,23 @@ impl Running {
         for origin in batch.take_origins() {
             origin.deliver();
         }
+        self.account(&mut batch);
         let Some(batcher) = &mut self.memory.batcher else {
             let attempt = self.first_attempt();
             return self.send(batch, attempt);
         };
         if batcher.add(batch) {
             self.flush().await;
+        }
+    }
+
+    /// Lets the ledger hear what becomes of each message: the processors of the policy may remove,
+    /// join and split them.
+    fn account(&self, batch: &mut MessageBatch) {
+        let account = Account(self.memory.ledger.clone());
+        let origins = Transaction::open(batch.len(), Box::new(account));
+        for (message, origin) in batch.iter_mut().zip(origins) {
+            message.set_origin(origin);
         }
     }
 
@@ -299,6 +316,7 @@ impl Running {
 
     /// Sends a batch of the buffer on, and keeps copies until its outcome is known.
     fn send(&mut self, mut batch: MessageBatch, mut attempt: Attempt) {
+        let origins = batch.take_origins();
         let copies = batch.detached();
         let bytes = size(&copies);
         let outcomes = track(&mut batch);
@@ -313,6 +331,7 @@ impl Running {
             }
             Returned {
                 batch: copies,
+                origins,
                 bytes,
                 outcomes,
                 attempt,
@@ -324,6 +343,7 @@ impl Running {
     fn settle(&mut self, returned: Returned) {
         let Returned {
             batch,
+            origins,
             bytes,
             outcomes,
             attempt,
@@ -333,10 +353,13 @@ impl Running {
         }
         self.held = self.held.saturating_sub(bytes);
         let mut failed = MessageBatch::new();
-        for (index, message) in batch.into_iter().enumerate() {
+        for (index, (mut message, origin)) in batch.into_iter().zip(origins).enumerate() {
             match outcomes.get(index) {
-                Outcome::Failed(_) => failed.push(message),
-                outcome => self.memory.ledger.settle(&outcome),
+                Outcome::Failed(_) => {
+                    message.set_origin(origin);
+                    failed.push(message);
+                }
+                outcome => origin.settle(outcome),
             }
         }
         if failed.is_empty() {
@@ -355,12 +378,6 @@ impl Running {
         let ledger = &self.memory.ledger;
         let back = self.alone as u64;
         let left = ledger.balance().in_flight().saturating_sub(back);
-        let reason: Arc<str> = "buffer_shutdown".into();
-        for _ in 0..left {
-            ledger.settle(&Outcome::Dropped {
-                reason: Arc::clone(&reason),
-            });
-        }
         for _ in 0..back {
             ledger.settle(&Outcome::Failed(Error::retry("the stream was stopped")));
         }
@@ -375,8 +392,25 @@ impl Running {
             );
         }
         // The input waits for what was not taken in.
-        drop((self.waiting, self.under_way, self.ready));
+        drop((self.waiting, self.under_way, self.ready, self.memory));
         self.upstream.finish().await
+    }
+}
+
+/// Accounts the messages of a batch that the buffer has acknowledged.
+struct Account(Ledger);
+
+impl Settle for Account {
+    fn settle(self: Box<Self>, outcomes: SmallVec<[Outcome; 1]>) {
+        for outcome in outcomes {
+            // What fails is sent again as long as there is a buffer.
+            self.0.settle(&match outcome {
+                Outcome::Failed(_) => Outcome::Dropped {
+                    reason: "buffer_shutdown".into(),
+                },
+                outcome => outcome,
+            });
+        }
     }
 }
 

@@ -256,6 +256,29 @@ async fn a_batch_above_the_limit_is_not_counted_as_dropped_when_the_time_is_over
 }
 
 #[tokio::test]
+async fn what_the_policy_removes_and_joins_is_accounted_by_what_became_of_it() {
+    let filter = "mapping: 'root = if content() == \"b\" { deleted() }'";
+    let join = "archive: { format: lines }";
+    let mut bench = start(&format!(
+        "limit: 1000, batch_policy: {{ enabled: true, count: 3, processors: [ {{ {filter} }}, {{ {join} }} ] }}"
+    ));
+    bench.send.send(batch(&["a", "b", "c"])).unwrap();
+    assert!(bench.settled().await.is_success());
+    let joined = bench.next().await.unwrap();
+    assert_eq!(texts(&joined), ["a\nc"]);
+    joined.fail(&Error::retry("the output is away"));
+    let again = bench.next().await.unwrap();
+    assert_eq!(texts(&again), ["a\nc"]);
+    deliver(again);
+    drop(bench.send);
+    assert!(bench.buffer.batches().pop().await.is_none());
+    let balance = bench.flow.buffer_ledger().unwrap().balance();
+    assert_eq!((balance.received, balance.delivered), (3, 2));
+    assert_eq!(balance.total(Kind::Filtered), 1);
+    assert_eq!(balance.in_flight(), 0);
+}
+
+#[tokio::test]
 async fn a_batch_policy_may_hold_what_is_acknowledged_and_lose_none_of_it() {
     let yaml = "memory: { limit: 1000, batch_policy: { enabled: true, count: 4 } }";
     conformance::buffer(crate::testing::bench, yaml).await;
