@@ -177,7 +177,7 @@ fn fields_that_cannot_work_are_refused_at_once() {
         ),
         (
             "redis: { url: 'redis://x', key: k, kind: cloud }",
-            "not a valid option",
+            "not one of its options",
         ),
     ] {
         let result = bench().read::<millrace_component::RateLimitChild>(yaml);
