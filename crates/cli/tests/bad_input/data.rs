@@ -53,6 +53,7 @@ fn a_row_with_too_few_columns_is_passed_over_by_its_line_and_the_input_stays_con
     let config = "
 http: { enabled: false }
 input: { csv: { paths: [ rows.csv ] } }
+pipeline: { threads: 1 }
 output: { stdout: {} }
 ";
     let setup = Setup::new(config);
@@ -256,6 +257,7 @@ fn a_command_that_fails_fails_the_run_after_everything_is_delivered() {
         "
 http: { enabled: false }
 input: { subprocess: { name: sh, args: [ -c, 'echo one; echo two; exit 3' ] } }
+pipeline: { threads: 1 }
 output: { stdout: {} }
 ",
     );
