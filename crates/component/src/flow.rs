@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use millrace_message::Error;
+use millrace_message::{Error, Outcomes};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -165,6 +165,14 @@ impl Flow {
             failure.get_or_insert(error);
             is_first
         });
+    }
+
+    /// As [`Flow::fail`], when an output that the stream cannot do without says that it cannot go on
+    /// at all: the same messages would fail again for ever.
+    pub fn fail_if_fatal(&self, outcomes: &Outcomes) {
+        if let Some(error) = outcomes.first_fatal() {
+            self.fail(error.clone());
+        }
     }
 
     /// Waits until the stream cannot go on.

@@ -97,24 +97,24 @@ impl Outcomes {
         }
     }
 
+    /// The failures, with their indices.
+    fn failures(&self) -> impl Iterator<Item = (usize, &Error)> {
+        let outcomes = match self {
+            Self::All(outcome) => std::slice::from_ref(outcome),
+            Self::Each(each) => each,
+        };
+        let outcomes = outcomes.iter().enumerate();
+        outcomes.filter_map(|(index, outcome)| Some((index, outcome.error()?)))
+    }
+
     /// The first failure, with its index.
     pub fn first_failure(&self) -> Option<(usize, &Error)> {
-        match self {
-            Self::All(outcome) => outcome.error().map(|error| (0, error)),
-            Self::Each(each) => each
-                .iter()
-                .enumerate()
-                .find_map(|(i, outcome)| Some((i, outcome.error()?))),
-        }
+        self.failures().next()
     }
 
     /// The first failure after which the output cannot go on at all.
     pub fn first_fatal(&self) -> Option<&Error> {
-        let errors: &[Outcome] = match self {
-            Self::All(outcome) => std::slice::from_ref(outcome),
-            Self::Each(each) => each,
-        };
-        let mut errors = errors.iter().filter_map(Outcome::error);
+        let mut errors = self.failures().map(|(_, error)| error);
         errors.find(|error| error.class() == ErrorClass::Fatal)
     }
 

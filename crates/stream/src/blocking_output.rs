@@ -168,16 +168,10 @@ impl Writer {
     pub(crate) fn run_root(mut self, batches: &Receiver<MessageBatch>) {
         let mut run = Vec::with_capacity(RUN_MAX);
         let mut origins = Vec::with_capacity(RUN_MAX);
-        let flow = self.flow.clone();
-        let fail_if_fatal = |outcomes: &Outcomes| {
-            if let Some(error) = outcomes.first_fatal() {
-                flow.fail(error.clone());
-            }
-        };
         if let Err(error) = self.open() {
             // The writes below report why to every source.
             self.open = false;
-            fail_if_fatal(&Outcomes::failed(error));
+            self.flow.fail_if_fatal(&Outcomes::failed(error));
         }
         while batches.pop_run_blocking(RUN_MAX, &mut run) {
             origins.extend(run.iter_mut().map(MessageBatch::take_origins));
@@ -192,7 +186,7 @@ impl Writer {
                     Err(error) => error.into_outcomes(batch.len()),
                 };
                 Faulted::of(&batch, &self.flow).count(&outcomes, &self.flow);
-                fail_if_fatal(&outcomes);
+                self.flow.fail_if_fatal(&outcomes);
                 settle_all(origins, &outcomes);
             }
         }

@@ -134,9 +134,7 @@ async fn replay_loop(
 async fn write(sink: Arc<dyn Sink>, mut batch: MessageBatch, flow: Flow) {
     let origins = batch.take_origins();
     let outcomes = sink.write(batch).await;
-    if let Some(error) = outcomes.first_fatal() {
-        flow.fail(error.clone());
-    }
+    flow.fail_if_fatal(&outcomes);
     settle_all(origins, &outcomes);
 }
 

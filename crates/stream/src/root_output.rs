@@ -49,8 +49,6 @@ async fn write(sink: &dyn Sink, mut batch: MessageBatch, flow: &Flow) {
     let faulted = Faulted::of(&batch, flow);
     let outcomes = sink.write(batch).await;
     faulted.count(&outcomes, flow);
-    if let Some(error) = outcomes.first_fatal() {
-        flow.fail(error.clone());
-    }
+    flow.fail_if_fatal(&outcomes);
     settle_all(origins, &outcomes);
 }

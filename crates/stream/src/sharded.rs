@@ -240,9 +240,7 @@ async fn deliver(sink: &dyn Sink, flow: &Flow, shard: u64, batch: MessageBatch) 
     loop {
         let copies = open.iter().map(Message::detached).collect();
         let outcomes = sink.write(copies).await;
-        if let Some(error) = outcomes.first_fatal() {
-            flow.fail(error.clone());
-        }
+        flow.fail_if_fatal(&outcomes);
         let mut failed = Vec::new();
         for (index, mut message) in open.into_iter().enumerate() {
             match outcomes.get(index) {
