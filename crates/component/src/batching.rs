@@ -114,12 +114,8 @@ impl Batcher {
             Ok(true) => Some(Trigger::Check),
             Ok(false) => None,
             Err(error) => {
-                tracing::error!(
-                    component = &*self.identity.component,
-                    path = &*self.identity.path,
-                    label = &*self.identity.label,
-                    "batching check: {error}; taken as false"
-                );
+                self.identity
+                    .log_error(format_args!("batching check: {error}; taken as false"));
                 None
             }
         }

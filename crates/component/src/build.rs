@@ -3,6 +3,7 @@
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::sync::Arc;
 
 use millrace_message::{Error, Fault};
@@ -134,13 +135,23 @@ impl Identity {
     }
 
     /// Logs what went wrong in this component where no message carries it.
-    pub fn log_error(&self, what: impl std::fmt::Display) {
+    pub fn log_error(&self, what: impl Display) {
         let Self {
             component,
             path,
             label,
         } = self;
         tracing::error!(%component, %path, %label, "{what}");
+    }
+
+    /// Logs what may have gone wrong in this component.
+    pub fn log_warning(&self, what: impl Display) {
+        let Self {
+            component,
+            path,
+            label,
+        } = self;
+        tracing::warn!(%component, %path, %label, "{what}");
     }
 }
 

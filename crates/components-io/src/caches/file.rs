@@ -13,7 +13,6 @@ use millrace_component::{
 };
 use millrace_message::Error;
 use millrace_spec::Spec;
-use tracing::warn;
 
 /// Keeps each item as a file: its key is the path below the directory.
 ///
@@ -73,12 +72,8 @@ impl FileCache {
 
     fn warn_of_ttl(&self, ttl: Option<Duration>) {
         if ttl.is_some() && !self.has_warned.swap(true, Ordering::Relaxed) {
-            warn!(
-                component = &*self.identity.component,
-                path = &*self.identity.path,
-                label = &*self.identity.label,
-                "items of this cache never expire: the time to live has no effect"
-            );
+            self.identity
+                .log_warning("items of this cache never expire: the time to live has no effect");
         }
     }
 }

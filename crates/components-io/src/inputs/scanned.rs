@@ -10,7 +10,6 @@ use millrace_component::{
     Ack, BlockingInput, Identity, Incoming, Scanner, ScannerFactory, SourceDetails,
 };
 use millrace_message::{Error, ErrorClass, MessageBatch};
-use tracing::warn;
 
 /// A stream that waits to be read.
 pub(super) enum Stream {
@@ -195,13 +194,10 @@ impl BlockingInput for ScannedInput {
         for (path, remainder) in self.finished.drain(..) {
             let left = remainder.count();
             if left > 0 {
-                warn!(
-                    component = &*self.identity.component,
-                    path = &*self.identity.path,
-                    label = &*self.identity.label,
+                self.identity.log_warning(format_args!(
                     "`{}` is not deleted: {left} of its messages were not delivered",
                     path.display()
-                );
+                ));
                 continue;
             }
             let deleted = std::fs::remove_file(&path);

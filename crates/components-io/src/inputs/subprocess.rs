@@ -12,7 +12,6 @@ use millrace_message::{Error, Message};
 use millrace_spec::{Node, ReadContext, Spec, codes};
 use tokio::process::{ChildStderr, ChildStdout};
 use tokio::task::JoinHandle;
-use tracing::warn;
 
 use crate::process_group::ProcessGroup;
 
@@ -167,12 +166,9 @@ async fn log_errors(mut lines: BoundedLines<ChildStderr>, identity: Arc<Identity
             // The pipe ends with the command, whose end says what is to be said.
             Ok(None) | Err(_) => return,
         };
-        warn!(
-            component = &*identity.component,
-            path = &*identity.path,
-            label = &*identity.label,
+        identity.log_warning(format_args!(
             "the command writes to its standard error: {line}"
-        );
+        ));
     }
 }
 

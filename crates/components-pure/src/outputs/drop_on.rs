@@ -93,12 +93,8 @@ impl DropOn {
         }
         let judge = |index| match outcomes.get(index) {
             Outcome::Failed(error) if self.drops(&error) => {
-                tracing::warn!(
-                    component = &*self.identity.component,
-                    path = &*self.identity.path,
-                    label = &*self.identity.label,
-                    "a message is dropped: {error}"
-                );
+                self.identity
+                    .log_warning(format_args!("a message is dropped: {error}"));
                 Outcome::Dropped {
                     reason: "drop_on_error".into(),
                 }

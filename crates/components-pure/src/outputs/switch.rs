@@ -111,12 +111,7 @@ impl Case {
             return true;
         };
         check.check(batch, index).unwrap_or_else(|error| {
-            tracing::error!(
-                component = &*switch.component,
-                path = &*switch.path,
-                label = &*switch.label,
-                "check: {error}; taken as false"
-            );
+            switch.log_error(format_args!("check: {error}; taken as false"));
             false
         })
     }

@@ -206,12 +206,9 @@ impl Keys {
     }
 
     fn owe(&self, key: Box<str>, error: &Error) {
-        tracing::warn!(
-            component = &*self.identity.component,
-            path = &*self.identity.path,
-            label = &*self.identity.label,
+        self.identity.log_warning(format_args!(
             "remove the key of an undelivered message: {error}"
-        );
+        ));
         self.owed.lock().insert(key);
     }
 
