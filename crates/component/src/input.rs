@@ -63,7 +63,9 @@ pub trait Input: Send {
     ///
     /// # Errors
     /// `EndOfInput` ends the input in order, `NotConnected` reconnects, `Fatal` ends the input
-    /// with a failure; any other class is logged and the read is tried again after a pause.
+    /// with a failure. `Rejected` means that one message of the source cannot be read and that the
+    /// next read goes on behind it: it counts as received and as dropped. `Retry` is logged, and
+    /// the read is tried again after a pause.
     ///
     /// # Cancel safety
     /// The future may be dropped at any await point; no message may be lost by it.

@@ -16,6 +16,10 @@ use parking_lot::Mutex;
 /// and that their source cannot give again.
 pub const STOPPED: &str = "stopped";
 
+/// The reason by which messages count as dropped that their input could not read: a line above its
+/// bound, a row with too few fields. What they held never became a message.
+pub const UNREADABLE: &str = "unreadable";
+
 /// The ledger of one stream. Cloning copies a pointer.
 #[derive(Clone, Default)]
 pub struct Ledger {

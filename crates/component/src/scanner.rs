@@ -11,8 +11,8 @@ pub trait Scanner: Send {
     /// The next batch, or `None` at the end of the stream.
     ///
     /// # Errors
-    /// `Rejected` names the place of bytes that cannot be read as messages and lets the caller
-    /// go on; any other class ends the stream.
+    /// `Rejected` names the place of one message that cannot be read and lets the caller go on
+    /// behind it; it counts as one message dropped. Any other class ends the stream.
     fn next(&mut self) -> Result<Option<MessageBatch>, Error>;
 
     /// Whether [`Scanner::next`] would find a message in memory, without reading.

@@ -20,6 +20,15 @@ pub fn describe(what: &str, error: &RedisError) -> Error {
     Error::new(class(error), format!("{what}: {error}"))
 }
 
+/// As [`describe`], for a read: no message is refused when the key holds something else, so that it
+/// must not count as one.
+pub fn describe_read(what: &str, error: &RedisError) -> Error {
+    match class(error) {
+        ErrorClass::Rejected => Error::retry(format!("{what}: {error}")),
+        class => Error::new(class, format!("{what}: {error}")),
+    }
+}
+
 /// Whether the connection is of no further use.
 pub fn is_connection(error: &RedisError) -> bool {
     error.is_io_error()
@@ -42,4 +51,16 @@ pub fn is_connection(error: &RedisError) -> bool {
                         | ServerErrorKind::ReadOnly
                 )
         )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_of_another_kind_refuses_what_is_written_and_is_no_message_that_was_read() {
+        let error = redis::make_extension_error("WRONGTYPE".to_owned(), None);
+        assert_eq!(describe("push", &error).class(), ErrorClass::Rejected);
+        assert_eq!(describe_read("pop", &error).class(), ErrorClass::Retry);
+    }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use millrace_component::{Balance, Kind, STOPPED};
+use millrace_component::{Balance, Kind, STOPPED, UNREADABLE};
 use tracing::info;
 
 /// The reason by which a buffer counts what it lost at the end of the process.
@@ -24,11 +24,12 @@ pub struct Report {
 
 impl Report {
     /// Why the end was not an orderly one: messages that were not settled, that the input cannot
-    /// give again, or that were lost with a buffer.
+    /// give again or could not read, or that were lost with a buffer.
     pub fn complaint(&self) -> Option<String> {
         let balances = std::iter::once(&self.balance).chain(&self.behind_buffer);
         let in_flight: u64 = balances.map(Balance::in_flight).sum();
         let stopped = dropped(&self.balance, STOPPED);
+        let unreadable = dropped(&self.balance, UNREADABLE);
         let buffer = self.behind_buffer.as_ref();
         let lost = buffer.map_or(0, |balance| dropped(balance, LOST_WITH_BUFFER));
         let complaints = [
@@ -39,6 +40,8 @@ impl Report {
                      again"
                 )
             }),
+            (unreadable > 0)
+                .then(|| format!("{unreadable} messages could not be read and are dropped")),
             (lost > 0).then(|| format!("{lost} messages were lost with the buffer")),
         ];
         let complaints: Vec<_> = complaints.into_iter().flatten().collect();
@@ -214,11 +217,16 @@ mod tests {
     }
 
     #[test]
-    fn what_an_input_cannot_give_again_is_a_complaint() {
+    fn what_an_input_cannot_give_again_or_read_is_a_complaint() {
         let stopped = report(dropping(7, STOPPED, 2, 0), None);
         assert_eq!(
             stopped.complaint().as_deref(),
             Some("stopped before 2 messages were delivered; the input cannot give them again")
+        );
+        let unreadable = report(dropping(7, UNREADABLE, 2, 0), None);
+        assert_eq!(
+            unreadable.complaint().as_deref(),
+            Some("2 messages could not be read and are dropped")
         );
         let by_a_component = report(dropping(7, "drop_on_error", 2, 0), None);
         assert_eq!(by_a_component.complaint(), None);

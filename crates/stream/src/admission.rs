@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use millrace_component::{
-    Ack, AgeSlot, Ages, Charge, Flow, Incoming, Ledger, Pressing, ReplayPolicy, Urgency,
+    Ack, AgeSlot, Ages, Charge, Flow, Incoming, Kind, Ledger, Pressing, ReplayPolicy, UNREADABLE,
+    Urgency,
 };
 use millrace_message::{MessageBatch, Outcome, Outcomes, SettleRun, Transaction};
 use millrace_telemetry::metric::InputMetrics;
@@ -114,6 +115,14 @@ impl Admission {
             None => return false,
         }
         true
+    }
+
+    /// Counts a message that the input could not read: received, and dropped at once.
+    pub(crate) fn count_unreadable(&self) {
+        let ledger = self.flow.ledger();
+        ledger.receive(1);
+        self.metrics.received.add(1);
+        ledger.count(Kind::Dropped, &UNREADABLE.into());
     }
 
     /// Opens the transactions of batches; `charge` is what they cost together.

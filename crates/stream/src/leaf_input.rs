@@ -45,7 +45,7 @@ pub(crate) fn run(leaf: LeafInput, cx: &BuildContext) -> Result<Source, Error> {
         metric: metrics.connection.clone(),
         component: cx.component().into(),
         path: cx.path().into(),
-        refusals: Flood::new(),
+        unreadable: Flood::new(),
     };
     let ages = cx.flow().ages(cx.path());
     let admission = Arc::new(Admission::new(
@@ -67,7 +67,7 @@ pub(crate) fn run(leaf: LeafInput, cx: &BuildContext) -> Result<Source, Error> {
         let result = match leaf.input {
             BuiltInput::Async(mut input) => {
                 let read = read_loop(&mut *input, &admission, &writer, &link).await;
-                link.tell_refusals();
+                link.tell_unreadable();
                 input.stop().await;
                 writer.exhaust();
                 wait_settled(&admission, &abort).await;
@@ -144,7 +144,7 @@ struct Link {
     metric: metric::Connection,
     component: Box<str>,
     path: Box<str>,
-    refusals: Flood,
+    unreadable: Flood,
 }
 
 impl Link {
@@ -173,10 +173,11 @@ impl Link {
         );
     }
 
-    /// A part of the input cannot be a message: it is passed over, and the rest goes on.
-    fn refused(&self, error: &Error) {
-        if let Some(left_out) = self.refusals.passes() {
-            warn!(
+    /// A message of the source cannot be read: it is lost, and the rest goes on.
+    fn unreadable(&self, error: &Error, admission: &Admission) {
+        admission.count_unreadable();
+        if let Some(left_out) = self.unreadable.passes() {
+            error!(
                 component = &*self.component,
                 path = &*self.path,
                 left_out,
@@ -185,15 +186,15 @@ impl Link {
         }
     }
 
-    /// Tells what [`Link::refused`] has left out.
-    fn tell_refusals(&self) {
-        let left_out = self.refusals.left_out();
+    /// Tells what [`Link::unreadable`] has left out.
+    fn tell_unreadable(&self) {
+        let left_out = self.unreadable.left_out();
         if left_out > 0 {
-            warn!(
+            error!(
                 component = &*self.component,
                 path = &*self.path,
                 left_out,
-                "read message: more parts of the input were passed over"
+                "read message: more messages could not be read and are dropped"
             );
         }
     }
@@ -279,7 +280,7 @@ async fn read_connected(
                     return None;
                 }
                 ErrorClass::Rejected => {
-                    link.refused(&error);
+                    link.unreadable(&error, admission);
                     sleep(backoff.pause(), &stop).await;
                 }
                 ErrorClass::Retry => {
@@ -339,7 +340,7 @@ struct Reader {
 impl Reader {
     fn run(mut self) -> (Box<dyn BlockingInput>, Result<(), Error>) {
         let result = self.connect_and_read();
-        self.link.tell_refusals();
+        self.link.tell_unreadable();
         (self.input, result)
     }
 
@@ -370,7 +371,7 @@ impl Reader {
                 }
                 // The next reading goes on behind what was refused: there is nothing to wait for.
                 Err(error) if connected && error.class() == ErrorClass::Rejected => {
-                    self.link.refused(&error);
+                    self.link.unreadable(&error, &self.admission);
                 }
                 Err(error) if connected && error.class() == ErrorClass::Retry => {
                     self.link.failed(&error);

@@ -3,10 +3,12 @@
 use std::io::Write;
 use std::process::Stdio;
 
-use millrace_testkit::poll::PATIENCE;
+use millrace_testkit::http;
+use millrace_testkit::poll::{self, PATIENCE};
+use millrace_testkit::port::free_port;
 use millrace_testkit::process::Signal;
 
-use super::{Setup, contains, end, pipe, write_lines};
+use super::{Said, Setup, contains, end, pipe, write_lines};
 
 /// What a run may hold beside its few messages, in bytes. A debug build needs some 50 MB to start.
 const MEMORY_MAX: u64 = 200 << 20;
@@ -41,11 +43,11 @@ fn a_line_of_a_gibibyte_is_passed_over_by_name_and_costs_no_memory() {
     assert!(peak < MEMORY_MAX, "{peak} bytes");
     drop(writer);
     let said = end(process);
-    assert_eq!(said.code, Some(0));
     contains(
         &said.stderr,
         "the line at byte 6 of the standard input is longer than `max_buffer_size`",
     );
+    is_lost(&said, 3, 1);
 }
 
 #[test]
@@ -65,6 +67,7 @@ output: { stdout: {} }
     ];
     assert_eq!(said.stdout, rows);
     contains(&said.stderr, "line 3 of rows.csv has 2 fields instead of 3");
+    is_lost(&said, 3, 1);
     assert!(!said.stderr.contains("not connected"), "{}", said.stderr);
 }
 
@@ -80,10 +83,137 @@ output: { drop: {} }
     setup.write("rows.csv", format!("a,b\n{rows}"));
     // With a pause for each it would take more than an hour.
     let said = setup.run();
-    assert_eq!(said.code, Some(0));
     let lines = said.stderr.matches("has 1 fields instead of 2").count();
     assert!((1..=100).contains(&lines), "{lines}");
-    contains(&said.stderr, "more parts of the input were passed over");
+    contains(
+        &said.stderr,
+        "more messages could not be read and are dropped",
+    );
+    is_lost(&said, 2000, 1000);
+}
+
+#[test]
+fn bad_rows_within_a_batch_are_counted_as_well() {
+    let config = "
+http: { enabled: false }
+input: { csv: { paths: [ rows.csv ], batch_count: 5 } }
+pipeline: { threads: 1 }
+output: { stdout: {} }
+";
+    let setup = Setup::new(config);
+    setup.write("rows.csv", "a,b\n1,2\n3\n4,5\n6,7\n8\n\"9,10\n11,12\n");
+    let said = setup.run();
+    let good = [
+        r#"{"a":"1","b":"2"}"#,
+        r#"{"a":"4","b":"5"}"#,
+        r#"{"a":"6","b":"7"}"#,
+    ];
+    assert_eq!(
+        said.stdout
+            .iter()
+            .filter(|it| !it.is_empty())
+            .collect::<Vec<_>>(),
+        good
+    );
+    contains(&said.stderr, "a quote may not be closed");
+    is_lost(&said, 6, 3);
+}
+
+#[test]
+fn what_the_scanners_cannot_read_is_counted_as_lost() {
+    let deep = format!("{}{} {{}}", "[".repeat(20_000), "]".repeat(20_000));
+    for (scanner, content, received) in [
+        ("lines: { max_buffer_size: 3 }", "one\nthree\ntwo\n", 3),
+        ("csv: {}", "a,b\n1,2\n3\n", 2),
+        ("to_the_end: { max_size: 3 }", "three", 1),
+        ("json_documents: {}", &deep, 2),
+        ("json_documents: { max_size: 3 }", "1 \"three\" 2", 3),
+        (
+            "skip_bom: { into: { lines: { max_buffer_size: 3 } } }",
+            "three\none",
+            2,
+        ),
+    ] {
+        let setup = Setup::new(&format!(
+            "
+http: {{ enabled: false }}
+input: {{ file: {{ paths: [ data ], scanner: {{ {scanner} }} }} }}
+output: {{ drop: {{}} }}
+"
+        ));
+        setup.write("data", content);
+        is_lost(&setup.run(), received, 1);
+    }
+}
+
+#[test]
+fn a_line_of_a_command_above_its_bound_is_counted_as_lost() {
+    let setup = Setup::new(
+        "
+http: { enabled: false }
+input: { subprocess: { name: sh, args: [ -c, 'echo one; echo three; echo two' ], max_buffer: 4 } }
+output: { drop: {} }
+",
+    );
+    is_lost(&setup.run(), 3, 1);
+}
+
+#[test]
+fn what_cannot_be_read_is_in_the_metrics_of_a_stream_that_goes_on() {
+    let address = format!("127.0.0.1:{}", free_port());
+    let setup = Setup::new(&format!(
+        "
+http: {{ address: '{address}' }}
+input:
+  broker:
+    inputs:
+      - label: rows
+        csv: {{ paths: [ rows.csv ] }}
+      - generate: {{ interval: 1h, mapping: 'root = \"x\"' }}
+output: {{ drop: {{}} }}
+"
+    ));
+    setup.write("rows.csv", "a,b\n1,2\n3\n");
+    let mut process = setup.start();
+    let series = |text: &str, parts: [&str; 3]| {
+        let is_it = |line: &&str| parts.iter().all(|part| line.contains(part));
+        text.lines()
+            .find(is_it)
+            .and_then(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok())
+    };
+    poll::until("the counts", PATIENCE, || {
+        let text = http::get(&format!("http://{address}/metrics")).ok()?.text();
+        let settled = "millrace_messages_settled_total";
+        let lost = series(
+            &text,
+            [settled, "outcome=\"dropped\"", "reason=\"unreadable\""],
+        )?;
+        let received = series(&text, ["bento_input_received_total{", "label=\"rows\"", ""])?;
+        (lost == 1.0 && received == 2.0).then_some(())
+    })
+    .unwrap();
+    process.terminate(PATIENCE).unwrap();
+    assert_eq!(end(process).code, Some(1));
+}
+
+/// That so many of the messages received could not be read, and that this failed the run.
+#[track_caller]
+fn is_lost(said: &Said, received: u64, lost: u64) {
+    assert_eq!(said.code, Some(1), "{}", said.stderr);
+    contains(
+        &said.stderr,
+        &format!("{lost} messages could not be read and are dropped"),
+    );
+    let logged = |part: &str| {
+        let found = said.stderr.lines().find(|it| it.contains(part));
+        let line = found.unwrap_or_else(|| panic!("no `{part}`: {}", said.stderr));
+        line.parse::<serde_json::Value>().unwrap()
+    };
+    let counts = logged("the run has ended");
+    assert_eq!(counts["received"], received, "{counts}");
+    assert_eq!(counts["dropped"], lost, "{counts}");
+    assert_eq!(counts["in_flight"], 0, "{counts}");
+    assert_eq!(logged("read message: ")["level"], "error");
 }
 
 #[test]

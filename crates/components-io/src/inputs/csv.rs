@@ -15,8 +15,8 @@ use crate::scanners::csv::{Delimiter, Metadata, Rows};
 /// Reads CSV files row by row, one after the other, and ends after the last.
 ///
 /// A row becomes an object by the names of the header row, or an array. A row with another number
-/// of fields than the header is skipped with an error that names its line; a file with such a row is
-/// not deleted by `delete_on_finish`.
+/// of fields than the header is skipped with an error that names its line and counts as dropped, by
+/// the reason `unreadable`; a file with such a row is not deleted by `delete_on_finish`.
 ///
 /// Metadata: `header` (the names of the header row), `path`, `mod_time_unix`, `mod_time`
 /// (RFC 3339).

@@ -29,8 +29,8 @@ use bounded_lines::{BoundedLines, Line};
 /// `replay` says. When the input stops, the command is killed with everything it started; what it
 /// has written and nobody has read is gone then.
 ///
-/// A line longer than `max_buffer` is skipped with an error that names its place; no more than that
-/// is held.
+/// A line longer than `max_buffer` is skipped with an error that names its place and counts as
+/// dropped, by the reason `unreadable`; no more than that is held.
 #[derive(Clone, Debug, Spec)]
 #[spec(input = "subprocess", status = "stable", category = "Utility")]
 pub struct Config {

@@ -14,7 +14,8 @@ use millrace_spec::{FieldKind, FieldType, Node, ReadContext, Spec, codes};
 /// fields.
 ///
 /// A row with another number of fields than the header is skipped with an error that names its
-/// line, unless `continue_on_error` makes a message of it whose error flag is set.
+/// line and counts as dropped, by the reason `unreadable`, unless `continue_on_error` makes a message
+/// of it whose error flag is set.
 ///
 /// Metadata: `csv_row`, the number of the row, counted from 0.
 #[derive(Clone, Debug, Spec)]
@@ -164,6 +165,7 @@ impl ScannerFactory for Rows {
             metadata: self.metadata,
             name: details.name.clone(),
             identity: Arc::clone(&self.identity),
+            held_back: None,
         }))
     }
 }
@@ -185,6 +187,8 @@ struct CsvScanner {
     metadata: Metadata,
     name: String,
     identity: Arc<Identity>,
+    /// What ended a batch, to be told after it.
+    held_back: Option<Error>,
 }
 
 impl CsvScanner {
@@ -206,8 +210,13 @@ impl CsvScanner {
         let expected = *self.fields.get_or_insert(found);
         (found != expected).then(|| {
             let line = self.record.position().map_or(0, csv::Position::line);
+            let next = self.reader.position().line();
+            let far = match next.saturating_sub(line) {
+                0 | 1 => String::new(),
+                _ => format!("; it goes on to line {next}, a quote may not be closed"),
+            };
             Error::rejected(format!(
-                "line {line} of {} has {found} fields instead of {expected}",
+                "line {line} of {} has {found} fields instead of {expected}{far}",
                 self.name
             ))
         })
@@ -237,6 +246,9 @@ impl CsvScanner {
 
 impl Scanner for CsvScanner {
     fn next(&mut self) -> Result<Option<MessageBatch>, Error> {
+        if let Some(error) = self.held_back.take() {
+            return Err(error);
+        }
         let mut batch = MessageBatch::new();
         while batch.len() < self.batch {
             match self.next_row() {
@@ -244,8 +256,8 @@ impl Scanner for CsvScanner {
                 Ok(None) => break,
                 Err(error) if batch.is_empty() => return Err(error),
                 Err(error) => {
-                    // The rows before it are good; what is wrong with this one is said here.
-                    tracing::error!(component = "csv", "{error}");
+                    // The rows before it are good.
+                    self.held_back = Some(error);
                     break;
                 }
             }
@@ -255,7 +267,7 @@ impl Scanner for CsvScanner {
 
     fn is_ready(&self) -> bool {
         // The reader holds a block of the file: reading on waits for a disk at most.
-        !self.reader.is_done()
+        self.held_back.is_some() || !self.reader.is_done()
     }
 }
 
@@ -320,6 +332,41 @@ mod tests {
         assert_eq!(
             errors,
             ["the row is skipped: line 3 of input has 1 fields instead of 2"]
+        );
+    }
+
+    #[test]
+    fn a_bad_row_within_a_batch_is_named_after_the_rows_before_it() {
+        let rows = Rows {
+            batch: 10,
+            ..rows()
+        };
+        let stream = std::io::Cursor::new(b"id,name\n1,a\n2\n3,c\n4\n".to_vec());
+        let details = SourceDetails::default();
+        let mut scanner = rows
+            .open(Box::new(stream), &details)
+            .expect("it opens nothing");
+        let mut step = || match scanner.next() {
+            Ok(batch) => batch.map_or("the end".to_owned(), |it| format!("{} good", it.len())),
+            Err(error) => error.class().name().to_owned(),
+        };
+        let steps: Vec<_> = std::iter::repeat_with(&mut step).take(5).collect();
+        assert_eq!(
+            steps,
+            ["1 good", "rejected", "1 good", "rejected", "the end"]
+        );
+    }
+
+    #[test]
+    fn a_quote_without_an_end_takes_the_rest_and_the_error_says_so() {
+        let (lines, errors) = scan(&rows(), "id,name\n1,a\n\"2,b\n3,c\n4,d\n");
+        assert_eq!(lines, [r#"{"id":"1","name":"a"}"#]);
+        assert_eq!(
+            errors,
+            [
+                "the row is skipped: line 3 of input has 1 fields instead of 2; it goes on to \
+                 line 6, a quote may not be closed"
+            ]
         );
     }
 

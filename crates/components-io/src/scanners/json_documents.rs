@@ -17,8 +17,9 @@ use millrace_spec::{ByteSize, Spec};
 /// stream is read piece by piece: what is held is one document, of `max_size` bytes at most.
 ///
 /// A document that is larger, or nested deeper than 1,000 levels, is skipped with an error that
-/// names its place, and the ones after it are read. Text that is not JSON ends the stream with an
-/// error, since nobody can tell where the next document begins.
+/// names its place and counts as dropped, by the reason `unreadable`; the ones after it are read. Text
+/// that is not JSON ends the stream with an error, since nobody can tell where the next document
+/// begins.
 #[derive(Clone, Debug, Spec)]
 #[spec(scanner = "json_documents")]
 pub struct Config {

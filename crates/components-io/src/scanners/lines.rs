@@ -13,8 +13,8 @@ use millrace_spec::Spec;
 
 /// Makes one message of each line, without its end (`\n` or `\r\n`).
 ///
-/// A line longer than `max_buffer_size` is skipped with an error that names its place; the lines
-/// after it are read.
+/// A line longer than `max_buffer_size` is skipped with an error that names its place and counts as
+/// dropped, by the reason `unreadable`; the lines after it are read.
 #[derive(Clone, Debug, Spec)]
 #[spec(scanner = "lines")]
 pub struct Config {

@@ -11,7 +11,8 @@ use millrace_spec::Spec;
 
 /// Makes one message of the whole stream.
 ///
-/// The stream is held in memory whole: `max_size` bounds it, and `memory_limit`.
+/// The stream is held in memory whole: `max_size` bounds it, and `memory_limit`. A larger one is
+/// skipped with an error and counts as dropped, by the reason `unreadable`.
 #[derive(Clone, Debug, Spec)]
 #[spec(scanner = "to_the_end")]
 pub struct Config {

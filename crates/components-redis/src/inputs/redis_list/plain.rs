@@ -256,7 +256,7 @@ impl Popper {
                 Ok(Some((_, value))) => slot.send(Ok(self.list.hold(value.into(), place))),
                 Ok(None) => {}
                 Err(error) => {
-                    slot.send(Err(failure::describe("pop from `key`", &error)));
+                    slot.send(Err(failure::describe_read("pop from `key`", &error)));
                     if failure::is_connection(&error) {
                         return;
                     }

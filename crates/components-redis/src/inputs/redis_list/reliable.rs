@@ -250,7 +250,7 @@ impl Take {
                 }
                 Err(error) => {
                     let is_lost = failure::is_connection(&error);
-                    let error = failure::describe("take from `key`", &error);
+                    let error = failure::describe_read("take from `key`", &error);
                     if entries.send(Err(error)).await.is_err() || is_lost {
                         return;
                     }
