@@ -8,12 +8,15 @@ use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use millrace_component::{
-    BatchPolicy, Batcher, BuildContext, Receiver, Sender, Sink, Urgency, process_all, queue, track,
+    BatchPolicy, Batcher, BuildContext, Flow, Receiver, Sender, Sink, Urgency, process_all, queue,
+    track,
 };
 use millrace_message::{Error, MessageBatch, Outcomes, settle_all};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+
+use crate::faulted::Faulted;
 
 /// Messages that may wait for the collecting task; it takes them as fast as they come.
 const EDGE_CAPACITY: usize = 64;
@@ -40,6 +43,8 @@ impl BatchingSink {
             batcher: policy.build(cx, "batching")?,
             inner,
             urgency: cx.flow().urgency(),
+            path: format!("{}.batching.processors.", cx.path()),
+            flow: cx.flow().clone(),
         };
         Ok(Self {
             writes: Mutex::new(Some(sender)),
@@ -84,6 +89,9 @@ struct Collector {
     batcher: Batcher,
     inner: Arc<dyn Sink>,
     urgency: watch::Receiver<Urgency>,
+    /// Below which the policy's processors stand in the config.
+    path: String,
+    flow: Flow,
 }
 
 impl Collector {
@@ -133,11 +141,15 @@ impl Collector {
 
     async fn flush(&mut self, under_way: &mut FuturesUnordered<BoxFuture<'static, ()>>) {
         let batch = self.batcher.take();
+        let mut known = Faulted::of(&batch, &self.flow).len();
         for mut batch in process_all(self.batcher.processors(), batch).await {
             let inner = Arc::clone(&self.inner);
+            let faulted = Faulted::beyond(&mut known, &self.path, &batch, &self.flow);
+            let flow = self.flow.clone();
             under_way.push(Box::pin(async move {
                 let origins = batch.take_origins();
                 let outcomes = inner.write(batch).await;
+                faulted.count(&outcomes, &flow);
                 settle_all(origins, &outcomes);
             }));
         }

@@ -3,7 +3,7 @@
 //! Nothing is looked at before a processor has failed on some message of the stream.
 
 use millrace_component::Flow;
-use millrace_message::{Fault, Message, MessageBatch, Outcome, Outcomes};
+use millrace_message::{Message, MessageBatch, Outcome, Outcomes};
 
 /// The messages of a batch that a processor has failed on, before the batch is written.
 pub(crate) struct Faulted {
@@ -12,23 +12,29 @@ pub(crate) struct Faulted {
 
 impl Faulted {
     pub(crate) fn of(batch: &MessageBatch, flow: &Flow) -> Self {
-        Self::those(batch, flow, |_| true)
-    }
-
-    /// Those that a processor below this path has failed on: the processors of an output stand
-    /// behind the place where the others are counted.
-    pub(crate) fn below(path: &str, batch: &MessageBatch, flow: &Flow) -> Self {
-        Self::those(batch, flow, |fault| fault.path.starts_with(path))
-    }
-
-    fn those(batch: &MessageBatch, flow: &Flow, counts: impl Fn(&Fault) -> bool) -> Self {
         let mut indices = Vec::new();
         if flow.has_faults() {
-            let is_one = |message: &Message| message.fault().is_some_and(|it| counts(it));
             let messages = batch.iter().enumerate();
-            indices.extend(messages.filter(|(_, it)| is_one(it)).map(|(at, _)| at));
+            indices.extend(messages.filter_map(|(at, it)| it.fault().map(|_| at)));
         }
         Self { indices }
+    }
+
+    /// Those of a batch that comes out of the processors of an output, beyond the ones that were
+    /// flagged when it went in: these are counted where the output is written to. Of `known` such
+    /// messages each one that is found here is taken off; what a processor below `path` has failed
+    /// on is left for last.
+    pub(crate) fn beyond(known: &mut usize, path: &str, batch: &MessageBatch, flow: &Flow) -> Self {
+        let mut faulted = Self::of(batch, flow);
+        let is_own = |at: &usize| {
+            let fault = batch.get(*at).and_then(Message::fault);
+            fault.is_some_and(|it| it.path.starts_with(path))
+        };
+        faulted.indices.sort_by_key(is_own);
+        let counted = faulted.len().min(*known);
+        *known -= counted;
+        faulted.indices.drain(..counted);
+        faulted
     }
 
     pub(crate) fn of_one(message: &Message, flow: &Flow) -> Self {
@@ -43,22 +49,13 @@ impl Faulted {
         self.indices.len()
     }
 
-    /// How many of them were delivered.
-    pub(crate) fn delivered(&self, outcomes: &Outcomes) -> usize {
-        let is_delivered = |at: &&usize| matches!(outcomes.get(**at), Outcome::Delivered);
-        self.indices.iter().filter(is_delivered).count()
-    }
-
     /// Counts those of them that were delivered.
     pub(crate) fn count(&self, outcomes: &Outcomes, flow: &Flow) {
-        count(self.delivered(outcomes), flow);
-    }
-}
-
-/// Counts messages that were delivered.
-pub(crate) fn count(delivered: usize, flow: &Flow) {
-    if delivered > 0 {
-        let ledger = flow.buffer_ledger().unwrap_or(flow.ledger());
-        ledger.deliver_faulted(delivered);
+        let is_delivered = |at: &&usize| matches!(outcomes.get(**at), Outcome::Delivered);
+        let delivered = self.indices.iter().filter(is_delivered).count();
+        if delivered > 0 {
+            let ledger = flow.buffer_ledger().unwrap_or(flow.ledger());
+            ledger.deliver_faulted(delivered);
+        }
     }
 }

@@ -8,7 +8,7 @@ use millrace_component::{Flow, Sink, Source, track};
 use millrace_message::{MessageBatch, Outcomes};
 
 use crate::chain::Chain;
-use crate::faulted::{self, Faulted};
+use crate::faulted::Faulted;
 
 /// Messages that may wait behind the processors of an input.
 const EDGE_CAPACITY: usize = 128;
@@ -72,22 +72,19 @@ impl Sink for ProcessedSink {
         // The processors may split, merge or remove messages: a transaction of its own tells
         // what became of each message of the batch.
         let outcomes = track(&mut batch);
-        // What was flagged before is counted where this sink is written to.
-        let before = Faulted::of(&batch, &self.flow).len();
+        let mut known = Faulted::of(&batch, &self.flow).len();
         let mut writes = Vec::new();
         for mut batch in self.chain.run(batch).await {
             let origins = batch.take_origins();
-            let faulted = Faulted::below(&self.path, &batch, &self.flow);
+            let faulted = Faulted::beyond(&mut known, &self.path, &batch, &self.flow);
             writes.push((origins, faulted, self.sink.hand_over(batch).await));
         }
         Box::pin(async move {
-            let mut failed_here = 0;
             for (origins, faulted, write) in writes {
                 let outcomes = write.await;
-                failed_here += faulted.delivered(&outcomes);
+                faulted.count(&outcomes, &self.flow);
                 millrace_message::settle_all(origins, &outcomes);
             }
-            faulted::count(failed_here.saturating_sub(before), &self.flow);
             outcomes.await
         })
     }

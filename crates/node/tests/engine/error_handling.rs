@@ -23,6 +23,16 @@ output: {output}
     Bench::with(&yaml, usize::MAX / 2, REJECTS)
 }
 
+fn start_without_strategy(processors: &str, output: &str) -> Bench {
+    Bench::start(&format!(
+        "
+input: {{ probe: {{}} }}
+pipeline: {{ threads: 1, processors: [ {processors} ] }}
+output: {output}
+"
+    ))
+}
+
 const FAILS: &str =
     r#"{ mapping: 'root = if content().string().contains("bad") { throw("oh no") }' }"#;
 const PROBE: &str = "{ probe: {} }";
@@ -114,6 +124,57 @@ output: {{ probe: {{}}, processors: [ mapping: 'root = throw(\"never\")' ] }}
     }
     let (balance, _) = bench.end().await;
     assert_eq!((balance.delivered, balance.faulted), (2, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_fails_in_the_processors_of_a_batching_policy_is_counted_too_and_once() {
+    let late = r#"{ mapping: 'root = if content().string() != "good" { throw("never") }' }"#;
+    let output = format!("{{ probe: {{ batching: {{ count: 4, processors: [ {late} ] }} }} }}");
+    let mut bench = start_without_strategy(FAILS, &output);
+    for payload in ["bad", "late", "good", "later"] {
+        bench.send(payload);
+    }
+    assert_eq!(bench.written().await.payloads.len(), 4);
+    let (balance, _) = bench.end().await;
+    assert_eq!((balance.delivered, balance.faulted), (4, 3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_fails_behind_a_failed_message_of_its_batch_is_counted_too() {
+    let late = r#"{ mapping: 'root = if content().string() == "late" { throw("never") }' }"#;
+    let policy = format!("{{ count: 3, processors: [ {late} ] }}");
+    for output in [
+        format!("{{ probe: {{ batching: {policy} }} }}"),
+        format!(
+            "{{ broker: {{ outputs: [ {{ probe: {{}}, processors: [ {late} ] }} ], batching: {{ count: 3 }} }} }}"
+        ),
+    ] {
+        let mut bench = start_without_strategy(FAILS, &output);
+        for payload in ["bad", "late", "good"] {
+            bench.send(payload);
+        }
+        assert_eq!(bench.written().await.payloads.len(), 3);
+        let (balance, _) = bench.end().await;
+        assert_eq!((balance.delivered, balance.faulted), (3, 2), "{output}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_fails_in_a_batching_policy_and_is_not_delivered_is_not_counted() {
+    let fails = r#"{ mapping: 'root = throw("never")' }"#;
+    let probe = format!(
+        "{{ probe: {{ refuse: bad, batching: {{ count: 1, byte_size: 1, processors: [ {fails} ] }} }} }}"
+    );
+    let mut bench = start_without_strategy(
+        "",
+        &format!("{{ drop_on: {{ error: true, output: {probe} }} }}"),
+    );
+    for payload in ["bad", "good"] {
+        bench.send(payload);
+        bench.acks(1).await;
+    }
+    let (balance, _) = bench.end().await;
+    assert_eq!((balance.delivered, balance.faulted), (1, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
