@@ -20,6 +20,10 @@ pub const STOPPED: &str = "stopped";
 /// bound, a row with too few fields. What they held never became a message.
 pub const UNREADABLE: &str = "unreadable";
 
+/// The reason by which messages count as dropped that a buffer had acknowledged and lost at the end of
+/// the process.
+pub const LOST_WITH_BUFFER: &str = "buffer_shutdown";
+
 /// The ledger of one stream. Cloning copies a pointer.
 #[derive(Clone, Default)]
 pub struct Ledger {

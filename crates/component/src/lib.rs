@@ -44,7 +44,7 @@ pub use config::{
 pub use descriptor::{Descriptor, Registry};
 pub use flow::{Connection, Edge, Flow, Side};
 pub use input::{Ack, BLOCKING_READ_MAX, BlockingInput, BuiltInput, Incoming, Input, LeafInput};
-pub use ledger::{Balance, Kind, Ledger, STOPPED, UNREADABLE};
+pub use ledger::{Balance, Kind, LOST_WITH_BUFFER, Ledger, STOPPED, UNREADABLE};
 pub use not_built::check as check_not_built;
 pub use output::{BlockingOutput, BuiltOutput, LeafOutput, Output, WriteError};
 pub use policy::{Backoff, ReplayPolicy};

@@ -3,11 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use millrace_component::{Balance, Kind, STOPPED, UNREADABLE};
+use millrace_component::{Balance, Kind, LOST_WITH_BUFFER, STOPPED, UNREADABLE};
 use tracing::info;
-
-/// The reason by which a buffer counts what it lost at the end of the process.
-const LOST_WITH_BUFFER: &str = "buffer_shutdown";
 
 /// What a stream did from start to end.
 #[derive(Clone, Debug)]

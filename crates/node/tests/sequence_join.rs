@@ -53,6 +53,20 @@ fn start(folder: &Path, config: &str) -> Stream {
     Stream::start(&config.stream, environment).unwrap()
 }
 
+/// Runs a config of three messages that are never delivered, until each was tried again, and
+/// aborts it.
+async fn aborted(folder: &Path, config: &str) -> Balance {
+    let stream = start(folder, config);
+    let flow = stream.flow().clone();
+    while flow.ledger().balance().replayed < 3 {
+        tokio::task::yield_now().await;
+    }
+    flow.abort().cancel();
+    let (balance, _) = stream.finish().await;
+    assert_eq!(balance.in_flight(), 0);
+    balance
+}
+
 fn joined(kind: &str, strategy: &str, iterations: u64, inputs: &str, rest: &str) -> String {
     format!(
         "input:
@@ -234,16 +248,9 @@ async fn a_message_of_the_last_input_is_acknowledged_when_it_is_delivered_joined
       - csv: { paths: [DIR/last.csv], delete_on_finish: true }";
     let nowhere = "output: { reject: 'not now' }";
     let config = joined("outer", "array", 1, inputs, nowhere);
-    let stream = start(folder.path(), &config);
-    let flow = stream.flow().clone();
-    while flow.ledger().balance().replayed < 3 {
-        tokio::task::yield_now().await;
-    }
-    flow.abort().cancel();
-    let (balance, _) = stream.finish().await;
+    let balance = aborted(folder.path(), &config).await;
     assert!(last.exists(), "nothing of it was delivered");
     assert_eq!(balance.total(Kind::Returned), 3, "{balance:?}");
-    assert_eq!(balance.in_flight(), 0);
 
     let config = joined("outer", "array", 1, inputs, TO_FILE);
     let balance = run_in(folder.path(), &config).await;
@@ -264,14 +271,7 @@ async fn joined_messages_that_a_stop_leaves_are_counted_as_dropped() {
         inputs,
         "output: { reject: 'not now' }",
     );
-    let stream = start(folder.path(), &config);
-    let flow = stream.flow().clone();
-    while flow.ledger().balance().replayed < 3 {
-        tokio::task::yield_now().await;
-    }
-    flow.abort().cancel();
-    let (balance, _) = stream.finish().await;
+    let balance = aborted(folder.path(), &config).await;
     let stopped = (Kind::Dropped, millrace_component::STOPPED.into());
     assert_eq!(balance.others.get(&stopped), Some(&3), "{balance:?}");
-    assert_eq!(balance.in_flight(), 0);
 }

@@ -125,34 +125,14 @@ mod tests {
     use millrace_component::conformance::{self, Workbench};
 
     use super::*;
+    use crate::testing::{open, until_error};
 
     fn bench() -> Workbench {
         Workbench::new([crate::SCANNERS])
     }
 
     fn scanner(yaml: &str, packed: Vec<u8>) -> Box<dyn Scanner> {
-        let details = SourceDetails {
-            name: "input".to_owned(),
-        };
-        bench()
-            .scanner(yaml)
-            .open(Box::new(std::io::Cursor::new(packed)), &details)
-            .expect("it opens nothing")
-    }
-
-    fn lines(scanner: &mut dyn Scanner) -> (Vec<String>, Option<Error>) {
-        let mut lines = Vec::new();
-        loop {
-            match scanner.next() {
-                Ok(Some(batch)) => lines.extend(
-                    batch
-                        .iter()
-                        .map(|it| String::from_utf8_lossy(it.bytes()).into_owned()),
-                ),
-                Ok(None) => return (lines, None),
-                Err(error) => return (lines, Some(error)),
-            }
-        }
+        open(&*bench().scanner(yaml), std::io::Cursor::new(packed))
     }
 
     /// Text in every format.
@@ -190,7 +170,7 @@ mod tests {
     fn every_format_is_read_by_the_scanner_it_is_given() {
         for (name, packed) in packed(b"first\nsecond\n") {
             let yaml = format!("decompress: {{ algorithm: {name}, into: {{ lines: {{}} }} }}");
-            let (lines, error) = lines(&mut *scanner(&yaml, packed));
+            let (lines, error) = until_error(&mut *scanner(&yaml, packed));
             assert_eq!(lines, ["first", "second"], "{name}: {error:?}");
         }
     }
@@ -209,7 +189,10 @@ mod tests {
         let mut both = packed(b"first\n")[2].1.clone();
         both.extend(&packed(b"second\n")[2].1);
         let yaml = "decompress: { algorithm: gzip, into: { lines: {} } }";
-        assert_eq!(lines(&mut *scanner(yaml, both)).0, ["first", "second"]);
+        assert_eq!(
+            until_error(&mut *scanner(yaml, both)).0,
+            ["first", "second"]
+        );
     }
 
     #[test]
@@ -218,7 +201,7 @@ mod tests {
         for (name, mut packed) in packed(text.as_bytes()) {
             packed.truncate(packed.len() - 5);
             let yaml = format!("decompress: {{ algorithm: {name}, into: {{ lines: {{}} }} }}");
-            let (lines, error) = lines(&mut *scanner(&yaml, packed));
+            let (lines, error) = until_error(&mut *scanner(&yaml, packed));
             let error = error.unwrap_or_else(|| panic!("{name} is cut"));
             assert!(error.text().contains("read input"), "{name}: {error}");
             assert!(lines.iter().all(|line| line == "line"), "{name}");
@@ -231,7 +214,7 @@ mod tests {
             let yaml = format!(
                 "decompress: {{ algorithm: {name}, into: {{ to_the_end: {{ max_size: 1MiB }} }} }}"
             );
-            let (messages, error) = lines(&mut *scanner(&yaml, packed));
+            let (messages, error) = until_error(&mut *scanner(&yaml, packed));
             assert!(messages.is_empty());
             let error = error.unwrap_or_else(|| panic!("{name} is larger"));
             assert!(error.text().contains("max_size"), "{name}: {error}");

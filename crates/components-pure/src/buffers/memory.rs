@@ -9,7 +9,8 @@ use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use millrace_component::{
     AgeSlot, Ages, Backoff, BatchPolicy, Batcher, Buffer, BufferConfig, BuildContext, BuiltBuffer,
-    Descriptor, Flow, Guarantee, Identity, Ledger, Source, SourceWriter, Urgency, track,
+    Descriptor, Flow, Guarantee, Identity, Kind, LOST_WITH_BUFFER, Ledger, Source, SourceWriter,
+    Urgency, track,
 };
 use millrace_message::{
     Error, Message, MessageBatch, Origin, Outcome, Outcomes, Settle, Transaction,
@@ -375,26 +376,33 @@ impl Running {
     /// Counts what is left as dropped, because its source believes that it was delivered; what
     /// its source still waits for goes back to it.
     async fn end(self) -> Result<(), Error> {
-        let ledger = &self.memory.ledger;
-        let back = self.alone as u64;
-        let left = ledger.balance().in_flight().saturating_sub(back);
-        for _ in 0..back {
+        let ledger = self.memory.ledger.clone();
+        let identity = Arc::clone(&self.memory.identity);
+        for _ in 0..self.alone {
             ledger.settle(&Outcome::Failed(Error::retry("the stream was stopped")));
         }
-        if left > 0 {
-            let identity = &self.memory.identity;
+        let before = lost(&ledger);
+        // What is let go of settles: that tells what was delivered of a batch from what is lost. The
+        // input waits for what was not taken in.
+        drop((self.waiting, self.under_way, self.ready, self.memory));
+        let messages = lost(&ledger) - before;
+        if messages > 0 {
             tracing::error!(
                 component = &*identity.component,
                 path = &*identity.path,
                 label = &*identity.label,
-                messages = left,
+                messages,
                 "the memory buffer is dropped with what it holds"
             );
         }
-        // The input waits for what was not taken in.
-        drop((self.waiting, self.under_way, self.ready, self.memory));
         self.upstream.finish().await
     }
+}
+
+/// How many messages count as lost with the buffer.
+fn lost(ledger: &Ledger) -> u64 {
+    let key = (Kind::Dropped, LOST_WITH_BUFFER.into());
+    ledger.balance().others.get(&key).copied().unwrap_or(0)
 }
 
 /// Accounts the messages of a batch that the buffer has acknowledged.
@@ -406,7 +414,7 @@ impl Settle for Account {
             // What fails is sent again as long as there is a buffer.
             self.0.settle(&match outcome {
                 Outcome::Failed(_) => Outcome::Dropped {
-                    reason: "buffer_shutdown".into(),
+                    reason: LOST_WITH_BUFFER.into(),
                 },
                 outcome => outcome,
             });

@@ -283,3 +283,46 @@ async fn a_batch_policy_may_hold_what_is_acknowledged_and_lose_none_of_it() {
     let yaml = "memory: { limit: 1000, batch_policy: { enabled: true, count: 4 } }";
     conformance::buffer(crate::testing::bench, yaml).await;
 }
+
+/// The log lines of this thread while it lives.
+#[derive(Clone, Default)]
+struct Logged(std::sync::Arc<parking_lot::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Logged {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_log_says_as_many_messages_are_lost_as_the_accounting() {
+    use millrace_telemetry::log::{LogSettings, LogSink};
+    let logged = Logged::default();
+    let sink = LogSink::Writer(Box::new(logged.clone()));
+    let (dispatch, _handle) = LogSettings::default().build(sink);
+    let _guard = tracing::dispatcher::set_default(&dispatch);
+    let mut bench = start("limit: 1000");
+    bench.send.send(batch(&["a", "b", "c"])).unwrap();
+    assert!(bench.settled().await.is_success());
+    let mut first = bench.next().await.unwrap();
+    let origins = first.take_origins();
+    for (index, origin) in origins.into_iter().enumerate() {
+        match index {
+            0 => origin.deliver(),
+            _ => origin.settle(Outcome::Failed(Error::retry("not now"))),
+        }
+    }
+    assert_eq!(texts(&bench.next().await.unwrap()), ["b", "c"]);
+    bench.flow.abort().cancel();
+    drop(bench.send);
+    bench.buffer.finish().await.unwrap();
+    let balance = bench.flow.buffer_ledger().unwrap().balance();
+    assert_eq!((balance.delivered, balance.total(Kind::Dropped)), (1, 2));
+    let text = String::from_utf8(logged.0.lock().clone()).unwrap();
+    assert!(text.contains("\"messages\":2"), "{text}");
+}
