@@ -11,7 +11,7 @@ fn a_second_run_answers_no_city_again() {
     let out = folder.path().join("out.ndjson");
     let run = || {
         let output = Command::new(env!("CARGO_BIN_EXE_millrace"))
-            .args(["run", "examples/quickstart.yaml", "--log.level", "info"])
+            .args(["run", "examples/quickstart.yaml"])
             .current_dir(root)
             .env("OUT", &out)
             .env("BUFFER", folder.path().join("buffer.db"))

@@ -4,7 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use millrace_component::{Balance, Kind, LOST_WITH_BUFFER, STOPPED, UNREADABLE};
-use tracing::info;
+use millrace_telemetry::log::SUMMARY_TARGET;
+use tracing::error;
 
 /// What a stream did from start to end.
 #[derive(Clone, Debug)]
@@ -52,11 +53,13 @@ fn dropped(balance: &Balance, reason: &str) -> u64 {
 }
 
 impl Report {
-    /// Says the same in one line of the log, for runs that nobody watches.
-    pub(crate) fn log(&self) {
+    /// Says the same in one line of the log, for runs that nobody watches; with a second one for
+    /// what happened behind a buffer.
+    pub fn log(&self) {
         let files = (!self.files.is_empty()).then(|| self.files.join(", "));
         let log = |balance: &Balance, what: &str| {
-            info!(
+            error!(
+                target: SUMMARY_TARGET,
                 received = balance.received,
                 delivered = balance.delivered,
                 filtered = balance.total(Kind::Filtered),

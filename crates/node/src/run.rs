@@ -119,7 +119,6 @@ pub async fn run(
         files,
         elapsed: since.elapsed(),
     };
-    report.log();
     match ended {
         Err(error) => Err(RunError::Ended {
             report,

@@ -8,7 +8,7 @@ use millrace_message::{Fault, MessageBatch};
 use millrace_telemetry::metric::ProcessorMetrics;
 use tracing::warn;
 
-use crate::flood::Flood;
+use crate::flood::TextFlood;
 use crate::spans::{OpenSpans, SpanSource};
 
 use crate::on_error::OnError;
@@ -19,7 +19,7 @@ pub(crate) struct Observed<P: ?Sized> {
     metrics: ProcessorMetrics,
     spans: SpanSource,
     path: Arc<str>,
-    failures: Flood,
+    failures: TextFlood,
 }
 
 /// A built processor and where it stands.
@@ -78,7 +78,7 @@ impl Chain {
                         metrics,
                         spans,
                         path,
-                        failures: Flood::new(),
+                        failures: TextFlood::new(),
                     };
                     match segments.last_mut() {
                         Some(Segment::Sync(run)) => run.push(observed),
@@ -91,7 +91,7 @@ impl Chain {
                         metrics,
                         spans,
                         path,
-                        failures: Flood::new(),
+                        failures: TextFlood::new(),
                     }));
                 }
             }
@@ -158,8 +158,14 @@ impl Chain {
     pub async fn close(&self) {
         for segment in &self.segments {
             match segment {
-                Segment::Sync(run) => run.iter().for_each(|it| it.processor.close()),
-                Segment::Async(observed) => observed.processor.close().await,
+                Segment::Sync(run) => run.iter().for_each(|it| {
+                    it.processor.close();
+                    it.tell_left_out();
+                }),
+                Segment::Async(observed) => {
+                    observed.processor.close().await;
+                    observed.tell_left_out();
+                }
             }
         }
     }
@@ -200,21 +206,30 @@ impl<P: ?Sized> Observed<P> {
         }
     }
 
-    /// Logs the first failure of a run; the messages go on with their error flag.
+    /// Logs the failures of a run, as far as they differ; the messages go on with their error flag.
     #[cold]
     fn tell_failure(&self, batches: &Batches) {
-        let mut messages = batches.iter().flat_map(|batch| batch.iter());
-        let first = messages.find_map(|it| it.fault().filter(|fault| self.caused(fault)));
-        if let Some(fault) = first
-            && let Some(left_out) = self.failures.passes()
-        {
+        let messages = batches.iter().flat_map(|batch| batch.iter());
+        let faults = messages.filter_map(|it| it.fault().filter(|fault| self.caused(fault)));
+        for (fault, left_out) in self.failures.passing(faults, |it| it.cause.text()) {
             warn!(
                 component = &*fault.component,
                 path = &*fault.path,
                 label = &*fault.label,
-                left_out,
+                left_out = (left_out > 0).then_some(left_out),
                 "process message: {}",
                 fault.cause
+            );
+        }
+    }
+
+    /// Tells how many failures [`Observed::tell_failure`] has left out.
+    fn tell_left_out(&self) {
+        let left_out = self.failures.left_out();
+        if left_out > 0 {
+            warn!(
+                path = &*self.path,
+                left_out, "process message: more messages failed"
             );
         }
     }

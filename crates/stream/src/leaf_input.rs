@@ -180,7 +180,7 @@ impl Link {
             error!(
                 component = &*self.component,
                 path = &*self.path,
-                left_out,
+                left_out = (left_out > 0).then_some(left_out),
                 "read message: {error}"
             );
         }

@@ -44,22 +44,27 @@ pub fn run(args: &RunArgs, file: Option<PathBuf>) -> ExitCode {
         let mut progress = Progress::none();
         millrace_node::run(config, changes, |flow| progress.follow(flow)).await
     });
-    logs.flush();
-    let (report, code) = match ended {
-        Ok(report) => (Some(report), ExitCode::SUCCESS),
-        Err(RunError::Ended { report, reason }) => {
-            complain(&without_secrets(&reason));
-            (Some(report), ExitCode::FAILURE)
-        }
-        Err(error) => {
-            complain(&without_secrets(&error.to_string()));
-            (None, ExitCode::FAILURE)
-        }
+    let (report, reason) = match ended {
+        Ok(report) => (Some(report), None),
+        Err(RunError::Ended { report, reason }) => (Some(report), Some(reason)),
+        Err(error) => (None, Some(error.to_string())),
     };
-    if let Some(report) = report
-        && std::io::stderr().is_terminal()
-    {
+    // Where a person watches, the summary is a table.
+    let is_watched = std::io::stderr().is_terminal();
+    let logs_to_file = !config.logger.file.path.is_empty();
+    if let Some(report) = report.as_ref().filter(|_| !is_watched || logs_to_file) {
+        report.log();
+    }
+    logs.flush();
+    if let Some(reason) = &reason {
+        complain(&without_secrets(reason));
+    }
+    if let Some(report) = report.filter(|_| is_watched) {
         complain(&report.to_string());
     }
-    code
+    if reason.is_none() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }

@@ -10,6 +10,10 @@ use crate::metric::ComponentLabels;
 /// The target of an event that ends the process; its level is `fatal`.
 pub const FATAL_TARGET: &str = "millrace::fatal";
 
+/// The target of the accounting that ends a run: its level is `info`, and it is written at every
+/// level but `off`. Log it as an error, which is the one level that nothing filters away before.
+pub const SUMMARY_TARGET: &str = "millrace::summary";
+
 /// The target of the spans that carry component fields. No other span is kept.
 pub(super) const COMPONENT_TARGET: &str = "millrace::component";
 

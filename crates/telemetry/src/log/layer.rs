@@ -14,7 +14,9 @@ use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 use tracing_subscriber::registry::LookupSpan;
 
-use super::component::{COMPONENT_TARGET, FATAL_TARGET, USER_TARGET, take_dynamic_fields};
+use super::component::{
+    COMPONENT_TARGET, FATAL_TARGET, SUMMARY_TARGET, USER_TARGET, take_dynamic_fields,
+};
 use super::level::LogLevel;
 use super::line::{Line, whole_line};
 use super::repeat::{Repeats, Verdict};
@@ -23,6 +25,9 @@ use super::sink::LogSink;
 use super::timestamp::CivilTime;
 use crate::metric::Counter;
 use crate::redact::Redactor;
+
+/// Fields that say who logs.
+const IDENTITY: [&str; 3] = ["label", "path", "stream"];
 
 /// Most bytes of a field name that is data.
 const NAME_BYTES_MAX: usize = 256;
@@ -163,6 +168,9 @@ impl Core {
             return metadata.target() == COMPONENT_TARGET;
         }
         let target = metadata.target();
+        if target == SUMMARY_TARGET {
+            return self.level() != LogLevel::Off;
+        }
         let most = match is_third_party(target) {
             false => self.level(),
             // It writes whole payloads of returned messages at WARN.
@@ -177,6 +185,9 @@ impl Core {
     fn level_of(&self, metadata: &Metadata<'_>) -> LogLevel {
         if metadata.target() == FATAL_TARGET {
             return LogLevel::Fatal;
+        }
+        if metadata.target() == SUMMARY_TARGET {
+            return LogLevel::Info;
         }
         if is_third_party(metadata.target()) {
             // A library cannot know what its caller recovers from: whether something is an error
@@ -382,7 +393,11 @@ impl Visit for FieldVisitor<'_> {
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.push(field, |line, key| line.push_text(key, value));
+        // A component without a label has none in its lines.
+        let is_absent = value.is_empty() && IDENTITY.contains(&field.name());
+        if !is_absent {
+            self.push(field, |line, key| line.push_text(key, value));
+        }
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
