@@ -332,3 +332,27 @@ fn list_refuses_a_kind_that_does_not_exist_and_describes_functions() {
     assert!(listed.contains("\n  uuid_v4 "), "{listed}");
     assert!(!listed.contains("\ninputs\n"), "{listed}");
 }
+
+#[test]
+fn a_resource_that_is_not_declared_is_said_beside_everything_else() {
+    let config = "
+input: { resource: nowhere }
+pipeline:
+  threads: many
+  processors: [ { cache: { resource: here, operator: get, key: a } } ]
+output: { drop: {} }
+cache_resources: [ { label: here, memory: { nope: 1 } } ]
+";
+    let (told, _) = lint("a.yaml", config, &[]);
+    for part in [
+        "a.yaml(2,20) input resource `nowhere` is not declared",
+        "field threads: expected an integer",
+        "field nope not recognised",
+    ] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    assert_eq!(told.lines().count(), 3, "{told}");
+    // What a file declares that cannot be read is not known.
+    let (told, _) = lint("a.yaml", config, &["-r", "no_such_file.yaml"]);
+    assert!(!told.contains("not declared"), "{told}");
+}

@@ -136,7 +136,7 @@ pub fn load(files: &Files, registry: &Arc<Registry>) -> Loaded {
         }
         loader.cx.within("root", |cx| RootConfig::read(tree, cx))
     });
-    let config = loader.with_resources(config, &files.resources);
+    let config = loader.with_resources(main.as_ref(), config, &files.resources);
     if files.lint.deny_weaker_guarantees
         && let Some(tree) = &main
     {
@@ -172,7 +172,7 @@ impl Loader {
     }
 
     fn read_env_files(&mut self, patterns: &[String]) {
-        for path in self.expand(patterns) {
+        for path in self.expand(patterns).0 {
             let text = match std::fs::read_to_string(&path) {
                 Ok(text) => text,
                 Err(error) => {
@@ -191,9 +191,9 @@ impl Loader {
         }
     }
 
-    /// The files that patterns name; a plain path that does not exist is reported.
-    fn expand(&mut self, patterns: &[String]) -> Vec<PathBuf> {
-        let mut files = Vec::new();
+    /// The files that patterns name, and whether each pattern names some; else that is reported.
+    fn expand(&mut self, patterns: &[String]) -> (Vec<PathBuf>, bool) {
+        let (mut files, mut complete) = (Vec::new(), true);
         for pattern in patterns {
             let found: Vec<_> = match glob::glob(pattern) {
                 Ok(paths) => paths.filter_map(Result::ok).collect(),
@@ -202,15 +202,17 @@ impl Loader {
                         codes::UNREADABLE_FILE,
                         format!("pattern {pattern}: {error}"),
                     );
+                    complete = false;
                     continue;
                 }
             };
             if found.is_empty() {
                 self.refuse(codes::UNREADABLE_FILE, format!("{pattern}: no such file"));
+                complete = false;
             }
             files.extend(found);
         }
-        files
+        (files, complete)
     }
 
     fn read_main(&mut self, main: &Main) -> Option<Node> {
@@ -282,46 +284,56 @@ impl Loader {
     /// Adds the resources of further files, and checks that every resource named is declared.
     fn with_resources(
         &mut self,
+        main: Option<&Node>,
         mut config: Option<RootConfig>,
         patterns: &[String],
     ) -> Option<RootConfig> {
+        let mut labels = main.map(declared).unwrap_or_default();
+        let (paths, mut is_all_known) = self.expand(patterns);
         let mut more = ResourcesConfig::default();
-        let mut complete = true;
-        for path in self.expand(patterns) {
-            let tree = self.read_file(&path);
-            let read =
-                tree.and_then(|it| self.cx.within("root", |cx| ResourcesConfig::read(&it, cx)));
+        let mut complete = is_all_known;
+        for path in paths {
+            let Some(tree) = self.read_file(&path) else {
+                is_all_known = false;
+                continue;
+            };
+            labels.extend(declared(&tree));
+            let read = self
+                .cx
+                .within("root", |cx| ResourcesConfig::read(&tree, cx));
             match read {
                 Some(read) => more.extend(read),
                 None => complete = false,
             }
         }
+        // What a file declares that cannot be read is not known.
+        if is_all_known {
+            check_resource_uses(&labels, &mut self.cx);
+        }
         if let Some(config) = &mut config {
             config.stream.resources.extend(more);
         }
-        let config = config.filter(|_| complete)?;
-        check_resource_uses(&declared(&config.stream.resources), &mut self.cx);
-        Some(config)
+        config.filter(|_| complete && is_all_known)
     }
 }
 
-fn declared(resources: &ResourcesConfig) -> Vec<(ComponentKind, String)> {
+/// The labels of the resources that a config declares, whatever else is wrong with it.
+fn declared(config: &Node) -> Vec<(ComponentKind, String)> {
+    let kinds = [
+        ComponentKind::Input,
+        ComponentKind::Processor,
+        ComponentKind::Output,
+        ComponentKind::Cache,
+        ComponentKind::RateLimit,
+    ];
     let mut labels = Vec::new();
-    let mut add = |kind, label: &str| labels.push((kind, label.to_owned()));
-    for it in &resources.input_resources {
-        add(ComponentKind::Input, &it.label);
-    }
-    for it in &resources.processor_resources {
-        add(ComponentKind::Processor, &it.label);
-    }
-    for it in &resources.output_resources {
-        add(ComponentKind::Output, &it.label);
-    }
-    for it in &resources.cache_resources {
-        add(ComponentKind::Cache, &it.label);
-    }
-    for it in &resources.rate_limit_resources {
-        add(ComponentKind::RateLimit, &it.label);
+    for kind in kinds {
+        let list = config.get(&format!("{kind}_resources"));
+        for item in list.and_then(Node::as_sequence).into_iter().flatten() {
+            if let Some(label) = item.get("label").and_then(Node::text) {
+                labels.push((kind, label.to_owned()));
+            }
+        }
     }
     labels
 }
