@@ -201,17 +201,22 @@ impl Document {
     }
 
     /// The key nodes of an object in the order of their text, the last of duplicates only.
-    pub(crate) fn sorted_keys(&self, object: u32) -> KeyList {
+    #[inline]
+    pub(crate) fn keys(&self, object: u32) -> OrderedKeys<'_> {
+        let node = self.node(object);
+        if node.flags & SORTED == 0 {
+            return OrderedKeys::Sorted(self.sorted_keys(object).into_iter());
+        }
+        OrderedKeys::InPlace {
+            document: self,
+            next: object + 1,
+            end: node.next,
+        }
+    }
+
+    fn sorted_keys(&self, object: u32) -> KeyList {
         let node = self.node(object);
         let mut index = object + 1;
-        if node.flags & SORTED != 0 {
-            let mut keys = KeyList::new();
-            while index < node.next {
-                keys.push(index);
-                index = self.node(index).next;
-            }
-            return keys;
-        }
         // Most keys differ in their first bytes, which compare as one number.
         let mut keys: SmallVec<[(u64, u32); 16]> = SmallVec::new();
         while index < node.next {
@@ -262,6 +267,16 @@ impl Document {
         text(a).cmp(&text(b))
     }
 
+    /// How the text of a key node orders against `name`.
+    #[inline]
+    pub(crate) fn compare_key(&self, key: u32, name: &str) -> Ordering {
+        let node = self.node(key);
+        match node.flags & ENCODED {
+            0 => self.raw(node).cmp(name.as_bytes()),
+            _ => escape::decode(self.raw(node)).as_str().cmp(name),
+        }
+    }
+
     /// A document of its own that holds the subtree at `root` as its node 0.
     pub(crate) fn subtree(&self, root: u32) -> Document {
         let first = *self.node(root);
@@ -282,7 +297,46 @@ impl Document {
 }
 
 /// Key nodes of one object; objects of up to 24 members need no allocation.
-pub(crate) type KeyList = SmallVec<[u32; 24]>;
+type KeyList = SmallVec<[u32; 24]>;
+
+/// The key nodes of one object in the order of their text, each text once.
+pub(crate) enum OrderedKeys<'a> {
+    /// As they stand in the document.
+    InPlace {
+        document: &'a Document,
+        next: u32,
+        end: u32,
+    },
+    Sorted(smallvec::IntoIter<[u32; 24]>),
+}
+
+impl Iterator for OrderedKeys<'_> {
+    type Item = u32;
+
+    #[inline]
+    fn next(&mut self) -> Option<u32> {
+        match self {
+            OrderedKeys::InPlace {
+                document,
+                next,
+                end,
+            } => {
+                let key = (*next < *end).then_some(*next)?;
+                *next = document.node(key).next;
+                Some(key)
+            }
+            OrderedKeys::Sorted(keys) => keys.next(),
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        match self {
+            // A member is a key and at least one node.
+            OrderedKeys::InPlace { next, end, .. } => (0, Some((end - next) as usize / 2)),
+            OrderedKeys::Sorted(keys) => keys.size_hint(),
+        }
+    }
+}
 
 impl fmt::Debug for Document {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -330,27 +330,35 @@ fn after<'p>(paths: &[&'p [Segment]], key: &str) -> Vec<&'p [Segment]> {
 fn without(arguments: &Arguments<'_>, _: &Environment) -> Result<PreparedMethod, EvalError> {
     let paths = PathSet::of(arguments)?;
     Ok(Box::new(move |target| {
-        let object = object(&target)?;
-        let paths: Vec<&[Segment]> = paths.0.iter().map(Vec::as_slice).collect();
-        Ok(Value::Object(object_without(object, &paths)))
+        object(&target)?;
+        let mut kept = target.into_owned();
+        if let Value::Object(object) = &mut kept {
+            for path in &paths.0 {
+                remove(object, path);
+            }
+        }
+        Ok(kept)
     }))
 }
 
-fn object_without(object: &Object, paths: &[&[Segment]]) -> Object {
-    // What is kept keeps its order; it mostly gets members of its own afterwards.
-    let mut kept = Vec::with_capacity(object.len() + 2);
-    for (key, value) in object {
-        let rest = after(paths, &key);
-        if rest.iter().any(|rest| rest.is_empty()) {
-            continue;
+/// Removes what a path names; unlike a deletion it does not go into arrays.
+fn remove(object: &mut Object, path: &[Segment]) {
+    match path {
+        [] => {}
+        [last] => {
+            object.remove(last.name());
         }
-        let value = match &*value {
-            Value::Object(inner) if !rest.is_empty() => Value::Object(object_without(inner, &rest)),
-            _ => value.into_owned(),
-        };
-        kept.push((key, value));
+        [first, rest @ ..] => {
+            // A branch that is not there, or no object, is not copied for nothing.
+            let leads_on = matches!(
+                object.get(first.name()).as_deref(),
+                Some(Value::Object(inner)) if inner.contains_key(rest[0].name())
+            );
+            if leads_on && let Some(Value::Object(inner)) = object.get_mut(first.name()) {
+                remove(inner, rest);
+            }
+        }
     }
-    Object::from_ascending(kept)
 }
 
 fn with(arguments: &Arguments<'_>, _: &Environment) -> Result<PreparedMethod, EvalError> {

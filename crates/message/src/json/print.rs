@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{number, write_string};
-use crate::document::{CANONICAL, Document, NodeKind, SORTED};
+use crate::document::{CANONICAL, Document, NodeKind};
 use crate::value::{Value, depth, timestamp};
 
 /// Appends a value as JSON.
@@ -70,16 +70,11 @@ pub(crate) fn write_node(document: &Arc<Document>, index: u32, out: &mut Vec<u8>
         }),
         NodeKind::Object => depth::guard(|| {
             out.push(b'{');
-            if node.flags & SORTED != 0 {
-                let mut key = index + 1;
-                while key < node.next {
-                    write_member(document, key, key == index + 1, out);
-                    key = document.node(key).next;
+            for (i, key) in document.keys(index).enumerate() {
+                if i > 0 {
+                    out.push(b',');
                 }
-            } else {
-                for (i, key) in document.sorted_keys(index).into_iter().enumerate() {
-                    write_member(document, key, i == 0, out);
-                }
+                write_member(document, key, out);
             }
             out.push(b'}');
         }),
@@ -87,10 +82,8 @@ pub(crate) fn write_node(document: &Arc<Document>, index: u32, out: &mut Vec<u8>
     }
 }
 
-fn write_member(document: &Arc<Document>, key: u32, first: bool, out: &mut Vec<u8>) {
-    if !first {
-        out.push(b',');
-    }
+/// Appends a member, key and value.
+pub(crate) fn write_member(document: &Arc<Document>, key: u32, out: &mut Vec<u8>) {
     let name = document.node(key);
     let value = document.node(key + 1);
     let quote = u32::from(value.kind == NodeKind::String);

@@ -33,19 +33,25 @@ pub(crate) fn drop_values(values: &mut Vec<Value>) {
 fn holds_containers(value: &Value) -> bool {
     match value {
         Value::Array(Array(array::Repr::Built(elements))) => {
-            Arc::strong_count(elements) == 1 && elements.0.iter().any(is_built)
+            Arc::strong_count(elements) == 1 && elements.0.iter().any(is_container)
         }
         Value::Object(Object(object::Repr::Built(members))) => {
-            Arc::strong_count(members) == 1 && members.0.iter().any(|(_, value)| is_built(value))
+            let mut values = members.0.iter().map(|(_, value)| value);
+            Arc::strong_count(members) == 1 && values.any(is_container)
+        }
+        Value::Object(Object(object::Repr::Overlay(overlay))) => {
+            Arc::strong_count(overlay) == 1 && overlay.laid().any(is_container)
         }
         _ => false,
     }
 }
 
-fn is_built(value: &Value) -> bool {
+/// Whether it is an array or object that holds values of its own.
+pub(crate) fn is_container(value: &Value) -> bool {
     matches!(
         value,
-        Value::Array(Array(array::Repr::Built(_))) | Value::Object(Object(object::Repr::Built(_)))
+        Value::Array(Array(array::Repr::Built(_)))
+            | Value::Object(Object(object::Repr::Built(_) | object::Repr::Overlay(_)))
     )
 }
 
@@ -59,6 +65,11 @@ fn take_members(value: Value, pending: &mut Vec<Value>) {
         Value::Object(Object(object::Repr::Built(members))) => {
             if let Some(mut members) = Arc::into_inner(members) {
                 pending.extend(members.0.drain(..).map(|(_, value)| value));
+            }
+        }
+        Value::Object(Object(object::Repr::Overlay(overlay))) => {
+            if let Some(mut overlay) = Arc::into_inner(overlay) {
+                pending.extend(overlay.take_laid());
             }
         }
         _ => {}

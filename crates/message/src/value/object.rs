@@ -1,4 +1,5 @@
-//! Objects: a place in a document, or a shared vector of members in the order of their keys.
+//! Objects: a place in a document, such a place with changes laid over it, or a shared vector of
+//! members in the order of their keys.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -7,9 +8,17 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+pub use entries::Entries;
+use members::Members;
+pub(crate) use overlay::{Found, Overlay};
+
 use super::{Value, depth};
-use crate::document::{CANONICAL, Document, KeyList, SORTED};
+use crate::document::{CANONICAL, Document};
 use crate::text::Text;
+
+mod entries;
+mod members;
+mod overlay;
 
 /// An object. Clones share; writing copies first when it is shared.
 #[derive(Clone)]
@@ -19,69 +28,11 @@ pub struct Object(pub(crate) Repr);
 pub(crate) enum Repr {
     Built(Arc<Members>),
     Node { index: u32, document: Arc<Document> },
+    Overlay(Arc<Overlay>),
 }
 
-/// The members of a built object, ascending by key, each key once.
-#[derive(Clone, Default)]
-pub(crate) struct Members(pub(crate) Vec<(Text, Value)>);
-
-impl Drop for Members {
-    fn drop(&mut self) {
-        let nested = |(_, value): &(Text, Value)| {
-            matches!(
-                value,
-                Value::Array(super::Array(super::array::Repr::Built(_)))
-                    | Value::Object(Object(Repr::Built(_)))
-            )
-        };
-        if self.0.iter().any(nested) {
-            let mut values = self.0.drain(..).map(|(_, value)| value).collect();
-            depth::drop_values(&mut values);
-        }
-    }
-}
-
-/// Up to so many members are compared one by one, for equality, which is cheaper than ordering.
-const SCAN_MAX: usize = 8;
 /// Room for members that a copy is made with: copies are made to be added to.
 const HEADROOM: usize = 4;
-
-impl Members {
-    fn find(&self, key: &str) -> Result<usize, usize> {
-        self.0.binary_search_by(|(name, _)| name.as_str().cmp(key))
-    }
-
-    /// The value of `key`.
-    #[inline]
-    pub(super) fn get(&self, key: &Text) -> Option<&Value> {
-        if self.0.len() <= SCAN_MAX {
-            return self
-                .0
-                .iter()
-                .find_map(|(name, value)| (name == key).then_some(value));
-        }
-        self.find(key).ok().map(|at| &self.0[at].1)
-    }
-
-    /// The value of `key`, created as null when it is missing.
-    fn entry(&mut self, key: &Text) -> &mut Value {
-        let scanned = (self.0.len() <= SCAN_MAX)
-            .then(|| self.0.iter().position(|(name, _)| name == key))
-            .flatten();
-        let at = scanned.unwrap_or_else(|| {
-            // Keys mostly arrive in order.
-            let place = match self.0.last() {
-                Some((last, _)) if last >= key => self.find(key),
-                _ => Err(self.0.len()),
-            };
-            place.unwrap_or_else(|at| {
-                self.0.insert(at, (key.clone(), Value::Null));
-                at
-            })
-        });
-        &mut self.0[at].1
-    }
-}
 
 impl Object {
     /// An empty object.
@@ -112,6 +63,7 @@ impl Object {
         match &self.0 {
             Repr::Built(members) => members.0.len(),
             Repr::Node { index, document } => document.count(*index),
+            Repr::Overlay(overlay) => overlay.len(),
         }
     }
 
@@ -120,6 +72,7 @@ impl Object {
         match &self.0 {
             Repr::Built(members) => members.0.is_empty(),
             Repr::Node { index, document } => document.node(*index).next == index + 1,
+            Repr::Overlay(overlay) => overlay.len() == 0,
         }
     }
 
@@ -135,6 +88,7 @@ impl Object {
                 let member = document.member(*index, key.as_bytes())?;
                 Some(Cow::Owned(Value::at(document, member)))
             }
+            Repr::Overlay(overlay) => overlay.get(key),
         }
     }
 
@@ -143,27 +97,13 @@ impl Object {
         match &self.0 {
             Repr::Built(members) => members.find(key).is_ok(),
             Repr::Node { index, document } => document.member(*index, key.as_bytes()).is_some(),
+            Repr::Overlay(overlay) => overlay.find(key).is_some(),
         }
     }
 
     /// The members in ascending order of their keys.
     pub fn entries(&self) -> Entries<'_> {
-        match &self.0 {
-            Repr::Built(members) => Entries(Cursor::Built(members.0.iter())),
-            Repr::Node { index, document } if document.node(*index).flags & SORTED != 0 => {
-                let end = document.node(*index).next;
-                Entries(Cursor::Sorted {
-                    next: index + 1,
-                    end,
-                    document,
-                })
-            }
-            Repr::Node { index, document } => Entries(Cursor::Keys {
-                keys: document.sorted_keys(*index),
-                next: 0,
-                document,
-            }),
-        }
+        Entries::of(self)
     }
 
     /// The keys in ascending order.
@@ -173,22 +113,9 @@ impl Object {
 
     /// Sets a member and gives back the value it had.
     pub fn insert(&mut self, key: impl Into<Text>, value: Value) -> Option<Value> {
-        self.insert_text(key.into(), value)
-    }
-
-    fn insert_text(&mut self, key: Text, value: Value) -> Option<Value> {
-        let members = self.members_mut();
-        // Keys mostly arrive in order.
-        let place = match members.0.last() {
-            Some((last, _)) if last.as_str() >= key.as_str() => members.find(&key),
-            _ => Err(members.0.len()),
-        };
-        match place {
-            Ok(i) => Some(std::mem::replace(&mut members.0[i].1, value)),
-            Err(i) => {
-                members.0.insert(i, (key, value));
-                None
-            }
+        match self.writable() {
+            Writable::Built(members) => members.insert(key.into(), value),
+            Writable::Overlay(overlay) => overlay.insert(key.into(), value),
         }
     }
 
@@ -197,14 +124,19 @@ impl Object {
         if !self.contains_key(key) {
             return None;
         }
-        let members = self.members_mut();
-        members.find(key).ok().map(|i| members.0.remove(i).1)
+        match self.writable() {
+            Writable::Built(members) => members.find(key).ok().map(|i| members.0.remove(i).1),
+            Writable::Overlay(overlay) => overlay.remove(key),
+        }
     }
 
     /// The value of a member to write to; a missing member is created as null.
     #[inline]
     pub fn entry(&mut self, key: &Text) -> &mut Value {
-        self.members_mut().entry(key)
+        match self.writable() {
+            Writable::Built(members) => members.entry(key),
+            Writable::Overlay(overlay) => overlay.entry(key),
+        }
     }
 
     /// The value of an existing member to write to.
@@ -212,8 +144,10 @@ impl Object {
         if !self.contains_key(key) {
             return None;
         }
-        let members = self.members_mut();
-        members.find(key).ok().map(|i| &mut members.0[i].1)
+        Some(match self.writable() {
+            Writable::Built(members) => members.find(key).ok().map(|i| &mut members.0[i].1)?,
+            Writable::Overlay(overlay) => overlay.entry(&Text::from(key)),
+        })
     }
 
     /// Keeps the members for which `keep` says so; it may change their values.
@@ -223,31 +157,45 @@ impl Object {
             .retain_mut(|(key, value)| keep(key, value));
     }
 
+    /// What one member can be changed in: a place in a document gets an overlay.
+    fn writable(&mut self) -> Writable<'_> {
+        match &self.0 {
+            Repr::Node { index, document } => {
+                self.0 = Repr::Overlay(Arc::new(Overlay::over(document, *index)));
+            }
+            Repr::Overlay(overlay) if !overlay.is_full() => {}
+            Repr::Overlay(_) | Repr::Built(_) => return Writable::Built(self.members_mut()),
+        }
+        match &mut self.0 {
+            Repr::Overlay(overlay) => Writable::Overlay(Arc::make_mut(overlay)),
+            _ => unreachable!("every other form has become an overlay or was returned above"),
+        }
+    }
+
+    /// The members as a vector of this object's own.
     fn members_mut(&mut self) -> &mut Members {
         let is_own = match &mut self.0 {
             Repr::Built(members) => Arc::get_mut(members).is_some(),
-            Repr::Node { .. } => false,
+            _ => false,
         };
         if !is_own {
             let mut members = Vec::with_capacity(self.len() + HEADROOM);
             match &self.0 {
                 Repr::Built(shared) => members.extend(shared.0.iter().cloned()),
-                Repr::Node { .. } => {
-                    members.extend(self.entries().map(|(key, value)| (key, value.into_owned())));
-                }
+                _ => members.extend(self.entries().map(|(key, value)| (key, value.into_owned()))),
             }
             self.0 = Repr::Built(Arc::new(Members(members)));
         }
         match &mut self.0 {
             Repr::Built(members) => Arc::make_mut(members),
-            Repr::Node { .. } => unreachable!("the place in a document was expanded above"),
+            _ => unreachable!("every other form was built anew above"),
         }
     }
 
     pub(crate) fn canonical_source(&self) -> Option<Bytes> {
         match &self.0 {
-            Repr::Built(_) => None,
             Repr::Node { index, document } => canonical_range(document, *index),
+            Repr::Built(_) | Repr::Overlay(_) => None,
         }
     }
 
@@ -261,6 +209,7 @@ impl Object {
                     .collect(),
             )))),
             Repr::Node { index, document } => Object::at(&Arc::new(document.subtree(*index)), 0),
+            Repr::Overlay(overlay) => Object(Repr::Overlay(Arc::new(overlay.detach()))),
         }
     }
 
@@ -275,6 +224,7 @@ impl Object {
                     crate::json::print::write_node(document, *index, out);
                 }
             }
+            Repr::Overlay(overlay) => overlay.write_json(out),
             Repr::Built(members) => depth::guard(|| {
                 out.push(b'{');
                 for (i, (key, value)) in members.0.iter().enumerate() {
@@ -289,6 +239,12 @@ impl Object {
             }),
         }
     }
+}
+
+/// What a member is changed in.
+enum Writable<'a> {
+    Built(&'a mut Members),
+    Overlay(&'a mut Overlay),
 }
 
 /// The source of a container when the printer would write exactly that.
@@ -342,70 +298,5 @@ impl<'a> IntoIterator for &'a Object {
 impl fmt::Debug for Object {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.entries()).finish()
-    }
-}
-
-/// The members of an object in ascending order of their keys.
-pub struct Entries<'a>(Cursor<'a>);
-
-enum Cursor<'a> {
-    Built(std::slice::Iter<'a, (Text, Value)>),
-    Sorted {
-        next: u32,
-        end: u32,
-        document: &'a Arc<Document>,
-    },
-    Keys {
-        keys: KeyList,
-        next: usize,
-        document: &'a Arc<Document>,
-    },
-}
-
-impl<'a> Iterator for Entries<'a> {
-    type Item = (Text, Cow<'a, Value>);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let (key, document) = match &mut self.0 {
-            Cursor::Built(members) => {
-                let (key, value) = members.next()?;
-                return Some((key.clone(), Cow::Borrowed(value)));
-            }
-            Cursor::Sorted {
-                next,
-                end,
-                document,
-            } => {
-                if *next >= *end {
-                    return None;
-                }
-                let key = *next;
-                *next = document.node(key).next;
-                (key, *document)
-            }
-            Cursor::Keys {
-                keys,
-                next,
-                document,
-            } => {
-                let key = *keys.get(*next)?;
-                *next += 1;
-                (key, *document)
-            }
-        };
-        let name = document.text(document.node(key));
-        Some((name, Cow::Owned(Value::at(document, key + 1))))
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        match &self.0 {
-            Cursor::Built(members) => members.size_hint(),
-            // A member is a key and at least one node.
-            Cursor::Sorted { next, end, .. } => (0, Some((end - next) as usize / 2)),
-            Cursor::Keys { keys, next, .. } => {
-                let left = keys.len() - next;
-                (left, Some(left))
-            }
-        }
     }
 }

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::array::Repr as ArrayRepr;
-use super::object::Repr as ObjectRepr;
+use super::object::{Found, Repr as ObjectRepr};
 use super::{Array, Object, Value};
 use crate::document::{Document, NodeKind};
 use crate::text::Text;
@@ -95,6 +95,14 @@ impl Value {
             match value {
                 Value::Object(Object(ObjectRepr::Built(members))) => {
                     value = members.get(&segment.name)?;
+                }
+                Value::Object(Object(ObjectRepr::Overlay(overlay))) => {
+                    match overlay.find(&segment.name)? {
+                        Found::Laid(laid) => value = laid,
+                        Found::Node(node) => {
+                            return path_in_document(overlay.document(), node, &path[i + 1..]);
+                        }
+                    }
                 }
                 Value::Object(Object(ObjectRepr::Node { index, document }))
                 | Value::Array(Array(ArrayRepr::Node { index, document })) => {

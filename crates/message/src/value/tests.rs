@@ -184,13 +184,19 @@ fn deep_nests_are_an_error_not_an_overflow() {
 #[test]
 fn values_that_a_mapping_nests_a_million_deep_can_be_used_and_dropped() {
     let nest = || {
-        (0..1_000_000).fold(Value::Null, |inner, i| match i % 2 {
+        let parsed = json("{}");
+        (0..999_999).fold(Value::Null, |inner, i| match i % 3 {
             0 => Value::from(vec![inner]),
-            _ => Value::from(Object::from_iter([("a", inner)])),
+            1 => Value::from(Object::from_iter([("a", inner)])),
+            _ => {
+                let mut laid = parsed.clone();
+                laid.set_path(&path("a"), inner).unwrap();
+                laid
+            }
         })
     };
     let value = nest();
-    assert_eq!(value.to_json().len(), 500_000 * 8 + 4);
+    assert_eq!(value.to_json().len(), 333_333 * (2 + 6 + 6) + 4);
     assert_eq!(value, nest());
     drop(value.detach());
 }
@@ -340,6 +346,66 @@ fn an_untouched_canonical_document_is_shared_when_printed() {
     assert_eq!(value.to_json().as_ptr(), source.as_ptr());
 }
 
+#[test]
+fn what_is_laid_over_a_document_leaves_the_rest_of_it_in_place() {
+    let source = Bytes::from(br#"{"z":[1, 2],"b":{"c":1.50},"a":"x","b":{"c":2.50}}"#.to_vec());
+    let mut value = Value::parse_json(source.clone()).unwrap();
+    value.set_path(&path("b.d"), Value::from(1_i64)).unwrap();
+    value.set_path(&path("n"), Value::Null).unwrap();
+    value.delete_path(&path("a")).unwrap();
+    assert_eq!(
+        printed(&value),
+        r#"{"b":{"c":2.50,"d":1},"n":null,"z":[1,2]}"#
+    );
+    assert_eq!(value.as_object().unwrap().len(), 3);
+    assert!(value.get("a").is_none());
+    let detached = value.detach();
+    drop(value);
+    assert!(source.is_unique());
+    assert_eq!(
+        printed(&detached),
+        r#"{"b":{"c":2.50,"d":1},"n":null,"z":[1,2]}"#
+    );
+}
+
+/// What can be done to an object.
+#[derive(Clone, Debug)]
+enum Change {
+    Insert(String, i64),
+    Remove(String),
+    Entry(String, i64),
+    Deep(String, String, i64),
+}
+
+fn any_change() -> impl Strategy<Value = Change> {
+    let key = || "[a-f\"]{0,2}";
+    prop_oneof![
+        (key(), any::<i64>()).prop_map(|(key, value)| Change::Insert(key, value)),
+        key().prop_map(Change::Remove),
+        (key(), any::<i64>()).prop_map(|(key, value)| Change::Entry(key, value)),
+        (key(), key(), any::<i64>())
+            .prop_map(|(key, inner, value)| Change::Deep(key, inner, value)),
+    ]
+}
+
+/// Makes a change; gives back what stood there before, where that is told.
+fn change(object: &mut Object, change: &Change) -> Option<Value> {
+    match change {
+        Change::Insert(key, value) => object.insert(key.as_str(), Value::from(*value)),
+        Change::Remove(key) => object.remove(key),
+        Change::Entry(key, value) => {
+            let entry = object.entry(&Text::from(key.as_str()));
+            Some(std::mem::replace(entry, Value::from(*value)))
+        }
+        Change::Deep(key, inner, value) => {
+            let Some(Value::Object(found)) = object.get_mut(key) else {
+                return None;
+            };
+            found.insert(inner.as_str(), Value::from(*value))
+        }
+    }
+}
+
 fn any_json() -> impl Strategy<Value = serde_json::Value> {
     let leaf = prop_oneof![
         Just(serde_json::Value::Null),
@@ -429,6 +495,41 @@ proptest! {
         if let Ok(value) = Value::parse_json(Bytes::from(bytes)) {
             prop_assert_eq!(&json(&printed(&value)), &value);
         }
+    }
+
+    #[test]
+    fn an_object_of_a_document_changes_as_a_built_one_does(
+        members in prop::collection::vec(("[a-f\"]{0,2}", any_json()), 0..12),
+        changes in prop::collection::vec(any_change(), 0..40),
+    ) {
+        let members: Vec<String> = members
+            .iter()
+            .map(|(key, value)| format!("{}:{value}", serde_json::Value::from(key.as_str())))
+            .collect();
+        // The keys stand in any order, and some stand there twice.
+        let original = json(&format!("{{{}}}", members.join(",")));
+        let before = printed(&original);
+        let built = rebuilt(&original);
+        let (Value::Object(mut parsed), Value::Object(mut built)) = (original.clone(), built) else {
+            unreachable!("both are objects");
+        };
+        for it in &changes {
+            prop_assert_eq!(change(&mut parsed, it), change(&mut built, it), "{:?}", it);
+            prop_assert_eq!(parsed.len(), built.len());
+            prop_assert_eq!(parsed.is_empty(), built.is_empty());
+            prop_assert_eq!(&parsed, &built);
+        }
+        for key in built.keys() {
+            prop_assert!(parsed.contains_key(&key));
+            prop_assert_eq!(parsed.get(&key), built.get(&key));
+            let way = [Segment::new(key)];
+            let (parsed, built) = (Value::from(parsed.clone()), Value::from(built.clone()));
+            prop_assert_eq!(parsed.path(&way), built.path(&way));
+        }
+        let (parsed, built) = (Value::from(parsed), Value::from(built));
+        prop_assert_eq!(printed(&parsed), printed(&built));
+        prop_assert_eq!(printed(&parsed.detach()), printed(&built));
+        prop_assert_eq!(printed(&original), before);
     }
 
     #[test]
