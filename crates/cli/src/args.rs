@@ -5,17 +5,22 @@ use std::path::{Path, PathBuf};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+/// The levels of logs, as they are offered.
+pub const LOG_LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
 const AFTER_HELP: &str = "\
 Without a command the config is run that -c names, else the one whose text the variable
 MILLRACE_CONFIG or BENTO_CONFIG holds, else the first of /millrace.yaml, /etc/millrace/config.yaml
-and /etc/millrace.yaml.
+and /etc/millrace.yaml, with what -r and -s add to it. When there is none, this help is shown.
 
 Exit codes: 0 when everything ended in order, 1 when a config is invalid or a stream failed, 2 for
 wrong arguments.";
 
 const AFTER_LINT: &str = "\
-`folder/...` stands for every .yaml and .yml file below a folder; of .md files the blocks that begin
-with ```yaml are checked. Nothing is connected to. The exit code is 1 when there is an error.";
+`folder` and `folder/...` stand for every .yaml and .yml file below a folder. Of .md files the blocks
+that begin with ```yaml are checked which hold a field of a config, such as `input:`, and no `label:`
+at their root; the others are counted. Without a path the config is checked that a run without a
+command would take. Nothing is connected to. The exit code is 1 when there is an error.";
 
 const AFTER_BLOBL: &str = "\
 The result of each line is one line of the standard output; of a line that is deleted, an empty one.
@@ -72,9 +77,6 @@ pub struct RunArgs {
     /// Take a changed config over without losing a message
     #[arg(short = 'w', long)]
     pub watcher: bool,
-    /// Accepted as Bento does; an invalid config is refused all the same
-    #[arg(long, hide = true)]
-    pub chilled: bool,
 }
 
 impl ConfigArgs {
@@ -98,7 +100,6 @@ impl RunArgs {
             config: self.config.behind(first.config),
             log_level: self.log_level.or(first.log_level),
             watcher: self.watcher || first.watcher,
-            chilled: self.chilled || first.chilled,
         }
     }
 }
@@ -115,7 +116,8 @@ pub enum Command {
     /// Check configs without running them
     #[command(after_help = AFTER_LINT)]
     Lint {
-        /// Files, patterns, or `folder/...`
+        /// Files, patterns, or folders
+        #[arg(value_hint = clap::ValueHint::AnyPath)]
         paths: Vec<String>,
         #[command(flatten)]
         config: ConfigArgs,
@@ -216,8 +218,19 @@ pub fn command() -> clap::Command {
 /// # Errors
 /// They are wrong, or ask for help.
 pub fn parse(args: impl Iterator<Item = std::ffi::OsString>) -> Result<Args, clap::Error> {
-    let mut matches = command().try_get_matches_from(args).map_err(with_hint)?;
+    let mut matches = command()
+        .arg(chilled())
+        .mut_subcommand("run", |it| it.arg(chilled()))
+        .try_get_matches_from(args)
+        .map_err(with_hint)?;
     Args::from_arg_matches_mut(&mut matches)
+}
+
+/// A flag of Bento that changes nothing, since an invalid config is refused all the same: read, and
+/// not offered.
+fn chilled() -> clap::Arg {
+    let flag = clap::Arg::new("chilled").long("chilled").hide(true);
+    flag.action(clap::ArgAction::SetTrue)
 }
 
 /// A config in the place of a command is told from a command that does not exist.
@@ -252,6 +265,17 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         command().debug_assert();
+    }
+
+    #[test]
+    fn a_flag_that_changes_nothing_is_read_and_not_shown() {
+        for line in [
+            "millrace --chilled run x.yaml",
+            "millrace run --chilled x.yaml",
+        ] {
+            assert!(matches!(parsed(line).command, Some(Command::Run { .. })));
+        }
+        assert!(!command().render_long_help().to_string().contains("chilled"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::args::{Args, Command};
+use crate::args::{self, Args, Command};
 
 mod blobl;
 mod completions;
@@ -23,7 +23,8 @@ pub fn dispatch(args: Args) -> ExitCode {
     } = args;
     match command {
         None if print_json => echo::print_json(&first.config),
-        None => run::run(&first, None),
+        None if config::is_named(&first.config) => run::run(&first, None),
+        None => help(),
         Some(Command::Run { file, run }) => run::run(&run.behind(first), file),
         Some(Command::Lint {
             paths,
@@ -36,6 +37,12 @@ pub fn dispatch(args: Args) -> ExitCode {
         Some(Command::Echo { file, config }) => echo::echo(&config.behind(first.config), file),
         Some(Command::List { kinds, format }) => list::list(&kinds, &format),
     }
+}
+
+/// Says what could have been asked for; the arguments were too few.
+fn help() -> ExitCode {
+    complain(&args::command().render_long_help().to_string());
+    ExitCode::from(2)
 }
 
 /// Prints to the standard output; a reader that went away ends the process quietly.

@@ -6,8 +6,15 @@ use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
 fn run(args: &[&str], input: &[u8]) -> Output {
+    run_with(args, &[], input)
+}
+
+fn run_with(args: &[&str], variables: &[(&str, &str)], input: &[u8]) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_millrace"))
         .args(args)
+        .env_remove("MILLRACE_CONFIG")
+        .env_remove("BENTO_CONFIG")
+        .envs(variables.iter().copied())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -121,8 +128,19 @@ fn every_shell_gets_a_script_that_knows_the_commands() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let output = run(&["completions", shell], b"");
         assert!(output.status.success(), "{shell}");
-        for command in ["lint", "blobl", "watcher"] {
-            assert!(text(&output.stdout).contains(command), "{shell}: {command}");
+        for word in ["lint", "blobl", "watcher"] {
+            assert!(text(&output.stdout).contains(word), "{shell}: {word}");
+        }
+        assert!(!text(&output.stdout).contains("chilled"), "{shell}");
+    }
+}
+
+#[test]
+fn a_shell_offers_what_can_be_listed_and_what_a_config_can_begin_with() {
+    for shell in ["bash", "zsh", "fish"] {
+        let script = text(&run(&["completions", shell], b"").stdout);
+        for word in ["rate-limits", "bloblang-methods", "http_server", "trace"] {
+            assert!(script.contains(word), "{shell}: {word}");
         }
     }
 }
@@ -355,4 +373,133 @@ cache_resources: [ { label: here, memory: { nope: 1 } } ]
     // What a file declares that cannot be read is not known.
     let (told, _) = lint("a.yaml", config, &["-r", "no_such_file.yaml"]);
     assert!(!told.contains("not declared"), "{told}");
+}
+
+#[test]
+fn without_a_config_there_is_nothing_to_run_and_nothing_to_lint() {
+    let output = run(&[], b"");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(output.stdout.is_empty());
+    let told = text(&output.stderr);
+    assert!(told.contains("Usage: millrace"), "{told}");
+    let output = run(&["lint"], b"");
+    assert_eq!(output.status.code(), Some(2));
+    let told = text(&output.stderr);
+    assert!(told.starts_with("nothing to lint: "), "{told}");
+}
+
+#[test]
+fn a_config_that_is_not_named_is_said_to_be_linted() {
+    let config = [("MILLRACE_CONFIG", "input: { stdn: {} }")];
+    let output = run_with(&["lint"], &config, b"");
+    assert_eq!(output.status.code(), Some(1));
+    let told = text(&output.stderr);
+    assert!(told.starts_with("$MILLRACE_CONFIG note: "), "{told}");
+    assert!(told.contains("did you mean `stdin`?"), "{told}");
+}
+
+#[test]
+fn a_folder_is_linted_with_everything_below_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    let empty = run(&["lint", path], b"");
+    assert_eq!(empty.status.code(), Some(1));
+    assert!(text(&empty.stderr).contains("no .yaml or .yml file"));
+    std::fs::create_dir(folder.path().join("below")).unwrap();
+    std::fs::write(folder.path().join("a.yaml"), "input: { stdn: {} }").unwrap();
+    std::fs::write(folder.path().join("below/b.yml"), "output: { stdot: {} }").unwrap();
+    std::fs::write(folder.path().join("c.txt"), "no config").unwrap();
+    for named in [path.to_owned(), format!("{path}/...")] {
+        let told = text(&run(&["lint", &named], b"").stderr);
+        assert!(told.contains("stdn") && told.contains("stdot"), "{told}");
+        assert_eq!(told.lines().count(), 2, "{told}");
+    }
+}
+
+#[test]
+fn blocks_of_a_page_that_are_no_configs_are_counted_and_not_linted() {
+    let page = "
+```yaml
+# a component
+label: \"\"
+http: { url: a }
+```
+
+```yaml
+- mapping: root = this
+- nope: 5
+```
+
+1. In a list:
+   ```yaml
+   # a config
+   output: { stdot: {} }
+   ```
+";
+    let (told, clean) = lint("page.md", page, &[]);
+    assert!(!clean);
+    assert!(
+        told.contains("page.md note: 2 blocks of YAML are no configs"),
+        "{told}"
+    );
+    assert!(told.contains("page.md(16,14) "), "{told}");
+    assert_eq!(told.lines().count(), 2, "{told}");
+}
+
+#[test]
+fn a_set_expression_is_refused_with_its_path_and_what_was_meant() {
+    let clean = "input: { stdin: {} }\noutput: { drop: {} }\n";
+    for (expression, said) in [
+        (
+            "pipeline.threds=4",
+            "--set pipeline.threds(1,10) failed to set config field override: pipeline.threds: \
+             field not recognised (did you mean `threads`?)",
+        ),
+        ("input.stdn.codec=x", "(did you mean `stdin`?)"),
+        (
+            "pipeline.threads=many",
+            "--set pipeline.threads(1,18) field threads: expected an integer, found the text `many`",
+        ),
+    ] {
+        let (told, success) = lint("a.yaml", clean, &["-s", expression]);
+        assert!(!success && told.contains(said), "{told}");
+    }
+}
+
+#[test]
+fn what_is_created_and_not_built_is_said() {
+    let output = run(&["create", "-s", "kafka"], b"");
+    assert!(output.status.success());
+    let told = text(&output.stderr);
+    assert!(
+        told.starts_with("warning: input kafka is not part of this build"),
+        "{told}"
+    );
+    assert!(text(&output.stdout).contains("# Not part of this build"));
+}
+
+#[test]
+fn an_address_that_cannot_be_used_is_shown_where_it_stands() {
+    let config = "http: { address: nowhere }\ninput: { stdin: {} }\noutput: { drop: {} }\n";
+    let (told, _) = lint("a.yaml", config, &[]);
+    assert!(
+        told.contains("a.yaml(1,18) field http.address: `nowhere` does not end in a port"),
+        "{told}"
+    );
+    let disabled = config.replace("{ address", "{ enabled: false, address");
+    assert_eq!(lint("a.yaml", &disabled, &[]), (String::new(), true));
+
+    let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = held.local_addr().unwrap().to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.yaml");
+    std::fs::write(&path, config.replace("nowhere", &address)).unwrap();
+    let output = run(&["run", path.to_str().unwrap()], b"");
+    assert_eq!(output.status.code(), Some(1));
+    let told = text(&output.stderr);
+    let place = format!("`http.address`: listen on `{address}`");
+    assert!(
+        told.contains(&place) && told.contains("a.yaml:1:18"),
+        "{told}"
+    );
 }

@@ -29,6 +29,7 @@ const STALE_GRACE: Duration = Duration::from_secs(1);
 
 /// The HTTP server of the service: the field `http` of a config.
 #[derive(Clone, Debug, Spec)]
+#[spec(check = check_address)]
 pub struct HttpConfig {
     /// Whether the server listens at all.
     #[spec(default = true)]
@@ -54,6 +55,20 @@ pub struct HttpConfig {
     /// Authentication of every request.
     #[spec(advanced)]
     pub basic_auth: BasicAuth,
+}
+
+/// Whether there is such an address shows only when the server starts.
+fn check_address(config: &mut HttpConfig, node: &Node, cx: &mut ReadContext) {
+    let port = config.address.rsplit_once(':').map(|(_, port)| port);
+    if config.enabled && port.is_none_or(|port| port.parse::<u16>().is_err()) {
+        let span = node.get("address").map_or(node.span, |it| it.span);
+        let message = format!(
+            "field http.address: `{}` does not end in a port from 0 to 65535",
+            config.address
+        );
+        cx.error(codes::INVALID_VALUE, span, message).help =
+            Some("write it as `host:port`, such as `localhost:4195`".to_owned());
+    }
 }
 
 fn warn_of_debug(wanted: &bool, node: &Node, cx: &mut ReadContext) {

@@ -84,6 +84,27 @@ impl Loaded {
             .collect()
     }
 
+    /// A complaint about a field that shows only when the config runs, as a person reads it: with its
+    /// place, where the config has the field.
+    pub fn render_late(&self, path: &[&str], message: &str, colour: bool) -> String {
+        let root = self.tree.as_ref();
+        let node = root.and_then(|root| path.iter().try_fold(root, |node, name| node.get(name)));
+        let mut complaint = Diagnostic::error(codes::CANNOT_START, message);
+        complaint = match node {
+            Some(node) => complaint.at(node.span),
+            None => {
+                let path = path.join(".");
+                complaint.help(format!(
+                    "the config does not set `{path}`: set it, or use `-s {path}=…`"
+                ))
+            }
+        };
+        Renderer::new(&self.sources)
+            .redact(self.redactor.clone())
+            .colour(colour)
+            .render(&complaint)
+    }
+
     /// The config with defaults filled in and secrets scrubbed, as it is echoed.
     pub fn normalised(&self) -> Option<Literal> {
         let fields = RootConfig::fields();

@@ -34,6 +34,8 @@ const HTTP_GRACE: Duration = Duration::from_secs(1);
 pub enum RunError {
     /// It could not be started.
     Start(Error),
+    /// The HTTP server of the process cannot listen at `http.address`.
+    Listen(Error),
     /// It ended with an error, or with messages that were not settled; the report says which.
     Ended { report: Report, reason: String },
 }
@@ -42,6 +44,7 @@ impl std::fmt::Display for RunError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Start(error) => write!(f, "start: {error}"),
+            Self::Listen(error) => error.fmt(f),
             Self::Ended { reason, .. } => f.write_str(reason),
         }
     }
@@ -64,7 +67,7 @@ pub async fn run(
     let since = Instant::now();
     // First of all: whoever sees the process answer may ask it to stop.
     let mut signals = Signals::listen().map_err(RunError::Start)?;
-    let process = Process::start(config).await.map_err(RunError::Start)?;
+    let process = Process::start(config).await?;
     let mut config = Box::new(config.clone());
     let mut earlier: Option<Box<RootConfig>> = None;
     let mut balance = Balance::default();
@@ -142,12 +145,12 @@ struct Process {
 }
 
 impl Process {
-    async fn start(config: &RootConfig) -> Result<Self, Error> {
+    async fn start(config: &RootConfig) -> Result<Self, RunError> {
         let metrics = Arc::new(Metrics::new(&config.metrics));
-        let http = HttpService::new(config.http.clone())?;
+        let http = HttpService::new(config.http.clone()).map_err(RunError::Start)?;
         let current = Arc::new(CurrentFlow::default());
-        let mut mounts = surface::mount_process(&http, &metrics)?;
-        mounts.extend(surface::mount_stream(&http, &current)?);
+        let mut mounts = surface::mount_process(&http, &metrics).map_err(RunError::Start)?;
+        mounts.extend(surface::mount_stream(&http, &current).map_err(RunError::Start)?);
         let limit = config
             .memory_limit
             .map_or_else(memory::default_limit, |limit| {
@@ -155,7 +158,7 @@ impl Process {
             });
         // A request that comes before its component waits for it.
         http.hold(Duration::ZERO).await;
-        http.start().await?;
+        http.start().await.map_err(RunError::Listen)?;
         Ok(Self {
             traces: Traces::start(&config.tracer, metrics.scope()),
             budget: Budget::new(limit),

@@ -52,5 +52,7 @@ pub const RESOURCE_UNKNOWN: Code = Code("unknown-resource");
 pub const NOT_SUPPORTED: Code = Code("not-supported");
 /// A field or component weakens the delivery of messages; only strict checks say so.
 pub const WEAKER_GUARANTEE: Code = Code("weaker-guarantee");
+/// What a field asks for is not to be had when the config starts to run.
+pub const CANNOT_START: Code = Code("cannot-start");
 /// A config file cannot be read.
 pub const UNREADABLE_FILE: Code = Code("unreadable-file");

@@ -2,7 +2,7 @@
 
 use crate::catalog::{Catalog, reserved_fields};
 use crate::{ComponentKind, Entry, FieldKind, FieldSpec, Mapping, Node, Value};
-use millrace_diagnostics::Span;
+use millrace_diagnostics::{Span, did_you_mean};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -75,9 +75,13 @@ pub fn set(
     path: &[String],
     value: Option<Node>,
     schema: Schema<'_>,
-) -> Result<(), String> {
+) -> Result<(), Refused> {
     if path.is_empty() {
-        return Err("the path is empty".to_owned());
+        return Err(Refused {
+            reason: "the path is empty".to_owned(),
+            depth: 0,
+            help: None,
+        });
     }
     let setter = Setter {
         schema,
@@ -86,19 +90,29 @@ pub fn set(
     setter
         .object(schema.fields, root, path, value)
         .map_err(|it| {
-            let at = it
-                .segments
-                .iter()
-                .rev()
-                .map(String::as_str)
-                .collect::<Vec<_>>()
-                .join(".");
-            if at.is_empty() {
-                it.reason
-            } else {
-                format!("{at}: {}", it.reason)
+            let segments: Vec<_> = it.segments.iter().rev().map(String::as_str).collect();
+            let at = segments.join(".");
+            Refused {
+                reason: if at.is_empty() {
+                    it.reason
+                } else {
+                    format!("{at}: {}", it.reason)
+                },
+                depth: segments.len(),
+                help: it.help,
             }
         })
+}
+
+/// Why a value cannot be set.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Refused {
+    /// The path up to the segment that leads nowhere, and why.
+    pub reason: String,
+    /// How many segments that path has.
+    pub depth: usize,
+    /// What was meant, perhaps.
+    pub help: Option<String>,
 }
 
 /// Why and where a path leads nowhere.
@@ -106,6 +120,7 @@ struct Failure {
     /// The segments up to there, last first.
     segments: Vec<String>,
     reason: String,
+    help: Option<String>,
 }
 
 impl Failure {
@@ -113,6 +128,7 @@ impl Failure {
         Self {
             segments: vec![segment.to_owned()],
             reason: reason.into(),
+            help: None,
         }
     }
 
@@ -120,6 +136,17 @@ impl Failure {
         Self {
             segments: Vec::new(),
             reason: reason.into(),
+            help: None,
+        }
+    }
+
+    /// There is no such field among these.
+    fn unknown<'n>(segment: &str, names: impl IntoIterator<Item = &'n str>) -> Self {
+        let help = did_you_mean(segment, names)
+            .unwrap_or_else(|| "the path names fields from the root of the config".to_owned());
+        Self {
+            help: Some(help),
+            ..Self::at(segment, "field not recognised")
         }
     }
 
@@ -147,7 +174,8 @@ impl Setter<'_> {
             return self.leaf(node, value);
         };
         let field = fields.iter().find(|field| field.name == **first);
-        let field = field.ok_or_else(|| Failure::at(first, "field not recognised"))?;
+        let field = field
+            .ok_or_else(|| Failure::unknown(first, fields.iter().map(|field| &*field.name)))?;
         self.entry(&field.kind, node, first, rest, value)
     }
 
@@ -222,14 +250,19 @@ impl Setter<'_> {
             (FieldKind::Object(fields), Some(_)) => self.object(fields, node, path, value),
             (FieldKind::Component(kind), Some((first, rest))) => {
                 let body = component_field(*kind, first, self.schema.catalog);
-                let body = body.ok_or_else(|| Failure::at(first, "field not recognised"))?;
+                let body = body.ok_or_else(|| {
+                    let reserved = reserved_fields(*kind);
+                    let names = self.schema.catalog.names(*kind);
+                    let reserved = reserved.iter().map(|field| &*field.name);
+                    Failure::unknown(first, reserved.chain(names.iter().map(String::as_str)))
+                })?;
                 self.entry(&body, node, first, rest, value)
             }
             (FieldKind::Any, Some((first, rest))) => {
                 self.entry(&FieldKind::Any, node, first, rest, value)
             }
             (_, None) => self.leaf(node, value),
-            (_, Some((first, _))) => Err(Failure::at(first, "field not recognised")),
+            (_, Some((first, _))) => Err(Failure::unknown(first, [])),
         }
     }
 

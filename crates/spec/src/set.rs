@@ -21,7 +21,10 @@ pub fn apply(
     sources: &SourceMap,
 ) -> Result<(), Diagnostics> {
     let refused = |span: Option<Span>, message: String, help: &str| {
-        let mut diagnostic = Diagnostic::error(codes::BAD_SET, message).help(help);
+        let mut diagnostic = Diagnostic::error(codes::BAD_SET, message);
+        if !help.is_empty() {
+            diagnostic = diagnostic.help(help);
+        }
         if let Some(span) = span {
             diagnostic = diagnostic.at(span);
         }
@@ -43,7 +46,7 @@ pub fn apply(
             "for example `--set input.generate.count=5`",
         ));
     };
-    let source = sources.add("--set", format!("{path}={}", masked(text)));
+    let source = sources.add(format!("--set {path}"), format!("{path}={}", masked(text)));
     let whole = Span::new(source, 0, expression.len());
     let mut diagnostics = Diagnostics::new();
     let mut interpolated = InterpolatedText::verbatim(text, source);
@@ -58,14 +61,20 @@ pub fn apply(
             "put the value in quotes: `--set \"path='value'\"`",
         ));
     };
-    path::set(root, &path::from_dots(path), Some(value), schema).map_err(|reason| {
-        let message = format!("failed to set config field override: {reason}");
-        refused(
-            Some(whole.slice(0, path.len())),
-            message,
-            "the path names fields from the root of the config",
-        )
+    path::set(root, &path::from_dots(path), Some(value), schema).map_err(|it| {
+        let message = format!("failed to set config field override: {}", it.reason);
+        let (start, end) = segment(path, it.depth);
+        let help = it.help.unwrap_or_default();
+        refused(Some(whole.slice(start, end)), message, &help)
     })
+}
+
+/// Where the segment of this number, from 1 on, stands in a path with dots.
+fn segment(path: &str, number: usize) -> (usize, usize) {
+    let before = path.split('.').take(number.saturating_sub(1));
+    let start: usize = before.map(|it| it.len() + 1).sum();
+    let length = path.get(start..).and_then(|it| it.split('.').next());
+    (start, start + length.map_or(0, str::len))
 }
 
 /// Stars for the text, of the same number of bytes.
@@ -118,7 +127,7 @@ mod tests {
                 "input.password={a: sw0rdfish, a: 1}",
                 "the value of `input.password` is not valid YAML",
             ),
-            ("inptu.password=sw0rdfish", "inptu.password="),
+            ("inptu.password=sw0rdfish", "did you mean `input`?"),
             (
                 "input.password:sw0rdfish",
                 "'input.password': expected foo=bar syntax",
@@ -134,6 +143,15 @@ mod tests {
             assert!(!complaint.contains("fish"), "{complaint}");
         }
         let complaint = complaint("input.password={a: b, c: 'd}");
-        assert!(complaint.contains("--set:1:"), "{complaint}");
+        assert!(complaint.contains("--set input.password:1:"), "{complaint}");
+    }
+
+    #[test]
+    fn the_segment_that_leads_nowhere_is_marked() {
+        let complaint = complaint("inptu.password=x");
+        assert!(complaint.contains(" | ^^^^^\n"), "{complaint}");
+        assert_eq!(segment("a.bc.d", 1), (0, 1));
+        assert_eq!(segment("a.bc.d", 2), (2, 4));
+        assert_eq!(segment("a.bc.d", 3), (5, 6));
     }
 }

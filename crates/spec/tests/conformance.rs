@@ -257,7 +257,7 @@ fn values_are_set_by_path() {
         let result = path::set(&mut config, &segments, value, schema);
         match row["expect"]["error"].as_str() {
             Some(error) => assert!(
-                result.as_ref().is_err_and(|it| it.contains(error)),
+                result.as_ref().is_err_and(|it| it.reason.contains(error)),
                 "{name}: {result:?}"
             ),
             None => {

@@ -47,23 +47,30 @@ fn files(args: &ConfigArgs, main: Main, lint: LintOptions) -> Files {
     }
 }
 
-fn main_config(file: Option<PathBuf>) -> Main {
-    if let Some(file) = file {
-        return Main::File(file);
-    }
+/// Whether the arguments, or the places where a config is looked for, name one.
+pub fn is_named(args: &ConfigArgs) -> bool {
+    let has_parts = !args.resources.is_empty() || !args.set.is_empty();
+    args.config_file.is_some() || has_parts || found_config().is_some()
+}
+
+/// The config that is taken when none is named: from the environment, or from a known place.
+pub fn found_config() -> Option<Main> {
     for name in ["MILLRACE_CONFIG", "BENTO_CONFIG"] {
         if let Ok(text) = std::env::var(name) {
-            return Main::Text {
+            return Some(Main::Text {
                 name: format!("${name}"),
                 text,
-            };
+            });
         }
     }
-    let found = DEFAULTS
-        .into_iter()
-        .map(Path::new)
-        .find(|path| path.exists());
-    found.map_or_else(Main::default, |path| Main::File(path.to_owned()))
+    let mut places = DEFAULTS.into_iter().map(Path::new);
+    let found = places.find(|path| path.exists());
+    found.map(|path| Main::File(path.to_owned()))
+}
+
+fn main_config(file: Option<PathBuf>) -> Main {
+    let named = file.map(Main::File);
+    named.or_else(found_config).unwrap_or_default()
 }
 
 /// Prints every complaint about a config to the standard error.

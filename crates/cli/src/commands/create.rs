@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use millrace_component::Registry;
 use millrace_diagnostics::did_you_mean;
 use millrace_node::{RootConfig, registry};
 use millrace_spec::render::sample::{self, Options};
-use millrace_spec::{Catalog, ComponentKind, Spec};
+use millrace_spec::{Catalog, ComponentKind, ComponentSpec, Spec};
 
 use super::{complain, print};
 
@@ -26,7 +27,14 @@ const RESOURCES: [(ComponentKind, &str); 5] = [
 /// Prints a config with the components of the expression, such as `file/mapping,log/stdout`.
 pub fn create(expression: &str, small: bool) -> ExitCode {
     match config(expression, small) {
-        Ok(text) => print(&text),
+        Ok(created) => {
+            for component in created.not_built {
+                complain(&format!(
+                    "warning: {component} is not part of this build: `millrace run` refuses it"
+                ));
+            }
+            print(&created.text)
+        }
         Err(reason) => {
             complain(&reason);
             ExitCode::FAILURE
@@ -34,7 +42,14 @@ pub fn create(expression: &str, small: bool) -> ExitCode {
     }
 }
 
-fn config(expression: &str, small: bool) -> Result<String, String> {
+/// A config to start from.
+struct Created {
+    text: String,
+    /// What it names that this build does not have, such as `input kafka`.
+    not_built: Vec<String>,
+}
+
+fn config(expression: &str, small: bool) -> Result<Created, String> {
     let segments: Vec<&str> = expression.split('/').collect();
     if segments.len() > MAIN_FIELDS.len() {
         let message = "expected at most inputs/processors/outputs";
@@ -83,7 +98,10 @@ fn config(expression: &str, small: bool) -> Result<String, String> {
     if small {
         fields.retain(|field| chosen.iter().any(|(name, _)| *name == field.name));
     }
-    Ok(sample::config(&fields, &chosen, writer.options))
+    Ok(Created {
+        text: sample::config(&fields, &chosen, writer.options),
+        not_built: writer.not_built(&named),
+    })
 }
 
 struct Writer {
@@ -131,16 +149,31 @@ impl Writer {
         Ok(text)
     }
 
-    /// The declarations of the resources that these components name.
-    fn resources(&self, named: &[(ComponentKind, Vec<String>)]) -> Vec<(&'static str, String)> {
+    /// What is known of these components.
+    fn specs(&self, named: &[(ComponentKind, Vec<String>)]) -> Vec<Arc<ComponentSpec>> {
         let components = named.iter().flat_map(|(kind, names)| {
             names
                 .iter()
                 .map(|name| self.registry.component(*kind, name))
         });
-        let needed: BTreeSet<ComponentKind> = components
-            .flatten()
-            .flat_map(|spec| sample::needed_resources(&spec))
+        components.flatten().collect()
+    }
+
+    /// Those of these components that this build does not have.
+    fn not_built(&self, named: &[(ComponentKind, Vec<String>)]) -> Vec<String> {
+        let missing = self.specs(named).into_iter().filter(|spec| !spec.built);
+        let names: BTreeSet<String> = missing
+            .map(|spec| format!("{} {}", spec.kind, spec.name))
+            .collect();
+        names.into_iter().collect()
+    }
+
+    /// The declarations of the resources that these components name.
+    fn resources(&self, named: &[(ComponentKind, Vec<String>)]) -> Vec<(&'static str, String)> {
+        let needed: BTreeSet<ComponentKind> = self
+            .specs(named)
+            .iter()
+            .flat_map(|spec| sample::needed_resources(spec))
             .collect();
         RESOURCES
             .into_iter()
@@ -157,7 +190,15 @@ impl Writer {
             return Err(format!("unrecognised {kind} type '{name}'{help}"));
         };
         let fields = sample::component(&spec, self.options, indent);
-        Ok(format!("{:indent$}label: \"\"\n{fields}", ""))
+        let note = if spec.built {
+            String::new()
+        } else {
+            format!(
+                "{:indent$}# Not part of this build: a run refuses it.\n",
+                ""
+            )
+        };
+        Ok(format!("{:indent$}label: \"\"\n{note}{fields}", ""))
     }
 }
 
@@ -165,12 +206,12 @@ impl Writer {
 mod tests {
     use super::*;
     use millrace_node::{Files, Main, load};
-    use millrace_spec::ComponentSpec;
-    use std::sync::Arc;
 
     #[test]
     fn what_is_created_names_the_components_and_what_they_need() {
-        let text = config("file,stdin/mapping/drop", true).expect("known components");
+        let created = config("file,stdin/mapping/drop", true).expect("known components");
+        let text = created.text;
+        assert_eq!(created.not_built, [] as [&str; 0]);
         for part in [
             "  broker:\n    inputs:\n      - label: \"\"\n        file:",
             "    - label: \"\"\n      mapping:",
@@ -201,7 +242,7 @@ mod tests {
     #[test]
     fn the_default_config_is_read_without_a_complaint() {
         for small in [true, false] {
-            assert_eq!(complaints(config("", small).expect("the default")), "");
+            assert_eq!(complaints(config("", small).expect("the default").text), "");
         }
     }
 
@@ -251,7 +292,7 @@ mod tests {
                 ComponentKind::Output => format!("//{}", spec.name),
                 _ => return None,
             };
-            Some(config(&expression, small).expect("it is built"))
+            Some(config(&expression, small).expect("it is built").text)
         });
         assert!(said.is_empty(), "{said}");
     }
@@ -295,11 +336,20 @@ mod tests {
 
     #[test]
     fn an_unknown_component_is_refused_with_a_proposal() {
-        let reason = config("stdn", true).expect_err("no such input");
+        let reason = config("stdn", true).err().expect("no such input");
         assert_eq!(
             reason,
             "unrecognised input type 'stdn' (did you mean `stdin`?)"
         );
         assert!(config("a/b/c/d", true).is_err());
+    }
+
+    #[test]
+    fn what_is_not_built_is_named_beside_what_is() {
+        let created = config("kafka,stdin//kafka", true).expect("known components");
+        assert_eq!(created.not_built, ["input kafka", "output kafka"]);
+        let note = "      - label: \"\"\n        # Not part of this build: a run refuses it.\n        kafka:";
+        assert!(created.text.contains(note), "{}", created.text);
+        assert_eq!(created.text.matches("# Not part").count(), 2);
     }
 }

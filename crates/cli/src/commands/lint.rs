@@ -4,14 +4,14 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use millrace_node::{Loaded, Main};
-use millrace_spec::LintOptions;
+use millrace_node::{Loaded, Main, RootConfig};
+use millrace_spec::{FieldSpec, LintOptions, Spec};
 
 use super::complain;
-use super::config::{load_config, load_main};
+use super::config::{found_config, is_named, load_config, load_main};
 use crate::args::{ConfigArgs, LintArgs};
 
-/// Checks the files named, or the config that the arguments mean.
+/// Checks the files named, or else the config that a run would take.
 pub fn lint(args: &ConfigArgs, paths: &[String], rules: LintArgs) -> ExitCode {
     let LintArgs {
         deprecated,
@@ -26,6 +26,9 @@ pub fn lint(args: &ConfigArgs, paths: &[String], rules: LintArgs) -> ExitCode {
         deny_weaker_guarantees: strict,
         allow_not_built: true,
     };
+    if paths.is_empty() {
+        return lint_implied(args, options);
+    }
     let mut files = match expand(paths) {
         Ok(files) => files,
         Err(reason) => {
@@ -33,21 +36,17 @@ pub fn lint(args: &ConfigArgs, paths: &[String], rules: LintArgs) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    if !files.is_empty() {
-        files.extend(args.config_file.clone());
-    }
+    files.extend(args.config_file.clone());
     let mut clean = true;
-    if files.is_empty() {
-        clean &= report(&load_config(args, None, options));
-    }
     for file in files {
         if file.extension().is_none_or(|it| it != "md") {
             clean &= report(&load_config(args, Some(file), options));
             continue;
         }
-        match snippets(&file) {
-            Ok(snippets) => {
-                for main in snippets {
+        match read_page(&file) {
+            Ok(page) => {
+                page.tell_skipped(&file);
+                for main in page.configs {
                     clean &= report(&load_main(args, main, options));
                 }
             }
@@ -57,6 +56,30 @@ pub fn lint(args: &ConfigArgs, paths: &[String], rules: LintArgs) -> ExitCode {
             }
         }
     }
+    exit_code(clean)
+}
+
+/// Checks the config that a run without a command would take.
+fn lint_implied(args: &ConfigArgs, options: LintOptions) -> ExitCode {
+    if !is_named(args) {
+        complain("nothing to lint: name files or folders, as in `millrace lint config.yaml`");
+        return ExitCode::from(2);
+    }
+    if args.config_file.is_none()
+        && let Some(found) = found_config()
+    {
+        let name = match &found {
+            Main::File(path) => path.display().to_string(),
+            Main::Text { name, .. } => name.clone(),
+        };
+        complain(&format!(
+            "{name} note: no file is named, so this config is checked"
+        ));
+    }
+    exit_code(report(&load_config(args, None, options)))
+}
+
+fn exit_code(clean: bool) -> ExitCode {
     if clean {
         ExitCode::SUCCESS
     } else {
@@ -78,16 +101,41 @@ fn report(loaded: &Loaded) -> bool {
     !loaded.diagnostics.has_errors()
 }
 
-/// The blocks of a Markdown file that begin with ```yaml, each with as many empty lines in front
-/// that its complaints have the lines of the file.
-fn snippets(path: &Path) -> Result<Vec<Main>, String> {
+/// A Markdown file.
+#[derive(Default)]
+struct Page {
+    /// Its blocks that hold a config, each with as many empty lines in front that its complaints have
+    /// the lines of the file.
+    configs: Vec<Main>,
+    /// How many blocks of YAML hold something else.
+    skipped: usize,
+}
+
+impl Page {
+    fn tell_skipped(&self, path: &Path) {
+        let blocks = match self.skipped {
+            0 => return,
+            1 => "1 block of YAML is no config".to_owned(),
+            several => format!("{several} blocks of YAML are no configs"),
+        };
+        complain(&format!(
+            "{} note: {blocks}: no field of one, such as `input`, or a `label` is at the root; not \
+             checked",
+            path.display()
+        ));
+    }
+}
+
+/// Reads the blocks of a Markdown file that begin with ```yaml.
+fn read_page(path: &Path) -> Result<Page, String> {
     let name = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| format!("read {name}: {error}"))?;
+    let mut page = Page::default();
     // The mark by which a page says that its blocks are no whole configs.
     if text.starts_with("\n# BENTO LINT DISABLE") {
-        return Ok(Vec::new());
+        return Ok(page);
     }
-    let mut snippets = Vec::new();
+    let fields = RootConfig::fields();
     let mut open: Option<String> = None;
     for (number, line) in text.lines().enumerate() {
         let fence = line.trim();
@@ -96,10 +144,14 @@ fn snippets(path: &Path) -> Result<Vec<Main>, String> {
                 open = Some("\n".repeat(number + 1));
             }
             Some(text) if fence == "```" => {
-                snippets.push(Main::Text {
-                    name: name.clone(),
-                    text: std::mem::take(text),
-                });
+                if is_config(text, &fields) {
+                    page.configs.push(Main::Text {
+                        name: name.clone(),
+                        text: std::mem::take(text),
+                    });
+                } else {
+                    page.skipped += 1;
+                }
                 open = None;
             }
             Some(text) => {
@@ -110,7 +162,7 @@ fn snippets(path: &Path) -> Result<Vec<Main>, String> {
         }
     }
     match open {
-        None => Ok(snippets),
+        None => Ok(page),
         Some(text) => {
             let line = text.len() - text.trim_start_matches('\n').len();
             Err(format!("{name}({line},1) the block of YAML has no end"))
@@ -118,16 +170,41 @@ fn snippets(path: &Path) -> Result<Vec<Main>, String> {
     }
 }
 
+/// Whether a block has a field of a config at its root, and no label, which only components have. It
+/// may have faults, so it is not parsed.
+fn is_config(block: &str, fields: &[FieldSpec]) -> bool {
+    let lines = || block.lines().filter(|line| !line.trim().is_empty());
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let root = lines().map(indent).min().unwrap_or(0);
+    let keys = || {
+        let at_root = lines().filter(|line| indent(line) == root);
+        at_root.filter_map(|line| line.trim_start_matches([' ', '{']).split_once(':'))
+    };
+    let is_field = |key: &str| fields.iter().any(|field| field.name == *key.trim());
+    keys().any(|(key, _)| is_field(key)) && keys().all(|(key, _)| key.trim() != "label")
+}
+
+/// The files that paths, patterns and folders stand for.
 fn expand(paths: &[String]) -> Result<Vec<PathBuf>, String> {
     let mut files = Vec::new();
     for path in paths {
-        if let Some(folder) = path.strip_suffix("/...") {
+        let before = files.len();
+        let folder = match path.strip_suffix("...") {
+            Some("") => Some("."),
+            Some(folder) => folder.strip_suffix('/'),
+            None => Some(&**path).filter(|path| Path::new(path).is_dir()),
+        };
+        if let Some(folder) = folder {
             walk(Path::new(folder), &mut files)?;
+            if files.len() == before {
+                return Err(format!(
+                    "{path}: no .yaml or .yml file is below this folder; name .md files one by one"
+                ));
+            }
             continue;
         }
-        let before = files.len();
         let found = glob::glob(path).map_err(|error| format!("{path}: {error}"))?;
-        files.extend(found.filter_map(Result::ok));
+        files.extend(found.filter_map(Result::ok).filter(|path| !path.is_dir()));
         if files.len() == before {
             return Err(format!("{path}: no such file"));
         }

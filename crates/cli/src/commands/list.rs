@@ -37,10 +37,15 @@ pub fn list(kinds: &[String], format: &str) -> ExitCode {
     }
 }
 
+/// What can be listed.
+pub fn kinds() -> Vec<&'static str> {
+    let components = ComponentKind::ALL.map(plural);
+    components.into_iter().chain(BLOBLANG).collect()
+}
+
 /// The complaint about a kind that does not exist.
 fn unknown(kind: &str) -> Option<String> {
-    let plurals = ComponentKind::ALL.map(plural);
-    let known: Vec<&str> = plurals.iter().map(String::as_str).chain(BLOBLANG).collect();
+    let known = kinds();
     if known.contains(&kind) {
         return None;
     }
@@ -54,10 +59,10 @@ fn text(registry: &Registry, kinds: &[String]) -> String {
     let mut text = String::new();
     for kind in ComponentKind::ALL {
         let plural = plural(kind);
-        if kinds.is_empty() || kinds.contains(&plural) {
+        if kinds.is_empty() || kinds.iter().any(|it| it == plural) {
             let components = registry.iter().filter(|it| it.kind() == kind);
             let lines = components.map(|it| (it.name(), it.about().summary()));
-            section(&mut text, &plural, lines.collect());
+            section(&mut text, plural, lines.collect());
         }
     }
     for kind in BLOBLANG {
@@ -99,7 +104,7 @@ fn names(registry: &Registry, kinds: &[String]) -> Literal {
     for kind in ComponentKind::ALL {
         let of_kind = registry.table().iter().filter(|it| it.kind == kind);
         let names: Vec<_> = of_kind.map(|it| Literal::String(it.name.clone())).collect();
-        lists.push((plural(kind), Literal::List(names)));
+        lists.push((plural(kind).to_owned(), Literal::List(names)));
     }
     for kind in BLOBLANG {
         let names = bloblang(kind).map(|it| it.name);
@@ -116,10 +121,16 @@ fn sorted(names: impl Iterator<Item = &'static str>) -> Vec<&'static str> {
     names
 }
 
-fn plural(kind: ComponentKind) -> String {
+fn plural(kind: ComponentKind) -> &'static str {
     match kind {
-        ComponentKind::RateLimit => "rate-limits".to_owned(),
-        ComponentKind::Metrics => "metrics".to_owned(),
-        kind => format!("{kind}s"),
+        ComponentKind::Input => "inputs",
+        ComponentKind::Buffer => "buffers",
+        ComponentKind::Processor => "processors",
+        ComponentKind::Output => "outputs",
+        ComponentKind::Cache => "caches",
+        ComponentKind::RateLimit => "rate-limits",
+        ComponentKind::Scanner => "scanners",
+        ComponentKind::Metrics => "metrics",
+        ComponentKind::Tracer => "tracers",
     }
 }

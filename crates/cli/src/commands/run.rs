@@ -47,6 +47,11 @@ pub fn run(args: &RunArgs, file: Option<PathBuf>) -> ExitCode {
     let (report, reason) = match ended {
         Ok(report) => (Some(report), None),
         Err(RunError::Ended { report, reason }) => (Some(report), Some(reason)),
+        Err(RunError::Listen(error)) => {
+            let colour = std::io::stderr().is_terminal();
+            let told = loaded.render_late(&["http", "address"], error.text(), colour);
+            (None, Some(told.trim_end().to_owned()))
+        }
         Err(error) => (None, Some(error.to_string())),
     };
     // Where a person watches, the summary is a table.
