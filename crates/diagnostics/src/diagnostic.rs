@@ -121,6 +121,21 @@ impl Diagnostic {
         self
     }
 
+    /// Changes the texts for which `change` has another one.
+    pub fn change_texts(&mut self, change: impl Fn(&str) -> Option<String>) {
+        let related = self.related.iter_mut().map(|it| &mut it.text);
+        let texts = std::iter::once(&mut self.message)
+            .chain(&mut self.label)
+            .chain(related)
+            .chain(&mut self.help)
+            .chain(&mut self.notes);
+        for text in texts {
+            if let Some(changed) = change(text) {
+                *text = changed;
+            }
+        }
+    }
+
     /// Adds a fact.
     #[must_use]
     pub fn note(mut self, text: impl Into<String>) -> Self {

@@ -67,6 +67,11 @@ impl Span {
         self.source == other.source && self.start <= other.start && other.end <= self.end
     }
 
+    /// Whether the two share a byte or an end.
+    pub fn touches(self, other: Self) -> bool {
+        self.source == other.source && self.start <= other.end && other.start <= self.end
+    }
+
     /// Whether the span covers no byte.
     pub fn is_empty(self) -> bool {
         self.start == self.end

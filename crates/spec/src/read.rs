@@ -7,6 +7,7 @@ use crate::{
 use millrace_diagnostics::{
     Code, Diagnostic, Diagnostics, Redactor, Severity, SourceMap, Span, did_you_mean,
 };
+use millrace_telemetry::redact::{MASK, mask_quoted};
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -33,6 +34,8 @@ pub struct ReadContext {
     sources: Arc<SourceMap>,
     diagnostics: Diagnostics,
     redactor: Redactor,
+    /// Where secrets stand in the sources.
+    secret_places: Vec<Span>,
     env: EnvUses,
     options: LintOptions,
     path: Vec<String>,
@@ -47,6 +50,7 @@ impl ReadContext {
             sources,
             diagnostics: Diagnostics::new(),
             redactor: Redactor::new(),
+            secret_places: Vec::new(),
             env: EnvUses::default(),
             options: LintOptions::default(),
             path: Vec::new(),
@@ -120,9 +124,44 @@ impl ReadContext {
         &self.diagnostics
     }
 
-    /// Takes what was found so far.
+    /// Takes what was found so far. What stands where a secret does quotes no piece of one: the
+    /// renderer masks secrets as a whole only.
     pub fn take_diagnostics(&mut self) -> Diagnostics {
-        std::mem::take(&mut self.diagnostics)
+        let mut found = std::mem::take(&mut self.diagnostics);
+        let places = self.all_secret_places();
+        if places.is_empty() {
+            return found;
+        }
+        found = found
+            .into_iter()
+            .map(|mut diagnostic| {
+                let mut spans = diagnostic
+                    .related
+                    .iter()
+                    .map(|it| it.span)
+                    .chain(diagnostic.span);
+                if spans.any(|span| places.iter().any(|it| it.touches(span))) {
+                    diagnostic.change_texts(|text| self.without_pieces(text));
+                }
+                diagnostic
+            })
+            .collect();
+        found
+    }
+
+    /// Where secrets stand, and variables whose values are secret anywhere.
+    fn all_secret_places(&self) -> Vec<Span> {
+        let is_secret = |value: &str| self.redactor.secrets().any(|it| value.contains(it));
+        let uses = self.env.iter().filter(|it| is_secret(&it.value));
+        let places = self.secret_places.iter().copied();
+        places.chain(uses.map(|it| it.span)).collect()
+    }
+
+    fn without_pieces(&self, text: &str) -> Option<String> {
+        let is_piece = |quoted: &str| {
+            quoted.len() > 1 && self.redactor.secrets().any(|it| it.contains(quoted))
+        };
+        mask_quoted(text, MASK, is_piece)
     }
 
     /// Runs a reader and says whether it reported an error.
@@ -197,6 +236,7 @@ impl ReadContext {
 
     /// Remembers as secret every text below `node` and every value of a variable used in it.
     pub fn add_secret(&mut self, node: &Node) {
+        self.secret_places.push(node.span);
         match &node.value {
             Value::Scalar(scalar) => self.redactor.add(&*scalar.text),
             Value::Sequence(items) => items.iter().for_each(|item| self.add_secret(item)),
@@ -377,7 +417,9 @@ fn add_credentials(node: &Node, cx: &mut ReadContext) {
         let text = node.text().unwrap_or_default();
         for found in credentials::find(text) {
             cx.add_secret_text(&text[found.secret.clone()]);
-            cx.add_secret_env(node.span_of(found.secret));
+            let place = node.span_of(found.secret);
+            cx.secret_places.push(place);
+            cx.add_secret_env(place);
         }
     }
 }

@@ -4,16 +4,18 @@
 //! wherever they stand, in the forms in which other crates quote them: JSON-escaped, debug-escaped,
 //! percent-encoded, as the Base64 of basic authentication. What was never registered is still caught
 //! where its place gives it away: the user part of a URL, a password of a DSN, an authorization
-//! header.
+//! header. What an error quotes is masked when it is a piece of a known secret, too.
 
+mod fragment;
 mod pattern;
 mod variant;
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
+pub use fragment::mask_quoted;
 pub use pattern::is_secret_name;
 
 use aho_corasick::{AhoCorasick, Input, MatchKind};
@@ -29,6 +31,12 @@ const SECRET_BYTES_MIN: usize = 4;
 /// `latest` readable.
 const ANYWHERE_BYTES_MIN: usize = 8;
 
+/// Shorter pieces of a secret are replaced only beside the secret as a whole.
+const FRAGMENT_BYTES_MIN: usize = 8;
+
+/// A single letter tells nothing.
+const FRAGMENT_BYTES_MIN_BESIDE: usize = 2;
+
 /// Values that configs give for "nothing" and that every log contains; the path of every component
 /// begins with `root`.
 const NEVER_SECRET: &[&str] = &["true", "false", "null", "none", "default", "root"];
@@ -37,7 +45,75 @@ const NEVER_SECRET: &[&str] = &["true", "false", "null", "none", "default", "roo
 #[derive(Default)]
 pub struct Redactor {
     secrets: Mutex<BTreeSet<String>>,
-    search: RwLock<Option<Arc<AhoCorasick>>>,
+    search: RwLock<Option<Arc<Search>>>,
+}
+
+/// Finds secrets and pieces of them.
+struct Search {
+    whole: AhoCorasick,
+    /// In the order of the patterns of `whole`.
+    secrets: Vec<String>,
+    /// What a long piece of a secret may begin with.
+    beginnings: HashSet<[u8; FRAGMENT_BYTES_MIN]>,
+}
+
+impl Search {
+    fn of(secrets: &BTreeSet<String>) -> Self {
+        let whole = AhoCorasick::builder()
+            .match_kind(MatchKind::LeftmostLongest)
+            .build(secrets.iter())
+            .expect("the patterns of a config are far below the automaton's limits");
+        let windows = secrets
+            .iter()
+            .flat_map(|it| it.as_bytes().array_windows::<FRAGMENT_BYTES_MIN>());
+        Self {
+            whole,
+            beginnings: windows.copied().collect(),
+            secrets: secrets.iter().cloned().collect(),
+        }
+    }
+
+    /// The text with `mask` for every whole secret, and which ones they are.
+    fn mask_whole(&self, text: &str, mask: &str) -> Option<(String, Vec<usize>)> {
+        let mut masked = String::new();
+        let mut patterns = Vec::new();
+        let (mut copied, mut from) = (0, 0);
+        while let Some(found) = self.whole.find(Input::new(text).range(from..)) {
+            if found.len() < ANYWHERE_BYTES_MIN && !stands_alone(text, found.start(), found.end()) {
+                from = found.start() + 1;
+                continue;
+            }
+            patterns.push(found.pattern().as_usize());
+            masked.push_str(&text[copied..found.start()]);
+            masked.push_str(mask);
+            copied = found.end();
+            from = found.end();
+        }
+        if patterns.is_empty() {
+            return None;
+        }
+        masked.push_str(&text[copied..]);
+        Some((masked, patterns))
+    }
+
+    /// The text with `mask` for every whole secret and for every piece of one that is quoted.
+    fn mask(&self, text: &str, mask: &str) -> Option<String> {
+        let (whole, patterns) = self.mask_whole(text, mask).unzip();
+        let patterns = patterns.unwrap_or_default();
+        let is_fragment = |piece: &str| {
+            let mut beside = patterns.iter().map(|it| &self.secrets[*it]);
+            self.has_long_piece(piece)
+                || piece.len() >= FRAGMENT_BYTES_MIN_BESIDE && beside.any(|it| it.contains(piece))
+        };
+        let fragments = mask_quoted(whole.as_deref().unwrap_or(text), mask, is_fragment);
+        fragments.or(whole)
+    }
+
+    fn has_long_piece(&self, piece: &str) -> bool {
+        let beginning = piece.as_bytes().first_chunk();
+        beginning.is_some_and(|it| self.beginnings.contains(it))
+            && self.secrets.iter().any(|it| it.contains(piece))
+    }
 }
 
 impl Redactor {
@@ -71,11 +147,7 @@ impl Redactor {
             }
         }
         if known.len() > before {
-            let search = AhoCorasick::builder()
-                .match_kind(MatchKind::LeftmostLongest)
-                .build(known.iter())
-                .expect("the patterns of a config are far below the automaton's limits");
-            *self.search.write() = Some(Arc::new(search));
+            *self.search.write() = Some(Arc::new(Search::of(&known)));
         }
     }
 
@@ -88,7 +160,8 @@ impl Redactor {
 
     /// The text without secrets; borrowed when there were none.
     pub fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        match self.mask_known(text, MASK) {
+        let search = self.search.read().clone();
+        match search.and_then(|it| it.mask(text, MASK)) {
             None => pattern::scrub(text),
             Some(masked) => match pattern::scrub(&masked) {
                 Cow::Owned(scrubbed) => Cow::Owned(scrubbed),
@@ -109,22 +182,7 @@ impl Redactor {
     /// The text with `mask` for every registered secret; `None` when there is none in it.
     pub fn mask_known(&self, text: &str, mask: &str) -> Option<String> {
         let search = self.search.read().clone()?;
-        let mut masked: Option<String> = None;
-        let (mut copied, mut from) = (0, 0);
-        while let Some(found) = search.find(Input::new(text).range(from..)) {
-            if found.len() < ANYWHERE_BYTES_MIN && !stands_alone(text, found.start(), found.end()) {
-                from = found.start() + 1;
-                continue;
-            }
-            let masked = masked.get_or_insert_default();
-            masked.push_str(&text[copied..found.start()]);
-            masked.push_str(mask);
-            copied = found.end();
-            from = found.end();
-        }
-        let mut masked = masked?;
-        masked.push_str(&text[copied..]);
-        Some(masked)
+        search.mask_whole(text, mask).map(|(masked, _)| masked)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use millrace_testkit::millrace::{self, Millrace};
 
-use super::{Setup, contains, end};
+use super::{Said, Setup, contains, end};
 
 #[track_caller]
 fn refused(config: &str, parts: &[&str]) {
@@ -139,6 +139,96 @@ output: { stdout: {} }
         &run(&["-c", "config.yaml", "--print-json"]),
         "the token is !!!SECRET_SCRUBBED!!!",
     );
+}
+
+#[test]
+fn no_piece_of_a_secret_is_shown_in_a_complaint_about_another_field() {
+    for (field, told) in [
+        ("sleep: { duration: '${TOKEN}' }", "unknown unit `***`"),
+        ("sleep: { duration: '1m${TOKEN}' }", "unknown unit `***`"),
+        (
+            "log: { level: '${TOKEN}', message: x }",
+            "is not one of its options",
+        ),
+        (
+            "compress: { algorithm: '${TOKEN}' }",
+            "is not one of its options",
+        ),
+        (
+            "decompress: { algorithm: gzip, max_size: '${TOKEN}' }",
+            "max_size",
+        ),
+        ("mapping: 'root = ${TOKEN}'", "config.yaml"),
+        ("mapping: 'root = this.${TOKEN}'", "config.yaml"),
+        ("mapping: 'root = $x${TOKEN}'", "config.yaml"),
+        ("mapping: 'root = \"a\".${TOKEN}()'", "config.yaml"),
+        ("log: { message: '${! ${TOKEN} }' }", "config.yaml"),
+        (
+            "log: { message: x, fields_mapping: '${TOKEN}' }",
+            "config.yaml",
+        ),
+    ] {
+        let setup = Setup::new(&format!(
+            "http: {{ enabled: false }}
+input: {{ generate: {{ count: 1, interval: '', mapping: 'root = 1' }} }}
+pipeline:
+  processors:
+    - http: {{ url: http://127.0.0.1:1/, basic_auth: {{ enabled: true, username: a, password: '${{TOKEN}}' }} }}
+    - {field}
+output: {{ stdout: {{}} }}
+"
+        ));
+        for command in ["run", "lint"] {
+            let said = with_token(&setup, command, "12hunter of planted");
+            assert_eq!(said.code, Some(1), "{field}: {}", said.stderr);
+            let all = said.stdout.join("\n") + &said.stderr;
+            for piece in ["hunter", "planted"] {
+                assert!(!all.contains(piece), "{field}: {all}");
+            }
+            contains(&all, told);
+        }
+    }
+}
+
+#[test]
+fn no_piece_of_a_secret_is_shown_when_a_mapping_fails_on_it() {
+    for mapping in [
+        "(\"${TOKEN}\" + this.x).parse_duration()",
+        "(\"${TOKEN}\" + this.x).ts_strptime(\"%Y-%m-%d\")",
+        "(\"${TOKEN}\" + this.x).ts_parse(\"2006-01-02\")",
+        "(\"${TOKEN}\" + this.x).number()",
+        "(\"${TOKEN}\" + this.x).decode(\"base64\")",
+        "(\"${TOKEN}\" + this.x).bool()",
+        "(\"${TOKEN}\" + this.x) - 1",
+        "throw(\"not: \" + \"${TOKEN}\" + this.x)",
+    ] {
+        let setup = Setup::new(&format!(
+            "http: {{ enabled: false }}
+input: {{ generate: {{ count: 1, interval: '', mapping: 'root.x = \"\"' }} }}
+pipeline:
+  processors:
+    - http: {{ url: http://127.0.0.1:1/, retries: 0, basic_auth: {{ enabled: true, username: a, password: '${{TOKEN}}' }} }}
+    - catch: []
+    - mapping: 'root = {mapping}'
+    - log: {{ level: ERROR, message: '${{! error() }}' }}
+output: {{ drop: {{}} }}
+"
+        ));
+        let said = with_token(&setup, "run", "12hunter of planted");
+        for piece in ["hunter", "planted"] {
+            assert!(!said.stderr.contains(piece), "{mapping}: {}", said.stderr);
+        }
+        contains(&said.stderr, "root.pipeline.processors.2");
+    }
+}
+
+fn with_token(setup: &Setup, command: &str, token: &str) -> Said {
+    let mut process = millrace::command().unwrap();
+    process
+        .args([command, "config.yaml"])
+        .current_dir(setup.folder.path())
+        .env("TOKEN", token);
+    end(Millrace::start(&mut process).unwrap())
 }
 
 #[test]

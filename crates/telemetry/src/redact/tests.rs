@@ -34,6 +34,35 @@ fn a_short_secret_is_masked_only_where_it_stands_alone() {
 }
 
 #[test]
+fn a_quoted_piece_of_a_secret_is_masked() {
+    check(
+        &["12hunter2"],
+        r#"unknown unit "hunter" in duration "12hunter2""#,
+        r#"unknown unit "***" in duration "***""#,
+    );
+    check(
+        &["12hunter2"],
+        r#"{\"error\":\"unit 'hunter' of `12hunter2`\"}"#,
+        r#"{\"error\":\"unit '***' of `***`\"}"#,
+    );
+    check(
+        &["correct horse battery"],
+        "don't expect `horse batt…` of \"correct ...\" and 'correct horse battery'",
+        "don't expect `***…` of \"***...\" and '***'",
+    );
+    check(
+        &["correct horse battery"],
+        "cannot parse \"se battery\"",
+        "cannot parse \"***\"",
+    );
+    check(
+        &["correct horse battery"],
+        "the \"horse\" is `correct`, the battery \"new\"",
+        "the \"horse\" is `correct`, the battery \"new\"",
+    );
+}
+
+#[test]
 fn escaped_and_encoded_forms_are_masked() {
     let secret = "pa\"ss\\wo rd\nü";
     let redactor = Redactor::new();
