@@ -1,7 +1,7 @@
 //! The `file` output.
 
 use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Seek, SeekFrom, Write};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use millrace_component::{
@@ -20,6 +20,9 @@ use super::codec::Codec;
 /// full disk, the file is cut back to its last whole message, and what was not written goes back
 /// to its source. A fixed `path` where no file can ever be, such as one in a folder that may not be
 /// written to, ends the run.
+///
+/// A file that does not end with the delimiter, as after `kill -9` in the middle of a write, gets one
+/// before anything is appended: the torn message stands alone, and no other one becomes a part of it.
 #[derive(Clone, Debug, Spec)]
 #[spec(output = "file", category = "Local")]
 pub struct Config {
@@ -92,8 +95,12 @@ impl FileOutput {
     fn file(&mut self, path: &str) -> Result<&mut File, Error> {
         let reuse = matches!(&self.open, Some((open, _)) if open == path);
         if !reuse {
-            let file =
+            let mut file =
                 open(Path::new(path)).map_err(|error| self.unusable("open", path, &error))?;
+            if let Codec::Delimited(delimiter) = &self.codec {
+                end_torn_message(&mut file, Path::new(path), delimiter)
+                    .map_err(|error| self.unusable("end the last message of", path, &error))?;
+            }
             self.open = Some((path.to_owned(), file));
         }
         match &mut self.open {
@@ -123,6 +130,10 @@ impl FileOutput {
             },
             Err(error) => (0, Some(error)),
         };
+        if written.1.is_some() {
+            // A part of a message may have stayed in it: it is looked at again when it is opened.
+            self.open = None;
+        }
         (self.text, self.ends) = (text, ends);
         written
     }
@@ -199,6 +210,28 @@ fn open(path: &Path) -> std::io::Result<File> {
     OpenOptions::new().create(true).append(true).open(path)
 }
 
+/// Writes a delimiter behind a last message without one, as a process leaves it that was killed
+/// while it wrote: what is appended must not become a part of it.
+fn end_torn_message(file: &mut File, path: &Path, delimiter: &[u8]) -> std::io::Result<()> {
+    let metadata = file.metadata()?;
+    if !metadata.is_file() || metadata.len() == 0 {
+        return Ok(());
+    }
+    let mut reader = match File::open(path) {
+        // A file that may be written and not read is taken as it is.
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => return Ok(()),
+        reader => reader?,
+    };
+    let tail = metadata.len().min(delimiter.len() as u64);
+    reader.seek(SeekFrom::Start(metadata.len() - tail))?;
+    let mut last = Vec::with_capacity(delimiter.len());
+    reader.take(tail).read_to_end(&mut last)?;
+    match last == delimiter {
+        true => Ok(()),
+        false => file.write_all(delimiter),
+    }
+}
+
 /// Appends `text`, which has a whole batch at each of `ends`. After an error the file is cut back
 /// to the last whole batch, as far as it can be; says how many batches are in it.
 fn append_whole(
@@ -269,6 +302,48 @@ mod tests {
         let (whole, _) = cut_back(&mut file, 6, &[4, 8], full());
         assert_eq!(whole, 1);
         assert_eq!(std::fs::read(&path).unwrap(), b"old\none\n");
+    }
+
+    fn output(path: &Path, codec: Codec) -> FileOutput {
+        FileOutput {
+            path: Interpolated::literal(&path.display().to_string()),
+            codec,
+            open: None,
+            text: Vec::new(),
+            ends: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_torn_message_at_the_end_of_the_file_is_ended_before_the_next_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out");
+        for (delimiter, before, after) in [
+            ("\n", "one\ntw", "one\ntw\nnext\nlast\n"),
+            ("\n", "one\n", "one\nnext\nlast\n"),
+            ("\n", "", "next\nlast\n"),
+            ("\r\n", "one\r\ntwo\r", "one\r\ntwo\r\r\nnext\r\nlast\r\n"),
+            ("\r\n", "x", "x\r\nnext\r\nlast\r\n"),
+        ] {
+            std::fs::write(&path, before).unwrap();
+            let mut output = output(&path, Codec::Delimited(delimiter.as_bytes().into()));
+            let mut results = Vec::new();
+            output.write(&[Message::from("next").into()], &mut results);
+            output.write(&[Message::from("last").into()], &mut results);
+            assert!(results.iter().all(Result::is_ok));
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), after);
+        }
+        std::fs::write(&path, "one").unwrap();
+        output(&path, Codec::Append).write(&[Message::from("next").into()], &mut Vec::new());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "onenext");
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_looked_at() {
+        let mut output = output(Path::new("/dev/null"), Codec::Delimited(Box::from(*b"\n")));
+        let mut results = Vec::new();
+        output.write(&[Message::from("a").into()], &mut results);
+        assert!(results[0].is_ok());
     }
 
     #[test]
