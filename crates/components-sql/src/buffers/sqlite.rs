@@ -2,6 +2,7 @@
 
 mod codec;
 mod flow;
+mod reserve;
 mod store;
 
 use millrace_component::{
@@ -24,6 +25,10 @@ use store::Store;
 /// buffer, after a growing pause.
 ///
 /// Messages that arrive as a batch leave as that batch. The database belongs to one process.
+///
+/// On a full disk nothing is stored, and the input hears of it; what is stored is delivered, and
+/// leaves the database in room that a file beside it keeps, `path` with `-reserve` and 8 MiB long.
+/// Once all of it is delivered the database is shortened.
 ///
 /// ```yaml
 /// input:
