@@ -184,6 +184,67 @@ output: {{ drop: {{}} }}
 }
 
 #[test]
+fn a_config_that_cannot_go_on_waits_for_the_next_change() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config.yaml");
+    std::fs::write(folder.path().join("file"), "").unwrap();
+    let port = free_port();
+    let write = |name: &str, input: &str| {
+        let text = format!(
+            "http: {{ address: '127.0.0.1:{port}' }}
+input: {{ http_server: {{ path: {input} }} }}
+output: {{ file: {{ path: '{}' }} }}
+",
+            folder.path().join(name).display()
+        );
+        std::fs::write(&config, text).unwrap();
+    };
+    write("file/out", "/post");
+    let mut process = start(&config, &[]);
+    ready(port);
+    let url = format!("http://127.0.0.1:{port}/post");
+    assert!(http::post(&url, b"lost?").unwrap().status >= 400);
+    process
+        .wait_for_stderr("a changed config is waited for: open", PATIENCE)
+        .unwrap();
+    let answer = http::get(&format!("http://127.0.0.1:{port}/ready")).unwrap();
+    assert_eq!(answer.status, 503, "nothing runs");
+    // The path is that of the service itself: it cannot be started, and is no end either.
+    write("out", "/ping");
+    process
+        .wait_for_stderr("the next one is waited for", PATIENCE)
+        .unwrap();
+    write("out", "/post");
+    poll::until("the mended config", PATIENCE, || {
+        (http::post(&url, b"here").ok()?.status == 200).then_some(())
+    })
+    .unwrap();
+    assert!(process.terminate(PATIENCE).unwrap().success());
+    let text = std::fs::read_to_string(folder.path().join("out")).unwrap();
+    assert_eq!(text, "here\n");
+}
+
+#[test]
+fn a_config_that_cannot_go_on_and_is_not_mended_ends_with_its_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config.yaml");
+    std::fs::create_dir(folder.path().join("out")).unwrap();
+    let text = format!(
+        "http: {{ enabled: false }}
+input: {{ generate: {{ mapping: 'root = 1', interval: 1ms }} }}
+output: {{ file: {{ path: '{}' }} }}
+",
+        folder.path().join("out").display()
+    );
+    std::fs::write(&config, text).unwrap();
+    let mut process = start(&config, &[]);
+    process
+        .wait_for_stderr("a changed config is waited for: open", PATIENCE)
+        .unwrap();
+    assert_eq!(process.terminate(PATIENCE).unwrap().code(), Some(1));
+}
+
+#[test]
 fn a_file_of_resources_is_watched_too() {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("config.yaml");

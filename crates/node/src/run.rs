@@ -73,10 +73,21 @@ pub async fn run(
     let mut balance = Balance::default();
     let mut behind_buffer: Option<Balance> = None;
     let mut files = Vec::new();
+    let mut has_failed = false;
     let ended = loop {
         let stream = match Stream::start(&config.stream, process.environment(&config)) {
             Ok(stream) => stream,
             Err(error) => match earlier.take() {
+                None if has_failed => {
+                    error!(
+                        "the changed config cannot be started, the next one is waited for: {error}"
+                    );
+                    match next_or_signal(&mut changes, &mut signals).await {
+                        Some(next) => config = next,
+                        None => break Err(error),
+                    }
+                    continue;
+                }
                 None => return Err(RunError::Start(error)),
                 Some(earlier) => {
                     error!(
@@ -87,6 +98,7 @@ pub async fn run(
                 }
             },
         };
+        has_failed = false;
         process.show(stream.flow());
         started(stream.flow());
         let flow = stream.flow().clone();
@@ -112,7 +124,21 @@ pub async fn run(
                 warn_of_restart(&config, &next);
                 earlier = Some(std::mem::replace(&mut config, next));
             }
-            None => break end.result,
+            None => match end.result {
+                // To start it again would only fail again.
+                Err(error) if end.by_itself && changes.is_some() => {
+                    error!("the stream cannot go on, a changed config is waited for: {error}");
+                    process.current.set(None);
+                    has_failed = true;
+                    earlier = None;
+                    let Some(next) = next_or_signal(&mut changes, &mut signals).await else {
+                        break Err(error);
+                    };
+                    warn_of_restart(&config, &next);
+                    config = next;
+                }
+                result => break result,
+            },
         }
     };
     process.close().await;
@@ -204,6 +230,8 @@ struct StreamRun<'a> {
 struct End {
     balance: Balance,
     result: Result<(), Error>,
+    /// Nobody asked for it.
+    by_itself: bool,
     /// The config to go on with.
     next: Option<Box<RootConfig>>,
 }
@@ -222,14 +250,14 @@ impl StreamRun<'_> {
         tokio::pin!(finished);
         let mut next = tokio::select! {
             (balance, result) = &mut finished => {
-                return End { balance, result, next: None };
+                return End { balance, result, by_itself: true, next: None };
             }
             failure = flow.failed() => {
                 stop.cancel();
                 flow.drain();
                 error!("the stream cannot go on; what has not settled is given up");
                 let (balance, _) = abort(&flow, &mut finished).await;
-                return End { balance, result: Err(failure), next: None };
+                return End { balance, result: Err(failure), by_itself: true, next: None };
             }
             name = signals.next() => {
                 info!("received {name}; stopping");
@@ -244,7 +272,7 @@ impl StreamRun<'_> {
         } else if !config.shutdown_delay.get().is_zero() {
             tokio::select! {
                 (balance, result) = &mut finished => {
-                    return End { balance, result, next: None };
+                    return End { balance, result, by_itself: false, next: None };
                 }
                 () = tokio::time::sleep(config.shutdown_delay.get()) => {}
                 _ = signals.next() => {}
@@ -278,7 +306,22 @@ impl StreamRun<'_> {
         End {
             balance,
             result,
+            by_itself: false,
             next,
+        }
+    }
+}
+
+/// Waits for the next config while nothing runs; `None` when the process is asked to stop.
+async fn next_or_signal(
+    changes: &mut Option<Changes>,
+    signals: &mut Signals,
+) -> Option<Box<RootConfig>> {
+    tokio::select! {
+        next = next_change(changes) => Some(next),
+        name = signals.next() => {
+            info!("received {name}; stopping");
+            None
         }
     }
 }
