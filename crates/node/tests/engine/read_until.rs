@@ -12,6 +12,7 @@ input:
   read_until:
     check: content() == \"last\"
     input: { probe: { acknowledged: true, replay: { initial_interval: 1ms } } }
+pipeline: { threads: 1 }
 output: { probe: {} }
 ",
     );
