@@ -1,0 +1,48 @@
+//! Formats beside JSON: compression, MessagePack, XML and YAML, each read into a value or bytes
+//! and written from them.
+//!
+//! What is read comes from anybody, so every reader is bounded: decompression by the size it may
+//! reach, the others by how deep they nest ([`DEPTH_MAX`]) and, where a format can repeat what it
+//! has read, by how large that may grow. None of them panics on any input.
+
+use std::fmt;
+
+pub mod compression;
+pub mod msgpack;
+mod number;
+mod whole;
+pub mod xml;
+pub mod yaml;
+
+pub use whole::read_whole;
+
+/// How deep the containers of a document may nest, as for JSON.
+pub const DEPTH_MAX: usize = millrace_message::json::DEPTH_MAX;
+
+/// Why something cannot be read or written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FormatError(String);
+
+impl FormatError {
+    fn new(text: impl Into<String>) -> FormatError {
+        FormatError(text.into())
+    }
+
+    fn too_deep() -> FormatError {
+        FormatError(format!("nested deeper than {DEPTH_MAX} levels"))
+    }
+}
+
+impl fmt::Display for FormatError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for FormatError {}
+
+/// Runs one level of a recursive walk: what mappings build nests without bound, and a thread's
+/// stack does not hold a thousand levels of every walk.
+fn nested<T>(level: impl FnOnce() -> T) -> T {
+    stacker::maybe_grow(64 * 1024, 1024 * 1024, level)
+}

@@ -1,0 +1,276 @@
+//! From a value to XML.
+
+use millrace_message::{Object, Value};
+
+use crate::number::float_text;
+use crate::{FormatError, nested};
+
+/// An object as a document: the element of its only member, or an element `doc` around its members
+/// when there are several, none, or an array. `indent` is what each level is indented by; without
+/// one, everything stands on one line.
+///
+/// # Errors
+/// The value is no object, or an attribute (`-name`) is null, an array or an object.
+pub fn write(value: &Value, indent: Option<&str>) -> Result<String, FormatError> {
+    let Value::Object(object) = value else {
+        return Err(FormatError::new("only an object can be written as XML"));
+    };
+    let mut writer = Writer {
+        out: String::new(),
+        indent,
+    };
+    match only_element(object, indent.is_some()) {
+        Some((key, value)) => writer.element(&key, &value, 0)?,
+        None => writer.element("doc", value, 0)?,
+    }
+    Ok(writer.out)
+}
+
+/// The one member that can be the document's element. On one line an array of objects can, too, as
+/// in Bento: that is a list of documents.
+fn only_element(object: &Object, is_indented: bool) -> Option<(millrace_message::Text, Value)> {
+    let (key, value) = object.entries().next().filter(|_| object.len() == 1)?;
+    if let Value::Array(array) = &*value {
+        let is_list = array.iter().all(|it| it.as_object().is_some());
+        if is_indented || !is_list {
+            return None;
+        }
+    }
+    Some((key, value.into_owned()))
+}
+
+struct Writer<'a> {
+    out: String,
+    indent: Option<&'a str>,
+}
+
+const TEXT: &str = "#text";
+
+fn is_attribute(key: &str) -> bool {
+    key.len() > 1 && key.starts_with('-')
+}
+
+impl Writer<'_> {
+    fn line(&mut self, depth: usize) {
+        if let Some(indent) = self.indent {
+            if !self.out.is_empty() {
+                self.out.push('\n');
+            }
+            self.out.extend(std::iter::repeat_n(indent, depth));
+        }
+    }
+
+    /// An element, or one for each element of an array, each on a line of its own.
+    fn element(&mut self, key: &str, value: &Value, depth: usize) -> Result<(), FormatError> {
+        match value {
+            Value::Array(array) if !array.is_empty() => {
+                for element in array {
+                    nested(|| self.element(key, &element, depth))?;
+                }
+                return Ok(());
+            }
+            _ => self.line(depth),
+        }
+        self.out.push('<');
+        self.out.push_str(key);
+        let is_empty = match value {
+            Value::Object(object) => self.content(object, depth)?,
+            scalar => {
+                let text = text(scalar);
+                if !text.is_empty() {
+                    self.out.push('>');
+                    escape(&text, false, &mut self.out);
+                }
+                text.is_empty()
+            }
+        };
+        if is_empty {
+            self.out.push_str("/>");
+        } else {
+            self.out.push_str("</");
+            self.out.push_str(key);
+            self.out.push('>');
+        }
+        Ok(())
+    }
+
+    /// Attributes, text and elements; whether there is nothing but attributes.
+    fn content(&mut self, object: &Object, depth: usize) -> Result<bool, FormatError> {
+        for (key, value) in object {
+            if !is_attribute(&key) {
+                continue;
+            }
+            if matches!(*value, Value::Null | Value::Array(_) | Value::Object(_)) {
+                let kind = value.kind();
+                return Err(FormatError::new(format!(
+                    "invalid attribute value for: {key}: {kind}"
+                )));
+            }
+            self.out.push(' ');
+            self.out.push_str(&key[1..]);
+            self.out.push_str("=\"");
+            escape(&text(&value), true, &mut self.out);
+            self.out.push('"');
+        }
+        if object.keys().all(|key| is_attribute(&key)) {
+            return Ok(true);
+        }
+        self.out.push('>');
+        if let Some(value) = object.get(TEXT) {
+            escape(&text(&value), false, &mut self.out);
+        }
+        let mut has_elements = false;
+        for (key, value) in object {
+            if !is_attribute(&key) && key != TEXT {
+                has_elements = true;
+                nested(|| self.element(&key, &value, depth + 1))?;
+            }
+        }
+        if has_elements {
+            self.line(depth);
+        }
+        Ok(false)
+    }
+}
+
+/// The text of a scalar; an empty container has none.
+fn text(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::Array(array) if array.is_empty() => String::new(),
+        Value::F64(float) if float.is_finite() => float_text(*float),
+        other => other.to_text().to_string(),
+    }
+}
+
+/// Appends text with what markup is made of as references.
+fn escape(text: &str, is_attribute: bool, out: &mut String) {
+    for character in text.chars() {
+        match character {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' if is_attribute => out.push_str("&quot;"),
+            '\n' if is_attribute => out.push_str("&#10;"),
+            '\t' if is_attribute => out.push_str("&#9;"),
+            '\r' => out.push_str("&#13;"),
+            other => out.push(other),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::xml::read;
+
+    fn xml(json: &str, indent: Option<&str>) -> String {
+        let value = Value::parse_json(Bytes::copy_from_slice(json.as_bytes())).unwrap();
+        match write(&value, indent) {
+            Ok(text) => text,
+            Err(error) => format!("error: {error}"),
+        }
+    }
+
+    #[test]
+    fn objects_become_elements() {
+        for (json, expected) in [
+            (r#"{"a":"x"}"#, "<a>x</a>"),
+            (r#"{"a":1,"b":2}"#, "<doc><a>1</a><b>2</b></doc>"),
+            (r##"{"a":{"-b":"1","#text":"x"}}"##, "<a b=\"1\">x</a>"),
+            (
+                r#"{"a":{"-b":1,"c":{"d":"e"}}}"#,
+                "<a b=\"1\"><c><d>e</d></c></a>",
+            ),
+            (r#"{"a":{"-b":"1"}}"#, "<a b=\"1\"/>"),
+            (r#"{"a":[1,2]}"#, "<doc><a>1</a><a>2</a></doc>"),
+            (
+                r#"{"a":[{"x":1},{"x":2}]}"#,
+                "<a><x>1</x></a><a><x>2</x></a>",
+            ),
+            (
+                r#"{"a":{"b":[1,2,{"c":3}]}}"#,
+                "<a><b>1</b><b>2</b><b><c>3</c></b></a>",
+            ),
+            (r#"{"a":{"b":[]}}"#, "<a><b/></a>"),
+            (r#"{"a":[]}"#, "<a/>"),
+            (r#"{"a":null}"#, "<a/>"),
+            ("{}", "<doc/>"),
+            (r##"{"a":{"#text":"t","b":"1"}}"##, "<a>t<b>1</b></a>"),
+            (r##"{"a":{"#text":5,"-c":true}}"##, "<a c=\"true\">5</a>"),
+            (r#"{"a":"<&>\"'"}"#, "<a>&lt;&amp;&gt;\"'</a>"),
+            (r#"{"a":{"-b":"<&\""}}"#, "<a b=\"&lt;&amp;&quot;\"/>"),
+            (
+                r#"{"a":{"b":[[1,2],[3]]}}"#,
+                "<a><b>1</b><b>2</b><b>3</b></a>",
+            ),
+            (
+                r#"{"a":{"-b":null}}"#,
+                "error: invalid attribute value for: -b: null",
+            ),
+            ("[1]", "error: only an object can be written as XML"),
+        ] {
+            assert_eq!(xml(json, None), expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn levels_are_indented() {
+        assert_eq!(
+            xml(r#"{"a":{"b":{"c":{"d":1}},"e":[{"f":2},3]}}"#, Some("  ")),
+            "<a>\n  <b>\n    <c>\n      <d>1</d>\n    </c>\n  </b>\n  <e>\n    <f>2</f>\n  </e>\n  <e>3</e>\n</a>"
+        );
+        assert_eq!(
+            xml(r#"{"a":[{"x":1},{"x":2}]}"#, Some("")),
+            "<doc>\n<a>\n<x>1</x>\n</a>\n<a>\n<x>2</x>\n</a>\n</doc>"
+        );
+    }
+
+    fn element() -> impl Strategy<Value = Value> {
+        let text = "[a-c<&>\"' ]{0,6}[a-c]".prop_map(Value::from);
+        text.prop_recursive(3, 24, 4, |inner| {
+            (
+                proptest::collection::btree_map("[a-e]", inner, 1..4),
+                proptest::collection::btree_map("-[a-e]", "[a-c<&>\"'\\n ]{0,6}", 0..3),
+            )
+                .prop_map(|(elements, attributes)| {
+                    let attributes = attributes.into_iter().map(|(k, v)| (k, Value::from(v)));
+                    Value::Object(elements.into_iter().chain(attributes).collect())
+                })
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back(value in element(), is_indented in any::<bool>()) {
+            let document = Value::Object(Object::from_iter([("root", value)]));
+            let indent = is_indented.then_some("  ");
+            let text = write(&document, indent).unwrap();
+            let back = read(text.as_bytes(), false)
+                .map_err(|error| TestCaseError::fail(format!("{error}\n{text}")))?;
+            let trimmed = trimmed(&document);
+            prop_assert_eq!(back, trimmed, "{}", text);
+        }
+    }
+
+    /// Reading trims the texts of elements.
+    fn trimmed(value: &Value) -> Value {
+        match value {
+            Value::Object(object) => {
+                let members = object.entries().map(|(key, value)| {
+                    let value = match &*value {
+                        Value::String(_) if is_attribute(&key) => value.into_owned(),
+                        Value::String(text) => Value::from(text.trim()),
+                        other => trimmed(other),
+                    };
+                    (key, value)
+                });
+                Value::Object(members.collect())
+            }
+            other => other.clone(),
+        }
+    }
+}
