@@ -10,8 +10,10 @@ use crate::registry::Method;
 
 mod arrays;
 mod coercion;
+mod compression;
 mod control;
 mod encoding;
+mod formats;
 mod html;
 mod jwt;
 mod lambdas;
@@ -26,8 +28,10 @@ mod times;
 const FAMILIES: &[&[Method]] = &[
     arrays::METHODS,
     coercion::METHODS,
+    compression::METHODS,
     control::METHODS,
     encoding::METHODS,
+    formats::METHODS,
     html::METHODS,
     jwt::METHODS,
     lambdas::METHODS,
