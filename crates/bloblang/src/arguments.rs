@@ -76,6 +76,14 @@ impl<'a> Arguments<'a> {
         }
     }
 
+    /// The bytes of a string or bytes argument.
+    pub fn bytes(&self, position: usize) -> Result<&'a [u8], EvalError> {
+        let value = self.value(position);
+        value
+            .as_bytes()
+            .ok_or_else(|| EvalError::wrong_type(value, &["string"]))
+    }
+
     /// A string argument that may be absent.
     pub fn optional_text(&self, position: usize) -> Result<Option<&'a Text>, EvalError> {
         self.get(position).map(|_| self.text(position)).transpose()
@@ -202,6 +210,10 @@ pub(crate) fn convert<'a>(
         ParameterKind::String => match value {
             Some(Value::String(_)) => return Ok(outcome),
             Some(bytes @ Value::Bytes(_)) => Some(Value::String(bytes.to_text())),
+            _ => None,
+        },
+        ParameterKind::Bytes => match value {
+            Some(Value::String(_) | Value::Bytes(_)) => return Ok(outcome),
             _ => None,
         },
         ParameterKind::Integer => match value {

@@ -13,6 +13,7 @@ mod coercion;
 mod compression;
 mod control;
 mod encoding;
+mod encryption;
 mod formats;
 mod html;
 mod jwt;
@@ -31,6 +32,7 @@ const FAMILIES: &[&[Method]] = &[
     compression::METHODS,
     control::METHODS,
     encoding::METHODS,
+    encryption::METHODS,
     formats::METHODS,
     html::METHODS,
     jwt::METHODS,

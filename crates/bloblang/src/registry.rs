@@ -124,6 +124,8 @@ pub struct Parameter {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ParameterKind {
     String,
+    /// A string or bytes, which need not be text: keys, for example.
+    Bytes,
     Integer,
     Float,
     Bool,
@@ -355,6 +357,10 @@ impl Parameter {
         Parameter::new(name, ParameterKind::String, summary)
     }
 
+    pub(crate) const fn bytes(name: &'static str, summary: &'static str) -> Parameter {
+        Parameter::new(name, ParameterKind::Bytes, summary)
+    }
+
     pub(crate) const fn integer(name: &'static str, summary: &'static str) -> Parameter {
         Parameter::new(name, ParameterKind::Integer, summary)
     }
@@ -430,7 +436,7 @@ impl ParameterKind {
     /// The name that error texts use.
     pub fn as_str(self) -> &'static str {
         match self {
-            ParameterKind::String => "string",
+            ParameterKind::String | ParameterKind::Bytes => "string",
             ParameterKind::Integer => "integer",
             ParameterKind::Float => "float",
             ParameterKind::Bool => "bool",

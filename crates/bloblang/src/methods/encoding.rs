@@ -56,7 +56,7 @@ pub(super) const METHODS: &[Method] = &[
                 "algorithm",
                 "One of `md5`, `sha1`, `sha256`, `sha512`, `hmac_sha1`, `hmac_sha256`, `hmac_sha512`, `xxhash64`, `crc32`, `fnv32`.",
             ),
-            Parameter::string("key", "The key; the `hmac` algorithms need one.").optional(),
+            Parameter::bytes("key", "The key; the `hmac` algorithms need one.").optional(),
             Parameter::string("polynomial", "That of `crc32`: `IEEE`, `Castagnoli` or `Koopman`.")
                 .default(Default::String("IEEE")),
         ])
@@ -155,10 +155,10 @@ fn decode_base64(engine: &GeneralPurpose, bytes: &[u8]) -> Result<Vec<u8>, EvalE
 
 fn hash(arguments: &Arguments<'_>, _: &Environment) -> Result<PreparedMethod, EvalError> {
     let algorithm = arguments.text(0)?;
-    let key = arguments
-        .optional_text(1)?
-        .map(|key| key.as_bytes().to_vec())
-        .unwrap_or_default();
+    let key = match arguments.get(1) {
+        Some(_) => arguments.bytes(1)?.to_vec(),
+        None => Vec::new(),
+    };
     if algorithm.starts_with("hmac") && key.is_empty() {
         return Err(EvalError::new(format!(
             "hash algorithm {algorithm} requires a key argument"

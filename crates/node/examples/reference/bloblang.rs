@@ -115,6 +115,7 @@ fn entry(out: &mut String, dot: &str, about: &About) {
 fn row(out: &mut String, parameter: &Parameter) {
     let takes = match parameter.kind {
         ParameterKind::String => "a text",
+        ParameterKind::Bytes => "a text or bytes",
         ParameterKind::Integer => "an integer",
         ParameterKind::Float => "a number",
         ParameterKind::Bool => "a boolean",
