@@ -50,6 +50,7 @@ mod eval;
 mod eval_error;
 pub mod functions;
 mod go;
+pub mod json_schema;
 mod lexer;
 mod mapping;
 pub mod methods;

@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 use crate::registry::Method;
 
 mod arrays;
+mod changes;
 mod coercion;
 mod compression;
 mod control;
@@ -16,6 +17,8 @@ mod encoding;
 mod encryption;
 mod formats;
 mod html;
+mod json_path;
+mod json_schema;
 mod jwt;
 mod lambdas;
 mod numbers;
@@ -28,6 +31,7 @@ mod times;
 
 const FAMILIES: &[&[Method]] = &[
     arrays::METHODS,
+    changes::METHODS,
     coercion::METHODS,
     compression::METHODS,
     control::METHODS,
@@ -35,6 +39,8 @@ const FAMILIES: &[&[Method]] = &[
     encryption::METHODS,
     formats::METHODS,
     html::METHODS,
+    json_path::METHODS,
+    json_schema::METHODS,
     jwt::METHODS,
     lambdas::METHODS,
     numbers::METHODS,

@@ -6,7 +6,6 @@ pub const FUNCTIONS: &[&str] = &["fake", "flow_id"];
 
 /// Methods that are not built.
 pub const METHODS: &[&str] = &[
-    "diff",
     "geoip_anonymous_ip",
     "geoip_asn",
     "geoip_city",
@@ -15,9 +14,6 @@ pub const METHODS: &[&str] = &[
     "geoip_domain",
     "geoip_enterprise",
     "geoip_isp",
-    "json_path",
-    "json_schema",
     "parse_parquet",
-    "patch",
     "slug",
 ];
