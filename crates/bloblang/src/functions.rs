@@ -6,12 +6,14 @@ use std::sync::LazyLock;
 use crate::registry::Function;
 
 mod environment;
+mod fake;
 mod general;
 mod ids;
 mod message;
 
 const FAMILIES: &[&[Function]] = &[
     environment::FUNCTIONS,
+    fake::FUNCTIONS,
     general::FUNCTIONS,
     ids::FUNCTIONS,
     message::FUNCTIONS,

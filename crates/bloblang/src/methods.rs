@@ -16,6 +16,7 @@ mod control;
 mod encoding;
 mod encryption;
 mod formats;
+mod geoip;
 mod html;
 mod json_path;
 mod json_schema;
@@ -25,6 +26,7 @@ mod numbers;
 mod objects;
 mod parsing;
 mod patterns;
+mod slug;
 mod strings;
 mod target;
 mod times;
@@ -38,6 +40,7 @@ const FAMILIES: &[&[Method]] = &[
     encoding::METHODS,
     encryption::METHODS,
     formats::METHODS,
+    geoip::METHODS,
     html::METHODS,
     json_path::METHODS,
     json_schema::METHODS,
@@ -47,6 +50,7 @@ const FAMILIES: &[&[Method]] = &[
     objects::METHODS,
     parsing::METHODS,
     patterns::METHODS,
+    slug::METHODS,
     strings::METHODS,
     times::METHODS,
 ];

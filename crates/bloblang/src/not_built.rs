@@ -2,18 +2,7 @@
 //! with the reason, and the reference can say so. A test holds the lists against Bento's.
 
 /// Functions that are not built.
-pub const FUNCTIONS: &[&str] = &["fake", "flow_id"];
+pub const FUNCTIONS: &[&str] = &[];
 
 /// Methods that are not built.
-pub const METHODS: &[&str] = &[
-    "geoip_anonymous_ip",
-    "geoip_asn",
-    "geoip_city",
-    "geoip_connection_type",
-    "geoip_country",
-    "geoip_domain",
-    "geoip_enterprise",
-    "geoip_isp",
-    "parse_parquet",
-    "slug",
-];
+pub const METHODS: &[&str] = &["parse_parquet"];

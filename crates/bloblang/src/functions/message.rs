@@ -90,6 +90,18 @@ pub(super) const FUNCTIONS: &[Function] = &[
     .category(Category::Message)
     .impure(),
     Function::value(
+        "flow_id",
+        "The id that a tracing host gives a message at its input; always null, because no part of this program gives one.",
+        |_| Ok(Value::Null),
+    )
+    .category(Category::Message)
+    .status(Status::Experimental)
+    .impure()
+    .examples(&[Example::new(
+        "meta flow_id = flow_id()",
+        &[("{}", "{}")],
+    )]),
+    Function::value(
         "error",
         "Why a processor failed on the message, or null.",
         |call| fault_text(call, |fault| Text::from(fault.cause.to_string())),
