@@ -223,7 +223,7 @@ impl Compiler<'_> {
                 let is_written_out = matches!(
                     tree.kind,
                     ExprKind::Literal(_) | ExprKind::Array(_) | ExprKind::Object(_)
-                );
+                ) && !self.is_parenthesised(tree);
                 if is_written_out && let Some(outcome) = fold::outcome(&value) {
                     let message = format!(
                         "field {}: wrong argument type, expected query expression, got {}",
@@ -253,6 +253,15 @@ impl Compiler<'_> {
             }
             argument => argument,
         }
+    }
+}
+
+impl Compiler<'_> {
+    /// Whether an argument has parentheses of its own, which make a query of a literal.
+    fn is_parenthesised(&self, argument: &Ast) -> bool {
+        let before = self.text[..argument.span.range().start].trim_end();
+        let outside = before.strip_suffix('(').map(str::trim_end);
+        outside.is_some_and(|outside| outside.ends_with(['(', ',', ':']))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The function that makes up data.
 
 use std::fmt::Write as _;
+use std::sync::LazyLock;
 
 use jiff::{Timestamp, tz::TimeZone};
 use millrace_message::Value;
@@ -94,14 +95,17 @@ fn time<R: Rng>(kind: &str, random: &mut R) -> Option<String> {
     })
 }
 
-/// The name of a time zone.
-fn zone<R: Rng>(random: &mut R) -> String {
-    let zones: Vec<String> = jiff::tz::db()
+/// The names of time zones that stand for places.
+static ZONES: LazyLock<Vec<String>> = LazyLock::new(|| {
+    jiff::tz::db()
         .available()
         .map(|name| name.to_string())
         .filter(|name| name.contains('/'))
-        .collect();
-    let zone = zones.choose(random).cloned();
+        .collect()
+});
+
+fn zone<R: Rng>(random: &mut R) -> String {
+    let zone = ZONES.choose(random).cloned();
     zone.unwrap_or_else(|| "UTC".to_owned())
 }
 

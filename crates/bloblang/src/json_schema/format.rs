@@ -81,7 +81,12 @@ fn is_date_time(text: &str) -> bool {
     text[10..].starts_with('T') && has_zone && is_date(date) && is_time(time)
 }
 
+/// An address, also behind a name: `Name <address>`.
 fn is_email(text: &str) -> bool {
+    let text = match text.strip_suffix('>').and_then(|text| text.split_once('<')) {
+        Some((_, address)) => address,
+        None => text,
+    };
     let Some((local, domain)) = text.rsplit_once('@') else {
         return false;
     };

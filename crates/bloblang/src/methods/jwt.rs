@@ -324,6 +324,13 @@ mod tests {
         assert!(check_time(&claims(r#"{"exp":"soon"}"#), 49).is_err());
     }
 
+    /// The keys of algorithms that are in this build.
+    fn keys() -> impl Iterator<Item = (Algorithm, &'static [&'static str], &'static str)> {
+        let has_curves = cfg!(feature = "elliptic-curves");
+        let keys = KEYS.into_iter();
+        keys.filter(move |(algorithm, ..)| has_curves || *algorithm == Algorithm::Rs256)
+    }
+
     /// Keys that were made for these tests and are used nowhere else.
     const KEYS: [(Algorithm, &[&str], &str); 4] = [
         (
@@ -362,7 +369,7 @@ mod tests {
     #[test]
     fn what_a_private_key_signs_its_public_key_verifies() {
         let object = Value::parse_json(Bytes::from_static(br#"{"a":1}"#)).unwrap();
-        for (algorithm, private, public) in KEYS {
+        for (algorithm, private, public) in keys() {
             let verifier = algorithm.verifier(public).unwrap();
             for key in private {
                 let signer = algorithm.signer(key).unwrap();
@@ -381,7 +388,7 @@ mod tests {
 
     #[test]
     fn a_key_of_another_kind_is_refused_without_showing_it() {
-        for (algorithm, private, public) in KEYS {
+        for (algorithm, private, public) in keys() {
             for (other, other_private, other_public) in KEYS {
                 if algorithm == other {
                     continue;

@@ -50,6 +50,8 @@ fn slug_of(text: &str, language: &Language) -> String {
                 push(character, &mut slug);
                 continue;
             }
+            // Symbols beyond the first plane have names, which are no part of a text.
+            None if u32::from(character) > 0xffff => "",
             None => deunicode::deunicode_char(character).unwrap_or_default(),
         };
         for character in ascii.chars() {

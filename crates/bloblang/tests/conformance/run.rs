@@ -10,17 +10,50 @@ use serde_json::Value as Json;
 
 use crate::rows::{rows, text};
 
-const EXAMPLES_FLOOR: usize = 182;
-const TESTS_FLOOR: usize = 752;
+const EXAMPLES_FLOOR: usize = 212;
+const TESTS_FLOOR: usize = 795;
 
 #[test]
 fn the_documented_examples_give_what_bento_documents() {
-    check("bloblang_examples.jsonl", EXAMPLES_FLOOR, example);
+    if in_environment("run::the_documented_examples_give_what_bento_documents") {
+        check("bloblang_examples.jsonl", EXAMPLES_FLOOR, example);
+    }
 }
 
 #[test]
 fn the_table_tests_of_bento_pass() {
-    check("bloblang_tests.jsonl", TESTS_FLOOR, table_test);
+    if in_environment("run::the_table_tests_of_bento_pass") {
+        check("bloblang_tests.jsonl", TESTS_FLOOR, table_test);
+    }
+}
+
+/// Whether this process has the variables that some rows read. One that has not runs the test in
+/// another process that has: a process does not change its own environment.
+fn in_environment(test: &str) -> bool {
+    const MARK: &str = "BENTO_TEST_BLOBLANG_FILE";
+    if std::env::var_os(MARK).is_some() {
+        return true;
+    }
+    let directory = tempfile::tempdir().expect("a directory for two files");
+    let file = directory.path().join("file.json");
+    let schema = directory.path().join("schema.json");
+    std::fs::write(&file, r#"{"foo":"bar"}"#).expect("the file is written");
+    std::fs::write(
+        &schema,
+        r#"{"type":"object","properties":{"foo":{"type":"string"}}}"#,
+    )
+    .expect("the schema is written");
+    let program = std::env::current_exe().expect("the test has a path");
+    let status = std::process::Command::new(program)
+        .args([test, "--exact", "--nocapture"])
+        .env("TZ", "UTC")
+        .env(MARK, &file)
+        .env("BENTO_TEST_BLOBLANG_SCHEMA_FILE", &schema)
+        .env("BENTO_TEST_BLOBLANG_FUNCTION", "foobar")
+        .status()
+        .expect("the test runs once more");
+    assert!(status.success(), "the rows fail");
+    false
 }
 
 /// Runs every row, prints those that fail, and compares the number of others with the floor.

@@ -55,6 +55,9 @@ pub fn page() -> String {
 }
 
 fn names(names: &[&str]) -> String {
+    if names.is_empty() {
+        return "none".to_owned();
+    }
     let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     names.join(", ")
 }

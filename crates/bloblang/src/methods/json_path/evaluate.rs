@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 
+use jiff::Zoned;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use millrace_message::{Array, Object, Value};
 
 use super::operators::{apply, boolean, is_zero, number};
@@ -68,8 +71,7 @@ impl<'a> Place<'a> {
             }
             Node::Date(text) => {
                 let text = self.value(text)?;
-                let time = timestamps::from_value(&text);
-                Cow::Owned(Value::from(time.map_err(|error| error.to_string())?))
+                Cow::Owned(Value::from(date(&text)?))
             }
         })
     }
@@ -120,9 +122,10 @@ impl<'a> Place<'a> {
             (false, None) => Value::Null,
         };
         let mut found = vec![start];
-        let mut is_list = false;
+        let is_list = steps
+            .iter()
+            .any(|step| !matches!(step, Step::Key(_) | Step::Script(_)));
         for step in steps {
-            is_list |= !matches!(step, Step::Key(_) | Step::Script(_));
             let mut next = Vec::new();
             for value in &found {
                 let place = Place {
@@ -278,6 +281,20 @@ fn descend(value: &Value, out: &mut Vec<Value>) -> Result<(), String> {
     each(value, |child| {
         stacker::maybe_grow(64 * 1024, 1024 * 1024, || descend(&child, out))
     })
+}
+
+/// A time of RFC 3339, or a date with or without a time, which are in UTC.
+fn date(text: &Value) -> Result<Zoned, String> {
+    let text = text
+        .as_str()
+        .ok_or("date() expects exactly one string argument")?;
+    if let Ok(time) = timestamps::from_value(&Value::from(text)) {
+        return Ok(time);
+    }
+    let civil: Option<DateTime> = text.parse().ok();
+    civil
+        .and_then(|civil| civil.to_zoned(TimeZone::UTC).ok())
+        .ok_or_else(|| format!("date() could not parse {text}"))
 }
 
 fn signed(sign: Sign, value: &Value) -> Result<Value, String> {

@@ -58,14 +58,19 @@ pub(super) fn apply(operator: Operator, a: &Value, b: &Value) -> Result<Value, S
     match operator {
         Operator::Equal => Ok(Value::Bool(a == b)),
         Operator::NotEqual => Ok(Value::Bool(a != b)),
-        _ => with_texts(operator, &a.to_text(), &b.to_text()).ok_or_else(|| {
-            format!(
-                "invalid operation ({}) {operator:?} ({})",
-                a.kind(),
-                b.kind()
-            )
-        }),
+        _ if a.is_null() || b.is_null() => Err(invalid(operator, a, b)),
+        _ => {
+            with_texts(operator, &a.to_text(), &b.to_text()).ok_or_else(|| invalid(operator, a, b))
+        }
     }
+}
+
+fn invalid(operator: Operator, a: &Value, b: &Value) -> String {
+    format!(
+        "invalid operation ({}) {operator:?} ({})",
+        a.kind(),
+        b.kind()
+    )
 }
 
 fn with_numbers(operator: Operator, a: f64, b: f64) -> Option<Value> {

@@ -57,6 +57,7 @@ fn paths_find_what_they_name() {
         ("$..book[?(@.missing == 1)]", "[]"),
         ("$.store.book[5]", "error: index 5 out of bounds"),
         ("$.store.book[-1]", "error: index -1 out of bounds"),
+        ("$.nothing[*]", "[]"),
         ("$.store.nothing", "error: unknown key nothing"),
         (
             "$.limit.x",
@@ -90,6 +91,12 @@ fn expressions_compute() {
         ("[1, $.limit,]", "[1,10]"),
         ("{'a': $.limit, \"b\": [true]}", r#"{"a":10,"b":[true]}"#),
         ("date('2020-01-01T00:00:00Z')", r#""2020-01-01T00:00:00Z""#),
+        ("date('2020-01-01')", r#""2020-01-01T00:00:00Z""#),
+        ("date('soon')", "error: date() could not parse soon"),
+        (
+            "'x' + missing",
+            "error: invalid operation (string) Add (null)",
+        ),
         ("1 == '1'", "true"),
         ("'a' == 'a'", "true"),
         ("[1] == [1]", "true"),

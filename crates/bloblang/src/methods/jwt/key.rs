@@ -3,7 +3,9 @@
 use hmac::{Hmac, KeyInit, Mac};
 use ring::rand::SystemRandom;
 use ring::signature::{self, RsaEncoding, RsaKeyPair, RsaParameters, UnparsedPublicKey};
-use sha2::{Digest, Sha256, Sha384, Sha512};
+#[cfg(feature = "elliptic-curves")]
+use sha2::Digest;
+use sha2::{Sha256, Sha384, Sha512};
 
 use super::der::{self, Curve};
 
@@ -130,6 +132,7 @@ fn elliptic_verifier(
 
 /// The two functions of a curve; its types have the same methods, but no trait in common that
 /// would be shorter.
+#[cfg(feature = "elliptic-curves")]
 macro_rules! curve {
     ($curve:ident, $hash:ident, $signer:ident, $verifier:ident) => {
         fn $signer(number: &[u8]) -> Result<Signer, String> {
@@ -161,6 +164,24 @@ macro_rules! curve {
         }
     };
 }
+
+/// The same in a build without the arithmetic of curves.
+#[cfg(not(feature = "elliptic-curves"))]
+macro_rules! curve {
+    ($curve:ident, $hash:ident, $signer:ident, $verifier:ident) => {
+        fn $signer(_: &[u8]) -> Result<Signer, String> {
+            Err(NOT_BUILT.to_owned())
+        }
+
+        fn $verifier(_: &[u8]) -> Result<Verifier, String> {
+            Err(NOT_BUILT.to_owned())
+        }
+    };
+}
+
+#[cfg(not(feature = "elliptic-curves"))]
+const NOT_BUILT: &str =
+    "this build has no elliptic curves: build it with the feature `elliptic-curves`";
 
 curve!(p256, Sha256, p256_signer, p256_verifier);
 curve!(p384, Sha384, p384_signer, p384_verifier);
