@@ -1,6 +1,6 @@
 //! Credentials inside connection texts: URLs and data source names.
 
-use millrace_telemetry::redact::is_secret_name;
+use millrace_telemetry::redact::{self, is_secret_name};
 use std::ops::Range;
 
 /// Credentials within a text.
@@ -38,14 +38,8 @@ pub fn find(text: &str) -> Vec<Credentials> {
     let mut from = 0;
     while let Some(at) = text[from..].find("://") {
         let start = from + at + 3;
-        let authority = &text[start..];
-        let end = authority
-            .find(['/', '?', '#', ' ', '"', '\'', ','])
-            .unwrap_or(authority.len());
-        if let Some(user) = authority[..end].rfind('@')
-            && user > 0
-        {
-            found.push(Credentials::user(text, start..start + user));
+        if let Some(user) = user_part(text, start).filter(|it| !it.is_empty()) {
+            found.push(Credentials::user(text, user));
         }
         from = start;
     }
@@ -63,6 +57,18 @@ pub fn find(text: &str) -> Vec<Credentials> {
     found.sort_by_key(|it| it.whole.start);
     found.dedup_by(|later, earlier| later.whole.start < earlier.whole.end);
     found
+}
+
+/// The user part of the URL whose authority begins at `start`.
+fn user_part(text: &str, start: usize) -> Option<Range<usize>> {
+    let rest = &text[start..];
+    let ends_url = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`');
+    let word = &rest[..rest.find(ends_url).unwrap_or(rest.len())];
+    let in_word = redact::user_part_of(word);
+    // A text that begins as a URL is nothing else, whatever stands in its password.
+    let is_url = || text[..start - 3].chars().all(|c| is_name(c) || c == '+');
+    let length = in_word.or_else(|| redact::user_part_of(rest).filter(|_| is_url()))?;
+    Some(start..start + length)
 }
 
 /// The text with its credentials replaced.
@@ -137,6 +143,14 @@ mod tests {
             ),
             ("redis://:pw@h,redis://t@i", "redis://*@h,redis://*@i"),
             ("http://host/a@b", "http://host/a@b"),
+            ("http://host:80/a@b", "http://host:80/a@b"),
+            ("http://u:p/a?s#s@host/x", "http://*@host/x"),
+            ("http://u:pa ss@host/x", "http://*@host/x"),
+            (
+                "http://a,http://u:p@b:1,c://d:2/e",
+                "http://a,http://*@b:1,c://d:2/e",
+            ),
+            ("see http://a:b for c@d", "see http://a:b for c@d"),
             ("user:pw@tcp(h:3306)/db", "*@tcp(h:3306)/db"),
             (
                 "host=h user=u password='p w' dbname=d",

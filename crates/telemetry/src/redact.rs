@@ -16,7 +16,7 @@ use std::fmt;
 use std::sync::{Arc, LazyLock};
 
 pub use fragment::mask_quoted;
-pub use pattern::is_secret_name;
+pub use pattern::{is_secret_name, user_part_of};
 
 use aho_corasick::{AhoCorasick, Input, MatchKind};
 use parking_lot::{Mutex, RwLock};

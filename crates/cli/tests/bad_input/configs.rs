@@ -284,3 +284,27 @@ output:
     contains(&all, "writes to db.example.com as !!!SECRET_SCRUBBED!!!");
     assert!(!all.contains("planted-secret"), "{all}");
 }
+
+#[test]
+fn a_password_that_spoils_its_url_is_shown_nowhere() {
+    for mark in ["/", "?", "#", " "] {
+        let url = format!("//u:pl{mark}anted-secret@127.0.0.1:1/");
+        let setup = Setup::new(&format!(
+            "http: {{ enabled: false }}
+tracer: {{ open_telemetry_collector: {{ http: [ {{ address: 'http:{url}' }} ] }} }}
+input: {{ amqp_0_9: {{ urls: [ 'amqp:{url}' ], queue: q }} }}
+pipeline: {{ processors: [ {{ http: {{ url: 'http:{url}' }} }} ] }}
+output: {{ http_client: {{ url: 'http:{url}' }} }}
+"
+        ));
+        for command in ["run", "lint", "echo"] {
+            let said = with_token(&setup, command, "");
+            let all = said.stdout.join("\n") + &said.stderr;
+            assert!(!all.contains("anted-secret"), "{mark} {command}: {all}");
+            if command != "echo" {
+                assert_eq!(said.code, Some(1), "{all}");
+                contains(&all, "neither `host:port` nor a URL");
+            }
+        }
+    }
+}

@@ -36,6 +36,12 @@ impl Poster {
         Self { client, timeout }
     }
 
+    /// Whether a text is the URL of a server.
+    pub fn takes(url: &str) -> bool {
+        let uri = url.parse::<Uri>();
+        uri.is_ok_and(|it| it.host().is_some_and(|host| !host.is_empty()))
+    }
+
     /// Posts a body and returns the status of the answer.
     ///
     /// # Errors

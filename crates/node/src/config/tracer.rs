@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use millrace_component::{Registry, check_not_built};
+use millrace_components_http::Poster;
 use millrace_spec::catalog::{check_reserved, infer};
 use millrace_spec::{
     ComponentKind, ComponentSpec, FieldKind, FieldType, Node, ReadContext, Spec, codes,
@@ -107,6 +108,15 @@ fn check(config: &mut CollectorConfig, node: &Node, cx: &mut ReadContext) {
                 Some("set `ratio` to the share of traces to record".to_owned());
         }
         _ => {}
+    }
+    let places = node.get("http").and_then(Node::as_sequence).unwrap_or(&[]);
+    for (collector, place) in config.http.iter().zip(places) {
+        if !Poster::takes(&collector.endpoint()) {
+            let place = place.get("address").or(place.get("url")).unwrap_or(place);
+            let message = "the address of the collector is neither `host:port` nor a URL";
+            cx.error(codes::INVALID_VALUE, place.span, message).help =
+                Some("write it as `localhost:4318`; escape what a password holds".to_owned());
+        }
     }
 }
 

@@ -117,9 +117,19 @@ fn ends_word(c: char) -> bool {
 fn user_part(text: &str, start: usize) -> Option<(usize, usize)> {
     let rest = &text[start..];
     let word = &rest[..rest.find(ends_word).unwrap_or(rest.len())];
-    let authority = &word[..word.find(['/', '?', '#']).unwrap_or(word.len())];
+    user_part_of(word).map(|length| (start, start + length))
+}
+
+/// How long the part `user:password` is of what stands behind the `://` of a URL, up to where the URL
+/// ends at the latest; nothing when there is none. The password may hold characters that have to be
+/// escaped in a URL.
+pub fn user_part_of(rest: &str) -> Option<usize> {
+    // In a list of URLs the next one begins behind a comma.
+    let next = rest.find("://").and_then(|at| rest[..at].rfind(','));
+    let url = &rest[..next.unwrap_or(rest.len())];
+    let authority = &url[..url.find(['/', '?', '#']).unwrap_or(url.len())];
     if let Some(at) = authority.rfind('@') {
-        return Some((start, start + at));
+        return Some(at);
     }
     // A password with an unescaped `/`, `?` or `#`: `user:` is then no port.
     let (_, port) = authority.split_once(':')?;
@@ -128,7 +138,7 @@ fn user_part(text: &str, start: usize) -> Option<(usize, usize)> {
     if is_port || is_ip6 {
         return None;
     }
-    word.rfind('@').map(|at| (start, start + at))
+    url.rfind('@')
 }
 
 /// `user:password` of `user:password@tcp(host:3306)/db`, which ends at `end`.
