@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Result, Seek, SeekFrom, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Bytes that are written at a time.
 const CHUNK: usize = 64 * 1024;
@@ -20,11 +20,7 @@ impl Reserve {
     /// The file cannot be looked at.
     pub fn of(path: &str) -> Result<Self> {
         let path = PathBuf::from(format!("{path}-reserve"));
-        let bytes = match std::fs::metadata(&path) {
-            Ok(metadata) => metadata.len(),
-            Err(error) if error.kind() == ErrorKind::NotFound => 0,
-            Err(error) => return Err(error),
-        };
+        let bytes = length(&path)?;
         Ok(Self { path, bytes })
     }
 
@@ -38,6 +34,8 @@ impl Reserve {
     /// # Errors
     /// There is no room for them. What was kept before still is.
     pub fn ensure(&mut self, bytes: u64) -> Result<()> {
+        // Who looks for room on a full disk may have removed it.
+        self.bytes = length(&self.path)?;
         if self.bytes >= bytes {
             return Ok(());
         }
@@ -74,10 +72,22 @@ impl Reserve {
     /// The file cannot be removed.
     pub fn spend(&mut self) -> Result<()> {
         if self.bytes > 0 {
-            std::fs::remove_file(&self.path)?;
-            self.bytes = 0;
+            match std::fs::remove_file(&self.path) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+                _ => self.bytes = 0,
+            }
         }
         Ok(())
+    }
+}
+
+/// How much a reserve has; none is there yet where the file is missing.
+fn length(path: &Path) -> Result<u64> {
+    match std::fs::metadata(path) {
+        Ok(metadata) if metadata.is_dir() => Err(ErrorKind::IsADirectory.into()),
+        Ok(metadata) => Ok(metadata.len()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
+        Err(error) => Err(error),
     }
 }
 
@@ -123,6 +133,21 @@ mod tests {
         assert!(length().is_err());
         reserve.spend().unwrap();
         assert_eq!(Reserve::of(&path).unwrap().bytes(), 0);
+    }
+
+    #[test]
+    fn one_that_somebody_removed_is_spent_and_is_kept_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("b.db").display().to_string();
+        let file = format!("{path}-reserve");
+        let mut reserve = Reserve::of(&path).unwrap();
+        reserve.ensure(1000).unwrap();
+        std::fs::remove_file(&file).unwrap();
+        reserve.ensure(1000).unwrap();
+        assert_eq!(std::fs::metadata(&file).unwrap().len(), 1000);
+        std::fs::remove_file(&file).unwrap();
+        reserve.spend().unwrap();
+        assert_eq!(reserve.bytes(), 0);
     }
 
     #[test]
