@@ -239,7 +239,7 @@ impl<'i> Composer<'_, 'i, '_> {
     }
 
     fn mapping(&mut self, range: Range<usize>, depth: usize) -> Result<Node, Problem> {
-        let mut mapping = Mapping::default();
+        let mut entries = Entries::default();
         let mut merges = Vec::new();
         let mut span = self.text.span(range);
         loop {
@@ -265,37 +265,24 @@ impl<'i> Composer<'_, 'i, '_> {
             if plain && &*key.text == "<<" {
                 merges.push((key_span, value));
             } else {
-                self.insert(
-                    &mut mapping,
-                    Entry {
-                        key: Arc::clone(&key.text),
-                        key_span,
-                        value,
-                    },
-                );
+                let key = Arc::clone(&key.text);
+                let entry = Entry {
+                    key,
+                    key_span,
+                    value,
+                };
+                if let Some(twice) = entries.insert(entry) {
+                    self.diagnostics.push(twice);
+                }
             }
         }
         for (key_span, value) in merges {
-            merge(&mut mapping, &value, key_span)?;
+            entries.merge(&value, key_span)?;
         }
         Ok(Node {
             span,
-            value: Value::Mapping(mapping),
+            value: Value::Mapping(entries.mapping),
         })
-    }
-
-    fn insert(&mut self, mapping: &mut Mapping, entry: Entry) {
-        let Some(first) = mapping.get(&entry.key) else {
-            mapping.entries.push(entry);
-            return;
-        };
-        let message = format!("mapping key \"{}\" is defined twice", entry.key);
-        self.diagnostics.push(
-            Diagnostic::error(codes::DUPLICATE_KEY, message)
-                .at(entry.key_span)
-                .related(first.key_span, "first defined here")
-                .help("remove one of them"),
-        );
     }
 
     /// Extends a collection to its closing bracket. A block collection's end event is empty: it
@@ -319,24 +306,52 @@ fn cover(span: Span, part: Span) -> Span {
 }
 
 /// Adds the entries that `<<` brings and the mapping does not have.
-fn merge(mapping: &mut Mapping, from: &Node, key_span: Span) -> Result<(), Failure> {
-    match &from.value {
-        Value::Mapping(other) => {
-            for entry in &other.entries {
-                if mapping.get(&entry.key).is_none() {
-                    mapping.entries.push(entry.clone());
+/// A mapping that is being composed. A hostile file may have a hundred thousand keys: each is looked
+/// up in one step.
+#[derive(Default)]
+struct Entries {
+    mapping: Mapping,
+    /// Where each key stands.
+    places: HashMap<Arc<str>, Span>,
+}
+
+impl Entries {
+    /// Adds an entry; one whose key is there already is left out and complained of.
+    fn insert(&mut self, entry: Entry) -> Option<Diagnostic> {
+        let Some(first) = self.places.get(&entry.key) else {
+            self.push(entry);
+            return None;
+        };
+        let message = format!("mapping key \"{}\" is defined twice", entry.key);
+        let error = Diagnostic::error(codes::DUPLICATE_KEY, message).at(entry.key_span);
+        let error = error.related(*first, "first defined here");
+        Some(error.help("remove one of them"))
+    }
+
+    fn push(&mut self, entry: Entry) {
+        self.places.insert(Arc::clone(&entry.key), entry.key_span);
+        self.mapping.entries.push(entry);
+    }
+
+    /// Adds the entries that the value of a merge key stands for; those that are there stay.
+    fn merge(&mut self, from: &Node, key_span: Span) -> Result<(), Failure> {
+        match &from.value {
+            Value::Mapping(other) => {
+                for entry in &other.entries {
+                    if !self.places.contains_key(&entry.key) {
+                        self.push(entry.clone());
+                    }
                 }
+                Ok(())
             }
-            Ok(())
-        }
-        Value::Sequence(items) if items.iter().all(|item| item.as_mapping().is_some()) => items
-            .iter()
-            .try_for_each(|item| merge(mapping, item, key_span)),
-        _ => {
-            let message = "the merge key `<<` takes an object or a list of objects";
-            Err(Box::new(
-                Diagnostic::error(codes::YAML_SYNTAX, message).at(key_span),
-            ))
+            Value::Sequence(items) if items.iter().all(|item| item.as_mapping().is_some()) => {
+                items.iter().try_for_each(|item| self.merge(item, key_span))
+            }
+            _ => {
+                let message = "the merge key `<<` takes an object or a list of objects";
+                let error = Diagnostic::error(codes::YAML_SYNTAX, message);
+                Err(Box::new(error.at(key_span)))
+            }
         }
     }
 }

@@ -150,6 +150,17 @@ fn parts_of_a_scalar_are_found_in_the_file() {
 }
 
 #[test]
+fn a_hundred_thousand_keys_are_read_and_each_duplicate_is_found() {
+    let keys = |from: usize| (from..100_000).map(|it| format!("k{it}: {it}\n"));
+    let text: String = keys(0).chain(keys(99_998)).collect();
+    let (_, node, diagnostics) = parsed(&text);
+    let node = node.expect("duplicates are reported and left out");
+    assert_eq!(node.as_mapping().unwrap().entries.len(), 100_000);
+    assert_eq!(node.get("k99999").and_then(Node::text), Some("99999"));
+    assert_eq!(diagnostics.len(), 2);
+}
+
+#[test]
 fn a_duplicate_key_is_reported_and_the_first_kept() {
     let (sources, node, diagnostics) = parsed("a: 1\nb: 2\na: 3\n");
     assert_eq!(shape(&node.unwrap()), "{a:1,b:2}");
