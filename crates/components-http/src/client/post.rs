@@ -39,7 +39,13 @@ impl Poster {
     /// Whether a text is the URL of a server.
     pub fn takes(url: &str) -> bool {
         let uri = url.parse::<Uri>();
-        uri.is_ok_and(|it| it.host().is_some_and(|host| !host.is_empty()))
+        uri.is_ok_and(|uri| {
+            uri.authority().is_some_and(|it| {
+                // What follows the host is a port, or the parser has taken a password for it.
+                let is_whole = it.as_str().ends_with(it.host()) || it.port_u16().is_some();
+                !it.host().is_empty() && is_whole
+            })
+        })
     }
 
     /// Posts a body and returns the status of the answer.
