@@ -46,7 +46,7 @@ pub use input::{Ack, BLOCKING_READ_MAX, BlockingInput, BuiltInput, Incoming, Inp
 pub use ledger::{Balance, Kind, LOST_WITH_BUFFER, Ledger, STOPPED, UNREADABLE};
 pub use millrace_formats::read_whole;
 pub use not_built::check as check_not_built;
-pub use output::{BlockingOutput, BuiltOutput, LeafOutput, Output, WriteError};
+pub use output::{BlockingOutput, BuiltOutput, LeafOutput, Output, Reads, WriteError};
 pub use policy::{Backoff, ReplayPolicy};
 pub use pressure::{Pressing, Urgency};
 pub use processor::{AsyncProcessor, Batches, BuiltProcessor, Processor, process_all};

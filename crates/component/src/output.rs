@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use millrace_message::{Error, MessageBatch, Outcome, Outcomes};
+use millrace_message::{Error, Message, MessageBatch, Outcome, Outcomes, print_together};
 
 /// Why a write was not a full success.
 #[derive(Clone, Debug)]
@@ -99,6 +99,30 @@ pub trait Output: Send + Sync {
     async fn close(&self) -> Result<(), Error>;
 }
 
+/// What an output reads of the payloads that it is given. What it does not read is let go by the
+/// pipeline threads, which made it and free it cheaper than anybody else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reads {
+    /// Bytes or values.
+    Anything,
+    /// Bytes alone.
+    Bytes,
+    /// Nothing at all.
+    Nothing,
+}
+
+impl Reads {
+    /// Lets go of what is not read.
+    pub fn strip(self, batches: &mut [MessageBatch]) {
+        let messages = batches.iter_mut().flat_map(|batch| batch.iter_mut());
+        match self {
+            Self::Anything => {}
+            Self::Bytes => print_together(messages),
+            Self::Nothing => messages.for_each(Message::forget_payload),
+        }
+    }
+}
+
 /// An output that works on a thread of its own: local files, or nothing at all.
 pub trait BlockingOutput: Send {
     /// Opens what has to be opened. As [`Output::connect`].
@@ -115,6 +139,11 @@ pub trait BlockingOutput: Send {
     /// to the operating system). An error of the class `Fatal` ends the stream: the output will
     /// never take a message again.
     fn write(&mut self, run: &[MessageBatch], results: &mut Vec<Result<(), WriteError>>);
+
+    /// What it reads of a payload; the same for as long as it lives.
+    fn reads(&self) -> Reads {
+        Reads::Anything
+    }
 
     /// Closes what was opened.
     ///

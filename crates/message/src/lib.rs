@@ -17,7 +17,7 @@ pub use context::{Context, Replies};
 pub use document::Document;
 pub use error::{Error, ErrorClass, Fault};
 pub use json::JsonError;
-pub use message::Message;
+pub use message::{Message, print_together};
 pub use metadata::Metadata;
 pub use origin::{Handle, Origin, Outcome, Outcomes, Settle, SettleRun, Transaction};
 pub use text::Text;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 // Unlike the one of `std`, it is made full without a call of its initialization.
 use once_cell::sync::OnceCell;
+use smallvec::SmallVec;
 
 use crate::{Context, Error, Fault, JsonError, Metadata, Origin, Value};
 
@@ -62,6 +63,15 @@ impl Message {
         })
     }
 
+    /// Appends the payload to `out`. A structured value is printed straight into it, and the text
+    /// is not kept: right where the payload is read for the last time.
+    pub fn write_to(&self, out: &mut Vec<u8>) {
+        match (self.bytes.get(), self.parsed()) {
+            (None, Some(value)) => value.write_json(out),
+            _ => out.extend_from_slice(self.bytes()),
+        }
+    }
+
     /// The payload as a value; bytes are parsed as JSON once.
     ///
     /// # Errors
@@ -97,6 +107,12 @@ impl Message {
     pub fn set_value(&mut self, value: Value) {
         self.bytes = OnceCell::new();
         self.value = OnceCell::with_value(Ok(value));
+    }
+
+    /// Lets go of the payload: nobody reads it any more.
+    pub fn forget_payload(&mut self) {
+        self.bytes = OnceCell::new();
+        self.value = OnceCell::new();
     }
 
     /// Roughly how many bytes of memory the payload holds, for the byte budget.
@@ -196,6 +212,28 @@ impl Message {
     }
 }
 
+/// Leaves payloads as bytes alone. Those that are held as values are printed, all into one buffer
+/// that these messages share: one allocation for all of them, and what their values were made of
+/// is freed here, on the thread that made it.
+pub fn print_together<'a>(messages: impl Iterator<Item = &'a mut Message>) {
+    let mut printed = Vec::new();
+    let mut values: SmallVec<[(&mut Message, usize); 64]> = SmallVec::new();
+    for message in messages {
+        if message.bytes.get().is_none() {
+            message.write_to(&mut printed);
+            values.push((message, printed.len()));
+        } else {
+            message.value = OnceCell::new();
+        }
+    }
+    let printed = Bytes::from(printed);
+    let mut begin = 0;
+    for (message, end) in values {
+        message.set_bytes(printed.slice(begin..end));
+        begin = end;
+    }
+}
+
 impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Message")
@@ -229,6 +267,41 @@ mod tests {
         let mut message = Message::from("old");
         message.set_value(Value::Bool(true));
         assert_eq!(&message.bytes()[..], b"true");
+    }
+
+    #[test]
+    fn what_is_written_is_the_payload_in_either_form() {
+        let mut message = Message::from("{ \"a\": 1.0 }");
+        assert!(message.value().is_ok());
+        let written = |message: &Message| {
+            let mut out = b"before ".to_vec();
+            message.write_to(&mut out);
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(written(&message), "before { \"a\": 1.0 }");
+        let value = message.take_value().unwrap();
+        message.set_value(value);
+        assert_eq!(written(&message), "before {\"a\":1.0}");
+        assert_eq!(written(&Message::default()), "before ");
+    }
+
+    #[test]
+    fn payloads_that_are_printed_together_are_what_each_was() {
+        let value = |json: &'static str| Value::parse_json(Bytes::from_static(json.as_bytes()));
+        let mut messages = [
+            Message::from_value(value("{\"b\":1, \"a\":2}").unwrap()),
+            Message::from("not json"),
+            Message::default(),
+            Message::from_value(value("[1.0]").unwrap()),
+        ];
+        assert!(messages[1].value().is_err());
+        print_together(messages.iter_mut());
+        let payloads: Vec<_> = messages.iter().map(|it| &it.bytes()[..]).collect();
+        assert_eq!(
+            payloads,
+            [&b"{\"a\":2,\"b\":1}"[..], b"not json", b"", b"[1.0]"]
+        );
+        assert!(messages.iter().all(|it| it.parsed().is_none()));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! that is copied when it is written to while someone else holds it.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -47,6 +48,14 @@ pub enum Value {
 }
 
 const _: () = assert!(size_of::<Value>() <= 24);
+
+thread_local! {
+    /// What [`Value::to_json`] prints into, so that a text is allocated once, in its own size.
+    static PRINTED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Room that [`PRINTED`] keeps between two texts, in bytes.
+const PRINTED_MAX: usize = 64 * 1024;
 
 /// The type of a value as mappings name it; all numbers are one type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -238,11 +247,16 @@ impl Value {
         if let Some(source) = self.canonical_source() {
             return source;
         }
-        let mut out = Vec::with_capacity(128);
-        self.write_json(&mut out);
-        Bytes::from(out)
+        PRINTED.with_borrow_mut(|printed| {
+            printed.clear();
+            self.write_json(printed);
+            let json = Bytes::copy_from_slice(printed);
+            if printed.capacity() > PRINTED_MAX {
+                *printed = Vec::new();
+            }
+            json
+        })
     }
-
     fn canonical_source(&self) -> Option<Bytes> {
         match self {
             Value::Array(array) => array.canonical_source(),

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use millrace_component::{
-    Backoff, BlockingOutput, BuildContext, Connection, Flow, Receiver, Sender, Side, Sink, Weigh,
-    WriteError, queue,
+    Backoff, BlockingOutput, BuildContext, Connection, Flow, Reads, Receiver, Sender, Side, Sink,
+    Weigh, WriteError, queue,
 };
 use millrace_message::{Error, ErrorClass, MessageBatch, Outcome, Outcomes, settle_all};
 use millrace_telemetry::metric::OutputMetrics;
@@ -51,6 +51,11 @@ impl Writer {
             results: Vec::with_capacity(RUN_MAX),
             open: false,
         }
+    }
+
+    /// What the output reads of a payload.
+    pub(crate) fn reads(&self) -> Reads {
+        self.output.reads()
     }
 
     /// Opens the output, trying again until it works or the stream is given up.

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use millrace_component::{
     AsyncProcessor, BatchPolicy, Batches, BuildContext, BuiltCache, BuiltOutput, BuiltProcessor,
     BuiltRateLimit, CacheChild, Engine, Flow, InputChild, InputPart, LeafOutput, OutputChild,
-    OutputPart, Processor, ProcessorChild, RateLimitChild, Services, Sink, Source,
+    OutputPart, Processor, ProcessorChild, RateLimitChild, Reads, Services, Sink, Source,
 };
 use millrace_message::{Error, MessageBatch};
 use millrace_telemetry::Scope;
@@ -46,6 +46,16 @@ pub(crate) struct StreamEngine {
 pub(crate) enum RootOutput {
     Blocking(blocking_output::Writer),
     Sink(Arc<dyn Sink>),
+}
+
+impl RootOutput {
+    /// What it reads of a payload.
+    pub(crate) fn reads(&self) -> Reads {
+        match self {
+            Self::Blocking(writer) => writer.reads(),
+            Self::Sink(_) => Reads::Anything,
+        }
+    }
 }
 
 impl StreamEngine {

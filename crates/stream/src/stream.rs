@@ -155,7 +155,8 @@ impl Edges<'_> {
             // consumers, delays the end, and is lost by a kill where the source cannot get it back.
             input.limit(1);
         }
-        let workers = threads::spawn(threads_of(count), self.chain, input, &sender, abort)?;
+        let reads = output.reads();
+        let workers = threads::spawn(threads_of(count), self.chain, input, &sender, reads, abort)?;
         let output = match output {
             RootOutput::Blocking(writer) => {
                 tokio::task::spawn_blocking(move || writer.run_root(&receiver))

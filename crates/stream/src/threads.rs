@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use millrace_component::{Batches, Receiver, Sender};
+use millrace_component::{Batches, Reads, Receiver, Sender};
 use millrace_message::MessageBatch;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
@@ -22,9 +22,11 @@ struct Worker {
     output: Sender<MessageBatch>,
     runtime: tokio::runtime::Handle,
     abort: CancellationToken,
+    reads: Reads,
 }
 
-/// Starts `threads` pipeline threads between the two queues. They end with their input.
+/// Starts `threads` pipeline threads between the two queues. They end with their input. `reads` is
+/// what is read of their results.
 ///
 /// # Errors
 /// The operating system refuses another thread.
@@ -33,6 +35,7 @@ pub(crate) fn spawn(
     chain: &Arc<Chain>,
     input: &Receiver<MessageBatch>,
     output: &Sender<MessageBatch>,
+    reads: Reads,
     abort: &CancellationToken,
 ) -> std::io::Result<Vec<JoinHandle<()>>> {
     (0..threads)
@@ -43,6 +46,7 @@ pub(crate) fn spawn(
                 output: output.clone(),
                 runtime: tokio::runtime::Handle::current(),
                 abort: abort.clone(),
+                reads,
             };
             std::thread::Builder::new()
                 .name(format!("pipeline-{index}"))
@@ -60,7 +64,12 @@ impl Worker {
         while self.input.pop_run_blocking(max, &mut run) {
             let batches: Batches = run.drain(..).collect();
             // A panic drops what the chain held, which gives it back to its source.
-            match catch_unwind(AssertUnwindSafe(|| self.process(batches))) {
+            let processed = catch_unwind(AssertUnwindSafe(|| {
+                let mut processed = self.process(batches);
+                self.reads.strip(&mut processed);
+                processed
+            }));
+            match processed {
                 Ok(processed) => results.extend(processed),
                 Err(_) => error!("a processor panicked; its messages go back to their source"),
             }

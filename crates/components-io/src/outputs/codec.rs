@@ -18,10 +18,10 @@ impl Codec {
     /// Appends what is to be written for a batch.
     pub(super) fn encode(&self, batch: &MessageBatch, out: &mut Vec<u8>) {
         for message in batch.iter() {
-            let bytes = message.bytes();
-            out.extend_from_slice(bytes);
+            let begin = out.len();
+            message.write_to(out);
             if let Self::Delimited(delimiter) = self
-                && !bytes.ends_with(delimiter)
+                && !out[begin..].ends_with(delimiter)
             {
                 out.extend_from_slice(delimiter);
             }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use millrace_component::{
     BlockingOutput, BuildContext, BuiltOutput, Descriptor, Interpolated, LeafOutput, OutputConfig,
-    OutputPart, WriteError,
+    OutputPart, Reads, WriteError,
 };
 use millrace_message::{Error, MessageBatch};
 use millrace_spec::Spec;
@@ -183,6 +183,13 @@ impl BlockingOutput for FileOutput {
                 results.extend(batches[whole..].iter().map(|_| Err(error.clone().into())));
             }
             rest = later;
+        }
+    }
+
+    fn reads(&self) -> Reads {
+        match self.path.as_static() {
+            Some(_) => Reads::Bytes,
+            None => Reads::Anything,
         }
     }
 

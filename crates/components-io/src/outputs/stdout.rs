@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Write};
 
 use millrace_component::{
     BlockingOutput, BuildContext, BuiltOutput, Descriptor, LeafOutput, OutputConfig, OutputPart,
-    WriteError,
+    Reads, WriteError,
 };
 use millrace_message::{Error, MessageBatch};
 use millrace_spec::Spec;
@@ -63,6 +63,10 @@ impl<W: Write + Send> BlockingOutput for Stdout<W> {
                 })
             });
         results.extend(run.iter().map(|_| written.clone()));
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Bytes
     }
 }
 

@@ -2,7 +2,7 @@
 
 use millrace_component::{
     BlockingOutput, BuildContext, BuiltOutput, Descriptor, LeafOutput, OutputConfig, OutputPart,
-    WriteError,
+    Reads, WriteError,
 };
 use millrace_message::{Error, MessageBatch};
 use millrace_spec::Spec;
@@ -29,6 +29,10 @@ struct Forget;
 impl BlockingOutput for Forget {
     fn write(&mut self, run: &[MessageBatch], results: &mut Vec<Result<(), WriteError>>) {
         results.extend(run.iter().map(|_| Ok(())));
+    }
+
+    fn reads(&self) -> Reads {
+        Reads::Nothing
     }
 }
 
