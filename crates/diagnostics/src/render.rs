@@ -12,8 +12,12 @@
 //! A line longer than [`QUOTED_COLUMNS`] is quoted as a window around the place. Control characters
 //! are shown as `·`, so hostile input cannot steer the terminal. Secrets are masked everywhere.
 
-use crate::{Diagnostic, Diagnostics, Position, Redactor, Severity, Source, SourceMap, Span};
+use crate::{
+    Diagnostic, Diagnostics, Position, Redactor, Severity, Source, SourceId, SourceMap, Span,
+};
+use std::cell::RefCell;
 use std::fmt::Write as _;
+use std::rc::Rc;
 use unicode_width::UnicodeWidthChar;
 
 /// The most columns of a source line that are quoted.
@@ -26,6 +30,8 @@ pub struct Renderer<'a> {
     sources: &'a SourceMap,
     redactor: Redactor,
     colour: bool,
+    /// The line that was quoted last: many complaints may be about one line of megabytes.
+    last: RefCell<Option<Rc<Quoted>>>,
 }
 
 impl<'a> Renderer<'a> {
@@ -35,6 +41,7 @@ impl<'a> Renderer<'a> {
             sources,
             redactor: Redactor::new(),
             colour: false,
+            last: RefCell::default(),
         }
     }
 
@@ -42,6 +49,7 @@ impl<'a> Renderer<'a> {
     #[must_use]
     pub fn redact(mut self, redactor: Redactor) -> Self {
         self.redactor = redactor;
+        self.last = RefCell::default();
         self
     }
 
@@ -151,18 +159,13 @@ impl<'a> Renderer<'a> {
 
     /// The part of the line that is shown, and where the marker goes.
     fn window(&self, source: &Source, span: Span, at: Position) -> Option<Window> {
-        let (line_start, line) = source.line(at.line)?;
-        let masked = self.mask(line);
-        let cells: Vec<(char, usize)> = masked.chars().map(cell).collect();
+        let quoted = self.quoted(source, span.source, at.line)?;
+        let cells = &quoted.cells;
         let first = (at.column as usize - 1).min(cells.len());
-        let marked_text = source.slice(Span {
-            end: span.end.min(line_start + line.len() as u32),
-            ..span
-        });
-        let marked_end = (first + marked_text.chars().count()).min(cells.len());
-        let width = |cells: &[(char, usize)]| cells.iter().map(|(_, width)| width).sum::<usize>();
+        let end = source.position(span.end.min(quoted.end)).column;
+        let marked_end = (end as usize - 1).clamp(first, cells.len());
 
-        let from = if width(&cells) <= QUOTED_COLUMNS {
+        let from = if quoted.width <= QUOTED_COLUMNS {
             0
         } else {
             first.saturating_sub(COLUMNS_BEFORE)
@@ -192,8 +195,22 @@ impl<'a> Renderer<'a> {
 
     /// The line with secrets masked by as many stars as they have characters, so that markers still
     /// stand where they belong.
-    fn mask(&self, line: &str) -> String {
-        self.redactor.apply_keeping_length(line)
+    fn quoted(&self, source: &Source, id: SourceId, line: u32) -> Option<Rc<Quoted>> {
+        let mut last = self.last.borrow_mut();
+        if let Some(quoted) = last.as_ref().filter(|it| it.place == (id, line)) {
+            return Some(Rc::clone(quoted));
+        }
+        let (start, text) = source.line(line)?;
+        let masked = self.redactor.apply_keeping_length(text);
+        let cells: Vec<_> = masked.chars().map(cell).collect();
+        let quoted = Rc::new(Quoted {
+            place: (id, line),
+            end: start + text.len() as u32,
+            width: width(&cells),
+            cells,
+        });
+        *last = Some(Rc::clone(&quoted));
+        Some(quoted)
     }
 
     fn clean(&self, text: &str) -> String {
@@ -218,6 +235,19 @@ impl<'a> Renderer<'a> {
             .map(|(_, at)| at.line);
         lines.max().unwrap_or(1).to_string().len()
     }
+}
+
+/// A line, ready to be quoted from.
+struct Quoted {
+    place: (SourceId, u32),
+    /// The offset in the source where it ends.
+    end: u32,
+    width: usize,
+    cells: Vec<(char, usize)>,
+}
+
+fn width(cells: &[(char, usize)]) -> usize {
+    cells.iter().map(|(_, width)| width).sum()
 }
 
 struct Window {

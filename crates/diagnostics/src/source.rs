@@ -103,7 +103,13 @@ pub struct Source {
     name: String,
     text: String,
     line_starts: Vec<u32>,
+    /// How many characters begin before each block of [`BLOCK_BYTES`]: a file may be one line of
+    /// megabytes, and any number of complaints may ask for columns in it.
+    chars_before: Vec<u32>,
 }
+
+/// So many bytes at most are looked at to find a column.
+const BLOCK_BYTES: usize = 256;
 
 impl Source {
     fn new(name: String, text: String) -> Self {
@@ -111,10 +117,16 @@ impl Source {
         let line_starts = std::iter::once(0)
             .chain(newlines.map(|(at, _)| offset(at + 1)))
             .collect();
+        let (mut chars, mut chars_before) = (0, vec![0]);
+        for block in text.as_bytes().chunks(BLOCK_BYTES) {
+            chars += begun(block);
+            chars_before.push(saturate(chars));
+        }
         Self {
             name,
             text,
             line_starts,
+            chars_before,
         }
     }
 
@@ -140,11 +152,20 @@ impl Source {
         let index = self.line_index(offset);
         let start = self.line_starts[index] as usize;
         let end = self.boundary(offset as usize).max(start);
-        let column = self.text[start..end].chars().count();
         Position {
             line: saturate(index + 1),
-            column: saturate(column + 1),
+            column: self.chars_to(end) - self.chars_to(start) + 1,
         }
+    }
+
+    /// How many characters begin before a byte.
+    fn chars_to(&self, end: usize) -> u32 {
+        self.chars_before[end / BLOCK_BYTES] + saturate(begun(self.counted_to(end)))
+    }
+
+    /// The bytes whose characters have to be counted for it.
+    fn counted_to(&self, end: usize) -> &[u8] {
+        &self.text.as_bytes()[end / BLOCK_BYTES * BLOCK_BYTES..end]
     }
 
     /// The text of a line (from 1) without its line break, and the offset where it starts.
@@ -168,6 +189,12 @@ impl Source {
     fn boundary(&self, offset: usize) -> usize {
         self.text.floor_char_boundary(offset)
     }
+}
+
+/// How many characters begin in these bytes of a text.
+fn begun(bytes: &[u8]) -> usize {
+    let is_continuation = |byte: u8| byte & 0b1100_0000 == 0b1000_0000;
+    bytes.iter().filter(|byte| !is_continuation(**byte)).count()
 }
 
 fn saturate(count: usize) -> u32 {
@@ -229,6 +256,21 @@ mod tests {
         assert_eq!(source.line(4), None);
     }
 
+    #[test]
+    fn a_column_of_a_line_of_a_megabyte_is_found_by_looking_at_a_few_bytes() {
+        let text = "ä€a".repeat(200_000);
+        let map = SourceMap::new();
+        let source = map.get(map.add("a.yaml", text.clone())).unwrap();
+        for offset in (0..text.len()).step_by(4801) {
+            assert!(source.counted_to(offset).len() < BLOCK_BYTES);
+        }
+        for char in [0, 1, 2, 255, 256, 257, 299_999, 599_999, 600_000] {
+            let offset = text.char_indices().nth(char).map_or(text.len(), |it| it.0);
+            let found = source.position(saturate(offset));
+            assert_eq!(found.column as usize, char + 1);
+        }
+    }
+
     proptest! {
         #[test]
         fn any_offset_of_any_text_has_a_position(text in "\\PC*|(.|\n){0,40}", at in 0u32..80) {
@@ -236,6 +278,9 @@ mod tests {
             let source = map.get(map.add("x", text.clone())).unwrap();
             let position = source.position(at);
             prop_assert!(position.line as usize <= text.matches('\n').count() + 1);
+            let before = &text[..text.floor_char_boundary(at as usize)];
+            let line = before.rsplit('\n').next().unwrap_or_default();
+            prop_assert_eq!(position.column as usize, line.chars().count() + 1);
             let span = Span::new(SourceId(0), at as usize, at as usize + 3);
             prop_assert!(text.contains(source.slice(span)));
         }

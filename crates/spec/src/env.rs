@@ -10,9 +10,10 @@
 //! - `${{VAR}}` becomes `${VAR}`, after all variables were replaced.
 //! - A variable without a default that is not set is reported; all of them at once.
 
+use crate::tree::MAX_TEXT_BYTES;
 use crate::{OffsetMap, codes};
 use millrace_diagnostics::{Diagnostic, SourceId, Span};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 
 mod dotenv;
@@ -20,6 +21,9 @@ mod unset;
 
 pub use dotenv::{DotenvError, parse_dotenv};
 pub use unset::Unset;
+
+/// How many places of missing variables are shown beside the first.
+const RELATED_MAX: usize = 20;
 
 /// The variables that a config may use.
 #[derive(Clone, Default, Debug)]
@@ -91,12 +95,9 @@ impl InterpolatedText {
     /// The complaint about missing variables: one for all of them, pointing at each place.
     pub fn missing_diagnostic(&self) -> Option<Diagnostic> {
         let (first, others) = self.missing.split_first()?;
-        let mut names: Vec<&str> = Vec::new();
-        for missing in &self.missing {
-            if !names.contains(&missing.name.as_str()) {
-                names.push(&missing.name);
-            }
-        }
+        let mut seen = HashSet::new();
+        let names = self.missing.iter().map(|it| it.name.as_str());
+        let names: Vec<_> = names.filter(|name| seen.insert(*name)).collect();
         let list = names.join(" ");
         let message = format!("required environment variables were not set: [{list}]");
         let mut diagnostic = Diagnostic::error(codes::MISSING_ENV_VAR, message)
@@ -106,8 +107,11 @@ impl InterpolatedText {
                  `${{{0}:value}}`",
                 first.name
             ));
-        for other in others {
+        for other in others.iter().take(RELATED_MAX) {
             diagnostic = diagnostic.related(other.span, "and here");
+        }
+        if let Some(more) = others.len().checked_sub(RELATED_MAX).filter(|it| *it > 0) {
+            diagnostic = diagnostic.note(format!("and in {more} more places"));
         }
         Some(diagnostic)
     }
@@ -166,6 +170,10 @@ pub fn interpolate(text: &str, source: SourceId, environment: &Environment) -> I
     let mut copied = 0;
     let mut at = 0;
     while let Some(found) = text[at..last_brace.max(at)].find("${") {
+        // Longer texts are refused by the parser; a large value may be used very often.
+        if out.len() > MAX_TEXT_BYTES {
+            break;
+        }
         let start = at + found;
         let Some(reference) = Reference::at(text, start, "${") else {
             at = start + 2;

@@ -223,15 +223,6 @@ impl Node {
             end: within(end.max(start)),
         }
     }
-
-    /// How many nodes this one consists of, itself included.
-    pub fn size(&self) -> usize {
-        1 + match &self.value {
-            Value::Scalar(_) => 0,
-            Value::Sequence(items) => items.iter().map(Node::size).sum(),
-            Value::Mapping(map) => map.entries.iter().map(|it| it.value.size()).sum(),
-        }
-    }
 }
 
 impl Scalar {

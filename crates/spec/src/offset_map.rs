@@ -129,6 +129,14 @@ impl OffsetMap {
             .is_none_or(|it| it.replaced_to.is_none())
     }
 
+    /// Whether `len` bytes from `offset` on were copied as a whole.
+    pub(crate) fn is_copy(&self, offset: usize, len: usize) -> bool {
+        let index = self.index(offset);
+        let next = self.segments.get(index + 1);
+        let is_within = next.is_none_or(|it| offset + len <= it.out as usize);
+        is_within && self.is_copied(offset)
+    }
+
     /// Whether a segment starts at `offset`, so that it does not continue what is before it.
     pub(crate) fn starts_segment(&self, offset: usize) -> bool {
         self.segments

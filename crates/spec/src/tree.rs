@@ -2,7 +2,8 @@
 //!
 //! YAML events come from `saphyr-parser`; composing them, typing scalars as go-yaml v3 does, merge
 //! keys, and turning syntax errors into advice is done here. Bounds: [`MAX_DEPTH`] levels,
-//! [`MAX_ALIASED_NODES`] nodes made by aliases, [`MAX_TEXT_BYTES`] of text.
+//! [`MAX_ALIASED_NODES`] nodes made by aliases, [`MAX_ANCHORED_NODES`] kept for them,
+//! [`MAX_TEXT_BYTES`] of text, and of text made by aliases.
 
 mod compose;
 mod explain;
@@ -19,6 +20,8 @@ use millrace_diagnostics::{Diagnostic, Diagnostics};
 pub const MAX_DEPTH: usize = 200;
 /// The most nodes that aliases may add to a document.
 pub const MAX_ALIASED_NODES: usize = 100_000;
+/// The most nodes that are kept for aliases.
+pub const MAX_ANCHORED_NODES: usize = 500_000;
 /// The longest text that is read.
 pub const MAX_TEXT_BYTES: usize = 32 << 20;
 

@@ -1,7 +1,7 @@
 //! What diagnostics look like.
 
 use super::*;
-use crate::{Code, SourceId};
+use crate::Code;
 use proptest::prelude::*;
 
 fn unknown(span: Span) -> Diagnostic {
@@ -118,4 +118,25 @@ proptest! {
         let rendered = Renderer::new(&map).render(&diagnostic);
         prop_assert!(rendered.contains('^'));
     }
+}
+
+#[test]
+fn many_complaints_about_one_long_line_prepare_it_once() {
+    let (map, id) = one(&format!("{}\nshort", "key: 1, ".repeat(50_000)));
+    let source = map.get(id).unwrap();
+    let renderer = Renderer::new(&map);
+    let first = renderer.quoted(&source, id, 1).unwrap();
+    for at in (0..400_000).step_by(4000) {
+        let text = renderer.render(&unknown(Span::new(id, at, at + 3)));
+        assert!(text.contains("key: 1, "), "{text}");
+    }
+    assert!(Rc::ptr_eq(
+        &first,
+        &renderer.quoted(&source, id, 1).unwrap()
+    ));
+    let text = renderer.render(&unknown(Span::new(id, 400_001, 400_006)));
+    assert!(
+        text.contains("2 | short\n  | ^^^^^ no such field\n"),
+        "{text}"
+    );
 }

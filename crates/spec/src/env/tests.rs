@@ -82,3 +82,17 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_large_value_that_is_used_very_often_does_not_take_all_memory() {
+    let mut environment = Environment::empty();
+    environment.set("BIG", "x".repeat(1 << 20));
+    let text = "a: ${BIG}\n".repeat(100_000);
+    let sources = millrace_diagnostics::SourceMap::new();
+    let interpolated = interpolate(&text, sources.add("c.yaml", &*text), &environment);
+    assert!(interpolated.text.len() < 2 * MAX_TEXT_BYTES);
+    let mut diagnostics = millrace_diagnostics::Diagnostics::new();
+    assert!(crate::tree::parse(&interpolated, &mut diagnostics).is_none());
+    let refused = diagnostics.iter().next().expect("a complaint");
+    assert!(refused.message.contains("longer than"), "{refused:?}");
+}

@@ -1,7 +1,7 @@
 //! Composes parser events into nodes: anchors, aliases, merge keys, duplicate keys, limits.
 
 use super::places::{Style, align};
-use super::{MAX_ALIASED_NODES, MAX_DEPTH, explain, scalar};
+use super::{MAX_ALIASED_NODES, MAX_ANCHORED_NODES, MAX_DEPTH, MAX_TEXT_BYTES, explain, scalar};
 use crate::env::InterpolatedText;
 use crate::node::Place;
 use crate::{Entry, Mapping, Node, Resolved, Scalar, Value, codes};
@@ -28,7 +28,8 @@ pub fn document(text: &InterpolatedText, diagnostics: &mut Diagnostics) -> Resul
             parser: Parser::new_from_str(&joined),
             offsets: ByteOffsets::new(&joined),
             anchors: HashMap::new(),
-            aliased: 0,
+            anchored: 0,
+            aliased: Weight::default(),
             diagnostics,
         };
         let (at, reason) = match composer.document() {
@@ -72,6 +73,39 @@ fn line_break_before(text: &str, at: usize) -> Option<usize> {
     (!line.contains('#')).then_some(line_break)
 }
 
+/// What a value costs where it is repeated.
+#[derive(Clone, Copy, Default)]
+struct Weight {
+    nodes: usize,
+    /// The bytes of its texts and keys.
+    bytes: usize,
+    /// How many levels are below it.
+    levels: usize,
+}
+
+impl Weight {
+    fn of(node: &Node) -> Self {
+        let mut weight = Self::default();
+        weight.add(node, 0);
+        weight
+    }
+
+    fn add(&mut self, node: &Node, level: usize) {
+        self.nodes += 1;
+        self.levels = self.levels.max(level);
+        match &node.value {
+            Value::Scalar(scalar) => self.bytes += scalar.text.len(),
+            Value::Sequence(items) => items.iter().for_each(|it| self.add(it, level + 1)),
+            Value::Mapping(mapping) => {
+                for entry in &mapping.entries {
+                    self.bytes += entry.key.len();
+                    self.add(&entry.value, level + 1);
+                }
+            }
+        }
+    }
+}
+
 /// Why a text could not be composed.
 enum Problem {
     /// The parser's error, at a byte of the text it was given.
@@ -90,8 +124,10 @@ struct Composer<'t, 'i, 'd> {
     text: &'t InterpolatedText,
     parser: Parser<'i, StrInput<'i>>,
     offsets: ByteOffsets,
-    anchors: HashMap<usize, Node>,
-    aliased: usize,
+    anchors: HashMap<usize, (Node, Weight)>,
+    /// How many values the anchors keep.
+    anchored: usize,
+    aliased: Weight,
     diagnostics: &'d mut Diagnostics,
 }
 
@@ -154,12 +190,10 @@ impl<'i> Composer<'_, 'i, '_> {
         depth: usize,
     ) -> Result<Node, Problem> {
         if depth > MAX_DEPTH {
-            let message = format!("more than {MAX_DEPTH} levels of objects and lists");
-            let span = self.text.span(range);
-            return Err(Box::new(Diagnostic::error(codes::LIMIT, message).at(span)).into());
+            return Err(self.too_deep(range));
         }
         let (node, anchor) = match event {
-            Event::Alias(anchor) => return self.alias(anchor, range),
+            Event::Alias(anchor) => return self.alias(anchor, range, depth),
             Event::Scalar(text, style, anchor, tag) => {
                 (self.scalar(&text, style, &tag, range), anchor)
             }
@@ -168,23 +202,53 @@ impl<'i> Composer<'_, 'i, '_> {
             _ => (null(self.text.span(range)), 0),
         };
         if anchor != 0 {
-            self.anchors.insert(anchor, node.clone());
+            self.anchor(anchor, &node)?;
         }
         Ok(node)
     }
 
-    fn alias(&mut self, anchor: usize, range: Range<usize>) -> Result<Node, Problem> {
-        let span = self.text.span(range);
-        let Some(node) = self.anchors.get(&anchor) else {
+    /// Keeps a value for the aliases to it. Anchors inside each other would keep their inner values
+    /// many times.
+    fn anchor(&mut self, anchor: usize, node: &Node) -> Result<(), Problem> {
+        let weight = Weight::of(node);
+        self.anchored = self.anchored.saturating_add(weight.nodes);
+        if self.anchored > MAX_ANCHORED_NODES {
+            let message = format!("anchors name more than {MAX_ANCHORED_NODES} values");
+            let error = Diagnostic::error(codes::LIMIT, message).at(node.span);
+            let error = error.help("remove the anchors that nothing refers to");
+            return Err(Box::new(error).into());
+        }
+        self.anchors.insert(anchor, (node.clone(), weight));
+        Ok(())
+    }
+
+    fn too_deep(&self, range: Range<usize>) -> Problem {
+        let message = format!("more than {MAX_DEPTH} levels of objects and lists");
+        let error = Diagnostic::error(codes::LIMIT, message).at(self.text.span(range));
+        Box::new(error.help("use fewer levels")).into()
+    }
+
+    fn alias(&mut self, anchor: usize, range: Range<usize>, depth: usize) -> Result<Node, Problem> {
+        let span = self.text.span(range.clone());
+        let Some((node, weight)) = self.anchors.get(&anchor) else {
             let message = "an alias cannot stand inside the value that it names";
             return Err(Box::new(Diagnostic::error(codes::YAML_SYNTAX, message).at(span)).into());
         };
-        self.aliased = self.aliased.saturating_add(node.size());
-        if self.aliased > MAX_ALIASED_NODES {
-            let message = format!("aliases expand to more than {MAX_ALIASED_NODES} values");
-            return Err(Box::new(Diagnostic::error(codes::LIMIT, message).at(span)).into());
+        if depth + weight.levels > MAX_DEPTH {
+            return Err(self.too_deep(range));
         }
-        Ok(node.clone())
+        self.aliased.nodes = self.aliased.nodes.saturating_add(weight.nodes);
+        self.aliased.bytes = self.aliased.bytes.saturating_add(weight.bytes);
+        let limit = if self.aliased.nodes > MAX_ALIASED_NODES {
+            format!("{MAX_ALIASED_NODES} values")
+        } else if self.aliased.bytes > MAX_TEXT_BYTES {
+            format!("{MAX_TEXT_BYTES} bytes")
+        } else {
+            return Ok(node.clone());
+        };
+        let message = format!("aliases expand to more than {limit}");
+        let error = Diagnostic::error(codes::LIMIT, message).at(span);
+        Err(Box::new(error.help("write fewer of them, or split the config")).into())
     }
 
     fn scalar(
@@ -305,7 +369,6 @@ fn cover(span: Span, part: Span) -> Span {
     }
 }
 
-/// Adds the entries that `<<` brings and the mapping does not have.
 /// A mapping that is being composed. A hostile file may have a hundred thousand keys: each is looked
 /// up in one step.
 #[derive(Default)]

@@ -15,6 +15,10 @@ pub fn align(text: &str, raw: &str, raw_start: usize, style: Style, map: &Offset
         expected: None,
     };
     let mut raw_at = style.header_len(raw);
+    if style.is_copy(text, &raw[raw_at..]) && map.is_copy(raw_start + raw_at, text.len()) {
+        places.add(0, raw_start + raw_at, text.len(), text.len());
+        return places.list;
+    }
     for (text_at, letter) in text.char_indices() {
         loop {
             let rest = &raw[raw_at..];
@@ -65,6 +69,16 @@ impl Style {
             Self::Plain | Self::Block => 0,
             Self::SingleQuoted | Self::DoubleQuoted => raw.len().min(1),
         }
+    }
+
+    /// Whether a text stands in `rest` as it is, as most of them do.
+    fn is_copy(self, text: &str, rest: &str) -> bool {
+        let has_escapes = match self {
+            Self::Plain | Self::Block => false,
+            Self::SingleQuoted => text.contains('\''),
+            Self::DoubleQuoted => text.contains('\\'),
+        };
+        !text.is_empty() && !has_escapes && rest.starts_with(text)
     }
 
     /// The length of the escape at the start of `rest`, if there is one.

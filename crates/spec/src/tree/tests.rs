@@ -300,6 +300,71 @@ fn a_billion_laughs_are_refused_early() {
 }
 
 #[test]
+fn many_aliases_of_a_large_text_are_refused() {
+    let text = format!("a: &a {}\nb: [{}]\n", "x".repeat(1 << 20), "*a,".repeat(40));
+    let found = rendered(&text);
+    assert!(
+        found.contains("aliases expand to more than 33554432 bytes"),
+        "{found}"
+    );
+    let few = text.replace(&"*a,".repeat(40), &"*a,".repeat(30));
+    assert_eq!(rendered(&few), "");
+}
+
+#[test]
+fn aliases_cannot_pile_levels_up() {
+    let nested = |inner: &str| format!("{}{inner}{}", "[".repeat(150), "]".repeat(150));
+    let text = format!("a: &a {}\nb: &b {}\n", nested("x"), nested("*a"));
+    let found = rendered(&text);
+    assert!(found.contains("more than 200 levels"), "{found}");
+    assert!(found.contains("c.yaml:2:"), "{found}");
+    assert_eq!(rendered(&format!("a: &a {}\nb: [[*a]]\n", nested("x"))), "");
+}
+
+#[test]
+fn anchors_inside_each_other_do_not_keep_their_values_again_and_again() {
+    let levels = 150;
+    let open: String = (0..levels).map(|it| format!("&a{it} [")).collect();
+    let text = format!("{open}{}{}", "x,".repeat(10_000), "]".repeat(levels));
+    let found = rendered(&text);
+    assert!(
+        found.contains("anchors name more than 500000 values"),
+        "{found}"
+    );
+    assert!(found.contains("remove the anchors"), "{found}");
+    // A hundred thousand of them beside each other are few.
+    let many: String = (0..100_000).map(|it| format!("- &a{it} x\n")).collect();
+    assert_eq!(rendered(&many), "");
+    let aliases: String = (0..99_999).map(|it| format!("- *a{it}\n")).collect();
+    assert_eq!(rendered(&(many + &aliases)), "");
+}
+
+#[test]
+fn a_text_of_ten_megabytes_has_one_place() {
+    for text in [
+        "x y".repeat(3_500_000),
+        format!("'{}'", "x y".repeat(3_500_000)),
+    ] {
+        let (sources, node) = tree(&format!("a: {text}\n"));
+        let node = node.get("a").unwrap();
+        assert_eq!(node.as_scalar().unwrap().places.len(), 1);
+        let at = node.span_of(9_000_000..9_000_003);
+        assert_eq!(written(&sources, at), "x y");
+    }
+}
+
+#[test]
+fn a_long_list_and_a_line_of_many_keys_are_read() {
+    let keys: String = (0..100_000).map(|it| format!("a{it}: 1, ")).collect();
+    let (sources, node) = tree(&format!("{{{keys}}}"));
+    let last = &node.as_mapping().unwrap().entries[99_999];
+    assert_eq!(written(&sources, last.key_span), "a99999");
+    let items = "- x\n".repeat(100_000);
+    let (_, node) = tree(&items);
+    assert_eq!(node.as_sequence().unwrap().len(), 100_000);
+}
+
+#[test]
 fn endless_nesting_is_refused() {
     for text in [
         "[".repeat(100_000),
