@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use millrace_node::LogLevel;
 
 /// The levels of logs, as they are offered.
 pub const LOG_LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
@@ -13,8 +14,8 @@ Without a command the config is run that -c names, else the one whose text the v
 MILLRACE_CONFIG or BENTO_CONFIG holds, else the first of /millrace.yaml, /etc/millrace/config.yaml
 and /etc/millrace.yaml, with what -r and -s add to it. When there is none, this help is shown.
 
-Exit codes: 0 when everything ended in order, 1 when a config is invalid or a stream failed, 2 for
-wrong arguments.";
+Exit codes: 0 when everything ended in order, 1 when a config is missing or invalid or a stream
+failed, 2 when the command line is wrong by itself.";
 
 const AFTER_LINT: &str = "\
 `folder` and `folder/...` stand for every .yaml and .yml file below a folder. Of .md files the blocks
@@ -34,7 +35,7 @@ For bash: millrace completions bash > /etc/bash_completion.d/millrace";
 
 const AFTER_LIST: &str = "\
 Kinds: inputs, buffers, processors, outputs, caches, rate-limits, scanners, metrics, tracers, and
-bloblang-functions and bloblang-methods.";
+bloblang-functions and bloblang-methods; `input` is the same as `inputs`.";
 
 /// Millrace puts streams to work: it moves messages, transforms them, and loses none of them.
 #[derive(Parser, Debug)]
@@ -59,7 +60,7 @@ pub struct ConfigArgs {
     #[arg(short, long, value_name = "GLOB")]
     pub resources: Vec<String>,
     /// Set one field of the config, as in `-s pipeline.threads=2`
-    #[arg(short, long, value_name = "PATH=VALUE")]
+    #[arg(short, long, value_name = "PATH=VALUE", value_parser = assignment)]
     pub set: Vec<String>,
     /// Files of environment variables; patterns are allowed
     #[arg(short, long = "env-file", value_name = "GLOB")]
@@ -72,11 +73,23 @@ pub struct RunArgs {
     #[command(flatten)]
     pub config: ConfigArgs,
     /// Log from this level on: off, error, warn, info, debug, trace
-    #[arg(long = "log.level", value_name = "LEVEL")]
+    #[arg(long = "log.level", value_name = "LEVEL", value_parser = log_level)]
     pub log_level: Option<String>,
     /// Take a changed config over without losing a message
     #[arg(short = 'w', long)]
     pub watcher: bool,
+}
+
+impl Args {
+    /// The files of variables, wherever they are named.
+    pub fn env_files(&self) -> Vec<String> {
+        let own = match &self.command {
+            Some(Command::Run { run, .. }) => run.config.env_file.as_slice(),
+            Some(Command::Lint { config, .. } | Command::Echo { config, .. }) => &config.env_file,
+            _ => &[],
+        };
+        [&self.run.config.env_file, own].concat()
+    }
 }
 
 impl ConfigArgs {
@@ -201,6 +214,19 @@ pub struct BloblArgs {
     pub max_token_length: usize,
 }
 
+fn assignment(text: &str) -> Result<String, String> {
+    match text.split_once('=') {
+        Some((path, _)) if !path.is_empty() => Ok(text.to_owned()),
+        _ => Err("write it as PATH=VALUE, such as `pipeline.threads=2`".to_owned()),
+    }
+}
+
+fn log_level(text: &str) -> Result<String, String> {
+    let level = text.parse::<LogLevel>();
+    level.map_err(|error| error.to_string())?;
+    Ok(text.to_owned())
+}
+
 /// Commands that take their config as an argument: `-c` works there too, and need not be shown.
 const WITH_CONFIG_FILE: [&str; 3] = ["run", "lint", "echo"];
 
@@ -233,20 +259,50 @@ fn chilled() -> clap::Arg {
     flag.action(clap::ArgAction::SetTrue)
 }
 
-/// A config in the place of a command is told from a command that does not exist.
+/// What Bento takes and this build does not have, with what can be done instead.
+const NOT_BUILT: [(&[&str], &str); 4] = [
+    (
+        &["streams"],
+        "the command `streams`, many pipelines in one process, is not part of this build; run each \
+         config in a process of its own: `millrace run FILE`",
+    ),
+    (
+        &["template"],
+        "the command `template` is not part of this build, as templates of components are not",
+    ),
+    (
+        &["studio"],
+        "the command `studio` is not part of this build; `millrace run --watcher FILE` takes a \
+         changed config over",
+    ),
+    (
+        &["-t", "--templates"],
+        "templates of components are not part of this build; use `processor_resources` and the \
+         like, or `import` within a mapping",
+    ),
+];
+
+/// Says more of what is refused where more is known: of what Bento has, and of a config in the place
+/// of a command.
 fn with_hint(mut error: clap::Error) -> clap::Error {
-    if error.kind() != ErrorKind::InvalidSubcommand {
-        return error;
-    }
-    let Some(ContextValue::String(name)) = error.get(ContextKind::InvalidSubcommand) else {
+    let unknown = match error.kind() {
+        ErrorKind::InvalidSubcommand => error.get(ContextKind::InvalidSubcommand),
+        ErrorKind::UnknownArgument => error.get(ContextKind::InvalidArg),
+        _ => None,
+    };
+    let Some(ContextValue::String(name)) = unknown else {
         return error;
     };
+    let mut not_built = NOT_BUILT.iter();
+    if let Some((_, reason)) = not_built.find(|(names, _)| names.contains(&&**name)) {
+        return command().error(error.kind(), reason);
+    }
     let path = Path::new(name);
     let is_config = path
         .extension()
         .is_some_and(|it| it == "yaml" || it == "yml")
         || path.is_file();
-    if is_config {
+    if is_config && error.kind() == ErrorKind::InvalidSubcommand {
         let hint = format!("to run this config: `millrace run {name}`");
         let hints = ContextValue::StyledStrs(vec![hint.into()]);
         let _earlier = error.insert(ContextKind::Suggested, hints);

@@ -25,6 +25,9 @@ pub fn dispatch(args: Args) -> ExitCode {
         None if print_json => echo::print_json(&first.config),
         None if config::is_named(&first.config) => run::run(&first, None),
         None => help(),
+        Some(_) if print_json => {
+            misuse("`--print-json` is a command of its own: `millrace -c FILE --print-json`")
+        }
         Some(Command::Run { file, run }) => run::run(&run.behind(first), file),
         Some(Command::Lint {
             paths,
@@ -39,10 +42,20 @@ pub fn dispatch(args: Args) -> ExitCode {
     }
 }
 
+/// The exit code of a command line that cannot be meant, as clap has it. What it names, as a file,
+/// may still be missing or wrong: that is 1.
+const USAGE: u8 = 2;
+
 /// Says what could have been asked for; the arguments were too few.
 fn help() -> ExitCode {
     complain(&args::command().render_long_help().to_string());
-    ExitCode::from(2)
+    ExitCode::from(USAGE)
+}
+
+/// Says what is wrong with the arguments, as clap does.
+fn misuse(reason: &str) -> ExitCode {
+    complain(&format!("error: {reason}"));
+    ExitCode::from(USAGE)
 }
 
 /// Prints to the standard output; a reader that went away ends the process quietly.

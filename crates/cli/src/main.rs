@@ -4,13 +4,17 @@ use std::process::ExitCode;
 
 mod args;
 mod commands;
+mod variables;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     match args::parse(std::env::args_os()) {
-        Ok(args) => commands::dispatch(args),
+        Ok(args) => {
+            variables::adopt(&args.env_files());
+            commands::dispatch(args)
+        }
         // Also for `--help` and `--version`, with the code that clap gives each.
         Err(error) => error.exit(),
     }

@@ -342,8 +342,8 @@ fn a_config_in_the_place_of_a_command_is_told_how_to_run() {
 
 #[test]
 fn list_refuses_a_kind_that_does_not_exist_and_describes_functions() {
-    let output = run(&["list", "input"], b"");
-    assert!(!output.status.success());
+    let output = run(&["list", "inptus"], b"");
+    assert_eq!(output.status.code(), Some(2));
     let told = text(&output.stderr);
     assert!(told.contains("did you mean `inputs`?"), "{told}");
     let listed = text(&run(&["list", "bloblang-functions"], b"").stdout);
@@ -385,7 +385,7 @@ fn without_a_config_there_is_nothing_to_run_and_nothing_to_lint() {
     let output = run(&["lint"], b"");
     assert_eq!(output.status.code(), Some(2));
     let told = text(&output.stderr);
-    assert!(told.starts_with("nothing to lint: "), "{told}");
+    assert!(told.starts_with("error: nothing to lint: "), "{told}");
 }
 
 #[test]
@@ -499,7 +499,7 @@ fn an_address_that_cannot_be_used_is_shown_where_it_stands() {
     let told = text(&output.stderr);
     let place = format!("`http.address`: listen on `{address}`");
     assert!(
-        told.contains(&place) && told.contains("a.yaml:1:18"),
+        told.contains(&place) && told.contains("a.yaml(1,18)"),
         "{told}"
     );
 }

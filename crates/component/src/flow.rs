@@ -29,6 +29,7 @@ struct Shared {
     edges: Mutex<Vec<Arc<Edge>>>,
     ages: Mutex<Vec<(Box<str>, Ages)>>,
     files: Mutex<Vec<Box<str>>>,
+    kept: Mutex<Vec<Kept>>,
     has_faults: AtomicBool,
     abort: CancellationToken,
     failure: watch::Sender<Option<Error>>,
@@ -49,6 +50,7 @@ impl Flow {
                 edges: Mutex::default(),
                 ages: Mutex::default(),
                 files: Mutex::default(),
+                kept: Mutex::default(),
                 has_faults: AtomicBool::new(false),
                 abort: CancellationToken::new(),
                 failure: watch::Sender::new(None),
@@ -141,6 +143,16 @@ impl Flow {
         self.shared.files.lock().clone()
     }
 
+    /// Notes what a buffer keeps at its end, for the closing report.
+    pub fn keeps(&self, kept: Kept) {
+        self.shared.kept.lock().push(kept);
+    }
+
+    /// What the buffers have kept at their end.
+    pub fn kept(&self) -> Vec<Kept> {
+        self.shared.kept.lock().clone()
+    }
+
     /// Notes that a processor has failed on a message.
     pub fn note_fault(&self) {
         self.shared.has_faults.store(true, Ordering::Release);
@@ -218,6 +230,17 @@ impl Flow {
             .iter()
             .all(|it| it.shared.side != side || it.is_up())
     }
+}
+
+/// What stays in a buffer on disk when the stream ends, for the next start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// The file that it is in.
+    pub file: Box<str>,
+    /// How many messages.
+    pub messages: u64,
+    /// The bytes that they take there.
+    pub bytes: u64,
 }
 
 /// A queue between two stages, for gauges.

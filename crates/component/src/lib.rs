@@ -41,7 +41,7 @@ pub use config::{
     RateLimitConfig, ScannerChild, ScannerConfig,
 };
 pub use descriptor::{Descriptor, Registry};
-pub use flow::{Connection, Edge, Flow, Side};
+pub use flow::{Connection, Edge, Flow, Kept, Side};
 pub use input::{Ack, BLOCKING_READ_MAX, BlockingInput, BuiltInput, Incoming, Input, LeafInput};
 pub use ledger::{Balance, Kind, LOST_WITH_BUFFER, Ledger, STOPPED, UNREADABLE};
 pub use millrace_formats::read_whole;

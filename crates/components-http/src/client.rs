@@ -22,6 +22,7 @@ mod redirect;
 mod request;
 mod response;
 mod transport;
+mod trouble;
 
 pub(crate) use breaker::{Breaker, BreakerConfig};
 pub(crate) use config::ClientConfig;
@@ -31,6 +32,7 @@ pub(crate) use response::{Extract, set_status};
 
 use request::RequestPlan;
 use transport::{Failure, Transport};
+use trouble::Trouble;
 
 /// How many redirects in a row are followed.
 const REDIRECTS_MAX: usize = 10;
@@ -72,6 +74,7 @@ pub(crate) struct Client {
     breaker: Option<Arc<Breaker>>,
     metrics: HttpClientMetrics,
     extract: Extract,
+    trouble: Trouble,
     component: Box<str>,
     path: Box<str>,
 }
@@ -157,6 +160,7 @@ impl Client {
             breaker: breaker.map(|it| Arc::new(Breaker::new(it, cx))),
             metrics: HttpClientMetrics::new(cx.metrics()),
             extract: Extract::new(&config.extract_headers),
+            trouble: Trouble::default(),
             component: cx.component().into(),
             path: cx.path().into(),
         })
@@ -222,9 +226,25 @@ impl Client {
                 let text = format!("no attempt is left within {max:?}");
                 return give_up(failed.error.context(text));
             }
+            self.tell_of_retry(&failed.error, pause);
             tokio::time::sleep(pause).await;
             made += 1;
         }
+    }
+
+    /// Until the last attempt nobody else hears of those that fail, and that may take long.
+    fn tell_of_retry(&self, error: &Error, pause: Duration) {
+        let Some(left_out) = self.trouble.may_be_told(Instant::now()) else {
+            return;
+        };
+        warn!(
+            component = &*self.component,
+            path = &*self.path,
+            left_out = (left_out > 0).then_some(left_out),
+            "a request failed and is tried again in {} ms: {}",
+            pause.as_millis(),
+            error.text()
+        );
     }
 
     /// One attempt. The outer error means that no request could be made at all.

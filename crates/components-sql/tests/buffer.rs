@@ -20,6 +20,10 @@ const CHILD: &str = "MILLRACE_TEST_BUFFER";
 
 fn start(path: &Path, more: &str, upstream: Source) -> Source {
     let bench = Workbench::new([millrace_components_sql::BUFFERS]);
+    start_on(&bench, path, more, upstream)
+}
+
+fn start_on(bench: &Workbench, path: &Path, more: &str, upstream: Source) -> Source {
     let yaml = format!("sqlite:\n  path: '{}'\n{more}", path.display());
     bench.buffer(&yaml).run(upstream)
 }
@@ -119,7 +123,8 @@ async fn a_stopped_buffer_keeps_what_was_not_accepted_for_the_next_start() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("b.db");
     let (send, mut acknowledged, upstream) = source();
-    let buffer = start(&path, "", upstream);
+    let bench = Workbench::new([millrace_components_sql::BUFFERS]);
+    let buffer = start_on(&bench, &path, "", upstream);
     for number in 0..300 {
         send.send(number.to_string()).unwrap();
     }
@@ -137,8 +142,16 @@ async fn a_stopped_buffer_keeps_what_was_not_accepted_for_the_next_start() {
         drop(batch);
     }
     buffer.finish().await.unwrap();
+    let kept = bench.context("test").flow().kept();
+    let [kept] = &kept[..] else {
+        panic!("{kept:?}");
+    };
+    assert_eq!((&*kept.file, kept.messages), (path.to_str().unwrap(), 299));
+    // A digit or more, and what the codec adds.
+    assert!((299 * 10..299 * 100).contains(&kept.bytes), "{kept:?}");
     let (send, _acknowledged, upstream) = source();
-    let buffer = start(&path, "", upstream);
+    let bench = Workbench::new([millrace_components_sql::BUFFERS]);
+    let buffer = start_on(&bench, &path, "", upstream);
     drop(send);
     for number in 1..300 {
         let batch = buffer.batches().pop().await.unwrap();
@@ -149,6 +162,8 @@ async fn a_stopped_buffer_keeps_what_was_not_accepted_for_the_next_start() {
     }
     assert!(buffer.batches().pop().await.is_none());
     buffer.finish().await.unwrap();
+    let kept = bench.context("test").flow().kept();
+    assert_eq!((kept[0].messages, kept[0].bytes), (0, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,9 +15,9 @@ mod watch;
 
 pub use components::registry;
 pub use config::RootConfig;
-pub use load::{Files, Loaded, Main, load, without_secrets};
-pub use logs::install_logs;
-pub use millrace_telemetry::log::show_status;
+pub use load::{Files, Loaded, Main, load, read_env_files, without_secrets};
+pub use logs::{install_logs, log_failure};
+pub use millrace_telemetry::log::{LogLevel, show_status};
 pub use report::Report;
 pub use run::{RunError, run};
 pub use watch::{Changes, Watcher};

@@ -1,11 +1,13 @@
 //! From files to a checked config: variables, YAML, `--set`, and every complaint at once.
 
+mod paths;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use millrace_component::{Registry, check_resource_uses};
 use millrace_diagnostics::{Diagnostic, Diagnostics, Renderer, SourceMap};
-use millrace_spec::env::{Environment, Unset, interpolate, parse_dotenv};
+use millrace_spec::env::{Environment, Unset, interpolate};
 use millrace_spec::path::Schema;
 use millrace_spec::render::normalise;
 use millrace_spec::{
@@ -15,6 +17,9 @@ use millrace_stream::ResourcesConfig;
 use millrace_telemetry::Redactor;
 
 use crate::{RootConfig, strict};
+
+use paths::expand;
+pub use paths::read_env_files;
 
 /// Which texts make up a config.
 #[derive(Clone, Debug, Default)]
@@ -84,13 +89,13 @@ impl Loaded {
             .collect()
     }
 
-    /// A complaint about a field that shows only when the config runs, as a person reads it: with its
-    /// place, where the config has the field.
-    pub fn render_late(&self, path: &[&str], message: &str, colour: bool) -> String {
+    /// A complaint about a field that shows only when the config runs: with its place, where the
+    /// config has the field.
+    pub fn late(&self, path: &[&str], message: &str) -> Diagnostic {
         let root = self.tree.as_ref();
         let node = root.and_then(|root| path.iter().try_fold(root, |node, name| node.get(name)));
-        let mut complaint = Diagnostic::error(codes::CANNOT_START, message);
-        complaint = match node {
+        let complaint = Diagnostic::error(codes::CANNOT_START, message);
+        match node {
             Some(node) => complaint.at(node.span),
             None => {
                 let path = path.join(".");
@@ -98,11 +103,19 @@ impl Loaded {
                     "the config does not set `{path}`: set it, or use `-s {path}=…`"
                 ))
             }
-        };
-        Renderer::new(&self.sources)
-            .redact(self.redactor.clone())
-            .colour(colour)
-            .render(&complaint)
+        }
+    }
+
+    /// A complaint as a person reads it.
+    pub fn show(&self, complaint: &Diagnostic, colour: bool) -> String {
+        let renderer = Renderer::new(&self.sources).redact(self.redactor.clone());
+        renderer.colour(colour).render(complaint)
+    }
+
+    /// A complaint on one line: `path(line,col) message`.
+    pub fn line(&self, complaint: &Diagnostic) -> String {
+        let renderer = Renderer::new(&self.sources).redact(self.redactor.clone());
+        renderer.one_line(complaint)
     }
 
     /// The config with defaults filled in and secrets scrubbed, as it is echoed.
@@ -141,7 +154,12 @@ pub fn load(files: &Files, registry: &Arc<Registry>) -> Loaded {
         sources,
     };
     loader.cx.set_extension(Arc::clone(registry));
-    loader.read_env_files(&files.env_files);
+    let (assignments, refused) = read_env_files(&files.env_files);
+    loader.environment.extend(assignments);
+    if !refused.is_empty() {
+        // Without its variables the config has many faults that are only consequences.
+        return loader.refused(refused, registry);
+    }
     let mut main = loader.read_main(&files.main);
     if let Some(tree) = &mut main {
         loader.apply_overrides(tree, &files.set, registry);
@@ -192,48 +210,16 @@ impl Loader {
         self.cx.report(Diagnostic::error(code, message));
     }
 
-    fn read_env_files(&mut self, patterns: &[String]) {
-        for path in self.expand(patterns).0 {
-            let text = match std::fs::read_to_string(&path) {
-                Ok(text) => text,
-                Err(error) => {
-                    let message = format!("read {}: {error}", path.display());
-                    self.refuse(codes::BAD_ENV_FILE, message);
-                    continue;
-                }
-            };
-            match parse_dotenv(&text) {
-                Ok(assignments) => self.environment.extend(assignments),
-                Err(error) => {
-                    let message = format!("read {}: {error}", path.display());
-                    self.refuse(codes::BAD_ENV_FILE, message);
-                }
-            }
+    /// What was loaded when there is no use in reading the config.
+    fn refused(self, reasons: Vec<Diagnostic>, registry: &Arc<Registry>) -> Loaded {
+        Loaded {
+            config: None,
+            diagnostics: reasons.into_iter().collect(),
+            tree: None,
+            registry: Arc::clone(registry),
+            sources: self.sources,
+            redactor: self.cx.redactor().clone(),
         }
-    }
-
-    /// The files that patterns name, and whether each pattern names some; else that is reported.
-    fn expand(&mut self, patterns: &[String]) -> (Vec<PathBuf>, bool) {
-        let (mut files, mut complete) = (Vec::new(), true);
-        for pattern in patterns {
-            let found: Vec<_> = match glob::glob(pattern) {
-                Ok(paths) => paths.filter_map(Result::ok).collect(),
-                Err(error) => {
-                    self.refuse(
-                        codes::UNREADABLE_FILE,
-                        format!("pattern {pattern}: {error}"),
-                    );
-                    complete = false;
-                    continue;
-                }
-            };
-            if found.is_empty() {
-                self.refuse(codes::UNREADABLE_FILE, format!("{pattern}: no such file"));
-                complete = false;
-            }
-            files.extend(found);
-        }
-        (files, complete)
     }
 
     fn read_main(&mut self, main: &Main) -> Option<Node> {
@@ -310,7 +296,11 @@ impl Loader {
         patterns: &[String],
     ) -> Option<RootConfig> {
         let mut labels = main.map(declared).unwrap_or_default();
-        let (paths, mut is_all_known) = self.expand(patterns);
+        let (paths, refused) = expand(patterns);
+        let mut is_all_known = refused.is_empty();
+        for refused in refused {
+            self.cx.report(refused);
+        }
         let mut more = ResourcesConfig::default();
         let mut complete = is_all_known;
         for path in paths {

@@ -1,6 +1,6 @@
 //! From the `logger` block to the logs of the process.
 
-use millrace_telemetry::log::{FileSettings, LogFormat, LogHandle, LogSettings};
+use millrace_telemetry::log::{FATAL_TARGET, FileSettings, LogFormat, LogHandle, LogSettings};
 
 use crate::config::{LogFormat as Format, LoggerConfig};
 
@@ -31,4 +31,9 @@ pub fn install_logs(config: &LoggerConfig, level: Option<&str>) -> Result<LogHan
         log_all_errors: config.log_all_errors,
     };
     settings.install().map_err(|error| error.to_string())
+}
+
+/// Logs why a run has failed, at every level but `OFF`.
+pub fn log_failure(reason: &str) {
+    tracing::error!(target: FATAL_TARGET, component = "node", "{reason}");
 }

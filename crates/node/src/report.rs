@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use millrace_component::{Balance, Kind, LOST_WITH_BUFFER, STOPPED, UNREADABLE};
+use millrace_component::{Balance, Kept, Kind, LOST_WITH_BUFFER, STOPPED, UNREADABLE};
 use millrace_telemetry::log::SUMMARY_TARGET;
 use tracing::error;
 
@@ -14,6 +14,8 @@ pub struct Report {
     pub balance: Balance,
     /// The accounting behind a buffer that acknowledges before delivery, when there is one.
     pub behind_buffer: Option<Balance>,
+    /// What stays in buffers on disk, for the next start.
+    pub kept: Vec<Kept>,
     /// The files that messages were written to, as far as they do not depend on the message.
     pub files: Vec<Box<str>>,
     /// How long it ran.
@@ -57,7 +59,10 @@ impl Report {
     /// what happened behind a buffer.
     pub fn log(&self) {
         let files = (!self.files.is_empty()).then(|| self.files.join(", "));
-        let log = |balance: &Balance, what: &str| {
+        let log = |balance: &Balance, kept: &[Kept], what: &str| {
+            let has_kept = !kept.is_empty();
+            let kept_in: Vec<_> = kept.iter().map(|it| &*it.file).collect();
+            let kept_in = has_kept.then(|| kept_in.join(", "));
             error!(
                 target: SUMMARY_TARGET,
                 received = balance.received,
@@ -68,14 +73,17 @@ impl Report {
                 in_flight = balance.in_flight(),
                 replayed = balance.replayed,
                 failed_processing = balance.faulted,
+                kept = has_kept.then(|| kept.iter().map(|it| it.messages).sum::<u64>()),
+                kept_bytes = has_kept.then(|| kept.iter().map(|it| it.bytes).sum::<u64>()),
+                kept_in = kept_in.as_deref(),
                 seconds = self.elapsed.as_secs_f64(),
                 written_to = files.as_deref(),
                 "{what}"
             );
         };
-        log(&self.balance, "the run has ended");
+        log(&self.balance, &[], "the run has ended");
         if let Some(balance) = &self.behind_buffer {
-            log(balance, "the run has ended: behind the buffer");
+            log(balance, &self.kept, "the run has ended: behind the buffer");
         }
     }
 }
@@ -92,6 +100,17 @@ impl fmt::Display for Report {
             writeln!(f, "\nbehind the buffer")?;
             writeln!(f, "received   {received:>12}")?;
             write_ends(f, balance)?;
+        }
+        for Kept {
+            file,
+            messages,
+            bytes,
+        } in &self.kept
+        {
+            write!(
+                f,
+                "\nkept       {messages:>12}   ({bytes} bytes in {file}, for the next start)"
+            )?;
         }
         for file in &self.files {
             write!(f, "\nwritten to   {file}")?;
@@ -161,6 +180,7 @@ mod tests {
         Report {
             balance,
             behind_buffer,
+            kept: Vec::new(),
             files: Vec::new(),
             elapsed: Duration::from_millis(1500),
         }
@@ -175,6 +195,20 @@ mod tests {
         );
         assert!(behind.starts_with("received              7\ndelivered             4\n"));
         assert!(behind.contains("dropped               3   (buffer_shutdown: 3)\n"));
+    }
+
+    #[test]
+    fn the_summary_says_what_stays_in_a_buffer_for_the_next_start() {
+        let mut report = report(balance(7, 0, 0), Some(balance(4, 0, 0)));
+        report.kept.push(Kept {
+            file: "b.db".into(),
+            messages: 3,
+            bytes: 42,
+        });
+        let text = report.to_string();
+        let line = "0\nkept                  3   (42 bytes in b.db, for the next start)";
+        assert!(text.ends_with(line), "{text}");
+        assert_eq!(report.complaint(), None);
     }
 
     #[test]

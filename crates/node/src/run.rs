@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use millrace_component::{Balance, Budget, Flow};
+use millrace_component::{Balance, Budget, Flow, Kept};
 use millrace_components_http::HttpService;
 use millrace_components_http::service::Mount;
 use millrace_message::Error;
@@ -72,7 +72,7 @@ pub async fn run(
     let mut earlier: Option<Box<RootConfig>> = None;
     let mut balance = Balance::default();
     let mut behind_buffer: Option<Balance> = None;
-    let mut files = Vec::new();
+    let (mut files, mut kept) = (Vec::new(), Vec::new());
     let mut has_failed = false;
     let ended = loop {
         let stream = match Stream::start(&config.stream, process.environment(&config)) {
@@ -113,6 +113,11 @@ pub async fn run(
         balance += end.balance;
         let new = flow.files().into_iter().filter(|it| !files.contains(it));
         files.extend(new.collect::<Vec<_>>());
+        // A buffer that the next stream goes on with is counted as that one leaves it.
+        for now in flow.kept() {
+            kept.retain(|it: &Kept| it.file != now.file);
+            kept.push(now);
+        }
         if let Some(ledger) = flow.buffer_ledger() {
             *behind_buffer.get_or_insert_default() += ledger.balance();
         }
@@ -142,9 +147,11 @@ pub async fn run(
         }
     };
     process.close().await;
+    kept.retain(|it| it.messages > 0);
     let report = Report {
         balance,
         behind_buffer,
+        kept,
         files,
         elapsed: since.elapsed(),
     };
@@ -184,7 +191,9 @@ impl Process {
             });
         // A request that comes before its component waits for it.
         http.hold(Duration::ZERO).await;
-        http.start().await.map_err(RunError::Listen)?;
+        if let Some(address) = http.start().await.map_err(RunError::Listen)? {
+            info!(%address, "the HTTP server listens: /ready, /metrics, /endpoints and others");
+        }
         Ok(Self {
             traces: Traces::start(&config.tracer, metrics.scope()),
             budget: Budget::new(limit),

@@ -336,12 +336,35 @@ pub fn check_reserved(kind: ComponentKind, named: &Named<'_>, node: &Node, cx: &
         .filter(|entry| entry.value.text() != Some(""))
     {
         Some(entry) => check_label(entry, named, cx),
+        None if is_resource(kind, cx) => missing_label(kind, named, node, cx),
         None if require_labels && kind.has_label() && named.name != "resource" => {
             let message = format!("label is required for {}", named.name);
             cx.error(codes::MISSING_LABEL, node.span, message);
         }
         None => {}
     }
+}
+
+/// Whether the reader is at a component that others name by its label.
+fn is_resource(kind: ComponentKind, cx: &ReadContext) -> bool {
+    let [.., list, index] = cx.path_segments() else {
+        return false;
+    };
+    let of_kind = list.strip_suffix("_resources");
+    of_kind == Some(&*kind.to_string()) && index.parse::<usize>().is_ok()
+}
+
+fn missing_label(kind: ComponentKind, named: &Named<'_>, node: &Node, cx: &mut ReadContext) {
+    let kind = kind.to_string().replace('_', " ");
+    let message = format!(
+        "label is required for {}: this {kind} resource has none",
+        named.name
+    );
+    let help = format!(
+        "add `label: NAME` beside `{}`; others use it by that name",
+        named.name
+    );
+    cx.error(codes::MISSING_LABEL, node.span, message).help = Some(help);
 }
 
 fn check_label(entry: &Entry, named: &Named<'_>, cx: &mut ReadContext) {

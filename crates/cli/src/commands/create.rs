@@ -10,7 +10,7 @@ use millrace_node::{RootConfig, registry};
 use millrace_spec::render::sample::{self, Options};
 use millrace_spec::{Catalog, ComponentKind, ComponentSpec, Spec};
 
-use super::{complain, print};
+use super::{complain, misuse, print};
 
 /// The fields that `inputs/processors/outputs` are about.
 const MAIN_FIELDS: [&str; 3] = ["input", "pipeline", "output"];
@@ -35,10 +35,7 @@ pub fn create(expression: &str, small: bool) -> ExitCode {
             }
             print(&created.text)
         }
-        Err(reason) => {
-            complain(&reason);
-            ExitCode::FAILURE
-        }
+        Err(reason) => misuse(&reason),
     }
 }
 

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use millrace_node::{Loaded, Main, RootConfig};
 use millrace_spec::{FieldSpec, LintOptions, Spec};
 
-use super::complain;
 use super::config::{found_config, is_named, load_config, load_main};
+use super::{complain, misuse};
 use crate::args::{ConfigArgs, LintArgs};
 
 /// Checks the files named, or else the config that a run would take.
@@ -62,8 +62,7 @@ pub fn lint(args: &ConfigArgs, paths: &[String], rules: LintArgs) -> ExitCode {
 /// Checks the config that a run without a command would take.
 fn lint_implied(args: &ConfigArgs, options: LintOptions) -> ExitCode {
     if !is_named(args) {
-        complain("nothing to lint: name files or folders, as in `millrace lint config.yaml`");
-        return ExitCode::from(2);
+        return misuse("nothing to lint: name files or folders, as in `millrace lint config.yaml`");
     }
     if args.config_file.is_none()
         && let Some(found) = found_config()

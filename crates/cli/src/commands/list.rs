@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use millrace_bloblang::registry::About;
 use millrace_component::Registry;
@@ -9,9 +10,9 @@ use millrace_diagnostics::did_you_mean;
 use millrace_node::{RootConfig, registry};
 use millrace_spec::path::Schema;
 use millrace_spec::render::{emit, json_schema};
-use millrace_spec::{ComponentKind, Literal, Spec};
+use millrace_spec::{ComponentKind, ComponentSpec, Literal, Spec};
 
-use super::{complain, print};
+use super::{misuse, print};
 
 /// The kinds that are no components.
 const BLOBLANG: [&str; 2] = ["bloblang-functions", "bloblang-methods"];
@@ -19,10 +20,11 @@ const BLOBLANG: [&str; 2] = ["bloblang-functions", "bloblang-methods"];
 /// Prints the components of the kinds named, or of all.
 pub fn list(kinds: &[String], format: &str) -> ExitCode {
     let registry = registry();
-    if let Some(reason) = kinds.iter().find_map(|it| unknown(it)) {
-        complain(&reason);
-        return ExitCode::FAILURE;
-    }
+    let known: Result<Vec<_>, _> = kinds.iter().map(|it| kind_named(it)).collect();
+    let kinds = match known {
+        Ok(kinds) => kinds,
+        Err(reason) => return misuse(&reason),
+    };
     match format {
         "jsonschema" => {
             let fields = RootConfig::fields();
@@ -32,8 +34,8 @@ pub fn list(kinds: &[String], format: &str) -> ExitCode {
             };
             print(&(emit::json_pretty(&json_schema::config(schema, "Millrace")) + "\n"))
         }
-        "json" => print(&(emit::json(&names(&registry, kinds)) + "\n")),
-        _ => print(&text(&registry, kinds)),
+        "json" => print(&(emit::json(&names(&registry, &kinds)) + "\n")),
+        _ => print(&text(&registry, &kinds)),
     }
 }
 
@@ -43,38 +45,48 @@ pub fn kinds() -> Vec<&'static str> {
     components.into_iter().chain(BLOBLANG).collect()
 }
 
-/// The complaint about a kind that does not exist.
-fn unknown(kind: &str) -> Option<String> {
+/// The kind of this name, also in the singular or with `_`; else the complaint that there is none.
+fn kind_named(name: &str) -> Result<&'static str, String> {
     let known = kinds();
-    if known.contains(&kind) {
-        return None;
+    let written = name.replace('_', "-");
+    let is_meant = |kind: &str| kind == written || kind.strip_suffix('s') == Some(&*written);
+    if let Some(kind) = known.iter().copied().find(|kind| is_meant(kind)) {
+        return Ok(kind);
     }
-    let help = did_you_mean(kind, known.iter().copied())
+    let help = did_you_mean(name, known.iter().copied())
         .unwrap_or_else(|| format!("one of {}", known.join(", ")));
-    Some(format!("there is no kind `{kind}` of components ({help})"))
+    Err(format!("there is no kind `{name}` of components ({help})"))
+}
+
+/// The components of a kind in this build, by name.
+fn components(
+    registry: &Registry,
+    kind: ComponentKind,
+) -> impl Iterator<Item = &Arc<ComponentSpec>> {
+    registry.table().iter().filter(move |it| it.kind == kind)
 }
 
 /// A line for each component, and for each function and method when they are asked for.
-fn text(registry: &Registry, kinds: &[String]) -> String {
+fn text(registry: &Registry, kinds: &[&str]) -> String {
     let mut text = String::new();
     for kind in ComponentKind::ALL {
         let plural = plural(kind);
-        if kinds.is_empty() || kinds.iter().any(|it| it == plural) {
-            let components = registry.iter().filter(|it| it.kind() == kind);
-            let lines = components.map(|it| (it.name(), it.about().summary()));
+        if kinds.is_empty() || kinds.contains(&plural) {
+            let components = components(registry, kind);
+            let lines = components.map(|it| (it.name.to_string(), it.summary()));
             section(&mut text, plural, lines.collect());
         }
     }
     for kind in BLOBLANG {
-        if kinds.iter().any(|it| it == kind) {
-            let lines = bloblang(kind).map(|it| (it.name, it.summary.to_owned()));
+        if kinds.contains(&kind) {
+            let lines = bloblang(kind).map(|it| (it.name.to_owned(), it.summary.to_owned()));
             section(&mut text, kind, lines.collect());
         }
     }
     text
 }
 
-fn section(text: &mut String, title: &str, mut lines: Vec<(&'static str, String)>) {
+fn section(text: &mut String, title: &str, mut lines: Vec<(String, String)>) {
     if lines.is_empty() {
         return;
     }
@@ -95,20 +107,19 @@ fn bloblang(kind: &str) -> Box<dyn Iterator<Item = About>> {
 }
 
 /// The names by kind, those of Bloblang's functions and methods too.
-fn names(registry: &Registry, kinds: &[String]) -> Literal {
+fn names(registry: &Registry, kinds: &[&str]) -> Literal {
     let texts = |names: Vec<&'static str>| {
         let texts = names.into_iter().map(|it| Literal::String(it.into()));
         Literal::List(texts.collect())
     };
-    let mut lists: Vec<(String, Literal)> = Vec::new();
+    let mut lists: Vec<(&str, Literal)> = Vec::new();
     for kind in ComponentKind::ALL {
-        let of_kind = registry.table().iter().filter(|it| it.kind == kind);
-        let names: Vec<_> = of_kind.map(|it| Literal::String(it.name.clone())).collect();
-        lists.push((plural(kind).to_owned(), Literal::List(names)));
+        let names = components(registry, kind).map(|it| Literal::String(it.name.clone()));
+        lists.push((plural(kind), Literal::List(names.collect())));
     }
     for kind in BLOBLANG {
         let names = bloblang(kind).map(|it| it.name);
-        lists.push((kind.to_owned(), texts(sorted(names))));
+        lists.push((kind, texts(sorted(names))));
     }
     lists.retain(|(kind, _)| kinds.is_empty() || kinds.contains(kind));
     let lists = lists.into_iter().map(|(kind, names)| (kind.into(), names));

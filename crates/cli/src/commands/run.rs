@@ -4,7 +4,10 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use millrace_node::{RunError, Watcher, install_logs, without_secrets};
+use millrace_diagnostics::Diagnostic;
+use millrace_node::{
+    Loaded, LogLevel, RunError, Watcher, install_logs, log_failure, without_secrets,
+};
 use millrace_spec::LintOptions;
 
 use super::complain;
@@ -44,32 +47,63 @@ pub fn run(args: &RunArgs, file: Option<PathBuf>) -> ExitCode {
         let mut progress = Progress::none();
         millrace_node::run(config, changes, |flow| progress.follow(flow)).await
     });
-    let (report, reason) = match ended {
-        Ok(report) => (Some(report), None),
-        Err(RunError::Ended { report, reason }) => (Some(report), Some(reason)),
-        Err(RunError::Listen(error)) => {
-            let colour = std::io::stderr().is_terminal();
-            let told = loaded.render_late(&["http", "address"], error.text(), colour);
-            (None, Some(told.trim_end().to_owned()))
-        }
-        Err(error) => (None, Some(error.to_string())),
-    };
-    // Where a person watches, the summary is a table.
     let is_watched = std::io::stderr().is_terminal();
+    let (report, failure) = match ended {
+        Ok(report) => (Some(report), None),
+        Err(RunError::Ended { report, reason }) => (Some(report), Some(Failure::Text(reason))),
+        Err(RunError::Listen(error)) => {
+            let complaint = loaded.late(&["http", "address"], error.text());
+            (None, Some(Failure::Complaint(complaint)))
+        }
+        Err(error) => (None, Some(Failure::Text(error.to_string()))),
+    };
+    // Where a person watches, the summary is a table, and the reason a text.
     let logs_to_file = !config.logger.file.path.is_empty();
-    if let Some(report) = report.as_ref().filter(|_| !is_watched || logs_to_file) {
-        report.log();
+    if !is_watched || logs_to_file {
+        if let Some(report) = &report {
+            report.log();
+        }
+        if let Some(failure) = &failure {
+            log_failure(&failure.line(&loaded));
+        }
     }
     logs.flush();
-    if let Some(reason) = &reason {
-        complain(&without_secrets(reason));
+    // Somebody has to hear why the exit code is 1.
+    let is_logged = !is_watched && !logs_to_file && logs.level() != LogLevel::Off;
+    if let Some(failure) = failure.as_ref().filter(|_| !is_logged) {
+        complain(&without_secrets(
+            failure.text(&loaded, is_watched).trim_end(),
+        ));
     }
     if let Some(report) = report.filter(|_| is_watched) {
         complain(&report.to_string());
     }
-    if reason.is_none() {
+    if failure.is_none() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
+    }
+}
+
+/// Why a run has failed.
+enum Failure {
+    Text(String),
+    /// One that has a place in the config.
+    Complaint(Diagnostic),
+}
+
+impl Failure {
+    fn line(&self, loaded: &Loaded) -> String {
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::Complaint(complaint) => loaded.line(complaint),
+        }
+    }
+
+    fn text(&self, loaded: &Loaded, colour: bool) -> String {
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::Complaint(complaint) => loaded.show(complaint, colour),
+        }
     }
 }

@@ -80,7 +80,7 @@ impl InputConfig for Config {
             metadata: Metadata::Header,
             identity: Arc::clone(cx.identity()),
         };
-        let files = expand(&self.paths)?.into_iter().map(Stream::File);
+        let files = expand(&self.paths, cx)?.into_iter().map(Stream::File);
         let rows = Arc::new(rows);
         let input = ScannedInput::new(files, rows, self.delete_on_finish, cx.identity());
         Ok(InputPart::Leaf(LeafInput {

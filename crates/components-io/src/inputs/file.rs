@@ -40,7 +40,7 @@ pub struct Config {
 
 impl InputConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<InputPart, Error> {
-        let files = expand(&self.paths)?.into_iter().map(Stream::File);
+        let files = expand(&self.paths, cx)?.into_iter().map(Stream::File);
         let scanner = cx.scanner(&self.scanner, "scanner")?;
         Ok(InputPart::Leaf(LeafInput {
             input: BuiltInput::Blocking(Box::new(ScannedInput::new(
@@ -61,12 +61,16 @@ impl InputConfig for Config {
 
 pub const COMPONENT: Descriptor = Descriptor::input::<Config>();
 
+/// The place of an input beside which there is no other.
+const ONLY_INPUT: &str = "root.input";
+
 /// The files that a list of paths and patterns names.
 ///
 /// # Errors
-/// A pattern is malformed, or a folder cannot be read.
-pub(super) fn expand(paths: &[String]) -> Result<Vec<PathBuf>, Error> {
-    let mut files = Vec::new();
+/// A pattern is malformed, a folder cannot be read, or patterns name no file at all while nothing but
+/// this input is read.
+pub(super) fn expand(paths: &[String], cx: &BuildContext) -> Result<Vec<PathBuf>, Error> {
+    let (mut files, mut without_files) = (Vec::new(), Vec::new());
     for path in paths {
         if !path.contains(['*', '?', '[']) {
             files.push(PathBuf::from(path));
@@ -74,10 +78,25 @@ pub(super) fn expand(paths: &[String]) -> Result<Vec<PathBuf>, Error> {
         }
         let matches =
             glob::glob(path).map_err(|error| Error::fatal(format!("pattern `{path}`: {error}")))?;
+        let before = files.len();
         for found in matches {
             files.push(found.map_err(|error| Error::fatal(format!("read a folder: {error}")))?);
         }
+        if files.len() == before {
+            without_files.push(format!("`{path}`"));
+        }
     }
+    if without_files.is_empty() {
+        return Ok(files);
+    }
+    let complaint = format!("paths: no file matches {}", without_files.join(" nor "));
+    if files.is_empty() && cx.path() == ONLY_INPUT {
+        return Err(Error::fatal(format!(
+            "`{ONLY_INPUT}.{}`: {complaint}",
+            cx.component()
+        )));
+    }
+    cx.identity().log_warning(complaint);
     Ok(files)
 }
 

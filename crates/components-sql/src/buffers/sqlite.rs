@@ -66,6 +66,7 @@ impl BufferConfig for Config {
             .map_err(|error| error.context(format_args!("path: open `{}`", self.path)))?;
         Ok(Box::new(Sqlite {
             store,
+            path: self.path.clone(),
             pre_processors,
             post_processors,
             bytes_max: self.max_bytes.0,
@@ -90,6 +91,7 @@ const EDGE_CAPACITY: usize = 64;
 
 struct Sqlite {
     store: Store,
+    path: String,
     pre_processors: Vec<BuiltProcessor>,
     post_processors: Vec<BuiltProcessor>,
     bytes_max: u64,

@@ -107,6 +107,9 @@ impl<'a> Cursor<'a> {
             let value = self.take_until(|it| matches!(it, '#' | ' ' | '\n'));
             value.trim_end_matches(['\r', '\t']).to_owned()
         };
+        if name.contains('\0') || value.contains('\0') {
+            return Err(self.error("neither a name nor a value can hold a zero byte"));
+        }
         Ok((name.to_owned(), value))
     }
 

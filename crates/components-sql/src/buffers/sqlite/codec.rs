@@ -15,6 +15,8 @@ use bytes::{Buf, Bytes};
 use millrace_message::{Context, Error, ErrorClass, Fault, Message, MessageBatch, Value};
 
 const VERSION: u8 = 1;
+/// The beginning of a row, which says how many messages are in it.
+pub const HEAD_BYTES: i64 = 5;
 const CLASSES: [ErrorClass; 5] = [
     ErrorClass::NotConnected,
     ErrorClass::EndOfInput,
@@ -99,6 +101,12 @@ fn put_fault(out: &mut Vec<u8>, fault: Option<&Fault>) -> Result<(), Error> {
         put_bytes(out, text.as_bytes())?;
     }
     Ok(())
+}
+
+/// How many messages are in the row that begins like this; `None` when it is not one.
+pub fn count_in(mut head: &[u8]) -> Option<u32> {
+    (head.try_get_u8().ok()? == VERSION).then_some(())?;
+    head.try_get_u32_le().ok()
 }
 
 /// Reads a batch; its payloads share the bytes of the row. `None` when it is not one.

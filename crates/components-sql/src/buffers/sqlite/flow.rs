@@ -7,14 +7,14 @@ use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::{FuturesOrdered, FuturesUnordered};
 use millrace_component::{
-    AgeSlot, Backoff, Charge, Source, SourceWriter, Urgency, process_all, track,
+    AgeSlot, Backoff, Charge, Kept, Source, SourceWriter, Urgency, process_all, track,
 };
 use millrace_message::{Error, MessageBatch, Origin, Outcome, Outcomes};
 use smallvec::SmallVec;
 
 use super::Sqlite;
 use super::codec::{decode, encode};
-use super::store::Row;
+use super::store::{Rest, Row};
 
 /// Rows on their way to the disk at a time; more of them make larger transactions.
 const STORING_MAX: usize = 1024;
@@ -387,10 +387,22 @@ impl Running {
             upstream.stop();
         }
         let finished = upstream.finish().await;
-        let closing = tokio::task::spawn_blocking(move || buffer.store.close());
+        let Sqlite {
+            store, path, flow, ..
+        } = buffer;
+        let closing = tokio::task::spawn_blocking(move || store.close());
         let closed = closing
             .await
             .map_err(|panic| Error::fatal(format!("the sqlite buffer panicked: {panic}")));
+        let closed = closed.map(|rest| {
+            if let Some(Rest { messages, bytes }) = rest {
+                flow.keeps(Kept {
+                    file: path.into(),
+                    messages,
+                    bytes,
+                });
+            }
+        });
         result.and(finished).and(closed)
     }
 }

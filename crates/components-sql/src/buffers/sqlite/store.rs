@@ -14,6 +14,7 @@ use millrace_message::Error;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
+use super::codec::{HEAD_BYTES, count_in};
 use super::reserve::Reserve;
 
 /// Commands that become one transaction at most.
@@ -51,6 +52,15 @@ pub struct Stock {
     pub bytes: u64,
 }
 
+/// What is in the database when it is closed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rest {
+    /// The messages of all rows.
+    pub messages: u64,
+    /// The bytes of all rows.
+    pub bytes: u64,
+}
+
 enum Command {
     Store(Vec<u8>, oneshot::Sender<Result<i64, Error>>),
     Delete(i64),
@@ -73,7 +83,7 @@ impl Command {
 /// The database; dropping it finishes what was asked for and closes the file.
 pub struct Store {
     commands: Option<mpsc::UnboundedSender<Command>>,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<JoinHandle<rusqlite::Result<Rest>>>,
     stock: Stock,
 }
 
@@ -155,28 +165,35 @@ impl Store {
         }
     }
 
-    /// Carries out what was asked for, and closes the database.
-    pub fn close(mut self) {
-        self.finish();
+    /// Carries out what was asked for, and closes the database; what is left in it, where that can
+    /// be said.
+    pub fn close(mut self) -> Option<Rest> {
+        self.finish()
     }
 
-    fn finish(&mut self) {
+    fn finish(&mut self) -> Option<Rest> {
         self.commands = None;
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!(
-                component = "sqlite",
-                path = "root.buffer",
-                "the thread of the sqlite buffer panicked"
-            );
+        match self.thread.take()?.join() {
+            Ok(Ok(rest)) => Some(rest),
+            Ok(Err(error)) => {
+                warn(&format!("count what is left: {error}"));
+                None
+            }
+            Err(_) => {
+                tracing::error!(
+                    component = "sqlite",
+                    path = "root.buffer",
+                    "the thread of the sqlite buffer panicked"
+                );
+                None
+            }
         }
     }
 }
 
 impl Drop for Store {
     fn drop(&mut self) {
-        self.finish();
+        let _rest = self.finish();
     }
 }
 
@@ -283,7 +300,7 @@ impl Worker {
         Ok(worker)
     }
 
-    fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command>) {
+    fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command>) -> rusqlite::Result<Rest> {
         while let Some(first) = commands.blocking_recv() {
             let mut bytes = first.stored_bytes();
             let mut group = vec![first];
@@ -299,6 +316,7 @@ impl Worker {
         if !self.undeleted.is_empty() {
             self.carry_out(Vec::new());
         }
+        let rest = rest(&self.connection);
         // Without rows nothing will have to be deleted.
         if let (Some(reserve), Ok(true)) = (&mut self.reserve, is_empty(&self.connection))
             && let Err(error) = reserve.spend()
@@ -308,6 +326,7 @@ impl Worker {
         if let Err((_, error)) = self.connection.close() {
             warn(&format!("close: {error}"));
         }
+        rest
     }
 
     fn carry_out(&mut self, group: Vec<Command>) {
@@ -487,6 +506,20 @@ fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
         [],
         |row| row.get(0),
     )
+}
+
+/// How much is stored; only the beginning of each row is read.
+fn rest(connection: &Connection) -> rusqlite::Result<Rest> {
+    let mut select =
+        connection.prepare("SELECT substr(content, 1, ?), length(content) FROM millrace_buffer")?;
+    let mut found = select.query([HEAD_BYTES])?;
+    let mut rest = Rest::default();
+    while let Some(row) = found.next()? {
+        let head: Vec<u8> = row.get(0)?;
+        rest.messages += u64::from(count_in(&head).unwrap_or(0));
+        rest.bytes += u64::try_from(row.get::<_, i64>(1)?).unwrap_or(0);
+    }
+    Ok(rest)
 }
 
 fn failed(error: rusqlite::Error) -> Error {

@@ -1,0 +1,51 @@
+//! The files that the patterns of a command line name, and the variables that some of them hold.
+
+use std::path::PathBuf;
+
+use millrace_diagnostics::Diagnostic;
+use millrace_spec::codes;
+use millrace_spec::env::parse_dotenv;
+
+/// The files that patterns name; a pattern that names none is complained of.
+pub(super) fn expand(patterns: &[String]) -> (Vec<PathBuf>, Vec<Diagnostic>) {
+    let (mut files, mut refused) = (Vec::new(), Vec::new());
+    for pattern in patterns {
+        match expand_one(pattern) {
+            Ok(found) => files.extend(found),
+            Err(reason) => refused.push(Diagnostic::error(codes::UNREADABLE_FILE, reason)),
+        }
+    }
+    (files, refused)
+}
+
+fn expand_one(pattern: &str) -> Result<Vec<PathBuf>, String> {
+    let found = glob::glob(pattern).map_err(|error| format!("pattern {pattern}: {error}"))?;
+    let found: Vec<_> = found.filter_map(Result::ok).collect();
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    let reason = if pattern.contains(['*', '?', '[']) {
+        "no file matches this pattern"
+    } else {
+        "no such file"
+    };
+    Err(format!("{pattern}: {reason}"))
+}
+
+/// The assignments of the files that patterns name, and what is wrong with those files.
+pub fn read_env_files(patterns: &[String]) -> (Vec<(String, String)>, Vec<Diagnostic>) {
+    let (files, mut refused) = expand(patterns);
+    let mut assignments = Vec::new();
+    for path in files {
+        let text = std::fs::read_to_string(&path).map_err(|error| error.to_string());
+        let read = text.and_then(|text| parse_dotenv(&text).map_err(|error| error.to_string()));
+        match read {
+            Ok(read) => assignments.extend(read),
+            Err(error) => {
+                let message = format!("read {}: {error}", path.display());
+                refused.push(Diagnostic::error(codes::BAD_ENV_FILE, message));
+            }
+        }
+    }
+    (assignments, refused)
+}
