@@ -5,7 +5,6 @@
 //! processing instructions and namespace prefixes are passed over.
 
 mod read;
-mod tokens;
 mod write;
 
 pub use read::read;

@@ -1,6 +1,8 @@
 //! From a value to XML.
 
 use millrace_message::{Object, Value};
+use quick_xml::escape::partial_escape;
+use quick_xml::events::{BytesEnd, BytesStart, BytesText, Event};
 
 use crate::number::float_text;
 use crate::{FormatError, nested};
@@ -16,14 +18,14 @@ pub fn write(value: &Value, indent: Option<&str>) -> Result<String, FormatError>
         return Err(FormatError::new("only an object can be written as XML"));
     };
     let mut writer = Writer {
-        out: String::new(),
+        out: quick_xml::Writer::new(Vec::new()),
         indent,
     };
     match only_element(object, indent.is_some()) {
         Some((key, value)) => writer.element(&key, &value, 0)?,
         None => writer.element("doc", value, 0)?,
     }
-    Ok(writer.out)
+    Ok(String::from_utf8(writer.out.into_inner()).expect("names and texts are UTF-8"))
 }
 
 /// The one member that can be the document's element. On one line an array of objects can, too, as
@@ -40,7 +42,7 @@ fn only_element(object: &Object, is_indented: bool) -> Option<(millrace_message:
 }
 
 struct Writer<'a> {
-    out: String,
+    out: quick_xml::Writer<Vec<u8>>,
     indent: Option<&'a str>,
 }
 
@@ -51,12 +53,25 @@ fn is_attribute(key: &str) -> bool {
 }
 
 impl Writer<'_> {
+    fn event(&mut self, event: Event<'_>) {
+        let written = self.out.write_event(event);
+        written.expect("a vector takes what is written to it");
+    }
+
+    fn text(&mut self, text: &str) {
+        self.event(Event::Text(BytesText::from_escaped(partial_escape(text))));
+    }
+
+    /// Begins a line. The library's own indentation repeats a character, not a text.
     fn line(&mut self, depth: usize) {
         if let Some(indent) = self.indent {
-            if !self.out.is_empty() {
-                self.out.push('\n');
+            let out = self.out.get_mut();
+            if !out.is_empty() {
+                out.push(b'\n');
             }
-            self.out.extend(std::iter::repeat_n(indent, depth));
+            for _ in 0..depth {
+                out.extend_from_slice(indent.as_bytes());
+            }
         }
     }
 
@@ -71,53 +86,35 @@ impl Writer<'_> {
             }
             _ => self.line(depth),
         }
-        self.out.push('<');
-        self.out.push_str(key);
-        let is_empty = match value {
-            Value::Object(object) => self.content(object, depth)?,
+        let mut start = BytesStart::new(key);
+        match value {
+            Value::Object(object) => {
+                push_attributes(object, &mut start)?;
+                if object.keys().all(|key| is_attribute(&key)) {
+                    self.event(Event::Empty(start));
+                    return Ok(());
+                }
+                self.event(Event::Start(start));
+                self.content(object, depth)?;
+            }
             scalar => {
                 let text = text(scalar);
-                if !text.is_empty() {
-                    self.out.push('>');
-                    escape(&text, false, &mut self.out);
+                if text.is_empty() {
+                    self.event(Event::Empty(start));
+                    return Ok(());
                 }
-                text.is_empty()
+                self.event(Event::Start(start));
+                self.text(&text);
             }
-        };
-        if is_empty {
-            self.out.push_str("/>");
-        } else {
-            self.out.push_str("</");
-            self.out.push_str(key);
-            self.out.push('>');
         }
+        self.event(Event::End(BytesEnd::new(key)));
         Ok(())
     }
 
-    /// Attributes, text and elements; whether there is nothing but attributes.
-    fn content(&mut self, object: &Object, depth: usize) -> Result<bool, FormatError> {
-        for (key, value) in object {
-            if !is_attribute(&key) {
-                continue;
-            }
-            if matches!(*value, Value::Null | Value::Array(_) | Value::Object(_)) {
-                let kind = value.kind();
-                return Err(FormatError::new(format!(
-                    "invalid attribute value for: {key}: {kind}"
-                )));
-            }
-            self.out.push(' ');
-            self.out.push_str(&key[1..]);
-            self.out.push_str("=\"");
-            escape(&text(&value), true, &mut self.out);
-            self.out.push('"');
-        }
-        if object.keys().all(|key| is_attribute(&key)) {
-            return Ok(true);
-        }
-        self.out.push('>');
+    /// The text and the elements of an element.
+    fn content(&mut self, object: &Object, depth: usize) -> Result<(), FormatError> {
         if let Some(value) = object.get(TEXT) {
-            escape(&text(&value), false, &mut self.out);
+            self.text(&text(&value));
         }
         let mut has_elements = false;
         for (key, value) in object {
@@ -129,8 +126,24 @@ impl Writer<'_> {
         if has_elements {
             self.line(depth);
         }
-        Ok(false)
+        Ok(())
     }
+}
+
+fn push_attributes(object: &Object, start: &mut BytesStart<'_>) -> Result<(), FormatError> {
+    for (key, value) in object {
+        if !is_attribute(&key) {
+            continue;
+        }
+        if matches!(*value, Value::Null | Value::Array(_) | Value::Object(_)) {
+            let kind = value.kind();
+            return Err(FormatError::new(format!(
+                "invalid attribute value for: {key}: {kind}"
+            )));
+        }
+        start.push_attribute((&key[1..], text(&value).as_str()));
+    }
+    Ok(())
 }
 
 /// The text of a scalar; an empty container has none.
@@ -140,22 +153,6 @@ fn text(value: &Value) -> String {
         Value::Array(array) if array.is_empty() => String::new(),
         Value::F64(float) if float.is_finite() => float_text(*float),
         other => other.to_text().to_string(),
-    }
-}
-
-/// Appends text with what markup is made of as references.
-fn escape(text: &str, is_attribute: bool, out: &mut String) {
-    for character in text.chars() {
-        match character {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' if is_attribute => out.push_str("&quot;"),
-            '\n' if is_attribute => out.push_str("&#10;"),
-            '\t' if is_attribute => out.push_str("&#9;"),
-            '\r' => out.push_str("&#13;"),
-            other => out.push(other),
-        }
     }
 }
 
