@@ -12,8 +12,8 @@ use crate::arguments::Arguments;
 use crate::eval_error::EvalError;
 use crate::registry::{Category, Example, Method, Parameter, PreparedMethod};
 
-mod der;
 mod key;
+mod pem;
 
 use key::{Algorithm, Signer, Verifier};
 
@@ -385,6 +385,40 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn a_public_key_may_stand_in_a_certificate_or_in_pkcs_1() {
+        let object = Value::parse_json(Bytes::from_static(br#"{"a":1}"#)).unwrap();
+        for (algorithm, private, _) in keys() {
+            let signer = algorithm.signer(private[0]).unwrap();
+            let signed = token(&object, algorithm, &signer).unwrap();
+            for (of, public) in OTHER_FORMS {
+                if of == algorithm {
+                    let verifier = algorithm.verifier(public).unwrap();
+                    let read = claims(&signed.as_str().into(), algorithm, &verifier, 0);
+                    assert_eq!(read.as_ref(), Ok(&object), "{public}");
+                } else {
+                    assert!(algorithm.verifier(public).is_err(), "{algorithm:?} {of:?}");
+                }
+            }
+        }
+    }
+
+    /// Public keys of [`KEYS`] in other forms than X.509.
+    const OTHER_FORMS: [(Algorithm, &str); 3] = [
+        (
+            Algorithm::Rs256,
+            "-----BEGIN RSA PUBLIC KEY-----\nMIIBCgKCAQEAyrXKcNtGQO27I+aMl0jY6TE4HytaNavMXM6+R9Kb/aJlqCBvGkyB\n2SKJVxC/P43Kms7UR+pM8zoxeuRueZzMhE7kEvSUs0XuRx47aS9lUg8pCkZN1CUh\n0FyAx3vwedfpS9zY/Fwd5sUd49G5+y0Lj+dZy7G9pdDQEprx+GrZQhGhXoKshyuQ\nqqudT3Yt3T/vzdJt9VR7dmbsxlq0qB/ShtvMxkxyikH1d/OQgdQa0b1CCXWqZ7QZ\nfzxVnYjigocCaVfAxUtn02SFa5PqMN0cFca7yVn8JTIvguE4ELgMb1gdPsSoCtr2\nOLeiyIGUw4YVs0VQwW/n38nqzkAgP3xxeQIDAQAB\n-----END RSA PUBLIC KEY-----",
+        ),
+        (
+            Algorithm::Rs256,
+            "-----BEGIN CERTIFICATE-----\nMIIC+zCCAeOgAwIBAgIUKpH89ar9aTFeNiznjAqwF3RQtkIwDQYJKoZIhvcNAQEL\nBQAwDDEKMAgGA1UEAwwBdDAgFw0yNjExMjkwMDA2MzRaGA8yMTI2MTEwNTAwMDYz\nNFowDDEKMAgGA1UEAwwBdDCCASIwDQYJKoZIhvcNAQEBBQADggEPADCCAQoCggEB\nAMq1ynDbRkDtuyPmjJdI2OkxOB8rWjWrzFzOvkfSm/2iZaggbxpMgdkiiVcQvz+N\nyprO1EfqTPM6MXrkbnmczIRO5BL0lLNF7kceO2kvZVIPKQpGTdQlIdBcgMd78HnX\n6Uvc2PxcHebFHePRufstC4/nWcuxvaXQ0BKa8fhq2UIRoV6CrIcrkKqrnU92Ld0/\n783SbfVUe3Zm7MZatKgf0obbzMZMcopB9XfzkIHUGtG9Qgl1qme0GX88VZ2I4oKH\nAmlXwMVLZ9NkhWuT6jDdHBXGu8lZ/CUyL4LhOBC4DG9YHT7EqAra9ji3osiBlMOG\nFbNFUMFv59/J6s5AID98cXkCAwEAAaNTMFEwHQYDVR0OBBYEFMzIcX5fPYWQ1ilI\nEb2gzM/3tY6OMB8GA1UdIwQYMBaAFMzIcX5fPYWQ1ilIEb2gzM/3tY6OMA8GA1Ud\nEwEB/wQFMAMBAf8wDQYJKoZIhvcNAQELBQADggEBAGymAUfv7zyOym9MPCDQ/Qtq\nq8WT0UQpiVoR230sXridjLcjrUKUsWN5VmmODa1NgywE86R8CbEpniOvRuLjKocI\n2f+VuIEcf/l7wulZYBSLGyD4uqeOSnNSLdII+fnHaXISj5KEP99z1hL4ziPG77wB\nILzBaPY9t4EnKJ1asOzPRzhFtovwPK661oV0+XOxqMZWdZiGFMzy2gENCXBRlFVg\n/89jX3lLrGluK8BpFQvKNEmRV0Q0OlCpaLp0K0nrrva1T7tLnvoBIaUYpCWNTKVF\n05ZWZHVVjz5rO4TAK0Cnv6RyKz2pJ9Uwj4n0h2a4xlSmgU/okI1Gtic8LkomsPM=\n-----END CERTIFICATE-----",
+        ),
+        (
+            Algorithm::Es256,
+            "-----BEGIN CERTIFICATE-----\nMIIBbzCCARWgAwIBAgIUIO4THyO4KGDdps2Yt1JJASKxIZswCgYIKoZIzj0EAwIw\nDDEKMAgGA1UEAwwBdDAgFw0yNjExMjkwMDA2MzRaGA8yMTI2MTEwNTAwMDYzNFow\nDDEKMAgGA1UEAwwBdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABFPjuknLqKun\nnmopQ8GcACVLDcSBQIOeHQ6zb9bZ1laoQPCwVaVY4xwr69jIcdkq0tvuzGXdwHyY\nrFNPAht5+nOjUzBRMB0GA1UdDgQWBBTnILcIPJg/cWLhLWR8tpfPo3OJzjAfBgNV\nHSMEGDAWgBTnILcIPJg/cWLhLWR8tpfPo3OJzjAPBgNVHRMBAf8EBTADAQH/MAoG\nCCqGSM49BAMCA0gAMEUCIHs5TbU4VWorTg9VFNu+Kj4XReGcfYjBL0mQ4wwb2Kq3\nAiEAi98cArVq9F034qHVWRIsS1k1vk0cdcHRDHGtIrGtM3A=\n-----END CERTIFICATE-----",
+        ),
+    ];
 
     #[test]
     fn a_key_of_another_kind_is_refused_without_showing_it() {

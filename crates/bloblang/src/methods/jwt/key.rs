@@ -7,7 +7,7 @@ use ring::signature::{self, RsaEncoding, RsaKeyPair, RsaParameters, UnparsedPubl
 use sha2::Digest;
 use sha2::{Sha256, Sha384, Sha512};
 
-use super::der::{self, Curve};
+use super::pem;
 
 /// Gives the signature of some bytes.
 pub(super) type Signer = Box<dyn Fn(&[u8]) -> Result<Vec<u8>, String> + Send + Sync>;
@@ -52,9 +52,9 @@ impl Algorithm {
             Algorithm::Rs256 => rsa_signer(secret, &signature::RSA_PKCS1_SHA256),
             Algorithm::Rs384 => rsa_signer(secret, &signature::RSA_PKCS1_SHA384),
             Algorithm::Rs512 => rsa_signer(secret, &signature::RSA_PKCS1_SHA512),
-            Algorithm::Es256 => p256_signer(&elliptic_private(secret, der::P256)?),
-            Algorithm::Es384 => p384_signer(&elliptic_private(secret, der::P384)?),
-            Algorithm::Es512 => p521_signer(&elliptic_private(secret, der::P521)?),
+            Algorithm::Es256 => p256_signer(&pem::decode(secret)?),
+            Algorithm::Es384 => p384_signer(&pem::decode(secret)?),
+            Algorithm::Es512 => p521_signer(&pem::decode(secret)?),
         }
     }
 
@@ -67,9 +67,9 @@ impl Algorithm {
             Algorithm::Rs256 => rsa_verifier(secret, &signature::RSA_PKCS1_2048_8192_SHA256),
             Algorithm::Rs384 => rsa_verifier(secret, &signature::RSA_PKCS1_2048_8192_SHA384),
             Algorithm::Rs512 => rsa_verifier(secret, &signature::RSA_PKCS1_2048_8192_SHA512),
-            Algorithm::Es256 => elliptic_verifier(secret, der::P256, p256_verifier),
-            Algorithm::Es384 => elliptic_verifier(secret, der::P384, p384_verifier),
-            Algorithm::Es512 => elliptic_verifier(secret, der::P521, p521_verifier),
+            Algorithm::Es256 => p256_verifier(&pem::decode(secret)?),
+            Algorithm::Es384 => p384_verifier(&pem::decode(secret)?),
+            Algorithm::Es512 => p521_verifier(&pem::decode(secret)?),
         }
     }
 }
@@ -95,7 +95,7 @@ fn verify_mac<M: Mac + Clone + Send + Sync + 'static>(mac: M) -> Verifier {
 }
 
 fn rsa_signer(secret: &str, encoding: &'static dyn RsaEncoding) -> Result<Signer, String> {
-    let der = der::from_pem(secret)?;
+    let der = pem::decode(secret)?;
     let key = RsaKeyPair::from_der(&der)
         .or_else(|_| RsaKeyPair::from_pkcs8(&der))
         .map_err(|_| "key is not a valid RSA private key of 2048 to 4096 bits")?;
@@ -109,38 +109,29 @@ fn rsa_signer(secret: &str, encoding: &'static dyn RsaEncoding) -> Result<Signer
 }
 
 fn rsa_verifier(secret: &str, parameters: &'static RsaParameters) -> Result<Verifier, String> {
-    let der = der::from_pem(secret)?;
-    let public = der::rsa_public(&der).ok_or("key is not a valid RSA public key")?;
-    let key = UnparsedPublicKey::new(parameters, public.to_vec());
+    let key = UnparsedPublicKey::new(parameters, pem::rsa_public(secret)?);
     Ok(Box::new(move |bytes, signature| {
         key.verify(bytes, signature).is_ok()
     }))
-}
-
-fn elliptic_private(secret: &str, curve: Curve) -> Result<Vec<u8>, String> {
-    der::elliptic_private(&der::from_pem(secret)?, curve)
-}
-
-fn elliptic_verifier(
-    secret: &str,
-    curve: Curve,
-    verifier: fn(&[u8]) -> Result<Verifier, String>,
-) -> Result<Verifier, String> {
-    let der = der::from_pem(secret)?;
-    verifier(der::elliptic_public(&der, curve)?)
 }
 
 /// The two functions of a curve; its types have the same methods, but no trait in common that
 /// would be shorter.
 #[cfg(feature = "elliptic-curves")]
 macro_rules! curve {
-    ($curve:ident, $hash:ident, $signer:ident, $verifier:ident) => {
-        fn $signer(number: &[u8]) -> Result<Signer, String> {
+    ($curve:ident, $name:literal, $hash:ident, $signer:ident, $verifier:ident) => {
+        /// What signs with a PKCS #8 or a SEC 1 key.
+        fn $signer(der: &[u8]) -> Result<Signer, String> {
+            use $curve::SecretKey;
             use $curve::ecdsa::signature::hazmat::PrehashSigner;
             use $curve::ecdsa::{Signature, SigningKey};
+            use $curve::pkcs8::DecodePrivateKey;
 
-            let key = SigningKey::from_slice(number)
-                .map_err(|_| "key is not a valid ECDSA private key".to_owned())?;
+            let key = SecretKey::from_pkcs8_der(der)
+                .ok()
+                .or_else(|| SecretKey::from_sec1_der(der).ok())
+                .map(SigningKey::from)
+                .ok_or_else(|| format!("key is not a valid ECDSA private key on {}", $name))?;
             Ok(Box::new(move |bytes| {
                 let signature: Signature = key
                     .sign_prehash(&$hash::digest(bytes))
@@ -149,12 +140,15 @@ macro_rules! curve {
             }))
         }
 
-        fn $verifier(point: &[u8]) -> Result<Verifier, String> {
+        /// What verifies with an X.509 key or a certificate.
+        fn $verifier(der: &[u8]) -> Result<Verifier, String> {
+            use spki::der::referenced::OwnedToRef;
             use $curve::ecdsa::signature::hazmat::PrehashVerifier;
             use $curve::ecdsa::{Signature, VerifyingKey};
 
-            let key = VerifyingKey::from_sec1_bytes(point)
-                .map_err(|_| "key is not a valid ECDSA public key".to_owned())?;
+            let key = pem::public(der)
+                .and_then(|key| VerifyingKey::try_from(key.owned_to_ref()).ok())
+                .ok_or_else(|| format!("key is not a valid ECDSA public key on {}", $name))?;
             Ok(Box::new(move |bytes, signature| {
                 Signature::from_slice(signature).is_ok_and(|signature| {
                     key.verify_prehash(&$hash::digest(bytes), &signature)
@@ -168,7 +162,7 @@ macro_rules! curve {
 /// The same in a build without the arithmetic of curves.
 #[cfg(not(feature = "elliptic-curves"))]
 macro_rules! curve {
-    ($curve:ident, $hash:ident, $signer:ident, $verifier:ident) => {
+    ($curve:ident, $name:literal, $hash:ident, $signer:ident, $verifier:ident) => {
         fn $signer(_: &[u8]) -> Result<Signer, String> {
             Err(NOT_BUILT.to_owned())
         }
@@ -183,6 +177,6 @@ macro_rules! curve {
 const NOT_BUILT: &str =
     "this build has no elliptic curves: build it with the feature `elliptic-curves`";
 
-curve!(p256, Sha256, p256_signer, p256_verifier);
-curve!(p384, Sha384, p384_signer, p384_verifier);
-curve!(p521, Sha512, p521_signer, p521_verifier);
+curve!(p256, "the curve P-256", Sha256, p256_signer, p256_verifier);
+curve!(p384, "the curve P-384", Sha384, p384_signer, p384_verifier);
+curve!(p521, "the curve P-521", Sha512, p521_signer, p521_verifier);
