@@ -1,6 +1,6 @@
 //! What mappings may use beyond their text: files to import, and state that outlives a mapping.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -42,6 +42,7 @@ pub struct Environment {
     caches: Option<Arc<dyn Caches>>,
     directory: Option<PathBuf>,
     is_pure: bool,
+    variables: Option<Arc<BTreeMap<String, String>>>,
 }
 
 impl Environment {
@@ -70,6 +71,24 @@ impl Environment {
     pub fn only_pure(mut self) -> Environment {
         self.is_pure = true;
         self
+    }
+
+    /// The variables that `env` reads, instead of those of the process.
+    #[must_use]
+    pub fn with_variables(
+        mut self,
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> Environment {
+        self.variables = Some(Arc::new(variables.into_iter().collect()));
+        self
+    }
+
+    /// What reads an environment variable.
+    pub(crate) fn variable(&self, name: &str) -> Option<String> {
+        match &self.variables {
+            Some(variables) => variables.get(name).cloned(),
+            None => std::env::var(name).ok(),
+        }
     }
 
     /// Whether functions that reach outside are refused.
@@ -105,6 +124,7 @@ impl fmt::Debug for Environment {
             .field("caches", &self.caches.is_some())
             .field("directory", &self.directory)
             .field("is_pure", &self.is_pure)
+            .field("has_variables", &self.variables.is_some())
             .finish()
     }
 }

@@ -8,6 +8,7 @@ mod budget;
 mod buffer;
 mod build;
 mod cache;
+pub mod clock;
 mod config;
 #[cfg(feature = "conformance")]
 pub mod conformance;

@@ -1,5 +1,6 @@
 //! The vocabulary of the message path: value, message, batch, origin and acknowledgement.
 
+pub mod clock;
 pub mod document;
 pub mod json;
 pub mod text;

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use bytes::Bytes;
-use jiff::{Timestamp, Zoned};
-use millrace_message::{Text, Value};
+use jiff::tz::TimeZone;
+use millrace_message::{Text, Value, clock};
 
 use crate::arguments::{Arguments, Call};
 use crate::environment::{Caches, Environment};
@@ -21,27 +21,27 @@ const CACHE_VALUE: Parameter = Parameter::string("value", "The value.");
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::value("now", "The time, with the zone of the host.", |_| {
-        Ok(Value::from(Zoned::now()))
+        Ok(Value::from(clock::now().to_zoned(TimeZone::system())))
     })
     .category(Category::Environment)
     .impure(),
     Function::value("timestamp_unix", "Seconds since 1970.", |_| {
-        Ok(Value::I64(Timestamp::now().as_second()))
+        Ok(Value::I64(clock::now().as_second()))
     })
     .category(Category::Environment)
     .impure(),
     Function::value("timestamp_unix_milli", "Milliseconds since 1970.", |_| {
-        Ok(Value::I64(Timestamp::now().as_millisecond()))
+        Ok(Value::I64(clock::now().as_millisecond()))
     })
     .category(Category::Environment)
     .impure(),
     Function::value("timestamp_unix_micro", "Microseconds since 1970.", |_| {
-        Ok(Value::I64(Timestamp::now().as_microsecond()))
+        Ok(Value::I64(clock::now().as_microsecond()))
     })
     .category(Category::Environment)
     .impure(),
     Function::value("timestamp_unix_nano", "Nanoseconds since 1970.", |_| {
-        Ok(Value::I64(Timestamp::now().as_nanosecond() as i64))
+        Ok(Value::I64(clock::now().as_nanosecond() as i64))
     })
     .category(Category::Environment)
     .impure(),
@@ -153,7 +153,8 @@ fn env(
 ) -> Result<PreparedFunction, EvalError> {
     refuse_if_pure(environment, "env")?;
     let name = arguments.text(0)?.to_string();
-    let read = move || Value::from(std::env::var(&name).ok().map(Text::from));
+    let environment = environment.clone();
+    let read = move || Value::from(environment.variable(&name).map(Text::from));
     if arguments.bool(1)? {
         return Ok(Box::new(move |_| Ok(read())));
     }

@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
-use jiff::Timestamp;
-use millrace_message::Value;
+use millrace_message::{Value, clock};
 use rand::Rng;
 
 use crate::arguments::Arguments;
@@ -39,7 +38,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "A random id of 27 characters that sorts by the second it was made in.",
         |_| {
             Ok(Value::from(ksuid(
-                Timestamp::now().as_second(),
+                clock::now().as_second(),
                 rand::rng().random(),
             )))
         },
@@ -160,7 +159,7 @@ fn ulid(arguments: &Arguments<'_>, _: &Environment) -> Result<PreparedFunction, 
     }
     Ok(Box::new(move |_| {
         let random: u128 = rand::rng().random();
-        let milliseconds = Timestamp::now().as_millisecond() as u128;
+        let milliseconds = clock::now().as_millisecond() as u128;
         let number = milliseconds << 80 | random >> 48;
         if is_hex {
             return Ok(Value::from(format!("{number:032x}")));
@@ -180,7 +179,7 @@ fn snowflake_id(arguments: &Arguments<'_>, _: &Environment) -> Result<PreparedFu
         return Err(EvalError::new("Node number must be between 0 and 1023"));
     }
     Ok(Box::new(move |_| {
-        let now = Timestamp::now().as_millisecond();
+        let now = clock::now().as_millisecond();
         Ok(Value::from(next_snowflake(node, now).to_string()))
     }))
 }

@@ -3,8 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use jiff::Timestamp;
-use millrace_message::{Text, Value};
+use millrace_message::{Text, Value, clock};
 
 use super::parsing::escape_html;
 use super::target;
@@ -224,7 +223,7 @@ fn parse(arguments: &Arguments<'_>, algorithm: Algorithm) -> Result<PreparedMeth
         .map_err(|error| EvalError::new(format!("failed to decode signing_secret: {error}")))?;
     Ok(Box::new(move |target| {
         let token = target::text(&target)?;
-        claims(&token, algorithm, &verifier, Timestamp::now().as_second())
+        claims(&token, algorithm, &verifier, clock::now().as_second())
             .map_err(|reason| EvalError::new(format!("failed to parse JWT string: {reason}")))
     }))
 }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use millrace_component::{Added, BuildContext, BuiltCache, CacheConfig, Descriptor, LocalCache};
+use millrace_component::{
+    Added, BuildContext, BuiltCache, CacheConfig, Descriptor, LocalCache, clock,
+};
 use millrace_message::Error;
 use millrace_spec::{Node, OrderedMap, ReadContext, Spec, codes};
 use parking_lot::Mutex;
@@ -109,13 +111,13 @@ impl RecencyCache {
     }
 
     fn expiry(&self) -> Option<Instant> {
-        Instant::now().checked_add(self.ttl?)
+        clock::instant().checked_add(self.ttl?)
     }
 }
 
 impl LocalCache for RecencyCache {
     fn get(&self, key: &str) -> Result<Option<Bytes>, Error> {
-        Ok(self.values.lock().get(key, Instant::now()))
+        Ok(self.values.lock().get(key, clock::instant()))
     }
 
     fn set(&self, key: &str, value: Bytes, _: Option<Duration>) -> Result<(), Error> {
@@ -127,7 +129,7 @@ impl LocalCache for RecencyCache {
     fn add(&self, key: &str, value: Bytes, _: Option<Duration>) -> Result<Added, Error> {
         let expires = self.expiry();
         let mut values = self.values.lock();
-        if values.contains(key, Instant::now()) {
+        if values.contains(key, clock::instant()) {
             return Ok(Added::AlreadyThere);
         }
         values.insert(key, value, expires);

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
-use millrace_component::{Added, BuildContext, BuiltCache, CacheConfig, Descriptor, LocalCache};
+use millrace_component::{
+    Added, BuildContext, BuiltCache, CacheConfig, Descriptor, LocalCache, clock,
+};
 use millrace_message::Error;
 use millrace_spec::{OrderedMap, Spec};
 use parking_lot::Mutex;
@@ -88,13 +90,13 @@ impl Memory {
         let shard = |_| {
             Mutex::new(Shard {
                 items: HashTable::new(),
-                last_compaction: Instant::now(),
+                last_compaction: clock::instant(),
             })
         };
         Self {
             shards: (0..shards).map(shard).collect(),
             hasher: RandomState::new(),
-            began: Instant::now(),
+            began: clock::instant(),
             default_ttl,
             compaction_interval,
         }
@@ -110,7 +112,10 @@ impl Memory {
     }
 
     fn now(&self) -> Moment {
-        Moment(u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX - 1))
+        Moment(
+            u64::try_from(clock::instant().duration_since(self.began).as_nanos())
+                .unwrap_or(u64::MAX - 1),
+        )
     }
 
     fn expiry(&self, ttl: Option<Duration>) -> Moment {
@@ -158,11 +163,11 @@ impl Memory {
         let Some(interval) = self.compaction_interval else {
             return;
         };
-        if shard.last_compaction.elapsed() < interval {
+        if clock::instant().duration_since(shard.last_compaction) < interval {
             return;
         }
         shard.items.retain(|item| !self.is_expired(item));
-        shard.last_compaction = Instant::now();
+        shard.last_compaction = clock::instant();
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use millrace_component::{
     AsyncProcessor, Batches, BuildContext, BuiltProcessor, BuiltRateLimit, Descriptor, Identity,
-    ProcessorConfig, ResourceUses,
+    ProcessorConfig, ResourceUses, clock,
 };
 use millrace_message::{Error, MessageBatch};
 use millrace_spec::diagnostics::Span;
@@ -169,7 +169,7 @@ impl AsyncProcessor for Throttle {
                         PAUSE_AFTER_ERROR
                     }
                 };
-                tokio::time::sleep(pause).await;
+                clock::sleep(pause).await;
             }
         }
         smallvec::smallvec![batch]

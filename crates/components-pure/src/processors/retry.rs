@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use millrace_component::{
-    Batches, BuildContext, BuiltProcessor, Descriptor, ProcessorChild, ProcessorConfig,
+    Batches, BuildContext, BuiltProcessor, Descriptor, ProcessorChild, ProcessorConfig, clock,
 };
 use millrace_message::{Error, Message, MessageBatch, Origin, Outcome, Settle, Transaction, Value};
 use millrace_spec::{Node, ReadContext, Spec, codes};
@@ -116,7 +116,7 @@ impl Retry {
                 Some(pause) => {
                     origin = held.take_back();
                     drop(result);
-                    tokio::time::sleep(pause).await;
+                    clock::sleep(pause).await;
                 }
                 None => {
                     for message in result.iter_mut() {
@@ -206,7 +206,7 @@ impl Pauses {
             next: config.initial_interval.get(),
             max: config.max_interval.get(),
             deadline: (!limit.is_zero())
-                .then(|| Instant::now().checked_add(limit))
+                .then(|| clock::instant().checked_add(limit))
                 .flatten(),
             paused: Duration::ZERO,
         }
@@ -217,7 +217,7 @@ impl Pauses {
         self.next = self.next.mul_f64(1.5).min(self.max);
         if self
             .deadline
-            .is_some_and(|deadline| Instant::now() + pause > deadline)
+            .is_some_and(|deadline| clock::instant() + pause > deadline)
         {
             return None;
         }

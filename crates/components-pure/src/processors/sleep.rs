@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use millrace_component::{
     AsyncProcessor, Batches, BuildContext, BuiltProcessor, Descriptor, Identity, Interpolated,
-    ProcessorConfig,
+    ProcessorConfig, clock,
 };
 use millrace_message::{Error, Message, MessageBatch};
 use millrace_spec::{Node, ReadContext, Spec, codes};
@@ -61,7 +61,7 @@ impl AsyncProcessor for Sleep {
     async fn process(&self, batch: MessageBatch) -> Batches {
         for index in 0..batch.len() {
             match self.duration(&batch, index) {
-                Ok(duration) => tokio::time::sleep(duration).await,
+                Ok(duration) => clock::sleep(duration).await,
                 Err(error) => {
                     self.identity
                         .log_error(format_args!("resolve `duration`: {error}"));

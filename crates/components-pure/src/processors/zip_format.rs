@@ -81,7 +81,7 @@ pub(super) fn write<'a>(
 
 /// Now, as zip writes it: the date and the time of day, in UTC.
 fn dos_time() -> (u16, u16) {
-    let now = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC);
+    let now = millrace_message::clock::now().to_zoned(jiff::tz::TimeZone::UTC);
     let year = (now.year() - 1980).clamp(0, 127) as u16;
     let date = (year << 9) | ((now.month() as u16) << 5) | now.day() as u16;
     let time =

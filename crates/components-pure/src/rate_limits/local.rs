@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use millrace_component::{BuildContext, BuiltRateLimit, Descriptor, RateLimit, RateLimitConfig};
+use millrace_component::{
+    BuildContext, BuiltRateLimit, Descriptor, RateLimit, RateLimitConfig, clock,
+};
 use millrace_message::Error;
 use millrace_spec::{Node, ReadContext, Spec, codes};
 use parking_lot::Mutex;
@@ -108,7 +110,7 @@ impl LocalLimit {
 #[async_trait]
 impl RateLimit for LocalLimit {
     async fn acquire(&self, bytes: usize) -> Result<Option<Duration>, Error> {
-        Ok(self.acquire_at(Instant::now(), bytes as u64))
+        Ok(self.acquire_at(clock::instant(), bytes as u64))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Tar archives, in memory.
 
-use millrace_message::{Error, Message};
+use millrace_message::{Error, Message, clock};
 
 /// An archive with a file for each message, last changed now.
 ///
@@ -8,9 +8,7 @@ use millrace_message::{Error, Message};
 /// A name cannot stand in the archive.
 pub(super) fn write(batch: &[Message], names: &[String]) -> Result<Vec<u8>, Error> {
     let mut builder = tar::Builder::new(Vec::new());
-    let now = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs());
+    let now = clock::now().as_second().max(0).cast_unsigned();
     for (message, name) in batch.iter().zip(names) {
         let payload = message.bytes();
         let mut header = tar::Header::new_gnu();
