@@ -14,7 +14,7 @@ use regex::Regex;
 /// # Errors
 ///
 /// What is wrong with the pattern.
-pub(crate) fn compile(pattern: &str) -> Result<Regex, String> {
+pub fn compile(pattern: &str) -> Result<Regex, String> {
     Regex::new(&translate(pattern)).map_err(|error| match error {
         regex::Error::CompiledTooBig(limit) => {
             format!("error parsing regexp: expression is larger than {limit} bytes when compiled")
