@@ -49,6 +49,14 @@ pub fn registry() -> Registry {
         .with(tracers())
 }
 
+/// What a test lends to the processors it runs.
+pub(crate) fn services_of_tests() -> Services {
+    Services::default()
+        .with(Arc::new(Tracer::disabled()))
+        .with(Arc::new(Limiters::default()))
+        .with(Arc::new(Pipes::default()))
+}
+
 /// What the process lends to its components.
 pub(crate) fn services(http: Arc<HttpService>, tracer: Tracer) -> Services {
     Services::default()

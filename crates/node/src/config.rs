@@ -5,8 +5,10 @@ mod logger;
 mod metrics;
 mod tracer;
 
-use millrace_spec::{ByteSize, Duration, Node, Spec};
+use millrace_spec::{ByteSize, Duration, Spanned, Spec};
 use millrace_stream::StreamConfig;
+
+use crate::unit_test::Case;
 
 pub use error_handling::{ErrorHandlingConfig, ErrorLogConfig, ErrorStrategy};
 pub use logger::{LogFileConfig, LogFormat, LoggerConfig};
@@ -55,5 +57,5 @@ pub struct RootConfig {
     pub shutdown_timeout: Duration,
     /// Tests of parts of this config; a run takes no notice of them.
     #[spec(advanced)]
-    pub tests: Option<Node>,
+    pub tests: Option<Vec<Spanned<Case>>>,
 }

@@ -11,12 +11,13 @@ mod run;
 mod strict;
 mod surface;
 mod traces;
+pub mod unit_test;
 mod watch;
 
 pub use components::registry;
 pub use config::RootConfig;
 pub use load::{Files, Loaded, Main, load, read_env_files, without_secrets};
-pub use logs::{install_logs, log_failure};
+pub use logs::{install_logs, install_logs_of_tests, log_failure};
 pub use millrace_telemetry::log::{LogLevel, show_status};
 pub use report::Report;
 pub use run::{RunError, run};

@@ -18,7 +18,6 @@ use millrace_telemetry::Redactor;
 
 use crate::{RootConfig, strict};
 
-use paths::expand;
 pub use paths::read_env_files;
 
 /// Which texts make up a config.
@@ -82,11 +81,14 @@ impl Loaded {
 
     /// The complaints, one line each: `path(line,col) message`.
     pub fn lines(&self) -> Vec<String> {
+        self.lines_of(|_| true)
+    }
+
+    /// As [`Loaded::lines`], of those complaints alone for which `told` holds.
+    pub fn lines_of(&self, told: impl Fn(&Diagnostic) -> bool) -> Vec<String> {
         let renderer = Renderer::new(&self.sources).redact(self.redactor.clone());
-        self.diagnostics
-            .iter()
-            .map(|it| renderer.one_line(it))
-            .collect()
+        let diagnostics = self.diagnostics.iter().filter(|it| told(it));
+        diagnostics.map(|it| renderer.one_line(it)).collect()
     }
 
     /// A complaint about a field that shows only when the config runs: with its place, where the
@@ -146,19 +148,10 @@ pub fn without_secrets(text: &str) -> String {
 ///
 /// What is secret in it is kept out of the logs, errors and traces of this process from then on.
 pub fn load(files: &Files, registry: &Arc<Registry>) -> Loaded {
-    let sources = Arc::new(SourceMap::new());
-    let mut loader = Loader {
-        cx: ReadContext::new(Arc::clone(&sources)).with_options(files.lint),
-        environment: Environment::of_process(),
-        unset: Unset::default(),
-        sources,
-    };
-    loader.cx.set_extension(Arc::clone(registry));
-    let (assignments, refused) = read_env_files(&files.env_files);
-    loader.environment.extend(assignments);
-    if !refused.is_empty() {
+    let mut loader = Loader::new(Arc::new(SourceMap::new()), files.lint, registry);
+    if !loader.read_env_files(&files.env_files) {
         // Without its variables the config has many faults that are only consequences.
-        return loader.refused(refused, registry);
+        return loader.refused(registry);
     }
     let mut main = loader.read_main(&files.main);
     if let Some(tree) = &mut main {
@@ -182,11 +175,7 @@ pub fn load(files: &Files, registry: &Arc<Registry>) -> Loaded {
         strict::check(tree, registry, &mut loader.cx);
     }
     Redactor::global().add_all(loader.cx.redactor().secrets());
-    let found = loader.cx.take_diagnostics().into_iter();
-    let mut diagnostics: Diagnostics = found
-        .filter(|it| !loader.unset.explains(it, &loader.sources))
-        .collect();
-    diagnostics.sort();
+    let diagnostics = loader.take_diagnostics();
     let config = config.filter(|_| !diagnostics.has_errors());
     Loaded {
         config,
@@ -198,28 +187,78 @@ pub fn load(files: &Files, registry: &Arc<Registry>) -> Loaded {
     }
 }
 
-struct Loader {
-    cx: ReadContext,
-    environment: Environment,
+/// Reads the texts of a config.
+pub(crate) struct Loader {
+    pub(crate) cx: ReadContext,
+    /// What `${…}` stands for.
+    pub(crate) environment: Environment,
     unset: Unset,
     sources: Arc<SourceMap>,
 }
 
 impl Loader {
+    /// A loader with the variables of the process, that adds the texts it reads to `sources`.
+    pub(crate) fn new(
+        sources: Arc<SourceMap>,
+        lint: LintOptions,
+        registry: &Arc<Registry>,
+    ) -> Self {
+        let mut cx = ReadContext::new(Arc::clone(&sources)).with_options(lint);
+        cx.set_extension(Arc::clone(registry));
+        Self {
+            cx,
+            environment: Environment::of_process(),
+            unset: Unset::default(),
+            sources,
+        }
+    }
+
+    /// What was found so far, without what unset variables explain.
+    pub(crate) fn take_diagnostics(&mut self) -> Diagnostics {
+        let found = self.cx.take_diagnostics().into_iter();
+        let mut found: Diagnostics = found
+            .filter(|it| !self.unset.explains(it, &self.sources))
+            .collect();
+        found.sort();
+        found
+    }
+
     fn refuse(&mut self, code: millrace_diagnostics::Code, message: String) {
         self.cx.report(Diagnostic::error(code, message));
     }
 
     /// What was loaded when there is no use in reading the config.
-    fn refused(self, reasons: Vec<Diagnostic>, registry: &Arc<Registry>) -> Loaded {
+    fn refused(mut self, registry: &Arc<Registry>) -> Loaded {
         Loaded {
             config: None,
-            diagnostics: reasons.into_iter().collect(),
+            diagnostics: self.take_diagnostics(),
             tree: None,
             registry: Arc::clone(registry),
-            sources: self.sources,
             redactor: self.cx.redactor().clone(),
+            sources: self.sources,
         }
+    }
+
+    /// Adds the variables of files; false when one of them cannot be used, which is reported.
+    pub(crate) fn read_env_files(&mut self, patterns: &[String]) -> bool {
+        let (assignments, refused) = read_env_files(patterns);
+        self.environment.extend(assignments);
+        self.report_all(refused)
+    }
+
+    /// The files that patterns name, and whether each pattern names some; else that is reported.
+    pub(crate) fn expand(&mut self, patterns: &[String]) -> (Vec<PathBuf>, bool) {
+        let (files, refused) = paths::expand(patterns);
+        (files, self.report_all(refused))
+    }
+
+    /// Whether there was nothing to report.
+    fn report_all(&mut self, refused: Vec<Diagnostic>) -> bool {
+        let nothing = refused.is_empty();
+        for diagnostic in refused {
+            self.cx.report(diagnostic);
+        }
+        nothing
     }
 
     fn read_main(&mut self, main: &Main) -> Option<Node> {
@@ -229,7 +268,7 @@ impl Loader {
         }
     }
 
-    fn read_file(&mut self, path: &Path) -> Option<Node> {
+    pub(crate) fn read_file(&mut self, path: &Path) -> Option<Node> {
         let name = path.display().to_string();
         match std::fs::read(path) {
             Ok(bytes) => match String::from_utf8(bytes) {
@@ -296,11 +335,7 @@ impl Loader {
         patterns: &[String],
     ) -> Option<RootConfig> {
         let mut labels = main.map(declared).unwrap_or_default();
-        let (paths, refused) = expand(patterns);
-        let mut is_all_known = refused.is_empty();
-        for refused in refused {
-            self.cx.report(refused);
-        }
+        let (paths, mut is_all_known) = self.expand(patterns);
         let mut more = ResourcesConfig::default();
         let mut complete = is_all_known;
         for path in paths {
@@ -329,7 +364,7 @@ impl Loader {
 }
 
 /// The labels of the resources that a config declares, whatever else is wrong with it.
-fn declared(config: &Node) -> Vec<(ComponentKind, String)> {
+pub(crate) fn declared(config: &Node) -> Vec<(ComponentKind, String)> {
     let kinds = [
         ComponentKind::Input,
         ComponentKind::Processor,

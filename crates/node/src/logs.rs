@@ -1,6 +1,8 @@
 //! From the `logger` block to the logs of the process.
 
-use millrace_telemetry::log::{FATAL_TARGET, FileSettings, LogFormat, LogHandle, LogSettings};
+use millrace_telemetry::log::{
+    FATAL_TARGET, FileSettings, LogFormat, LogHandle, LogSettings, LogSink,
+};
 
 use crate::config::{LogFormat as Format, LoggerConfig};
 
@@ -36,4 +38,20 @@ pub fn install_logs(config: &LoggerConfig, level: Option<&str>) -> Result<LogHan
 /// Logs why a run has failed, at every level but `OFF`.
 pub fn log_failure(reason: &str) {
     tracing::error!(target: FATAL_TARGET, component = "node", "{reason}");
+}
+
+/// Makes what components log from this level on the logs of the process, on the standard output:
+/// beside the tests of a config that they run in.
+///
+/// # Errors
+/// A level that is not known, or logs that are installed already.
+pub fn install_logs_of_tests(level: &str) -> Result<LogHandle, String> {
+    let settings = LogSettings {
+        level: level
+            .parse()
+            .map_err(|error| format!("log level `{level}`: {error}"))?,
+        ..LogSettings::default()
+    };
+    let installed = settings.install_to(LogSink::Stdout);
+    installed.map_err(|error| error.to_string())
 }

@@ -59,6 +59,11 @@ impl Environment {
         self.vars.extend(assignments);
     }
 
+    /// Every variable with its value.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.vars.iter().map(|(name, value)| (&**name, &**value))
+    }
+
     /// The value of a variable.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.vars.get(name).map(String::as_str)

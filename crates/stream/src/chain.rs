@@ -123,7 +123,11 @@ impl Chain {
 
     /// Runs a batch through the chain.
     pub async fn run(&self, batch: MessageBatch) -> Batches {
-        let mut batches: Batches = smallvec::smallvec![batch];
+        self.run_all(smallvec::smallvec![batch]).await
+    }
+
+    /// Runs all batches of a run through the chain, one processor after the other.
+    pub(crate) async fn run_all(&self, mut batches: Batches) -> Batches {
         for segment in &self.segments {
             batches = match segment {
                 Segment::Sync(run) => self.run_segment(run, batches),

@@ -233,9 +233,19 @@ impl StreamEngine {
         segment: &str,
         cx: &BuildContext,
     ) -> Result<Chain, Error> {
+        let place = |(index, child)| (format!("{segment}.{index}"), child);
+        self.chain_at(children.iter().enumerate().map(place), cx)
+    }
+
+    /// Builds processors into a chain; each comes with its place below `cx`.
+    pub(crate) fn chain_at<'a>(
+        &self,
+        children: impl ExactSizeIterator<Item = (String, &'a ProcessorChild)>,
+        cx: &BuildContext,
+    ) -> Result<Chain, Error> {
         let mut links = Vec::with_capacity(children.len());
-        for (index, child) in children.iter().enumerate() {
-            let cx = cx.child(child.name, &child.label, &format!("{segment}.{index}"));
+        for (segment, child) in children {
+            let cx = cx.child(child.name, &child.label, &segment);
             self.on_error.meet_processor(child.name, cx.path());
             links.push(ChainLink {
                 processor: child.config.build(&cx)?,

@@ -16,6 +16,7 @@ mod leaf_input;
 mod leaf_output;
 mod on_error;
 mod processed;
+mod processors;
 mod resources;
 mod root_output;
 mod sharded;
@@ -25,4 +26,5 @@ mod threads;
 
 pub use config::{PipelineConfig, ResourcesConfig, StreamConfig};
 pub use on_error::{ErrorHandling, ErrorLog};
+pub use processors::Processors;
 pub use stream::{Environment, Stream};

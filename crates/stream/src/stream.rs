@@ -11,7 +11,7 @@ use millrace_telemetry::Scope;
 use tokio_util::sync::CancellationToken;
 
 use crate::chain::Chain;
-use crate::config::StreamConfig;
+use crate::config::{ResourcesConfig, StreamConfig};
 use crate::engine::{RootOutput, StreamEngine};
 use crate::on_error::{ErrorHandling, OnError};
 use crate::{root_output, sharded, threads};
@@ -41,20 +41,23 @@ pub struct Environment {
     pub error_handling: ErrorHandling,
 }
 
+impl Environment {
+    /// An engine with these resources, which are not built yet.
+    pub(crate) fn engine(self, resources: ResourcesConfig) -> Arc<StreamEngine> {
+        let flow = Flow::new(self.budget, Ledger::default());
+        let on_error = OnError::new(self.error_handling, flow.clone());
+        StreamEngine::new(resources, flow, self.scope, self.services, on_error)
+    }
+}
+
 impl Stream {
     /// Builds and starts a stream; call it on the asynchronous runtime.
     ///
     /// # Errors
     /// A component cannot be built, or a thread cannot be started.
     pub fn start(config: &StreamConfig, environment: Environment) -> Result<Self, Error> {
-        let flow = Flow::new(environment.budget, Ledger::default());
-        let engine = StreamEngine::new(
-            config.resources.clone(),
-            flow.clone(),
-            environment.scope,
-            environment.services,
-            OnError::new(environment.error_handling, flow.clone()),
-        );
+        let engine = environment.engine(config.resources.clone());
+        let flow = engine.root().flow().clone();
         engine.build_resources()?;
         let root = engine.root();
         let output = engine.root_output(&config.output, config.pipeline.shard_by.is_some())?;

@@ -86,6 +86,14 @@ impl LogSettings {
             })?),
             None => LogSink::Stderr,
         };
+        self.install_to(sink)
+    }
+
+    /// As [`LogSettings::install`], to this sink whatever the settings say.
+    ///
+    /// # Errors
+    /// Logging was installed before.
+    pub fn install_to(self, sink: LogSink) -> Result<LogHandle, LogError> {
         let (dispatch, handle) = self.build(sink);
         tracing::dispatcher::set_global_default(dispatch).map_err(|_| LogError::Installed)?;
         Ok(handle)

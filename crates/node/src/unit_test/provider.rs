@@ -1,0 +1,299 @@
+//! The processors of a config file that a case targets.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use millrace_component::{Budget, ProcessorChild, Registry, check_resource_uses};
+use millrace_diagnostics::{Diagnostics, Renderer, SourceMap};
+use millrace_spec::env::Environment;
+use millrace_spec::path::{self, Schema};
+use millrace_spec::{
+    FieldGroup, FieldType, Fields, LintOptions, Node, ReadContext, Spec, Value, codes,
+};
+use millrace_stream::{ErrorHandling, Processors, ResourcesConfig};
+use millrace_telemetry::Scope;
+
+use super::case::Case;
+use super::execute::Provide;
+use crate::RootConfig;
+use crate::components::services_of_tests;
+use crate::load::{Loader, declared};
+use crate::memory;
+
+/// A config whose processors are tested.
+pub struct ConfigFile<'a> {
+    /// The file.
+    pub path: &'a Path,
+    /// Patterns of files with further resources.
+    pub resources: &'a [String],
+    /// The variables, without those of a case.
+    pub environment: &'a Environment,
+    /// The components.
+    pub registry: &'a Arc<Registry>,
+    /// The texts of the definition, which mocks stand in.
+    pub sources: &'a Arc<SourceMap>,
+}
+
+impl Provide for ConfigFile<'_> {
+    fn provide(&self, case: &Case) -> Result<Processors, String> {
+        if case.target_mapping.is_empty() {
+            let target = &case.target_processors;
+            let result = self.processors(case);
+            result.map_err(|it| format!("failed to initialise processors '{target}': {it}"))
+        } else {
+            let target = &case.target_mapping;
+            let result = self.mapping(case);
+            result.map_err(|it| format!("failed to initialise Bloblang mapping '{target}': {it}"))
+        }
+    }
+}
+
+/// What is read of a config: processors, each with its path, and the resources for them.
+type Target = (Vec<(String, ProcessorChild)>, ResourcesConfig);
+
+impl ConfigFile<'_> {
+    fn processors(&self, case: &Case) -> Result<Processors, String> {
+        let (file, place) = self.place_of(&case.target_processors)?;
+        let mut loader = self.loader(case);
+        let mappings = self.mappings(&loader, &file);
+        loader.cx.set_extension(Arc::new(mappings));
+        let Some(mut tree) = loader.read_file(&file) else {
+            return Err(self.told(&mut loader));
+        };
+        let fields = RootConfig::fields();
+        let schema = Schema {
+            fields: &fields,
+            catalog: &**self.registry,
+        };
+        replace_mocked(&mut tree, case, schema)?;
+        let path = if place.starts_with('/') {
+            path::from_pointer(&place)?
+        } else {
+            labelled(&tree, &place, schema).ok_or_else(|| {
+                format!(
+                    "target for label '{place}' failed as the label was not found in the test \
+                     target file, it is not currently possible to target resources imported \
+                     separate to the test file"
+                )
+            })?
+        };
+        let target = path::get(&tree, &path)?;
+        match self.read(&mut loader, &tree, &path, target) {
+            Some(target) => build(target),
+            None => Err(self.told(&mut loader)),
+        }
+    }
+
+    fn mapping(&self, case: &Case) -> Result<Processors, String> {
+        let file = self.directory().join(&case.target_mapping);
+        let name = file.display().to_string();
+        let text =
+            std::fs::read_to_string(&file).map_err(|error| format!("read {name}: {error}"))?;
+        let mut loader = self.loader(case);
+        let mappings = self.mappings(&loader, &file);
+        let source = self.sources.add(&*name, &*text);
+        if let Err(errors) = millrace_bloblang::Mapping::compile(&text, &mappings) {
+            for error in errors {
+                let (start, end) = (error.span.start as usize, error.span.end as usize);
+                let span = millrace_diagnostics::Span::new(source, start, end);
+                loader
+                    .cx
+                    .error(codes::BAD_BLOBLANG, span, error.message)
+                    .help = error.help;
+            }
+            return Err(self.told(&mut loader));
+        }
+        loader.cx.set_extension(Arc::new(mappings));
+        let span = millrace_diagnostics::Span::new(source, 0, text.len());
+        let literal = [("mapping".into(), millrace_spec::Literal::from(text))];
+        let node = Node::from_literal(&millrace_spec::Literal::Map(literal.into()), span);
+        match ProcessorChild::read(&node, &mut loader.cx) {
+            Some(child) => build((vec![(String::new(), child)], ResourcesConfig::default())),
+            None => Err(self.told(&mut loader)),
+        }
+    }
+
+    fn directory(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new(""))
+    }
+
+    /// The file that a target is in, and its pointer or label there.
+    fn place_of(&self, target: &str) -> Result<(PathBuf, String), String> {
+        if let Some((scheme, _)) = target.split_once("://")
+            && scheme != "file"
+        {
+            return Err(format!(
+                "target processors '{target}' contains non-path scheme value"
+            ));
+        }
+        let target = target.strip_prefix("file://").unwrap_or(target);
+        let (file, place) = match target.split_once('#') {
+            Some((file, place)) if !place.is_empty() && !file.is_empty() => {
+                (self.directory().join(file), place)
+            }
+            Some(("", place)) if !place.is_empty() => (self.path.to_owned(), place),
+            Some((place, _)) => (self.path.to_owned(), place),
+            None => (self.path.to_owned(), target),
+        };
+        if place.is_empty() {
+            return Err("the target is empty: give a JSON pointer or a label".to_owned());
+        }
+        Ok((file, place.to_owned()))
+    }
+
+    fn loader(&self, case: &Case) -> Loader {
+        let lint = LintOptions {
+            skip_env_check: true,
+            ..LintOptions::default()
+        };
+        let mut loader = Loader::new(Arc::clone(self.sources), lint, self.registry);
+        loader.environment = self.environment.clone();
+        let own = case.environment.iter().flat_map(|it| it.0.iter().cloned());
+        loader.environment.extend(own);
+        loader
+    }
+
+    /// What mappings in a file can use: what lies beside it, and the variables of the case.
+    fn mappings(&self, loader: &Loader, file: &Path) -> millrace_bloblang::Environment {
+        let variables = loader.environment.iter();
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let directory = file.parent().unwrap_or(Path::new(""));
+        millrace_bloblang::Environment::new()
+            .with_directory(directory)
+            .with_variables(variables)
+    }
+
+    /// Reads what is targeted and the resources it may use, and nothing else of the config: what is
+    /// wrong there is not in the way of a test.
+    fn read(
+        &self,
+        loader: &mut Loader,
+        tree: &Node,
+        path: &[String],
+        target: &Node,
+    ) -> Option<Target> {
+        let mut resources = loader.cx.within("root", |cx| read_resources(tree, cx))?;
+        let mut labels = declared(tree);
+        let (files, is_complete) = loader.expand(self.resources);
+        for file in files {
+            let tree = loader.read_file(&file)?;
+            labels.extend(declared(&tree));
+            let more = loader.cx.within("root", |cx| read_resources(&tree, cx));
+            resources.extend(more?);
+        }
+        // The target may be one of the resources, whose labels are taken.
+        let mut apart = self.loader_like(loader);
+        let place = path.join(".");
+        let children = match target.as_sequence() {
+            Some(items) => {
+                let read = |(index, item): (usize, &Node)| {
+                    let child = ProcessorChild::read(item, &mut apart);
+                    child.map(|child| (format!("{place}.{index}"), child))
+                };
+                items.iter().enumerate().map(read).collect::<Vec<_>>()
+            }
+            None => vec![ProcessorChild::read(target, &mut apart).map(|it| (place, it))],
+        };
+        check_resource_uses(&labels, &mut apart);
+        for diagnostic in &apart.take_diagnostics() {
+            loader.cx.report(diagnostic.clone());
+        }
+        let children = children.into_iter().collect::<Option<Vec<_>>>()?;
+        let is_sound = is_complete && !loader.cx.diagnostics().has_errors();
+        is_sound.then_some((children, resources))
+    }
+
+    /// A context with the same sources and extensions, that has read nothing yet.
+    fn loader_like(&self, loader: &Loader) -> ReadContext {
+        let mut apart = ReadContext::new(Arc::clone(self.sources));
+        apart = apart.with_options(loader.cx.options());
+        apart.set_extension(Arc::clone(self.registry));
+        if let Some(mappings) = loader.cx.extension::<millrace_bloblang::Environment>() {
+            apart.set_extension(mappings);
+        }
+        apart
+    }
+
+    /// The errors that were found, one line each.
+    fn told(&self, loader: &mut Loader) -> String {
+        let redactor = loader.cx.redactor().clone();
+        let found: Diagnostics = loader.take_diagnostics();
+        let renderer = Renderer::new(self.sources).redact(redactor);
+        let errors = found
+            .iter()
+            .filter(|it| it.severity == millrace_diagnostics::Severity::Error);
+        let lines: Vec<_> = errors.map(|it| renderer.one_line(it)).collect();
+        lines.join("\n")
+    }
+}
+
+/// Reads the resources that processors can use: inputs and outputs are of no use to them.
+fn read_resources(tree: &Node, cx: &mut ReadContext) -> Option<ResourcesConfig> {
+    let mut of_processors = tree.clone();
+    if let Value::Mapping(mapping) = &mut of_processors.value {
+        let is_used = |key: &str| !matches!(key, "input_resources" | "output_resources");
+        mapping.entries.retain(|entry| is_used(&entry.key));
+    }
+    let mut fields = Fields::open(&of_processors, cx)?;
+    let (resources, has_failed) = cx.errors_in(|cx| ResourcesConfig::read_fields(&mut fields, cx));
+    resources.filter(|_| !has_failed)
+}
+
+/// Puts the mocks of a case into the config: those by pointer first, since they may bring labels.
+fn replace_mocked(tree: &mut Node, case: &Case, schema: Schema<'_>) -> Result<(), String> {
+    let Some(mocks) = &case.mocks else {
+        return Ok(());
+    };
+    let (by_pointer, by_label): (Vec<_>, Vec<_>) =
+        mocks.0.iter().partition(|(key, _)| key.starts_with('/'));
+    for (pointer, mock) in by_pointer {
+        let place = path::from_pointer(pointer)?;
+        replace(tree, place, mock, schema)
+            .map_err(|reason| format!("failed to set mock '{pointer}': {reason}"))?;
+    }
+    for (label, mock) in by_label {
+        let place = labelled(tree, label, schema).ok_or_else(|| {
+            format!(
+                "mock for label '{label}' could not be applied as the label was not found in the \
+                 test target file, it is not currently possible to mock resources imported \
+                 separate to the test file"
+            )
+        })?;
+        replace(tree, place, mock, schema)
+            .map_err(|reason| format!("failed to set mock '{label}': {reason}"))?;
+    }
+    Ok(())
+}
+
+/// Replaces what stands at a path; a component that has a label hands it on.
+fn replace(
+    tree: &mut Node,
+    mut place: Vec<String>,
+    mock: &Node,
+    schema: Schema<'_>,
+) -> Result<(), String> {
+    let replaced = path::get(tree, &place).ok();
+    let label = replaced.and_then(|it| it.get("label")).cloned();
+    let label = label.filter(|_| mock.as_mapping().is_some() && mock.get("label").is_none());
+    let refused = |refused: path::Refused| refused.reason;
+    path::set(tree, &place, Some(mock.clone()), schema).map_err(refused)?;
+    if let Some(label) = label {
+        place.push("label".to_owned());
+        path::set(tree, &place, Some(label), schema).map_err(refused)?;
+    }
+    Ok(())
+}
+
+fn labelled(tree: &Node, label: &str, schema: Schema<'_>) -> Option<Vec<String>> {
+    path::labels(tree, schema).remove(label)
+}
+
+fn build((processors, resources): Target) -> Result<Processors, String> {
+    let environment = millrace_stream::Environment {
+        budget: Budget::new(memory::default_limit()),
+        scope: Scope::detached(),
+        services: services_of_tests(),
+        error_handling: ErrorHandling::default(),
+    };
+    Processors::build(resources, &processors, environment).map_err(|error| error.to_string())
+}
