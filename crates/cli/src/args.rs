@@ -23,6 +23,19 @@ that begin with ```yaml are checked which hold a field of a config, such as `inp
 at their root; the others are counted. Without a path the config is checked that a run without a
 command would take. Nothing is connected to. The exit code is 1 when there is an error.";
 
+const AFTER_TEST: &str = "\
+A config foo.yaml is tested by the list `tests` in itself, in foo_bento_test.yaml and in
+foo_millrace_test.yaml; `folder` and `folder/...` stand for every .yaml and .yml file below a folder.
+The exit code is 1 when a test fails, a config has errors, or there are no tests.";
+
+const AFTER_SERVER: &str = "\
+Whoever can reach the page can evaluate mappings, within bounds of time and memory. They see no file
+and no environment variable of this host unless --trust-mappings is given.";
+
+const AFTER_FMT: &str = "\
+`folder` and `folder/...` stand for every .blobl file below a folder. Line breaks, parentheses,
+strings and comments stay as they are; blanks, indentation and empty lines are settled.";
+
 const AFTER_BLOBL: &str = "\
 The result of each line is one line of the standard output; of a line that is deleted, an empty one.
 A line that the mapping fails on is reported, and the exit code is 1 at the end.";
@@ -137,6 +150,9 @@ pub enum Command {
         #[command(flatten)]
         rules: LintArgs,
     },
+    /// Run the unit tests of configs
+    #[command(after_help = AFTER_TEST)]
+    Test(TestArgs),
     /// Run a Bloblang mapping on each line of the standard input
     #[command(after_help = AFTER_BLOBL)]
     Blobl(BloblArgs),
@@ -191,9 +207,29 @@ pub struct LintArgs {
     pub strict: bool,
 }
 
+/// The arguments of `test`.
+#[derive(clap::Args, Clone, Debug)]
+pub struct TestArgs {
+    /// Configs, definitions of tests, patterns, or folders
+    #[arg(value_hint = clap::ValueHint::AnyPath)]
+    pub paths: Vec<String>,
+    /// Let components log from this level on, to the standard output
+    #[arg(long, value_name = "LEVEL")]
+    pub log: Option<String>,
+    /// Files of further resources; patterns are allowed
+    #[arg(short, long, value_name = "GLOB")]
+    pub resources: Vec<String>,
+    /// Files of environment variables; patterns are allowed
+    #[arg(short, long = "env-file", value_name = "GLOB")]
+    pub env_file: Vec<String>,
+}
+
 /// The arguments of `blobl`.
 #[derive(clap::Args, Clone, Debug)]
+#[command(subcommand_negates_reqs = true, args_conflicts_with_subcommands = true)]
 pub struct BloblArgs {
+    #[command(subcommand)]
+    pub command: Option<BloblCommand>,
     /// The mapping
     #[arg(required_unless_present = "file", conflicts_with = "file")]
     pub mapping: Option<String>,
@@ -212,6 +248,71 @@ pub struct BloblArgs {
     /// The longest line in bytes
     #[arg(long, value_name = "BYTES", default_value_t = 65_536)]
     pub max_token_length: usize,
+}
+
+/// What `blobl` does besides mapping lines.
+#[derive(Subcommand, Clone, Debug)]
+pub enum BloblCommand {
+    /// Write mappings on a page that shows what they do
+    #[command(alias = "playground", after_help = AFTER_SERVER)]
+    Server(ServerArgs),
+    /// Put mapping files into their canonical form
+    #[command(after_help = AFTER_FMT)]
+    Fmt(FmtArgs),
+    /// Answer one question of the playground
+    #[command(hide = true)]
+    Evaluate(EvaluateArgs),
+}
+
+/// The arguments of `blobl server`.
+#[derive(clap::Args, Clone, Debug)]
+pub struct ServerArgs {
+    /// The host whose address it listens on
+    #[arg(long, default_value = "localhost")]
+    pub host: String,
+    /// The port
+    #[arg(short, long, default_value_t = 4195)]
+    pub port: u16,
+    /// Do not open a browser
+    #[arg(short, long)]
+    pub no_open: bool,
+    /// A file with the input to begin with
+    #[arg(short, long, value_name = "FILE")]
+    pub input_file: Option<PathBuf>,
+    /// A file with the mapping to begin with
+    #[arg(short, long, value_name = "FILE")]
+    pub mapping_file: Option<PathBuf>,
+    /// Save what is changed on the page to these files
+    #[arg(short, long)]
+    pub write: bool,
+    /// Let mappings read files and environment variables of this host, and import
+    #[arg(long)]
+    pub trust_mappings: bool,
+}
+
+/// The arguments of `blobl fmt`.
+#[derive(clap::Args, Clone, Debug)]
+pub struct FmtArgs {
+    /// Files, patterns, or folders; without one, or with `-`, the standard input
+    #[arg(value_hint = clap::ValueHint::AnyPath)]
+    pub paths: Vec<String>,
+    /// Change nothing: name the files that are not formatted, and exit with 1 when there are any
+    #[arg(long)]
+    pub check: bool,
+    /// Change the files instead of printing what they become
+    #[arg(short, long, conflicts_with = "check")]
+    pub write: bool,
+}
+
+/// The arguments of `blobl evaluate`.
+#[derive(clap::Args, Clone, Debug)]
+pub struct EvaluateArgs {
+    /// Let the mapping read files and environment variables, and import
+    #[arg(long)]
+    pub trust_mappings: bool,
+    /// Where relative files are found
+    #[arg(long)]
+    pub directory: Option<PathBuf>,
 }
 
 fn assignment(text: &str) -> Result<String, String> {
@@ -376,13 +477,15 @@ mod tests {
             ("create", "--set"),
             ("completions", "--env-file"),
             ("blobl", "--config"),
+            ("test", "--set"),
+            ("blobl server", "--threads"),
+            ("blobl fmt", "--raw"),
         ] {
             let mut command = command();
-            let help = command
-                .find_subcommand_mut(name)
-                .expect("a command")
-                .render_long_help()
-                .to_string();
+            let command = name.split(' ').fold(&mut command, |command, name| {
+                command.find_subcommand_mut(name).expect("a command")
+            });
+            let help = command.render_long_help().to_string();
             assert!(!help.contains(foreign), "{name}: {help}");
         }
     }

@@ -11,8 +11,10 @@ mod create;
 mod echo;
 mod lint;
 mod list;
+mod paths;
 mod progress;
 mod run;
+mod test;
 
 /// Runs the command and says with which code to exit.
 pub fn dispatch(args: Args) -> ExitCode {
@@ -34,6 +36,7 @@ pub fn dispatch(args: Args) -> ExitCode {
             config,
             rules,
         }) => lint::lint(&config.behind(first.config), &paths, rules),
+        Some(Command::Test(args)) => test::test(&args, &first.config),
         Some(Command::Create { expression, small }) => create::create(&expression, small),
         Some(Command::Blobl(args)) => blobl::blobl(&args),
         Some(Command::Completions { shell }) => completions::completions(shell),

@@ -117,13 +117,6 @@ fn blobl_shows_where_a_mapping_is_wrong_and_reads_files_with_their_imports() {
 }
 
 #[test]
-fn the_playground_is_refused_by_name() {
-    let (_, told, success) = mapped(&["server"], "");
-    assert!(told.contains("`blobl server` is not built"), "{told}");
-    assert!(!success);
-}
-
-#[test]
 fn every_shell_gets_a_script_that_knows_the_commands() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let output = run(&["completions", shell], b"");

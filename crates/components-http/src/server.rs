@@ -7,10 +7,13 @@
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -33,6 +36,7 @@ mod tls;
 pub use access::BasicAuth;
 pub use cors::Cors;
 pub(crate) use hold::Hold;
+pub use hyper::body::Incoming as RequestBody;
 pub use reply::{json, text};
 pub use routes::{Handler, Params, Peer, Route, Routes, TlsDetails};
 
@@ -139,6 +143,32 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.accepting.cancel();
         self.serving.cancel();
+    }
+}
+
+/// The longest silence within a body.
+const BODY_STALL: Duration = Duration::from_secs(30);
+
+/// Reads the body of a request whole.
+///
+/// # Errors
+/// It has more than `limit` bytes, stalls, or breaks off; the text says which.
+pub async fn read_body(mut body: RequestBody, limit: usize) -> Result<Bytes, String> {
+    let mut whole = BytesMut::new();
+    loop {
+        let frame = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx));
+        let frame = tokio::time::timeout(BODY_STALL, frame).await;
+        match frame.map_err(|_elapsed| "the body does not arrive".to_owned())? {
+            None => return Ok(whole.freeze()),
+            Some(Err(error)) => return Err(error.to_string()),
+            Some(Ok(frame)) => {
+                let chunk = frame.into_data().unwrap_or_default();
+                if whole.len() + chunk.len() > limit {
+                    return Err(format!("the body is longer than {limit} bytes"));
+                }
+                whole.extend_from_slice(&chunk);
+            }
+        }
     }
 }
 

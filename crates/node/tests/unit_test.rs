@@ -215,7 +215,7 @@ fn what_is_wrong_with_a_definition_or_its_config_is_told_with_its_place() {
     for expected in [
         "foo_bento_test.yaml(2,5) field nam not recognised (did you mean `name`?)",
         "foo_bento_test.yaml(5,11) field content_equal not recognised",
-        "foo_bento_test.yaml(6,28) field output_batches.0.0.content_matches: error parsing regexp",
+        "foo_bento_test.yaml(6,28) field content_matches: error parsing regexp",
         "foo_bento_test.yaml(8,12) field clock: `noon` is not a time",
         "foo.yaml(2,3) field meow not recognised",
     ] {
@@ -373,7 +373,7 @@ cache_resources:
     memory: {}
 output_resources:
   - label: unused
-    kafka: {}
+    kafka: { addresses: [a], topic: b }
 pipeline:
   processors:
     - cache: { resource: near, operator: add, key: k, value: v }

@@ -45,6 +45,7 @@ programs! {
     POSTGRES = "postgres" from "postgresql" in "/usr/lib/postgresql/*/bin";
     INITDB = "initdb" from "postgresql" in "/usr/lib/postgresql/*/bin";
     PSQL = "psql" from "postgresql" in "/usr/lib/postgresql/*/bin";
+    CHROMIUM = "chromium" from "chromium";
     PROMETHEUS = "prometheus" from "prometheus";
     PROMTOOL = "promtool" from "prometheus";
 }

@@ -63,7 +63,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::prepared(
         "file",
         "The content of a file as bytes, read once unless `no_cache` is set.",
-        |arguments, environment| file(PathBuf::from(&**arguments.text(0)?), arguments, environment),
+        |arguments, environment| {
+            let path = PathBuf::from(&**arguments.text(0)?);
+            file("file", path, arguments, environment)
+        },
     )
     .category(Category::Environment)
     .impure()
@@ -72,11 +75,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "file_rel",
         "As `file`, with the path relative to the file that the mapping stands in.",
         |arguments, environment| {
-            file(
-                environment.resolve(arguments.text(0)?),
-                arguments,
-                environment,
-            )
+            let path = environment.resolve(arguments.text(0)?);
+            file("file_rel", path, arguments, environment)
         },
     )
     .category(Category::Environment)
@@ -169,11 +169,12 @@ fn read(path: &Path) -> Result<Bytes, EvalError> {
 }
 
 fn file(
+    name: &str,
     path: PathBuf,
     arguments: &Arguments<'_>,
     environment: &Environment,
 ) -> Result<PreparedFunction, EvalError> {
-    refuse_if_pure(environment, "file")?;
+    refuse_if_pure(environment, name)?;
     if arguments.bool(1)? {
         return Ok(Box::new(move |_| read(&path).map(Value::from)));
     }

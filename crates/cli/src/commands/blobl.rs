@@ -1,4 +1,4 @@
-//! `blobl`: a mapping on each line of the standard input.
+//! `blobl`: a mapping on each line of the standard input, and the tools for mappings below it.
 
 use std::io::{BufRead, BufReader, BufWriter, IsTerminal, Read, Write};
 use std::path::Path;
@@ -7,13 +7,17 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use millrace_bloblang::{Environment, Mapping};
+use millrace_bloblang::{Environment, Mapping, SyntaxError};
 use millrace_diagnostics::{Diagnostic, Diagnostics, Renderer, SourceMap, Span};
 use millrace_message::Message;
 use millrace_spec::codes;
 
 use super::complain;
-use crate::args::BloblArgs;
+use crate::args::{BloblArgs, BloblCommand};
+
+mod evaluate;
+mod fmt;
+mod server;
 
 /// Lines that may wait for a thread.
 const QUEUE_CAPACITY: usize = 64;
@@ -21,13 +25,13 @@ const QUEUE_CAPACITY: usize = 64;
 /// How results are printed over several lines.
 const PRETTY: &str = r#"root = this.format_json(indent: "  ", escape_html: false)"#;
 
-/// Maps every line of the standard input.
+/// Maps every line of the standard input, or does what a command below this one asks for.
 pub fn blobl(args: &BloblArgs) -> ExitCode {
-    if let Some(name @ ("server" | "playground")) = args.mapping.as_deref() {
-        complain(&format!(
-            "`blobl {name}` is not built; give the mapping, and documents on the standard input"
-        ));
-        return ExitCode::FAILURE;
+    match &args.command {
+        Some(BloblCommand::Server(args)) => return server::server(args),
+        Some(BloblCommand::Fmt(args)) => return fmt::fmt(args),
+        Some(BloblCommand::Evaluate(args)) => return evaluate::evaluate(args),
+        None => {}
     }
     match Mapper::new(args) {
         Ok(mapper) => mapper.run(args),
@@ -173,18 +177,21 @@ impl Mapper {
 
 /// Compiles a mapping; what is wrong with it comes with its line and a caret.
 fn compile(name: &str, text: &str, environment: &Environment) -> Result<Mapping, String> {
-    Mapping::compile(text, environment).map_err(|errors| {
-        let sources = SourceMap::new();
-        let source = sources.add(name, text);
-        let mut diagnostics = Diagnostics::new();
-        for error in errors {
-            let span = Span::new(source, error.span.start as usize, error.span.end as usize);
-            let mut diagnostic = Diagnostic::error(codes::BAD_BLOBLANG, error.message).at(span);
-            diagnostic.help = error.help;
-            diagnostics.push(diagnostic);
-        }
-        Renderer::new(&sources)
-            .colour(std::io::stderr().is_terminal())
-            .render_all(&diagnostics)
-    })
+    Mapping::compile(text, environment).map_err(|errors| render(name, text, errors))
+}
+
+/// The errors of a mapping, each with its line and a caret.
+fn render(name: &str, text: &str, errors: Vec<SyntaxError>) -> String {
+    let sources = SourceMap::new();
+    let source = sources.add(name, text);
+    let mut diagnostics = Diagnostics::new();
+    for error in errors {
+        let span = Span::new(source, error.span.start as usize, error.span.end as usize);
+        let mut diagnostic = Diagnostic::error(codes::BAD_BLOBLANG, error.message).at(span);
+        diagnostic.help = error.help;
+        diagnostics.push(diagnostic);
+    }
+    Renderer::new(&sources)
+        .colour(std::io::stderr().is_terminal())
+        .render_all(&diagnostics)
 }

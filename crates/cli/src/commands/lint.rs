@@ -1,13 +1,14 @@
 //! `lint`: everything that a run would refuse, without running.
 
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use millrace_node::{Loaded, Main, RootConfig};
 use millrace_spec::{FieldSpec, LintOptions, Spec};
 
 use super::config::{found_config, is_named, load_config, load_main};
+use super::paths::expand;
 use super::{complain, misuse};
 use crate::args::{ConfigArgs, LintArgs};
 
@@ -29,7 +30,7 @@ pub fn lint(args: &ConfigArgs, paths: &[String], rules: LintArgs) -> ExitCode {
     if paths.is_empty() {
         return lint_implied(args, options);
     }
-    let mut files = match expand(paths) {
+    let mut files = match expand(paths, &["yaml", "yml"]) {
         Ok(files) => files,
         Err(reason) => {
             complain(&reason);
@@ -181,52 +182,4 @@ fn is_config(block: &str, fields: &[FieldSpec]) -> bool {
     };
     let is_field = |key: &str| fields.iter().any(|field| field.name == *key.trim());
     keys().any(|(key, _)| is_field(key)) && keys().all(|(key, _)| key.trim() != "label")
-}
-
-/// The files that paths, patterns and folders stand for.
-fn expand(paths: &[String]) -> Result<Vec<PathBuf>, String> {
-    let mut files = Vec::new();
-    for path in paths {
-        let before = files.len();
-        let folder = match path.strip_suffix("...") {
-            Some("") => Some("."),
-            Some(folder) => folder.strip_suffix('/'),
-            None => Some(&**path).filter(|path| Path::new(path).is_dir()),
-        };
-        if let Some(folder) = folder {
-            walk(Path::new(folder), &mut files)?;
-            if files.len() == before {
-                return Err(format!(
-                    "{path}: no .yaml or .yml file is below this folder; name .md files one by one"
-                ));
-            }
-            continue;
-        }
-        let found = glob::glob(path).map_err(|error| format!("{path}: {error}"))?;
-        files.extend(found.filter_map(Result::ok).filter(|path| !path.is_dir()));
-        if files.len() == before {
-            return Err(format!("{path}: no such file"));
-        }
-    }
-    Ok(files)
-}
-
-fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), String> {
-    let entries =
-        std::fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let mut paths: Vec<_> = entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .collect();
-    paths.sort();
-    for path in paths {
-        if path.is_dir() {
-            walk(&path, files)?;
-        } else if path
-            .extension()
-            .is_some_and(|it| it == "yaml" || it == "yml")
-        {
-            files.push(path);
-        }
-    }
-    Ok(())
 }

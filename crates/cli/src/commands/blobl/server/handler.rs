@@ -1,0 +1,191 @@
+//! What the server answers.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::header::{self, HeaderValue};
+use http::{Method, Request, Response, StatusCode};
+use millrace_bloblang::format;
+use millrace_components_http::Body;
+use millrace_components_http::server::{Handler, Params, Peer, RequestBody, json, read_body, text};
+use millrace_message::Value;
+
+use super::Texts;
+use super::process::Evaluator;
+use crate::args::ServerArgs;
+use crate::commands::blobl::evaluate::{BODY_MAX, complaint, texts};
+
+const PAGE: &str = include_str!("../page/page.html");
+const STYLE: &str = include_str!("../page/page.css");
+const SCRIPT: &str = include_str!("../page/page.js");
+const ICON: &str = include_str!("../page/icon.svg");
+
+/// The page loads what this server serves, and nothing else.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+                      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+pub(super) struct Playground {
+    texts: Texts,
+    evaluator: Evaluator,
+    host: String,
+}
+
+impl Playground {
+    pub(super) fn new(args: &ServerArgs, texts: Texts) -> Self {
+        let directory = args.mapping_file.as_ref().and_then(|it| it.parent());
+        Self {
+            texts,
+            evaluator: Evaluator::new(args.trust_mappings, directory),
+            host: args.host.clone(),
+        }
+    }
+
+    async fn answer(&self, request: Request<RequestBody>) -> Response<Body> {
+        if !is_meant(&request, &self.host) {
+            let reason = "this host is not the one that the playground is served for: use the \
+                          address that it has printed";
+            return text(StatusCode::FORBIDDEN, reason);
+        }
+        let path = request.uri().path().to_owned();
+        match (request.method(), &*path) {
+            (&Method::GET, "/") => file("text/html; charset=utf-8", PAGE),
+            (&Method::GET, "/page.css") => file("text/css; charset=utf-8", STYLE),
+            (&Method::GET, "/page.js") => file("text/javascript; charset=utf-8", SCRIPT),
+            (&Method::GET, "/icon.svg") => file("image/svg+xml", ICON),
+            (&Method::GET, "/state") => object([
+                ("mapping", self.texts.mapping.value()),
+                ("input", self.texts.input.value()),
+                ("saves", Value::Bool(self.saves())),
+            ]),
+            (&Method::POST, "/execute" | "/format") => match question(request).await {
+                Ok(question) if path == "/format" => formatted(question).await,
+                Ok(question) => self.execute(question).await,
+                Err((status, reason)) => text(status, reason),
+            },
+            (
+                _,
+                "/" | "/page.css" | "/page.js" | "/icon.svg" | "/state" | "/execute" | "/format",
+            ) => text(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "this is asked for in another way",
+            ),
+            _ => text(StatusCode::NOT_FOUND, "there is nothing here"),
+        }
+    }
+
+    fn saves(&self) -> bool {
+        self.texts.mapping.saved_to.is_some() || self.texts.input.saved_to.is_some()
+    }
+
+    async fn execute(&self, question: Bytes) -> Response<Body> {
+        let (mapping, input) = match texts(question.clone()) {
+            Ok(texts) => texts,
+            Err(reason) => return text(StatusCode::BAD_REQUEST, reason),
+        };
+        let edited = Value::parse_json(question.clone());
+        let edited = edited
+            .ok()
+            .and_then(|it| it.get("edited")?.as_i64())
+            .unwrap_or(i64::MAX);
+        // A file is written while nobody waits for another one.
+        let error = tokio::task::block_in_place(|| {
+            self.texts
+                .update(&mapping, &input, edited.max(0).cast_unsigned())
+        });
+        let answer = self.evaluator.evaluate(&question).await;
+        match (error, Value::parse_json(answer.clone())) {
+            (Some(error), Ok(Value::Object(mut answer))) => {
+                answer.insert("save_error", Value::from(error));
+                json(StatusCode::OK, Body::from(Value::Object(answer).to_json()))
+            }
+            _ => json(StatusCode::OK, Body::from(answer)),
+        }
+    }
+}
+
+#[async_trait]
+impl Handler for Playground {
+    async fn handle(
+        &self,
+        request: Request<RequestBody>,
+        _: Params,
+        _: &Arc<Peer>,
+    ) -> Response<Body> {
+        let mut response = self.answer(request).await;
+        for (name, value) in [
+            (header::CONTENT_SECURITY_POLICY, POLICY),
+            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            (header::REFERRER_POLICY, "no-referrer"),
+            (header::CACHE_CONTROL, "no-store"),
+        ] {
+            response
+                .headers_mut()
+                .insert(name, HeaderValue::from_static(value));
+        }
+        response
+    }
+}
+
+/// Whether the browser has meant this server: a page elsewhere can point a name of its own at this
+/// address, and would then see what is written here.
+fn is_meant(request: &Request<RequestBody>, host: &str) -> bool {
+    let named = request
+        .headers()
+        .get(header::HOST)
+        .and_then(|it| it.to_str().ok());
+    let Some(authority) = named.and_then(|it| it.parse::<http::uri::Authority>().ok()) else {
+        return false;
+    };
+    let named = authority.host().trim_matches(['[', ']']);
+    let is_address = named.parse::<std::net::IpAddr>().is_ok();
+    is_address || named.eq_ignore_ascii_case("localhost") || named.eq_ignore_ascii_case(host)
+}
+
+/// The body of a request of the page; those of other pages cannot have its type.
+async fn question(request: Request<RequestBody>) -> Result<Bytes, (StatusCode, String)> {
+    let content_type = request.headers().get(header::CONTENT_TYPE);
+    let content_type = content_type
+        .and_then(|it| it.to_str().ok())
+        .unwrap_or_default();
+    if content_type.split(';').next().map(str::trim) != Some("application/json") {
+        let reason = "a question has the content type `application/json`".to_owned();
+        return Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, reason));
+    }
+    let body = read_body(request.into_body(), BODY_MAX).await;
+    body.map_err(|reason| (StatusCode::PAYLOAD_TOO_LARGE, reason))
+}
+
+async fn formatted(question: Bytes) -> Response<Body> {
+    let work = move || {
+        let question = Value::parse_json(question).ok()?;
+        let mapping = question.get("mapping")?.as_str()?.to_owned();
+        Some(match format(&mapping) {
+            Ok(formatted) => (formatted, Vec::<Value>::new()),
+            Err(errors) => {
+                let errors = errors.iter().map(|it| complaint(&mapping, it)).collect();
+                (mapping, errors)
+            }
+        })
+    };
+    match tokio::task::spawn_blocking(work).await {
+        Ok(Some((mapping, errors))) => {
+            object([("mapping", Value::from(mapping)), ("errors", errors.into())])
+        }
+        _ => text(StatusCode::BAD_REQUEST, "the text `mapping` is missing"),
+    }
+}
+
+fn object<const N: usize>(members: [(&'static str, Value); N]) -> Response<Body> {
+    let value = Value::Object(members.into_iter().collect());
+    json(StatusCode::OK, Body::from(value.to_json()))
+}
+
+fn file(content_type: &'static str, content: &'static str) -> Response<Body> {
+    let mut response = Response::new(Body::from(content));
+    let content_type = HeaderValue::from_static(content_type);
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, content_type);
+    response
+}

@@ -1,0 +1,53 @@
+//! The files that arguments mean.
+
+use std::path::{Path, PathBuf};
+
+/// The files that paths, patterns and folders stand for. Of the files below a folder those are meant
+/// that have one of the extensions.
+///
+/// # Errors
+/// A path stands for nothing.
+pub fn expand(paths: &[String], extensions: &[&str]) -> Result<Vec<PathBuf>, String> {
+    let mut files = Vec::new();
+    for path in paths {
+        let before = files.len();
+        let folder = match path.strip_suffix("...") {
+            Some("") => Some("."),
+            Some(folder) => folder.strip_suffix('/'),
+            None => Some(&**path).filter(|path| Path::new(path).is_dir()),
+        };
+        if let Some(folder) = folder {
+            walk(Path::new(folder), extensions, &mut files)?;
+            if files.len() == before {
+                let wanted: Vec<_> = extensions.iter().map(|it| format!(".{it}")).collect();
+                let wanted = wanted.join(" or ");
+                return Err(format!("{path}: no {wanted} file is below this folder"));
+            }
+            continue;
+        }
+        let found = glob::glob(path).map_err(|error| format!("{path}: {error}"))?;
+        files.extend(found.filter_map(Result::ok).filter(|path| !path.is_dir()));
+        if files.len() == before {
+            return Err(format!("{path}: no such file"));
+        }
+    }
+    Ok(files)
+}
+
+fn walk(folder: &Path, extensions: &[&str], files: &mut Vec<PathBuf>) -> Result<(), String> {
+    let entries =
+        std::fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let mut paths: Vec<_> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .collect();
+    paths.sort();
+    for path in paths {
+        let extension = path.extension().and_then(|it| it.to_str());
+        if path.is_dir() {
+            walk(&path, extensions, files)?;
+        } else if extension.is_some_and(|it| extensions.contains(&it)) {
+            files.push(path);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,174 @@
+//! `test`: the unit tests of configs.
+
+use std::fmt::Write;
+use std::io::IsTerminal;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use millrace_node::unit_test::{Failure, Report, Settings, find};
+use millrace_node::{install_logs_of_tests, registry, without_secrets};
+
+use super::paths::expand;
+use super::{complain, print};
+use crate::args::{ConfigArgs, TestArgs};
+
+/// Runs the tests of the files named.
+pub fn test(args: &TestArgs, first: &ConfigArgs) -> ExitCode {
+    if !first.set.is_empty() {
+        complain(
+            "fields cannot be set with -s in unit tests: a test names what it changes in `mocks`",
+        );
+        return ExitCode::FAILURE;
+    }
+    let named = first.config_file.iter().map(|it| it.display().to_string());
+    let paths: Vec<String> = named.chain(args.paths.iter().cloned()).collect();
+    if paths.is_empty() {
+        complain("nothing to test: name files or folders, as in `millrace test ./...`");
+        return ExitCode::from(2);
+    }
+    let settings = Settings {
+        resources: [&*first.resources, &args.resources].concat(),
+        env_files: [&*first.env_file, &args.env_file].concat(),
+    };
+    match run(&paths, args.log.as_deref(), &settings) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(reason) => {
+            complain(&without_secrets(&reason));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Prints what becomes of the tests; true when all of them hold.
+fn run(paths: &[String], log: Option<&str>, settings: &Settings) -> Result<bool, String> {
+    let _logs = log.map(install_logs_of_tests).transpose()?;
+    let registry = Arc::new(registry());
+    let targets = find(&expand(paths, &["yaml", "yml"])?, &registry)?;
+    let colours = Colours::of_stdout();
+    if targets.is_empty() {
+        let Colours { caution, end, .. } = colours;
+        print(&format!("{caution}No tests were found{end}\n"));
+        return Ok(false);
+    }
+    let (mut cases, mut failed) = (0, Vec::new());
+    for target in &targets {
+        let report = target.run(settings, &registry);
+        let name = target.config.display();
+        let Colours { good, bad, end, .. } = colours;
+        cases += report.cases;
+        if report.is_success() {
+            print(&format!("Test '{name}' {good}succeeded{end}\n"));
+        } else {
+            print(&format!("Test '{name}' {bad}failed{end}\n"));
+            failed.push((name.to_string(), report));
+        }
+    }
+    if !failed.is_empty() {
+        let told: Vec<_> = failed
+            .iter()
+            .map(|(name, report)| told(name, report, colours))
+            .collect();
+        print(&format!(
+            "\nFailures:\n\n{}",
+            without_secrets(&told.join("\n"))
+        ));
+    }
+    let (files, tests) = (counted(targets.len(), "config"), counted(cases, "test"));
+    print(&match failed.len() {
+        0 => format!("\n{tests} of {files} passed\n"),
+        failed => format!(
+            "\n{tests} of {files}: {} failed\n",
+            counted(failed, "config")
+        ),
+    });
+    Ok(failed.is_empty())
+}
+
+fn counted(count: usize, what: &str) -> String {
+    match count {
+        1 => format!("1 {what}"),
+        several => format!("{several} {what}s"),
+    }
+}
+
+/// What failed of one config.
+fn told(name: &str, report: &Report, colours: Colours) -> String {
+    let mut text = format!("--- {name} ---\n");
+    if !report.lints.is_empty() {
+        text.push('\n');
+    }
+    for lint in &report.lints {
+        // Writing to a text does not fail.
+        let _ = writeln!(text, "Lint: {lint}");
+    }
+    let mut earlier = None;
+    for failure in &report.failures {
+        let Failure {
+            name,
+            case,
+            reason,
+            condition,
+        } = failure;
+        if earlier.replace(case) != Some(case) {
+            let _ = writeln!(text, "\n{name} [{case}]:");
+        }
+        let _ = writeln!(text, "{}", colours.reason(reason));
+        if let Some(condition) = condition {
+            let _ = writeln!(text, "  the condition: {condition}");
+        }
+    }
+    text
+}
+
+/// How parts of the output are set apart; empty where no person watches.
+#[derive(Clone, Copy)]
+struct Colours {
+    good: &'static str,
+    bad: &'static str,
+    caution: &'static str,
+    expected: &'static str,
+    end: &'static str,
+}
+
+impl Colours {
+    fn of_stdout() -> Self {
+        if std::io::stdout().is_terminal() {
+            Self {
+                good: "\u{1b}[32m",
+                bad: "\u{1b}[31m",
+                caution: "\u{1b}[33m",
+                expected: "\u{1b}[34m",
+                end: "\u{1b}[0m",
+            }
+        } else {
+            Self {
+                good: "",
+                bad: "",
+                caution: "",
+                expected: "",
+                end: "",
+            }
+        }
+    }
+
+    /// A reason with what was expected and what was received set apart.
+    fn reason(self, reason: &str) -> String {
+        let Self {
+            bad, expected, end, ..
+        } = self;
+        let line = |line: &str| {
+            for (label, colour) in [
+                ("  expected: ", expected),
+                ("   pattern: ", expected),
+                ("  received: ", bad),
+            ] {
+                if let Some(rest) = line.strip_prefix(label) {
+                    return format!("{label}{colour}{rest}{end}");
+                }
+            }
+            line.to_owned()
+        };
+        reason.lines().map(line).collect::<Vec<_>>().join("\n")
+    }
+}
