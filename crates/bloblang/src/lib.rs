@@ -66,6 +66,7 @@ pub use environment::{Caches, Environment};
 pub use error::{SyntaxError, line_and_column};
 pub use eval_error::EvalError;
 pub use format::format;
-pub use go::regex::compile as compile_pattern;
+pub use go::regex::{compile as compile_regex, translate as translate_regex};
 pub use mapping::{Interpolation, Mapped, Mapping, Payload, Query};
 pub use outcome::Outcome;
+pub use timestamps::from_value as timestamp;

@@ -15,7 +15,7 @@ static RFC3339: LazyLock<Layout> = LazyLock::new(|| Layout::new(RFC3339_NANO));
 ///
 /// # Errors
 /// When the value is of another type, or is no such text, or out of range.
-pub(crate) fn from_value(value: &Value) -> Result<Zoned, EvalError> {
+pub fn from_value(value: &Value) -> Result<Zoned, EvalError> {
     match value {
         Value::Timestamp(at) => Ok(at.as_ref().clone()),
         Value::I64(seconds) => from_seconds(*seconds, 0),

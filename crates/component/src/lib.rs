@@ -18,6 +18,7 @@ mod input;
 mod ledger;
 mod not_built;
 mod output;
+mod pattern;
 mod policy;
 mod pressure;
 mod processor;
@@ -48,6 +49,7 @@ pub use ledger::{Balance, Kind, LOST_WITH_BUFFER, Ledger, STOPPED, UNREADABLE};
 pub use millrace_formats::read_whole;
 pub use not_built::check as check_not_built;
 pub use output::{BlockingOutput, BuiltOutput, LeafOutput, Output, Reads, WriteError};
+pub use pattern::Pattern;
 pub use policy::{Backoff, ReplayPolicy};
 pub use pressure::{Pressing, Urgency};
 pub use processor::{AsyncProcessor, Batches, BuiltProcessor, Processor, process_all};
@@ -57,7 +59,7 @@ pub use resource_ref::{
     CacheRef, InputRef, OutputRef, ProcessorRef, RateLimitRef, ResourceUses, check_resource_uses,
 };
 pub use scanner::{Scanner, ScannerFactory, SourceDetails};
-pub use script::{Interpolated, Mapped, Mapping, Payload, Query};
+pub use script::{Interpolated, Mapped, Mapping, Payload, Query, timestamp};
 pub use sink::Sink;
 pub use source::{Source, SourceWriter};
 pub use track::track;

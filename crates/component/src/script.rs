@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use jiff::Zoned;
 use millrace_bloblang::{Environment, EvalError, Interpolation, SyntaxError};
 use millrace_message::{Error, Message, Value};
 use millrace_spec::{FieldKind, FieldType, Node, ReadContext, codes};
@@ -141,6 +142,14 @@ impl Interpolated {
 /// A mapping that fails on a message says nothing about other messages.
 fn failure(error: EvalError) -> Error {
     Error::rejected(error.to_string())
+}
+
+/// A value as a point in time: a timestamp, seconds since 1970 (fractions allowed), or RFC 3339 text.
+///
+/// # Errors
+/// `Rejected`: it is of another type, no such text, or out of range.
+pub fn timestamp(value: &Value) -> Result<Zoned, Error> {
+    millrace_bloblang::timestamp(value).map_err(failure)
 }
 
 /// Warns of what is sure to fail when it is reached.

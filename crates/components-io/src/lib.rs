@@ -1,5 +1,6 @@
 //! Components over the local machine: files, standard streams, processes.
 
+mod bounded_lines;
 mod caches;
 mod inputs;
 mod outputs;
@@ -8,6 +9,7 @@ mod processors;
 mod scanners;
 #[cfg(test)]
 mod testing;
+mod whole_file;
 
 pub use caches::CACHES;
 pub use inputs::INPUTS;

@@ -6,6 +6,7 @@ mod codec;
 
 mod file;
 mod stdout;
+mod subprocess;
 
 /// The outputs of this family.
-pub const OUTPUTS: &[Descriptor] = &[file::COMPONENT, stdout::COMPONENT];
+pub const OUTPUTS: &[Descriptor] = &[file::COMPONENT, stdout::COMPONENT, subprocess::COMPONENT];

@@ -1,10 +1,15 @@
 //! A child process with everything it starts: ended together.
 
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
 
+use millrace_component::Identity;
 use millrace_message::Error;
 use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::AsyncRead;
 use tokio::process::{Child, Command};
+
+use crate::bounded_lines::{BoundedLines, Line};
 
 /// A running command in a process group of its own.
 ///
@@ -79,5 +84,34 @@ impl ProcessGroup {
 impl Drop for ProcessGroup {
     fn drop(&mut self) {
         self.signal();
+    }
+}
+
+/// Logs each line that a command writes to its standard error.
+pub(crate) async fn log_errors(
+    stderr: impl AsyncRead + Unpin,
+    max: usize,
+    identity: Arc<Identity>,
+) {
+    let mut lines = BoundedLines::new(stderr, max);
+    while let Some(line) = next_line(&mut lines).await {
+        log_error(&identity, &line);
+    }
+}
+
+/// Logs a line of the standard error.
+pub(crate) fn log_error(identity: &Identity, line: &str) {
+    identity.log_warning(format_args!(
+        "the command writes to its standard error: {line}"
+    ));
+}
+
+/// The next line for people; nothing at the end of the pipe, which comes with that of the command:
+/// this says what is to be said.
+pub(crate) async fn next_line(lines: &mut BoundedLines<impl AsyncRead + Unpin>) -> Option<String> {
+    match lines.next().await {
+        Ok(Some(Line::Whole(line))) => Some(String::from_utf8_lossy(&line).into_owned()),
+        Ok(Some(Line::TooLong { .. })) => Some("a line is too long to be shown".to_owned()),
+        Ok(None) | Err(_) => None,
     }
 }

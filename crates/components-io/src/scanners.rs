@@ -7,8 +7,13 @@ pub(crate) mod csv;
 mod decompress;
 mod json_documents;
 mod lines;
+mod re_match;
 mod skip_bom;
+mod switch;
+mod tar;
 mod to_the_end;
+mod window;
+mod xml_documents;
 
 /// The scanners of this family.
 pub const SCANNERS: &[Descriptor] = &[
@@ -17,6 +22,10 @@ pub const SCANNERS: &[Descriptor] = &[
     decompress::COMPONENT,
     json_documents::COMPONENT,
     lines::COMPONENT,
+    re_match::COMPONENT,
     skip_bom::COMPONENT,
+    switch::COMPONENT,
+    tar::COMPONENT,
     to_the_end::COMPONENT,
+    xml_documents::COMPONENT,
 ];

@@ -31,6 +31,11 @@ impl FormatError {
     fn too_deep() -> FormatError {
         FormatError(format!("nested deeper than {DEPTH_MAX} levels"))
     }
+
+    /// Whether it is well-formed as far as it was read, and only nests too deep.
+    pub fn is_too_deep(&self) -> bool {
+        *self == Self::too_deep()
+    }
 }
 
 impl fmt::Display for FormatError {

@@ -4,8 +4,10 @@
 //! elements, and its text as `#text`. Elements of one name are an array; comments, directives,
 //! processing instructions and namespace prefixes are passed over.
 
+mod edge;
 mod read;
 mod write;
 
+pub use edge::Edge;
 pub use read::read;
 pub use write::write;

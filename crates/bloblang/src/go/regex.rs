@@ -29,7 +29,8 @@ fn last_line(text: &str) -> String {
     line.strip_prefix("error: ").unwrap_or(line).to_owned()
 }
 
-fn translate(pattern: &str) -> String {
+/// A pattern in the spelling that this crate's engine reads as Go reads the original.
+pub fn translate(pattern: &str) -> String {
     let mut out = String::with_capacity(pattern.len() + 16);
     let mut rest = pattern.chars().peekable();
     while let Some(character) = rest.next() {

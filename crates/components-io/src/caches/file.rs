@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -13,6 +13,8 @@ use millrace_component::{
 };
 use millrace_message::Error;
 use millrace_spec::Spec;
+
+use crate::whole_file::{UNFINISHED, Unfinished};
 
 /// Keeps each item as a file: its key is the path below the directory.
 ///
@@ -38,7 +40,6 @@ impl CacheConfig for Config {
         Ok(BuiltCache::Remote(Arc::new(FileCache {
             folder: Arc::new(Folder {
                 path: PathBuf::from(&self.directory),
-                written: AtomicU64::new(0),
             }),
             identity: Arc::clone(cx.identity()),
             has_warned: AtomicBool::new(false),
@@ -50,8 +51,6 @@ pub const COMPONENT: Descriptor = Descriptor::cache::<Config>();
 
 /// The largest file that is read.
 const VALUE_MAX: u64 = 1 << 30;
-/// How the names of files begin that are being written.
-const UNFINISHED: &str = ".millrace-unfinished-";
 
 struct FileCache {
     folder: Arc<Folder>,
@@ -134,8 +133,6 @@ impl Key {
 
 struct Folder {
     path: PathBuf,
-    /// How many files have been begun: each has a name of its own.
-    written: AtomicU64,
 }
 
 impl Folder {
@@ -160,8 +157,9 @@ impl Folder {
 
     fn replace(&self, key: &Key, value: &[u8]) -> Result<(), Error> {
         let path = self.path.join(&key.0);
-        let unfinished = self.write_beside(&path, value)?;
-        std::fs::rename(&unfinished.0, &path).map_err(|error| failed("write", &path, &error))
+        let unfinished = Self::write_beside(&path, value)?;
+        let written = unfinished.finish(&path);
+        written.map_err(|error| failed("write", &path, &error))
     }
 
     fn add(&self, key: &Key, value: &[u8]) -> Result<Added, Error> {
@@ -169,9 +167,9 @@ impl Folder {
         if path.exists() {
             return Ok(Added::AlreadyThere);
         }
-        let unfinished = self.write_beside(&path, value)?;
+        let unfinished = Self::write_beside(&path, value)?;
         // A link is made only where nothing is.
-        match std::fs::hard_link(&unfinished.0, &path) {
+        match std::fs::hard_link(unfinished.path(), &path) {
             Ok(()) => Ok(Added::Stored),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(Added::AlreadyThere),
             Err(error) => Err(failed("write", &path, &error)),
@@ -186,33 +184,9 @@ impl Folder {
         }
     }
 
-    /// Writes a value to a new file in the folder of `path`.
-    fn write_beside(&self, path: &Path, value: &[u8]) -> Result<Unfinished, Error> {
-        let folder = path.parent().unwrap_or(&self.path);
-        let number = self.written.fetch_add(1, Ordering::Relaxed);
-        let name = format!(
-            "{UNFINISHED}{}-{:p}-{number}",
-            std::process::id(),
-            &raw const *self
-        );
-        let unfinished = Unfinished(folder.join(name));
-        let write = || {
-            std::fs::create_dir_all(folder)?;
-            let mut file = std::fs::File::create(&unfinished.0)?;
-            file.write_all(value)
-        };
-        write().map_err(|error| failed("write", path, &error))?;
-        Ok(unfinished)
-    }
-}
-
-/// A file that is being written; it is gone from this name in the end.
-struct Unfinished(PathBuf);
-
-impl Drop for Unfinished {
-    fn drop(&mut self) {
-        // After a move there is nothing to remove.
-        let _moved = std::fs::remove_file(&self.0);
+    fn write_beside(path: &Path, value: &[u8]) -> Result<Unfinished, Error> {
+        let unfinished = Unfinished::beside(path, |file| file.write_all(value));
+        unfinished.map_err(|error| failed("write", path, &error))
     }
 }
 

@@ -9,15 +9,12 @@ use millrace_component::{
     InputPart, LeafInput, ReplayPolicy,
 };
 use millrace_message::{Error, Message};
-use millrace_spec::{Node, ReadContext, Spec, codes};
-use tokio::process::{ChildStderr, ChildStdout};
+use millrace_spec::Spec;
+use tokio::process::ChildStdout;
 use tokio::task::JoinHandle;
 
-use crate::process_group::ProcessGroup;
-
-mod bounded_lines;
-
-use bounded_lines::{BoundedLines, Line};
+use crate::bounded_lines::{BoundedLines, Line};
+use crate::process_group::{ProcessGroup, log_errors};
 
 /// Runs a command and makes one message of each line that it writes to its standard output.
 ///
@@ -48,25 +45,11 @@ pub struct Config {
     #[spec(default = false)]
     restart_on_exit: bool,
     /// The most bytes that a line may have.
-    #[spec(default = 65536, advanced, lint = at_least_one)]
+    #[spec(default = 65536, advanced, lint = crate::bounded_lines::at_least_one)]
     max_buffer: u64,
     /// How messages that were not delivered are sent again.
     #[spec(advanced)]
     replay: ReplayPolicy,
-}
-
-#[allow(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "the signature of a field lint"
-)]
-fn at_least_one(bytes: &u64, node: &Node, cx: &mut ReadContext) {
-    if *bytes == 0 {
-        cx.error(
-            codes::INVALID_VALUE,
-            node.span,
-            "a line has at least one byte",
-        );
-    }
 }
 
 impl InputConfig for Config {
@@ -127,11 +110,10 @@ impl Subprocess {
         let (Some(stdout), Some(stderr)) = pipes else {
             return Err(Error::fatal("the command has no pipes"));
         };
-        let lines = BoundedLines::new(stderr, self.max);
         Ok(Running {
             process,
             lines: BoundedLines::new(stdout, self.max),
-            errors: tokio::spawn(log_errors(lines, Arc::clone(&self.identity))),
+            errors: tokio::spawn(log_errors(stderr, self.max, Arc::clone(&self.identity))),
         })
     }
 
@@ -154,21 +136,6 @@ impl Subprocess {
             // Half of the data must not look like all of it.
             Ok(status) => Error::fatal(format!("command `{}` has ended: {status}", self.name)),
         }
-    }
-}
-
-/// Logs each line of the standard error.
-async fn log_errors(mut lines: BoundedLines<ChildStderr>, identity: Arc<Identity>) {
-    loop {
-        let line = match lines.next().await {
-            Ok(Some(Line::Whole(line))) => String::from_utf8_lossy(&line).into_owned(),
-            Ok(Some(Line::TooLong { .. })) => "a line is too long to be shown".to_owned(),
-            // The pipe ends with the command, whose end says what is to be said.
-            Ok(None) | Err(_) => return,
-        };
-        identity.log_warning(format_args!(
-            "the command writes to its standard error: {line}"
-        ));
     }
 }
 

@@ -3,13 +3,15 @@
 use std::io::Read;
 use std::sync::Arc;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::Bytes;
 use millrace_component::{
     BuildContext, Descriptor, Scanner, ScannerConfig, ScannerFactory, SourceDetails,
 };
 use millrace_message::json::Reason;
 use millrace_message::{Error, Message, MessageBatch, Value};
 use millrace_spec::{ByteSize, Spec};
+
+use super::window::Window;
 
 /// Makes one message of each JSON document of the stream.
 ///
@@ -40,9 +42,6 @@ impl ScannerConfig for Config {
 
 pub const COMPONENT: Descriptor = Descriptor::scanner::<Config>();
 
-/// Bytes read from the stream at a time.
-const CHUNK: usize = 64 * 1024;
-
 struct Factory {
     max: usize,
 }
@@ -54,14 +53,10 @@ impl ScannerFactory for Factory {
         details: &SourceDetails,
     ) -> Result<Box<dyn Scanner>, Error> {
         Ok(Box::new(Documents {
-            stream,
-            name: details.name.clone(),
+            window: Window::new(stream, &details.name),
             max: self.max,
-            held: BytesMut::new(),
             searched: 0,
-            offset: 0,
             edge: Edge::default(),
-            ended: false,
         }))
     }
 }
@@ -144,54 +139,31 @@ fn is_edge_of_scalar(byte: u8) -> bool {
 }
 
 struct Documents {
-    stream: Box<dyn Read + Send>,
-    name: String,
+    window: Window,
     max: usize,
-    /// Bytes read and not handed out.
-    held: BytesMut,
-    /// How many of them `edge` has passed.
+    /// How many of the bytes held `edge` has passed.
     searched: usize,
-    /// Where `held` begins in the stream.
-    offset: u64,
     edge: Edge,
-    ended: bool,
 }
 
 impl Documents {
-    /// Reads more behind what is held.
-    fn fill(&mut self) -> Result<(), Error> {
-        let begin = self.held.len();
-        self.held.resize(begin + CHUNK, 0);
-        let read = loop {
-            match self.stream.read(&mut self.held[begin..]) {
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                read => break read,
-            }
-        };
-        self.held
-            .truncate(begin + read.as_ref().map_or(0, |read| *read));
-        let read = read.map_err(|error| Error::retry(format!("read {}: {error}", self.name)))?;
-        self.ended = read == 0;
-        Ok(())
-    }
-
-    fn advance(&mut self, length: usize) {
-        self.held.advance(length);
-        self.offset += length as u64;
-    }
-
     /// Goes to the next byte that is no white space; false at the end of the stream.
     fn skip_space(&mut self) -> Result<bool, Error> {
         loop {
-            let space = self.held.iter().take_while(|byte| is_space(**byte)).count();
-            self.advance(space);
-            if !self.held.is_empty() {
+            let space = self
+                .window
+                .held
+                .iter()
+                .take_while(|byte| is_space(**byte))
+                .count();
+            self.window.skip(space);
+            if !self.window.held.is_empty() {
                 return Ok(true);
             }
-            if self.ended {
+            if self.window.ended {
                 return Ok(false);
             }
-            self.fill()?;
+            self.window.fill()?;
         }
     }
 
@@ -203,21 +175,21 @@ impl Documents {
             if let Some(length) = self.search() {
                 return Ok((length <= self.max).then_some(length));
             }
-            if self.held.len() > self.max {
+            if self.window.held.len() > self.max {
                 return Ok(None);
             }
-            if self.ended {
+            if self.window.ended {
                 // A scalar ends with the stream; anything else is cut, as the parser will say.
-                return Ok(Some(self.held.len()));
+                return Ok(Some(self.window.held.len()));
             }
-            self.fill()?;
+            self.window.fill()?;
         }
     }
 
     fn search(&mut self) -> Option<usize> {
-        let found = self.edge.find(&self.held[self.searched..]);
+        let found = self.edge.find(&self.window.held[self.searched..]);
         let before = self.searched;
-        self.searched = self.held.len();
+        self.searched = self.window.held.len();
         found.map(|length| before + length)
     }
 
@@ -227,32 +199,30 @@ impl Documents {
         (self.edge, self.searched) = (Edge::default(), 0);
         loop {
             if let Some(length) = self.search() {
-                self.advance(length);
+                self.window.skip(length);
                 break;
             }
-            self.advance(self.held.len());
+            self.window.skip(self.window.held.len());
             self.searched = 0;
-            if self.ended {
+            if self.window.ended {
                 break;
             }
-            self.fill()?;
+            self.window.fill()?;
         }
         Ok(Error::rejected(format!(
             "the JSON document at byte {start} of {} is larger than `max_size`, {} bytes; it is \
              skipped",
-            self.name, self.max
+            self.window.name, self.max
         )))
     }
 
     fn parse(&mut self, start: u64, text: Bytes) -> Result<Value, Error> {
         Value::parse_json(text).map_err(|error| {
-            let place = format!("the JSON document at byte {start} of {}", self.name);
+            let place = format!("the JSON document at byte {start} of {}", self.window.name);
             if error.reason() == Reason::TooDeep {
                 return Error::rejected(format!("{place}: {error}; it is skipped"));
             }
-            self.held.clear();
-            self.ended = true;
-            self.stream = Box::new(std::io::empty());
+            self.window.leave();
             Error::retry(format!("{place}: {error}; the rest is not read"))
         })
     }
@@ -263,12 +233,11 @@ impl Scanner for Documents {
         if !self.skip_space()? {
             return Ok(None);
         }
-        let start = self.offset;
+        let start = self.window.offset;
         let Some(length) = self.find_end()? else {
             return Err(self.skip_document(start)?);
         };
-        let text = self.held.split_to(length).freeze();
-        self.offset += length as u64;
+        let text = self.window.take(length);
         let message = Message::from_value(self.parse(start, text)?);
         // The form that goes out, so that the message is counted with its size.
         let _printed = message.bytes();
@@ -276,8 +245,13 @@ impl Scanner for Documents {
     }
 
     fn is_ready(&self) -> bool {
-        let space = self.held.iter().take_while(|byte| is_space(**byte)).count();
-        Edge::default().find(&self.held[space..]).is_some()
+        let space = self
+            .window
+            .held
+            .iter()
+            .take_while(|byte| is_space(**byte))
+            .count();
+        Edge::default().find(&self.window.held[space..]).is_some()
     }
 }
 

@@ -211,7 +211,7 @@ impl FieldType for Pattern {
 
     fn read(node: &Node, cx: &mut ReadContext) -> Option<Self> {
         let source = String::read(node, cx)?;
-        match millrace_bloblang::compile_pattern(&source) {
+        match millrace_bloblang::compile_regex(&source) {
             Ok(regex) => Some(Self { source, regex }),
             Err(error) => {
                 let message = cx.about_field(&error);

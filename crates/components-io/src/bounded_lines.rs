@@ -1,11 +1,27 @@
 //! Lines of a pipe, each of bounded length.
 
 use bytes::{Buf, Bytes, BytesMut};
+use millrace_spec::{Node, ReadContext, codes};
 use tokio::io::{AsyncRead, AsyncReadExt};
+
+/// Refuses a bound that no line keeps.
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature of a field lint"
+)]
+pub(crate) fn at_least_one(bytes: &u64, node: &Node, cx: &mut ReadContext) {
+    if *bytes == 0 {
+        cx.error(
+            codes::INVALID_VALUE,
+            node.span,
+            "a line has at least one byte",
+        );
+    }
+}
 
 /// A line, or that there was one.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Line {
+pub(crate) enum Line {
     /// A line without its end.
     Whole(Bytes),
     /// A line that is longer than allowed began here and was passed over.
@@ -13,7 +29,7 @@ pub(super) enum Line {
 }
 
 /// Cuts a stream at its line feeds.
-pub(super) struct BoundedLines<R> {
+pub(crate) struct BoundedLines<R> {
     stream: R,
     max: usize,
     held: BytesMut,
@@ -31,7 +47,7 @@ const CHUNK: usize = 16 * 1024;
 
 impl<R: AsyncRead + Unpin> BoundedLines<R> {
     /// Lines of at most `max` bytes.
-    pub(super) fn new(stream: R, max: usize) -> Self {
+    pub(crate) fn new(stream: R, max: usize) -> Self {
         Self {
             stream,
             max,
@@ -50,7 +66,7 @@ impl<R: AsyncRead + Unpin> BoundedLines<R> {
     ///
     /// # Cancel safety
     /// A dropped future has lost nothing.
-    pub(super) async fn next(&mut self) -> std::io::Result<Option<Line>> {
+    pub(crate) async fn next(&mut self) -> std::io::Result<Option<Line>> {
         loop {
             if let Some(line) = self.take() {
                 return Ok(Some(line));
