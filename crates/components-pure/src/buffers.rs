@@ -5,6 +5,12 @@ use millrace_component::Descriptor;
 mod batch;
 mod memory;
 mod none;
+mod system_window;
 
 /// The buffers of this family.
-pub const BUFFERS: &[Descriptor] = &[batch::COMPONENT, memory::COMPONENT, none::COMPONENT];
+pub const BUFFERS: &[Descriptor] = &[
+    batch::COMPONENT,
+    memory::COMPONENT,
+    none::COMPONENT,
+    system_window::COMPONENT,
+];

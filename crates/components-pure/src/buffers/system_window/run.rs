@@ -1,0 +1,199 @@
+//! A running `system_window` buffer.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use jiff::Timestamp;
+use millrace_component::{Backoff, Source, SourceWriter, track};
+use millrace_message::{Error, MessageBatch, Origin, Outcome, Outcomes};
+use smallvec::SmallVec;
+
+use super::SystemWindow;
+use super::windows::Leaving;
+
+/// Messages that may wait between the buffer and the pipeline.
+const EDGE_CAPACITY: usize = 64;
+/// The pauses before messages are sent again.
+const PAUSE_INITIAL: Duration = Duration::from_millis(1);
+const PAUSE_MAX: Duration = Duration::from_secs(30);
+
+/// Why a message is dropped whose windows have left.
+const TOO_LATE: &str = "window_too_late";
+/// Why a message is dropped that has no time.
+const NO_TIME: &str = "window_timestamp";
+
+pub(super) fn run(buffer: SystemWindow, upstream: Source) -> Source {
+    Source::spawn(EDGE_CAPACITY, |writer| {
+        let running = Running {
+            buffer,
+            upstream,
+            writer,
+            ready: VecDeque::new(),
+            under_way: FuturesUnordered::new(),
+        };
+        running.run()
+    })
+}
+
+struct Running {
+    buffer: SystemWindow,
+    upstream: Source,
+    writer: SourceWriter,
+    /// What has left its window, and waits for the pipeline.
+    ready: VecDeque<MessageBatch>,
+    under_way: FuturesUnordered<BoxFuture<'static, Returned>>,
+}
+
+/// Messages of a window that left, with what became of them.
+struct Returned {
+    batch: MessageBatch,
+    /// What the source hears of.
+    origins: SmallVec<[Origin; 1]>,
+    outcomes: Outcomes,
+    backoff: Backoff,
+}
+
+impl Running {
+    async fn run(mut self) -> Result<(), Error> {
+        let stop = self.writer.stop().clone();
+        let flow = self.buffer.flow.clone();
+        let clock = self.buffer.clock;
+        let mut exhausted = self.upstream.exhausted();
+        let (mut open, mut stopping) = (true, false);
+        while open || !self.is_empty() {
+            let due = self.buffer.windows.due();
+            tokio::select! {
+                biased;
+                () = flow.abort().cancelled() => break,
+                () = stop.cancelled(), if !stopping => {
+                    stopping = true;
+                    self.upstream.stop();
+                }
+                Some(returned) = self.under_way.next() => self.settle(returned),
+                () = self.writer.batches.push_run(&mut self.ready), if !self.ready.is_empty() => {}
+                batch = self.upstream.batches().pop(), if open => match batch {
+                    Some(batch) => self.take_in(batch),
+                    None => open = false,
+                },
+                () = clock.until(due.unwrap_or_default()), if due.is_some() => {}
+                Ok(()) = exhausted.changed() => {}
+            }
+            // What waits in the queue belongs into the same windows.
+            let is_read = self.upstream.batches().gauge().depth() == 0;
+            let nothing_more = !open || (*exhausted.borrow() && is_read);
+            self.let_leave(nothing_more || (stopping && is_read));
+            if nothing_more && self.buffer.windows.due().is_none() {
+                self.writer.exhaust();
+            }
+        }
+        // What was let go of goes back to its source.
+        drop((self.under_way, self.ready, self.buffer));
+        self.upstream.finish().await
+    }
+
+    fn is_empty(&self) -> bool {
+        let has_left = self.buffer.windows.due().is_none();
+        has_left && self.ready.is_empty() && self.under_way.is_empty()
+    }
+
+    fn take_in(&mut self, batch: MessageBatch) {
+        let metrics = &self.buffer.metrics;
+        metrics.received.add(batch.len() as u64);
+        metrics.batch_received.inc();
+        let now = self.buffer.clock.now();
+        let times = (0..batch.len()).map(|index| self.buffer.time_of(&batch, index));
+        let times: Vec<_> = times.collect();
+        for (message, at) in batch.into_iter().zip(times) {
+            match at {
+                Ok(at) => {
+                    if let Err(late) = self.buffer.windows.add(now, at, message) {
+                        late.drop_because(TOO_LATE);
+                    }
+                }
+                Err(error) => {
+                    let error = error.context("timestamp_mapping");
+                    self.buffer.identity.log_error(&error);
+                    message.drop_because(NO_TIME);
+                }
+            }
+        }
+    }
+
+    /// Sends the windows whose time has come, one at a time, so that what waits for the pipeline is
+    /// bounded; `all`: whatever the time.
+    fn let_leave(&mut self, all: bool) {
+        while self.ready.is_empty() {
+            let windows = &mut self.buffer.windows;
+            let leaving = match all {
+                true => windows.leave_early(),
+                false => windows.leave(self.buffer.clock.now()),
+            };
+            let Some(leaving) = leaving else { return };
+            self.send_window(leaving);
+        }
+    }
+
+    fn send_window(&mut self, leaving: Leaving) {
+        let Leaving { end, mut batch } = leaving;
+        let end = Timestamp::from_nanosecond(end).unwrap_or(Timestamp::MAX);
+        let end = end.to_string();
+        for message in batch.iter_mut() {
+            message.metadata.set("window_end_timestamp", end.as_str());
+        }
+        let metrics = &self.buffer.metrics;
+        metrics.sent.add(batch.len() as u64);
+        metrics.batch_sent.inc();
+        self.send(batch, Backoff::new(PAUSE_INITIAL, PAUSE_MAX));
+    }
+
+    /// Sends messages on, and keeps copies until their outcome is known: their source would send them
+    /// again when their window has left, and they would be too late.
+    fn send(&mut self, mut batch: MessageBatch, mut backoff: Backoff) {
+        let origins = batch.take_origins();
+        let copies = batch.detached();
+        let outcomes = track(&mut batch);
+        self.ready.push_back(batch);
+        let latency = self.buffer.metrics.latency.clone();
+        let started = std::time::Instant::now();
+        self.under_way.push(Box::pin(async move {
+            let outcomes = outcomes.await;
+            latency.observe(started.elapsed());
+            if !outcomes.is_success() {
+                tokio::time::sleep(backoff.pause()).await;
+            }
+            Returned {
+                batch: copies,
+                origins,
+                outcomes,
+                backoff,
+            }
+        }));
+    }
+
+    /// Tells the source what is settled, and sends again what failed.
+    fn settle(&mut self, returned: Returned) {
+        let Returned {
+            batch,
+            origins,
+            outcomes,
+            backoff,
+        } = returned;
+        let mut failed = MessageBatch::new();
+        for (index, (mut message, origin)) in batch.into_iter().zip(origins).enumerate() {
+            match outcomes.get(index) {
+                Outcome::Failed(_) => {
+                    message.set_origin(origin);
+                    failed.push(message);
+                }
+                outcome => origin.settle(outcome),
+            }
+        }
+        if !failed.is_empty() {
+            self.buffer.flow.ledger().replay(failed.len());
+            self.send(failed, backoff);
+        }
+    }
+}
