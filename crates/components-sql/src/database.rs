@@ -1,4 +1,4 @@
-//! One database as the outputs see it: connected to, initialised once, written to.
+//! One database as the components see it: connected to, initialised once, written to and asked.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -32,6 +32,10 @@ pub struct Statement {
 pub trait Session: Send {
     /// Executes a statement; on return its effect is committed.
     async fn execute(&mut self, statement: &Statement) -> Result<(), Error>;
+
+    /// Executes one statement and returns its rows as an array of objects, which may become about
+    /// `max` bytes large.
+    async fn query(&mut self, statement: &Statement, max: usize) -> Result<Value, Error>;
 
     /// Executes statements as one transaction. After an error none of them has had an effect,
     /// unless the connection was lost during the commit.
@@ -174,6 +178,18 @@ impl Database {
         } else {
             Err(failed)
         }
+    }
+
+    /// Executes one statement and returns its rows as an array of objects, which may become about
+    /// `max` bytes large.
+    ///
+    /// # Errors
+    /// As [`Session`].
+    pub async fn query(&self, statement: &Statement, max: usize) -> Result<Value, Error> {
+        let mut lease = self.pool.lease().await?;
+        let result = lease.session().query(statement, max).await;
+        lease.keep();
+        result
     }
 
     /// Returns when a connection that is not in use is found to be lost.

@@ -40,6 +40,14 @@ impl Driver {
     fn is_built(self) -> bool {
         matches!(self, Self::Mysql | Self::Postgres | Self::Sqlite)
     }
+
+    /// The placeholder of the argument at `index`.
+    pub fn place(self, index: usize) -> String {
+        match self {
+            Self::Postgres => format!("${}", index + 1),
+            _ => "?".to_owned(),
+        }
+    }
 }
 
 /// Where the database is.

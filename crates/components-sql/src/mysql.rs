@@ -16,6 +16,9 @@ use mysql_async::{Conn, DriverError, Opts, OptsBuilder, Params, ServerError, Ssl
 
 use crate::database::{Connect, Session, Statement};
 use crate::dsn::{Address, MysqlTarget, MysqlTls};
+use crate::result::Rows;
+
+mod query;
 
 /// How long connecting may take when the DSN does not say.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -77,6 +80,7 @@ impl Connect for Mysql {
         Ok(Box::new(MysqlSession {
             connection,
             is_lost: false,
+            parse_time: self.target.parse_time,
             datetimes: HashMap::new(),
         }))
     }
@@ -94,6 +98,7 @@ impl Connect for Mysql {
 struct MysqlSession {
     connection: Conn,
     is_lost: bool,
+    parse_time: bool,
     /// By statement, the arguments that its datetime columns take.
     datetimes: HashMap<Arc<str>, HashSet<usize>>,
 }
@@ -102,22 +107,29 @@ struct MysqlSession {
 impl Session for MysqlSession {
     async fn execute(&mut self, statement: &Statement) -> Result<(), Error> {
         match &statement.arguments {
-            None => self.query(&statement.sql).await,
-            Some(arguments) => self.execute_with(&statement.sql, arguments).await,
+            None => self.command(&statement.sql).await,
+            Some(arguments) => self.run(&statement.sql, arguments, None).await,
         }
     }
 
+    async fn query(&mut self, statement: &Statement, max: usize) -> Result<Value, Error> {
+        let arguments = statement.arguments.as_deref().unwrap_or_default();
+        let mut rows = Rows::new(max);
+        self.run(&statement.sql, arguments, Some(&mut rows)).await?;
+        Ok(rows.into_value())
+    }
+
     async fn transact(&mut self, statements: &[Statement]) -> Result<(), Error> {
-        self.query("START TRANSACTION").await?;
+        self.command("START TRANSACTION").await?;
         for statement in statements {
             if let Err(error) = self.execute(statement).await {
                 if !self.is_lost {
-                    self.query("ROLLBACK").await?;
+                    self.command("ROLLBACK").await?;
                 }
                 return Err(error);
             }
         }
-        self.query("COMMIT").await
+        self.command("COMMIT").await
     }
 
     async fn is_alive(&mut self) -> bool {
@@ -130,12 +142,18 @@ impl Session for MysqlSession {
 }
 
 impl MysqlSession {
-    async fn query(&mut self, sql: &str) -> Result<(), Error> {
+    async fn command(&mut self, sql: &str) -> Result<(), Error> {
         let result = self.connection.query_drop(sql).await;
         result.map_err(|error| self.notice(&error))
     }
 
-    async fn execute_with(&mut self, sql: &Arc<str>, arguments: &[Value]) -> Result<(), Error> {
+    /// Executes a statement, and keeps its rows when they are asked for.
+    async fn run(
+        &mut self,
+        sql: &Arc<str>,
+        arguments: &[Value],
+        mut rows: Option<&mut Rows>,
+    ) -> Result<(), Error> {
         let mut values: Vec<_> = arguments.iter().map(argument).collect();
         for place in self.datetimes.get(sql).into_iter().flatten() {
             if let Some(value) = values.get_mut(*place) {
@@ -148,9 +166,22 @@ impl MysqlSession {
             } else {
                 Params::Positional(values.clone())
             };
-            let Err(error) = self.connection.exec_drop(&**sql, params).await else {
-                return Ok(());
+            let ran = match &mut rows {
+                None => self.connection.exec_drop(&**sql, params).await,
+                Some(rows) => {
+                    match query::run(&mut self.connection, sql, params, rows, self.parse_time).await
+                    {
+                        Ok(Ok(())) => Ok(()),
+                        Ok(Err(too_many)) => {
+                            // What is left of the result is not worth being read.
+                            self.is_lost = true;
+                            return Err(too_many);
+                        }
+                        Err(error) => Err(error),
+                    }
+                }
             };
+            let Err(error) = ran else { return Ok(()) };
             let Some(places) = refused_times(&error, &mut values) else {
                 return Err(self.notice(&error));
             };

@@ -4,6 +4,8 @@
 //! sent in text form for that type: the server converts it as it converts a literal.
 
 mod argument;
+mod column;
+mod query;
 mod tls;
 
 use std::collections::HashMap;
@@ -12,7 +14,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::future::try_join_all;
-use millrace_message::{Error, ErrorClass};
+use millrace_message::{Error, ErrorClass, Value};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Config, Statement as Prepared};
 
@@ -139,6 +141,18 @@ impl Session for PostgresSession {
         result
     }
 
+    async fn query(&mut self, statement: &Statement, max: usize) -> Result<Value, Error> {
+        let prepared = self.prepare(&statement.sql).await?;
+        let arguments = statement.arguments.iter().flatten();
+        let arguments: Vec<_> = arguments.map(Argument).collect();
+        let result = query::run(&self.client, &prepared, &arguments, max).await;
+        if result.is_err() {
+            self.prepared.remove(&statement.sql);
+            self.client.clear_type_cache();
+        }
+        result
+    }
+
     async fn transact(&mut self, statements: &[Statement]) -> Result<(), Error> {
         let mut prepared = Vec::with_capacity(statements.len());
         for statement in statements {
@@ -217,18 +231,25 @@ async fn execute(
     prepared: &Prepared,
     arguments: &[Argument<'_>],
 ) -> Result<(), Error> {
+    let result = client
+        .execute(prepared, &matched(prepared, arguments)?)
+        .await;
+    result.map(|_| ()).map_err(|error| classify(&error))
+}
+
+/// The arguments, as many as the statement takes.
+fn matched<'a>(
+    prepared: &Prepared,
+    arguments: &'a [Argument<'_>],
+) -> Result<Vec<&'a (dyn ToSql + Sync)>, Error> {
     let (expected, found) = (prepared.params().len(), arguments.len());
     if expected != found {
         return Err(Error::rejected(format!(
             "the statement takes {expected} arguments and `args_mapping` gives {found}"
         )));
     }
-    let arguments: Vec<&(dyn ToSql + Sync)> = arguments
-        .iter()
-        .map(|it| it as &(dyn ToSql + Sync))
-        .collect();
-    let result = client.execute(prepared, &arguments).await;
-    result.map(|_| ()).map_err(|error| classify(&error))
+    let arguments = arguments.iter().map(|it| it as &(dyn ToSql + Sync));
+    Ok(arguments.collect())
 }
 
 /// The error of a statement.

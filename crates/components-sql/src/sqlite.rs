@@ -13,6 +13,8 @@ use crate::database::{Connect, Session, Statement};
 use crate::dsn::SqliteTarget;
 use crate::fields::Limits;
 
+mod query;
+
 /// How long a statement waits for another process that writes, unless a pragma says otherwise.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -115,10 +117,10 @@ struct SqliteSession {
 }
 
 impl SqliteSession {
-    async fn with(
+    async fn with<T: Send + 'static>(
         &mut self,
-        work: impl FnOnce(&mut Connection) -> Result<(), Error> + Send + 'static,
-    ) -> Result<(), Error> {
+        work: impl FnOnce(&mut Connection) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
         let Some(mut connection) = self.connection.take() else {
             return Err(Error::not_connected("the connection is gone"));
         };
@@ -137,6 +139,12 @@ impl Session for SqliteSession {
     async fn execute(&mut self, statement: &Statement) -> Result<(), Error> {
         let statement = statement.clone();
         self.with(move |connection| execute(connection, &statement))
+            .await
+    }
+
+    async fn query(&mut self, statement: &Statement, max: usize) -> Result<Value, Error> {
+        let statement = statement.clone();
+        self.with(move |connection| query::run(connection, &statement, max))
             .await
     }
 
@@ -170,24 +178,31 @@ fn execute(connection: &Connection, statement: &Statement) -> Result<(), Error> 
     };
     let run = || {
         let mut prepared = connection.prepare_cached(&statement.sql)?;
-        let expected = prepared.parameter_count();
-        if expected != arguments.len() {
-            return Ok(Some(expected));
-        }
-        for (index, argument) in arguments.iter().enumerate() {
-            prepared.raw_bind_parameter(index + 1, Argument(argument))?;
-        }
-        let mut rows = prepared.raw_query();
+        let mut rows = match bind(&mut prepared, arguments)? {
+            Ok(()) => prepared.raw_query(),
+            Err(mismatch) => return Ok(Err(mismatch)),
+        };
         while rows.next()?.is_some() {}
-        Ok(None)
+        Ok(Ok(()))
     };
-    match run().map_err(|error: rusqlite::Error| classify(&error))? {
-        None => Ok(()),
-        Some(expected) => Err(Error::rejected(format!(
-            "the statement takes {expected} arguments and `args_mapping` gives {}",
-            arguments.len()
-        ))),
+    run().unwrap_or_else(|error: rusqlite::Error| Err(classify(&error)))
+}
+
+/// Binds the arguments, or says that there are too many or too few.
+fn bind(
+    prepared: &mut rusqlite::Statement<'_>,
+    arguments: &[Value],
+) -> rusqlite::Result<Result<(), Error>> {
+    let (expected, found) = (prepared.parameter_count(), arguments.len());
+    if expected != found {
+        return Ok(Err(Error::rejected(format!(
+            "the statement takes {expected} arguments and `args_mapping` gives {found}"
+        ))));
     }
+    for (index, argument) in arguments.iter().enumerate() {
+        prepared.raw_bind_parameter(index + 1, Argument(argument))?;
+    }
+    Ok(Ok(()))
 }
 
 /// A value bound as an argument; the column's affinity converts text that looks like a number.

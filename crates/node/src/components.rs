@@ -40,6 +40,8 @@ const FAMILIES: &[&[Descriptor]] = &[
     millrace_components_sql::BUFFERS,
     #[cfg(feature = "sql")]
     millrace_components_sql::OUTPUTS,
+    #[cfg(feature = "sql")]
+    millrace_components_sql::PROCESSORS,
 ];
 
 /// The registry of every component that this build has.

@@ -30,6 +30,9 @@ const WITH_SERVERS: &[(&str, &str)] = &[
     ("output http_server", "components-http/tests/contract.rs"),
     ("output sql_insert", "components-sql/tests/contract.rs"),
     ("output sql_raw", "components-sql/tests/contract.rs"),
+    ("processor sql_insert", "components-sql/tests/processors.rs"),
+    ("processor sql_raw", "components-sql/tests/processors.rs"),
+    ("processor sql_select", "components-sql/tests/processors.rs"),
 ];
 
 #[test]

@@ -206,4 +206,25 @@ fn finish(mut message: Message, done: Done, out: &mut MessageBatch) {
 }
 
 #[cfg(test)]
+mod contract {
+    use millrace_component::conformance::{self, Workbench};
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn it_keeps_the_promises_of_a_processor() {
+        let folder = tempfile::tempdir().expect("the folder can be used");
+        let path = folder.path().display();
+        std::fs::write(folder.path().join("a"), "one\ntwo").expect("the folder can be used");
+        for fields in [
+            format!("operation: read, path: {path}/a, scanner: {{ lines: {{}} }}"),
+            format!("operation: write, path: {path}/b"),
+        ] {
+            let bench = Workbench::new([crate::PROCESSORS, crate::SCANNERS]);
+            let processor = bench.processor(&format!("file: {{ {fields} }}"));
+            let processor = processor.unwrap_or_else(|error| panic!("{error}"));
+            conformance::processor(&processor).await;
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests;

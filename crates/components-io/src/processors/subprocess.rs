@@ -154,4 +154,17 @@ impl AsyncProcessor for Subprocess {
 }
 
 #[cfg(test)]
+mod contract {
+    use millrace_component::conformance::{self, Workbench};
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn it_keeps_the_promises_of_a_processor() {
+        let yaml = "subprocess: { name: cat, codec_send: netstring, codec_recv: netstring }";
+        let processor = Workbench::new([crate::PROCESSORS]).processor(yaml);
+        let processor = processor.unwrap_or_else(|error| panic!("{error}"));
+        conformance::processor(&processor).await;
+    }
+}
+
+#[cfg(test)]
 mod tests;

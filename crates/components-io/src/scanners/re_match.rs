@@ -182,4 +182,19 @@ impl Scanner for Segments {
 }
 
 #[cfg(test)]
+mod contract {
+    use millrace_component::conformance::{self, Workbench};
+
+    #[test]
+    fn it_keeps_the_promises_of_a_scanner() {
+        let factory = Workbench::new([crate::SCANNERS]).scanner("re_match: { pattern: split }");
+        conformance::scanner(
+            &*factory,
+            b"foo\nsplit\nbaz\nsplitsplit",
+            &["foo\n", "split\nbaz\n", "split", "split"],
+        );
+    }
+}
+
+#[cfg(test)]
 mod tests;

@@ -23,6 +23,8 @@ pub struct MysqlTarget {
     pub timeout: Option<Duration>,
     /// Whether `UPDATE` counts the rows it found rather than those it changed.
     pub client_found_rows: bool,
+    /// Whether dates and times are read as such, and not as text.
+    pub parse_time: bool,
     /// System variables to set for the session, in order.
     pub session: Vec<(String, String)>,
 }
@@ -71,6 +73,7 @@ impl MysqlTarget {
             tls: MysqlTls::Off,
             timeout: None,
             client_found_rows: false,
+            parse_time: false,
             session: Vec::new(),
         };
         for (name, value) in parameters(query)? {
@@ -94,6 +97,7 @@ impl MysqlTarget {
                 self.timeout = Some(timeout.get()).filter(|it| !it.is_zero());
             }
             "clientFoundRows" => self.client_found_rows = boolean(&name, &value)?,
+            "parseTime" => self.parse_time = boolean(&name, &value)?,
             "charset" => {
                 // Go's driver tries them in order; the first is the one that is wanted.
                 let charset = value.split(',').next().unwrap_or_default();
@@ -104,10 +108,9 @@ impl MysqlTarget {
                 .push(("collation_connection".to_owned(), quote(&value))),
             "loc" if value == "UTC" || value.is_empty() => {}
             "loc" => return Err("parameter `loc` is `UTC`: timestamps are written in UTC".into()),
-            // They say how Go's driver returns values, builds text, checks authentication or
-            // uses its own buffers: without meaning for statements that return nothing.
-            "parseTime"
-            | "multiStatements"
+            // They say how Go's driver builds text, names columns, checks authentication or uses its
+            // own buffers, which is done here in one way.
+            "multiStatements"
             | "interpolateParams"
             | "columnsWithAlias"
             | "checkConnLiveness"

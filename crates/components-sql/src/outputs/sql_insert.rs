@@ -5,13 +5,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use millrace_component::{
     BatchPolicy, BuildContext, BuiltOutput, Descriptor, LeafOutput, Output, OutputConfig,
-    OutputPart, Query, WriteError,
+    OutputPart, WriteError,
 };
 use millrace_message::{Error, MessageBatch};
-use millrace_spec::{Duration, Node, ReadContext, Spec, codes};
+use millrace_spec::{Duration, Spec};
 
-use crate::database::{Database, Statement};
-use crate::fields::{ConnectionFields, Driver, PoolFields};
+use crate::database::Database;
+use crate::fields::{ConnectionFields, PoolFields};
+use crate::insert::{Insert, InsertFields};
 use crate::rows;
 
 /// Inserts a row into a table of an SQL database for each message.
@@ -32,25 +33,11 @@ use crate::rows;
 /// it.
 #[derive(Clone, Debug, Spec)]
 #[spec(output = "sql_insert", status = "stable", category = "Services")]
-#[spec(check = Config::check)]
 pub struct Config {
     #[spec(flatten)]
     connection: ConnectionFields,
-    /// The table.
-    #[spec(example = "my_table")]
-    table: String,
-    /// The columns, in the order of the values.
-    #[spec(example = ["id", "name"])]
-    columns: Vec<String>,
-    /// A mapping that gives an array with one value for each column.
-    #[spec(example = "root = [ this.id, this.name ]")]
-    args_mapping: Query,
-    /// Text before `INSERT`, such as a `WITH` clause.
-    #[spec(advanced)]
-    prefix: Option<String>,
-    /// Text after the values, such as `ON CONFLICT (name) DO NOTHING`.
-    #[spec(advanced)]
-    suffix: Option<String>,
+    #[spec(flatten)]
+    insert: InsertFields,
     /// How many batches are written at a time.
     #[spec(default = 64)]
     max_in_flight: usize,
@@ -64,48 +51,11 @@ pub struct Config {
     connect_timeout: Option<Duration>,
 }
 
-impl Config {
-    fn check(&mut self, node: &Node, cx: &mut ReadContext) {
-        if self.columns.is_empty() {
-            let span = node.get("columns").map_or(node.span, |it| it.span);
-            cx.error(
-                codes::INVALID_VALUE,
-                span,
-                "columns must name at least one column",
-            );
-        }
-    }
-
-    fn sql(&self) -> String {
-        let placeholder = |index: usize| match self.connection.driver {
-            Driver::Postgres => format!("${}", index + 1),
-            _ => "?".to_owned(),
-        };
-        let placeholders: Vec<_> = (0..self.columns.len()).map(placeholder).collect();
-        let insert = format!(
-            "INSERT INTO {} ({}) VALUES ({})",
-            self.table,
-            self.columns.join(","),
-            placeholders.join(",")
-        );
-        let parts = [self.prefix.clone(), Some(insert), self.suffix.clone()];
-        let parts: Vec<_> = parts
-            .into_iter()
-            .flatten()
-            .filter(|it| !it.is_empty())
-            .collect();
-        parts.join(" ")
-    }
-}
-
 impl OutputConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<OutputPart, Error> {
         let output = SqlInsert {
             database: self.connection.database(&self.pool, cx)?,
-            what: format!("insert into `{}`", self.table),
-            sql: self.sql().into(),
-            columns: self.columns.len(),
-            args_mapping: self.args_mapping.clone(),
+            insert: self.insert.insert(self.connection.driver),
         };
         Ok(OutputPart::Leaf(LeafOutput {
             output: BuiltOutput::Async(Arc::new(output)),
@@ -121,27 +71,7 @@ pub const COMPONENT: Descriptor = Descriptor::output::<Config>();
 
 struct SqlInsert {
     database: Database,
-    what: String,
-    sql: Arc<str>,
-    columns: usize,
-    args_mapping: Query,
-}
-
-impl SqlInsert {
-    fn statement(&self, batch: &MessageBatch, index: usize) -> Result<Statement, Error> {
-        let arguments = rows::arguments(&self.args_mapping, batch, index)?;
-        if arguments.len() != self.columns {
-            return Err(Error::rejected(format!(
-                "args_mapping: it gives {} values for {} columns",
-                arguments.len(),
-                self.columns
-            )));
-        }
-        Ok(Statement {
-            sql: Arc::clone(&self.sql),
-            arguments: Some(arguments),
-        })
-    }
+    insert: Insert,
 }
 
 #[async_trait]
@@ -151,8 +81,8 @@ impl Output for SqlInsert {
     }
 
     async fn write(&self, batch: &MessageBatch) -> Result<(), WriteError> {
-        let statements = (0..batch.len()).map(|index| self.statement(batch, index));
-        rows::write(&self.database, &self.what, statements.collect()).await
+        let statements = self.insert.statements(batch);
+        rows::write(&self.database, &self.insert.what, statements).await
     }
 
     async fn lost(&self) {

@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use millrace_component::{
-    BatchPolicy, BuildContext, BuiltOutput, Descriptor, Interpolated, LeafOutput, Output,
-    OutputConfig, OutputPart, Query, WriteError,
+    BatchPolicy, BuildContext, BuiltOutput, Descriptor, LeafOutput, Output, OutputConfig,
+    OutputPart, WriteError,
 };
 use millrace_message::{Error, MessageBatch};
-use millrace_spec::{Duration, FieldKind, FieldType, Node, ReadContext, Spec, codes};
+use millrace_spec::{Duration, Spec};
 
-use crate::database::{Database, Statement};
+use crate::database::Database;
 use crate::fields::{ConnectionFields, PoolFields};
+use crate::raw::RawFields;
 use crate::rows;
 
 /// Executes an SQL statement for each message.
@@ -29,19 +30,11 @@ use crate::rows;
 /// executed again.
 #[derive(Clone, Debug, Spec)]
 #[spec(output = "sql_raw", status = "stable", category = "Services")]
-#[spec(check = Config::check)]
 pub struct Config {
     #[spec(flatten)]
     connection: ConnectionFields,
-    /// The statement.
-    #[spec(example = "INSERT INTO my_table (id) VALUES (1)")]
-    query: QueryText,
-    /// Whether `query` may hold interpolations. Text from messages becomes part of the statement
-    /// then: see to it that nobody can inject SQL.
-    #[spec(default = false, advanced)]
-    unsafe_dynamic_query: bool,
-    /// A mapping that gives an array with one value for each placeholder.
-    args_mapping: Option<Query>,
+    #[spec(flatten)]
+    raw: RawFields,
     /// How many batches are written at a time.
     #[spec(default = 64)]
     max_in_flight: usize,
@@ -55,49 +48,11 @@ pub struct Config {
     connect_timeout: Option<Duration>,
 }
 
-/// The text of `query`, and its interpolations when they are allowed.
-#[derive(Clone, Debug)]
-struct QueryText {
-    text: Arc<str>,
-    dynamic: Option<Interpolated>,
-}
-
-impl FieldType for QueryText {
-    fn kind() -> FieldKind {
-        FieldKind::String
-    }
-
-    fn read(node: &Node, cx: &mut ReadContext) -> Option<Self> {
-        Some(Self {
-            text: String::read(node, cx)?.into(),
-            dynamic: None,
-        })
-    }
-}
-
-impl Config {
-    fn check(&mut self, node: &Node, cx: &mut ReadContext) {
-        let Some(query) = node.get("query") else {
-            return;
-        };
-        if self.unsafe_dynamic_query {
-            self.query.dynamic = Interpolated::read(query, cx);
-        } else if self.query.text.contains("${!") {
-            let message = "query holds an interpolation, which is not evaluated";
-            cx.warn(codes::BAD_BLOBLANG, query.span, message).help = Some(
-                "give the value to a placeholder by `args_mapping`, or set `unsafe_dynamic_query`"
-                    .to_owned(),
-            );
-        }
-    }
-}
-
 impl OutputConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<OutputPart, Error> {
         let output = SqlRaw {
             database: self.connection.database(&self.pool, cx)?,
-            query: self.query.clone(),
-            args_mapping: self.args_mapping.clone(),
+            raw: self.raw.clone(),
         };
         Ok(OutputPart::Leaf(LeafOutput {
             output: BuiltOutput::Async(Arc::new(output)),
@@ -113,27 +68,7 @@ pub const COMPONENT: Descriptor = Descriptor::output::<Config>();
 
 struct SqlRaw {
     database: Database,
-    query: QueryText,
-    args_mapping: Option<Query>,
-}
-
-impl SqlRaw {
-    fn statement(&self, batch: &MessageBatch, index: usize) -> Result<Statement, Error> {
-        let mapping = self.args_mapping.as_ref();
-        let arguments = mapping.map(|mapping| rows::arguments(mapping, batch, index));
-        let sql = match &self.query.dynamic {
-            None => Arc::clone(&self.query.text),
-            Some(query) => {
-                let text = query.resolve(batch, index);
-                let text = text.map_err(|error| Error::rejected(format!("query: {error}")))?;
-                Arc::from(&*text)
-            }
-        };
-        Ok(Statement {
-            sql,
-            arguments: arguments.transpose()?,
-        })
-    }
+    raw: RawFields,
 }
 
 #[async_trait]
@@ -143,8 +78,8 @@ impl Output for SqlRaw {
     }
 
     async fn write(&self, batch: &MessageBatch) -> Result<(), WriteError> {
-        let statements = (0..batch.len()).map(|index| self.statement(batch, index));
-        rows::write(&self.database, "execute `query`", statements.collect()).await
+        let statements = self.raw.statements(batch);
+        rows::write(&self.database, "execute `query`", statements).await
     }
 
     async fn lost(&self) {

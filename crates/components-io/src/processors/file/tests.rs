@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use millrace_component::conformance::{self, Workbench};
+use millrace_component::conformance::Workbench;
 use tempfile::TempDir;
 
 use super::*;
@@ -39,15 +39,6 @@ fn contents(batch: &MessageBatch) -> Vec<String> {
 fn fault(batch: &MessageBatch) -> String {
     let fault = batch[0].fault().expect("it is flagged");
     fault.cause.text().to_owned()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn it_keeps_the_promises_of_a_processor() {
-    let (_folder, path) = folder();
-    let fields = format!("operation: read, path: {path}/a, scanner: {{ lines: {{}} }}");
-    conformance::processor(&processor(&fields)).await;
-    let fields = format!("operation: write, path: '{path}/b'");
-    conformance::processor(&processor(&fields)).await;
 }
 
 #[tokio::test]

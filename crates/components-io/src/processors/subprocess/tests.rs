@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use millrace_component::conformance::{self, Workbench};
+use millrace_component::conformance::Workbench;
 use millrace_message::Message;
 
 use super::*;
@@ -30,13 +30,6 @@ async fn run(processor: &BuiltProcessor, payloads: &[&str]) -> Vec<Result<String
 
 fn all(texts: &[&str]) -> Vec<Result<String, String>> {
     texts.iter().map(|text| Ok((*text).to_owned())).collect()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn it_keeps_the_promises_of_a_processor() {
-    let fields = "codec_send: netstring, codec_recv: netstring";
-    let yaml = format!("subprocess: {{ name: cat, {fields} }}");
-    conformance::processor(&processor(&yaml)).await;
 }
 
 #[tokio::test]

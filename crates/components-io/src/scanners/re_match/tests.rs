@@ -1,5 +1,5 @@
 use millrace_component::ScannerChild;
-use millrace_component::conformance::{self, Workbench};
+use millrace_component::conformance::Workbench;
 use proptest::prelude::*;
 
 use super::*;
@@ -22,15 +22,6 @@ impl Read for Slow {
 fn scan(pattern: &str, max: usize, text: &str, step: usize) -> (Vec<String>, Vec<Error>) {
     let stream = Slow(std::io::Cursor::new(text.into()), step);
     crate::testing::scan(&*scanner(pattern, max), stream)
-}
-
-#[test]
-fn it_keeps_the_promises_of_a_scanner() {
-    conformance::scanner(
-        &*scanner("split", 200),
-        b"foo\nsplit\nbaz\nsplitsplit",
-        &["foo\n", "split\nbaz\n", "split", "split"],
-    );
 }
 
 #[test]
