@@ -33,6 +33,7 @@ pub(crate) mod reply;
 mod routes;
 mod tls;
 
+pub(crate) use access::Access;
 pub use access::BasicAuth;
 pub use cors::Cors;
 pub(crate) use hold::Hold;
@@ -61,7 +62,7 @@ pub(crate) struct ServerOptions<'a> {
     pub(crate) cert_file: &'a str,
     pub(crate) key_file: &'a str,
     pub(crate) cors: Option<Cors>,
-    pub(crate) basic_auth: Option<BasicAuth>,
+    pub(crate) access: Option<Access>,
 }
 
 /// A listening server.
@@ -97,7 +98,7 @@ impl Server {
         let gate = Arc::new(Gate {
             routes,
             cors: options.cors,
-            basic_auth: options.basic_auth,
+            access: options.access,
         });
         let accept = Accept {
             listener,

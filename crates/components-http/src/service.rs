@@ -193,7 +193,7 @@ impl HttpService {
             cert_file: &self.config.cert_file,
             key_file: &self.config.key_file,
             cors: self.config.cors.active(),
-            basic_auth: self.config.basic_auth.active(),
+            access: self.config.basic_auth.active(),
         };
         let server = Server::start(options, Arc::clone(&self.routes)).await?;
         let address = server.address();
@@ -403,7 +403,7 @@ impl Place {
             cert_file: &endpoint.cert_file,
             key_file: &endpoint.key_file,
             cors: endpoint.cors.active(),
-            basic_auth: None,
+            access: None,
         };
         let started = Server::start(options, Arc::clone(routes)).await?;
         tracing::info!(address = %started.address(), "listening for HTTP requests");

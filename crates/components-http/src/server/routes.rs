@@ -14,7 +14,7 @@ use hyper::body::Incoming;
 use millrace_message::Error;
 use parking_lot::Mutex;
 
-use super::{BasicAuth, Cors, Hold, reply};
+use super::{Access, Cors, Hold, reply};
 use crate::Body;
 
 /// The values of a path's parameters, in the order of the path.
@@ -301,7 +301,7 @@ fn segment(text: &str) -> Result<Segment, Error> {
 pub(super) struct Gate {
     pub(super) routes: Arc<Routes>,
     pub(super) cors: Option<Cors>,
-    pub(super) basic_auth: Option<BasicAuth>,
+    pub(super) access: Option<Access>,
 }
 
 impl Gate {
@@ -323,10 +323,10 @@ impl Gate {
     }
 
     async fn route(&self, request: Request<Incoming>, peer: &Arc<Peer>) -> Response<Body> {
-        if let Some(basic_auth) = &self.basic_auth
-            && !basic_auth.allows(request.headers())
+        if let Some(access) = &self.access
+            && !access.allows(request.headers()).await
         {
-            return basic_auth.refusal();
+            return access.refusal();
         }
         let found = self.routes.find(request.uri().path());
         let may_wait = match &found {
