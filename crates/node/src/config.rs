@@ -14,8 +14,8 @@ pub use error_handling::{ErrorHandlingConfig, ErrorLogConfig, ErrorStrategy};
 pub use logger::{LogFileConfig, LogFormat, LoggerConfig};
 pub(crate) use metrics::exporters;
 pub use metrics::{
-    JsonApiConfig, MetricsConfig, MetricsExporter, Naming, NoMetrics, PrometheusConfig,
-    PushAuthConfig, QuantileConfig,
+    JsonApiConfig, LogMetricsConfig, MetricsConfig, MetricsExporter, Naming, NoMetrics,
+    PrometheusConfig, PushAuthConfig, QuantileConfig,
 };
 pub use millrace_components_http::HttpConfig;
 pub(crate) use tracer::tracers;

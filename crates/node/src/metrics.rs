@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use millrace_component::Mapped as MappedMessage;
 use millrace_component::{Balance, Flow, Kind, Ledger, Mapping, Payload};
 use millrace_message::{Message, Value};
-use millrace_telemetry::export::{PrometheusExporter, PrometheusSettings, stats_json};
+use millrace_spec::Duration as ConfigDuration;
+use millrace_telemetry::export::{LogExporter, PrometheusExporter, PrometheusSettings, stats_json};
 use millrace_telemetry::metric::{CounterFamily, Mapped, MetricName, Naming, RegistrySettings};
 use millrace_telemetry::{ComponentLabels, Registry, Scope};
 use parking_lot::Mutex;
@@ -18,6 +19,7 @@ use crate::config::{self, MetricsConfig, MetricsExporter};
 pub(crate) struct Metrics {
     registry: Option<Registry>,
     exporter: Option<PrometheusExporter>,
+    logger: Option<Logger>,
     scope: Scope,
     watched: Mutex<Option<Watched>>,
 }
@@ -32,16 +34,24 @@ impl Metrics {
         if let Some(mapping) = config.mapping.clone() {
             settings.mapping = Some(Arc::new(move |name, labels| rename(&mapping, name, labels)));
         }
+        let mut logger = None;
         let exporter = match &config.exporter {
             MetricsExporter::None(_) => {
                 return Self {
                     registry: None,
                     exporter: None,
+                    logger: None,
                     scope: Scope::detached(),
                     watched: Mutex::default(),
                 };
             }
             MetricsExporter::JsonApi(_) => None,
+            MetricsExporter::Logger(config) => {
+                // Its last lines are written when the stream has gone.
+                settings.keep_series = true;
+                logger = Some(config);
+                None
+            }
             MetricsExporter::Prometheus(prometheus) => {
                 if !prometheus.histogram_buckets.is_empty() {
                     settings
@@ -65,6 +75,10 @@ impl Metrics {
         let registry = Registry::new(settings);
         Self {
             exporter: exporter.map(|it| PrometheusExporter::new(registry.clone(), it)),
+            logger: logger.map(|config| Logger {
+                exporter: LogExporter::new(registry.clone(), config.flush_metrics),
+                interval: config.push_interval.as_ref().map(ConfigDuration::get),
+            }),
             scope: registry.scope(ComponentLabels::default()),
             registry: Some(registry),
             watched: Mutex::default(),
@@ -110,9 +124,9 @@ impl Metrics {
 
     /// The answer of `/metrics`, with its content type; `None` when nothing is counted.
     pub(crate) fn text(&self) -> Option<(&'static str, String)> {
-        if let Some(watched) = &mut *self.watched.lock() {
-            watched.settled.iter_mut().for_each(SettledCounts::refresh);
-            watched.show_waits();
+        self.refresh();
+        if self.logger.is_some() {
+            return None;
         }
         match (&self.exporter, &self.registry) {
             (Some(exporter), _) => {
@@ -120,6 +134,40 @@ impl Metrics {
             }
             (None, Some(registry)) => Some(("application/json", stats_json(registry))),
             (None, None) => None,
+        }
+    }
+}
+
+/// Metrics that are written to the logs.
+struct Logger {
+    exporter: LogExporter,
+    interval: Option<Duration>,
+}
+
+impl Metrics {
+    fn refresh(&self) {
+        if let Some(watched) = &mut *self.watched.lock() {
+            watched.settled.iter_mut().for_each(SettledCounts::refresh);
+            watched.show_waits();
+        }
+    }
+
+    /// Writes the metrics to the logs, where they go there.
+    pub(crate) fn log(&self) {
+        self.refresh();
+        if let Some(logger) = &self.logger {
+            logger.exporter.write();
+        }
+    }
+
+    /// Writes the metrics to the logs again and again, where that is asked for.
+    pub(crate) async fn log_regularly(self: Arc<Self>) {
+        let Some(interval) = self.logger.as_ref().and_then(|it| it.interval) else {
+            return;
+        };
+        loop {
+            tokio::time::sleep(interval).await;
+            self.log();
         }
     }
 }

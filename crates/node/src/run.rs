@@ -9,6 +9,7 @@ use millrace_components_http::service::Mount;
 use millrace_message::Error;
 use millrace_stream::{Environment, Stream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
 use crate::components;
@@ -175,6 +176,7 @@ struct Process {
     budget: Budget,
     current: Arc<CurrentFlow>,
     mounts: Vec<Mount>,
+    logging: JoinHandle<()>,
 }
 
 impl Process {
@@ -196,6 +198,7 @@ impl Process {
         }
         Ok(Self {
             traces: Traces::start(&config.tracer, metrics.scope()),
+            logging: tokio::spawn(Arc::clone(&metrics).log_regularly()),
             budget: Budget::new(limit),
             metrics,
             http,
@@ -223,6 +226,8 @@ impl Process {
     async fn close(self) {
         self.http.close(HTTP_GRACE).await;
         self.traces.close().await;
+        self.logging.abort();
+        self.metrics.log();
         drop(self.mounts);
     }
 }

@@ -45,7 +45,7 @@ pub(crate) fn mount_process(
             Some((content_type, body)) => typed(content_type, body),
             None => text(
                 StatusCode::NOT_FOUND,
-                "nothing is counted: `metrics` is `none`",
+                "no metrics are served: `metrics` is `none` or `logger`",
             ),
         };
         mounts.push(service.mount_fn(path, "The metrics of the process.", answer)?);

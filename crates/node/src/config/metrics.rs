@@ -3,7 +3,8 @@
 use millrace_component::{Mapping, Registry, check_not_built};
 use millrace_spec::catalog::{check_reserved, infer};
 use millrace_spec::{
-    ComponentKind, ComponentSpec, FieldKind, FieldType, Node, ReadContext, Secret, Spec, codes,
+    ComponentKind, ComponentSpec, Duration, FieldKind, FieldType, Node, ReadContext, Secret, Spec,
+    codes,
 };
 
 /// Where metrics go.
@@ -22,6 +23,8 @@ pub enum MetricsExporter {
     Prometheus(PrometheusConfig),
     /// Served as one JSON object.
     JsonApi(JsonApiConfig),
+    /// Written to the logs.
+    Logger(LogMetricsConfig),
     /// Nowhere: nothing is counted.
     None(NoMetrics),
 }
@@ -120,6 +123,22 @@ pub enum Naming {
 #[spec(metrics = "json_api")]
 pub struct JsonApiConfig {}
 
+/// Writes every metric to the logs, at the level `INFO`: when the process ends, and again and again
+/// when there is a `push_interval`.
+///
+/// A counter or gauge is a line with its `name`, its `value` and its labels; a timer has `p50`, `p90`
+/// and `p99` in nanoseconds.
+#[derive(Clone, Debug, Spec)]
+#[spec(metrics = "logger")]
+pub struct LogMetricsConfig {
+    /// How often metrics are written while the process runs; unset for not at all.
+    #[spec(optional, lint = positive, example = "10s")]
+    pub push_interval: Option<Duration>,
+    /// Whether counters and timers show what was counted since they were written last.
+    #[spec(default = false)]
+    pub flush_metrics: bool,
+}
+
 /// Counts nothing.
 #[derive(Clone, Copy, Debug, Spec)]
 #[spec(metrics = "none")]
@@ -145,6 +164,7 @@ impl FieldType for MetricsConfig {
         let exporter = cx.within(named.name, |cx| match named.name {
             "prometheus" => PrometheusConfig::read(body, cx).map(MetricsExporter::Prometheus),
             "json_api" => JsonApiConfig::read(body, cx).map(MetricsExporter::JsonApi),
+            "logger" => LogMetricsConfig::read(body, cx).map(MetricsExporter::Logger),
             "none" => NoMetrics::read(body, cx).map(MetricsExporter::None),
             _ => None,
         });
@@ -163,9 +183,17 @@ pub(crate) fn exporters() -> impl Iterator<Item = ComponentSpec> {
     let specs = [
         ComponentSpec::of::<PrometheusConfig>(),
         ComponentSpec::of::<JsonApiConfig>(),
+        ComponentSpec::of::<LogMetricsConfig>(),
         ComponentSpec::of::<NoMetrics>(),
     ];
     specs.into_iter().flatten()
+}
+
+fn positive(interval: &Option<Duration>, node: &Node, cx: &mut ReadContext) {
+    if interval.as_ref().is_some_and(|it| it.get().is_zero()) {
+        let message = "push_interval must be longer than nothing";
+        cx.error(codes::INVALID_VALUE, node.span, message);
+    }
 }
 
 fn rising(bounds: &Vec<f64>, node: &Node, cx: &mut ReadContext) {

@@ -35,6 +35,8 @@ pub struct RegistrySettings {
     pub mapping: Option<Arc<MappingFn>>,
     /// Upper bounds of timer histograms in seconds, rising.
     pub histogram_bounds: Vec<f64>,
+    /// Whether what was counted is shown after whoever counted it has gone.
+    pub keep_series: bool,
     /// Most series in all; above it a handle records into nothing.
     pub series_max: usize,
     /// Most series of one user metric; above it they share one with the label value `overflow`.
@@ -46,6 +48,7 @@ impl Default for RegistrySettings {
         Self {
             mapping: None,
             histogram_bounds: DEFAULT_BOUNDS_SECONDS.to_vec(),
+            keep_series: false,
             series_max: 50_000,
             series_per_family_max: 2_000,
         }
@@ -61,6 +64,7 @@ pub struct Registry {
 struct Inner {
     mapping: Option<Arc<MappingFn>>,
     bounds: Arc<[u64]>,
+    keep_series: bool,
     series_max: usize,
     series_per_family_max: usize,
     next_owner: AtomicU64,
@@ -102,6 +106,7 @@ impl Registry {
             inner: Arc::new(Inner {
                 mapping: settings.mapping,
                 bounds: bounds.into(),
+                keep_series: settings.keep_series,
                 series_max: settings.series_max,
                 series_per_family_max: settings.series_per_family_max,
                 next_owner: AtomicU64::new(1),
@@ -230,7 +235,7 @@ impl Registry {
             let Some(entry) = series.get_mut(key) else {
                 continue;
             };
-            if entry.detach(owner) {
+            if entry.detach(owner, self.inner.keep_series) {
                 series.remove(key);
             }
         }
@@ -302,7 +307,8 @@ impl Entry {
     }
 
     fn check_kind(&self, wanted: MetricKind, name: &str) -> Result<(), MetricError> {
-        match self.cells.first().map(|it| it.1.kind()) {
+        let cells = self.cells.iter().map(|it| &it.1);
+        match cells.chain(&self.retired).next().map(Cell::kind) {
             Some(existing) if existing != wanted => Err(MetricError::KindConflict {
                 name: name.to_owned(),
                 wanted,
@@ -312,20 +318,20 @@ impl Entry {
         }
     }
 
-    /// Whether no owner remains.
-    fn detach(&mut self, owner: OwnerId) -> bool {
+    /// Whether nothing of it remains: no owner, nor what one has counted where that is `kept`.
+    fn detach(&mut self, owner: OwnerId, kept: bool) -> bool {
         let Some(position) = self.cells.iter().position(|it| it.0 == owner) else {
-            return self.cells.is_empty();
+            return self.cells.is_empty() && self.retired.is_none();
         };
         let (_, cell) = self.cells.swap_remove(position);
-        if self.cells.is_empty() {
+        if self.cells.is_empty() && !kept {
             return true;
         }
         match &self.retired {
             Some(retired) => retired.absorb(&cell),
             None => self.retired = cell.retire(),
         }
-        false
+        self.cells.is_empty() && self.retired.is_none()
     }
 }
 
