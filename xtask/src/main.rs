@@ -9,6 +9,7 @@ mod cities;
 mod crc32;
 mod csv;
 mod examples;
+mod fuzz;
 mod packages;
 mod random;
 mod reference;
@@ -39,6 +40,9 @@ usage: cargo xtask COMMAND
   chaos cities [--variant NAME] [--seed N] [--kills 20] [--workers 3] [--binary PATH] [--logs DIR]
         run the pipelines of examples/cities on real servers, kill, stop and disconnect them at
         random, and prove that no city is lost; without `--variant` all of them, RabbitMQ last
+  fuzz [TARGET ...] [--seconds 600]
+        look for inputs that break a promise, each target for so long: syntax, evaluator, json,
+        decoders, scanners; `canary` fails, which shows that the fuzzer finds what there is
   reference
         write the generated pages of docs/reference anew
   cities FOLDER
@@ -68,6 +72,7 @@ fn run(arguments: &[String]) -> Result<bool> {
         "ci" => ci::run(rest),
         "bench" => bench::run(rest),
         "chaos" => chaos::run(rest),
+        "fuzz" => fuzz::run(rest),
         "reference" => reference::run(rest),
         "cities" => cities::run(rest),
         "help" | "--help" | "-h" => {

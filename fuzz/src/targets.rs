@@ -1,0 +1,56 @@
+//! The list of targets.
+
+mod decoders;
+mod evaluator;
+mod json;
+mod scanners;
+mod syntax;
+
+/// One way of reading hostile input.
+#[derive(Clone, Copy)]
+pub struct Target {
+    /// Its name, which is also its folder in `corpus`.
+    pub name: &'static str,
+    /// Reads the input; panics when a promise is broken.
+    pub run: fn(&[u8]),
+}
+
+/// All of them.
+pub const TARGETS: &[Target] = &[
+    Target {
+        name: "syntax",
+        run: syntax::run,
+    },
+    Target {
+        name: "evaluator",
+        run: evaluator::run,
+    },
+    Target {
+        name: "json",
+        run: json::run,
+    },
+    Target {
+        name: "decoders",
+        run: decoders::run,
+    },
+    Target {
+        name: "scanners",
+        run: scanners::run,
+    },
+    // Fails on purpose: whoever fuzzes it sees that the fuzzer finds what there is to find.
+    Target {
+        name: "canary",
+        run: canary,
+    },
+];
+
+/// The target of this name.
+pub fn target(name: &str) -> Option<Target> {
+    TARGETS.iter().find(|it| it.name == name).copied()
+}
+
+fn canary(data: &[u8]) {
+    if let [b'm', b'i', b'l', b'l', ..] = data {
+        panic!("the canary was found, as it should be");
+    }
+}

@@ -1,0 +1,111 @@
+//! All decoders; the first byte says which one reads the rest.
+//!
+//! Asked: what a decoder gives is bounded, and what can be written is read back as it was.
+
+use millrace_bloblang::{Environment, Mapping};
+use millrace_formats::compression::{Algorithm, compress, decompress};
+use millrace_formats::{msgpack, xml, yaml};
+use millrace_message::{Message, Value};
+
+/// The most bytes that a payload may unfold to.
+const LIMIT: usize = 1 << 20;
+
+const ALGORITHMS: &[&str] = &[
+    "gzip", "pgzip", "zlib", "flate", "snappy", "lz4", "bzip2", "zstd",
+];
+
+/// Decoders of the language, as mappings over the payload.
+const MAPPINGS: &[&str] = &[
+    "root = content().decode(\"base64\")",
+    "root = content().decode(\"base64url\")",
+    "root = content().decode(\"base64rawurl\")",
+    "root = content().decode(\"hex\")",
+    "root = content().decode(\"ascii85\")",
+    "root = content().decode(\"z85\")",
+    "root = content().string().parse_csv()",
+    "root = content().string().parse_csv(parse_header_row: false, lazy_quotes: true)",
+    "root = content().string().parse_url()",
+    "root = content().string().parse_form_url_encoded()",
+    "root = content().string().parse_duration()",
+    "root = content().string().parse_duration_iso8601()",
+    "root = content().string().parse_jwt_hs256(\"secret\")",
+    "root = content().string().parse_jwt_rs256(\"secret\")",
+    "root = content().string().parse_json(use_number: true)",
+    "root = content().string().ts_parse(\"2006-01-02T15:04:05Z07:00\")",
+    "root = content().string().ts_strptime(\"%Y-%m-%d %H:%M:%S.%f %z\")",
+    "root = content().string().ts_parse(content().string())",
+    "root = content().string().ts_strptime(content().string())",
+    "root = content().string().unescape_html()",
+    "root = content().string().unescape_url_query()",
+    "root = content().string().unquote()",
+    "root = content().string().number()",
+    "root = content().string().re_find_all_object(\"(?P<a>[a-z]+)|(?P<b>[0-9]+)\")",
+    "root = content().string().re_match(content().string())",
+    "root = {\"a\":[1,{\"b\":\"c\"}]}.json_path(content().string())",
+    "root = {\"a\":[1,{\"b\":\"c\"}]}.json_schema(content().string())",
+    "root = content().string().slug()",
+    "root = content().string().format(1, \"two\", [3])",
+    "root = content().string().bloblang()",
+];
+
+pub(super) fn run(data: &[u8]) {
+    let Some((selector, rest)) = data.split_first() else {
+        return;
+    };
+    match usize::from(*selector) {
+        0 => value_of(msgpack::read(rest).ok(), |it| {
+            let written = msgpack::write(it).ok()?;
+            msgpack::read(&written).ok()
+        }),
+        1 => value_of(yaml::read(rest).ok(), |it| {
+            yaml::read(yaml::write(it).as_bytes()).ok()
+        }),
+        2 | 3 => {
+            // XML has no types: what is read is looked at, not compared.
+            if let Ok(value) = xml::read(rest, *selector == 3) {
+                let _written = xml::write(&value, None);
+            }
+        }
+        4..=11 => unfold(ALGORITHMS[usize::from(*selector) - 4], rest),
+        other => map(MAPPINGS[other % MAPPINGS.len()], rest),
+    }
+}
+
+/// A value that was read is written, and read again as it was.
+fn value_of(read: Option<Value>, again: impl Fn(&Value) -> Option<Value>) {
+    if let Some(value) = read
+        && let Some(second) = again(&value)
+    {
+        assert_eq!(second.to_json(), value.to_json(), "it is read in two ways");
+    }
+}
+
+fn unfold(algorithm: &str, payload: &[u8]) {
+    let Some(algorithm) = Algorithm::named(algorithm) else {
+        return;
+    };
+    if let Ok(unfolded) = decompress(algorithm, payload, LIMIT) {
+        assert!(unfolded.len() <= LIMIT, "{} bytes", unfolded.len());
+    }
+    if algorithm.compresses()
+        && let Ok(folded) = compress(algorithm, None, payload)
+    {
+        let unfolded = decompress(algorithm, &folded, LIMIT);
+        assert!(
+            unfolded.is_ok_and(|it| it == payload),
+            "what was compressed is not what it was"
+        );
+    }
+}
+
+fn map(mapping: &str, payload: &[u8]) {
+    let mapping = Mapping::compile(mapping, &Environment::new().only_pure())
+        .unwrap_or_else(|errors| panic!("{mapping}: {errors:?}"));
+    let batch = [Message::from_bytes(payload.to_vec())];
+    if let Ok(mapped) = mapping.map(&batch, 0) {
+        let mut message = batch[0].clone();
+        if mapped.apply_to(&mut message) {
+            let _printed = message.bytes().len();
+        }
+    }
+}
