@@ -328,6 +328,19 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn metrics_that_go_to_the_logs_are_not_served() {
+        let bench = Workbench::of(Arc::new(crate::registry()));
+        let config = bench.read("logger: { push_interval: 10s, flush_metrics: true }");
+        let metrics = Metrics::new(&config.expect("a config"));
+        assert!(metrics.text().is_none());
+        let logger = metrics.logger.as_ref().expect("they go there");
+        assert_eq!(logger.interval, Some(Duration::from_secs(10)));
+        let error = bench.read::<MetricsConfig>("logger: { push_interval: 0s }");
+        let error = error.expect_err("that is no pause");
+        assert!(error.contains("push_interval"), "{error}");
+    }
+
     #[tokio::test]
     async fn a_scrape_shows_both_ledgers_and_where_messages_wait() {
         let flow = Flow::new(Budget::new(1000), Ledger::default());

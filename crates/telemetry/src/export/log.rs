@@ -13,8 +13,11 @@ use crate::metric::{Labels, Registry, Series, SeriesValue, SketchSnapshot};
 pub struct LogExporter {
     registry: Registry,
     /// What was shown last, when lines show what was counted since.
-    last: Option<Mutex<HashMap<(Arc<str>, Labels), Shown>>>,
+    last: Option<Mutex<HashMap<SeriesKey, Shown>>>,
 }
+
+/// The name and the labels of a series.
+type SeriesKey = (Arc<str>, Labels);
 
 /// What a line has shown.
 #[derive(Clone, Debug)]
