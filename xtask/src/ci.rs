@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 
 use crate::step::{Steps, succeeds};
 use crate::test::{self, cargo};
-use crate::{chaos, examples, reference};
+use crate::{chaos, conformance, examples, reference};
 
 /// A check of the tree: its name and what it does. True when the tree is in order.
 type Check = (&'static str, fn() -> Result<bool>);
@@ -46,6 +46,7 @@ pub fn run(arguments: &[String]) -> Result<bool> {
     for (name, check) in GENERATED.iter().chain(EXAMPLES) {
         steps.run(name, check);
     }
+    steps.run("Bento's cases", conformance::check);
     let mut counts = None;
     steps.run("tests", || {
         let (passed, line) = test::run_and_count(&[])?;

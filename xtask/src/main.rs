@@ -6,6 +6,7 @@ mod bench;
 mod chaos;
 mod ci;
 mod cities;
+mod conformance;
 mod crc32;
 mod csv;
 mod examples;
@@ -40,6 +41,9 @@ usage: cargo xtask COMMAND
   chaos cities [--variant NAME] [--seed N] [--kills 20] [--workers 3] [--binary PATH] [--logs DIR]
         run the pipelines of examples/cities on real servers, kill, stop and disconnect them at
         random, and prove that no city is lost; without `--variant` all of them, RabbitMQ last
+  conformance DIR [--floor PERCENT]
+        run Bento's cases in DIR and list those that fail; with a floor, fail when less of a file
+        passes (the README.md beside the cases says what they are)
   fuzz [TARGET ...] [--seconds 600]
         look for inputs that break a promise, each target for so long: syntax, evaluator, json,
         decoders, scanners; `canary` fails, which shows that the fuzzer finds what there is
@@ -72,6 +76,7 @@ fn run(arguments: &[String]) -> Result<bool> {
         "ci" => ci::run(rest),
         "bench" => bench::run(rest),
         "chaos" => chaos::run(rest),
+        "conformance" => conformance::run(rest),
         "fuzz" => fuzz::run(rest),
         "reference" => reference::run(rest),
         "cities" => cities::run(rest),

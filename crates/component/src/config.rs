@@ -13,7 +13,7 @@ use millrace_spec::{ComponentKind, FieldKind, FieldType, Node, ReadContext, Stat
 
 use crate::{
     BuildContext, BuiltBuffer, BuiltCache, BuiltProcessor, BuiltRateLimit, Descriptor, Guarantee,
-    InputPart, OutputPart, Registry, ScannerFactory,
+    InputPart, MappingCaches, OutputPart, Registry, ScannerFactory,
 };
 
 /// The typed config of an input.
@@ -117,6 +117,8 @@ pub struct Configured<C: ?Sized> {
     pub span: Span,
     /// The processors beside the fields of an input or output.
     pub processors: Vec<ProcessorChild>,
+    /// The caches that its mappings reach, those of the whole config.
+    pub mapping_caches: MappingCaches,
     /// The fields.
     pub config: Arc<C>,
 }
@@ -128,6 +130,7 @@ impl<C: ?Sized> Clone for Configured<C> {
             label: self.label.clone(),
             span: self.span,
             processors: self.processors.clone(),
+            mapping_caches: self.mapping_caches.clone(),
             config: Arc::clone(&self.config),
         }
     }
@@ -157,6 +160,10 @@ macro_rules! children {
                         label: component.label,
                         span: component.span,
                         processors: component.processors,
+                        mapping_caches: cx
+                            .extension::<MappingCaches>()
+                            .map(|caches| (*caches).clone())
+                            .unwrap_or_default(),
                         config,
                     }),
                     _ => None,

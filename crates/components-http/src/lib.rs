@@ -6,7 +6,6 @@
 mod body;
 mod client;
 mod inputs;
-mod metadata_filter;
 mod multipart;
 mod outputs;
 mod processors;

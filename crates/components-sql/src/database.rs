@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use millrace_component::BuildContext;
+use millrace_component::{BuildContext, files};
 use millrace_message::{Error, ErrorClass, Value};
 use parking_lot::Mutex;
 
@@ -214,10 +214,8 @@ impl Database {
 /// The pattern is not valid, names nothing, or a directory cannot be read.
 pub fn expand(pattern: &str) -> Result<Vec<PathBuf>, Error> {
     let wrong = |reason: String| Error::fatal(format!("init_files: `{pattern}`: {reason}"));
-    let paths = glob::glob(pattern).map_err(|error| wrong(error.to_string()))?;
-    let paths: Vec<_> = paths
-        .collect::<Result<_, _>>()
-        .map_err(|error| wrong(error.to_string()))?;
+    let mut paths = files::expand(pattern).map_err(|error| wrong(error.to_string()))?;
+    paths.retain(|path| path.exists());
     if paths.is_empty() {
         return Err(wrong("there is no such file".to_owned()));
     }

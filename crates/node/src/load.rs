@@ -5,7 +5,7 @@ mod paths;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use millrace_component::{Registry, check_resource_uses};
+use millrace_component::{MappingCaches, Registry, check_resource_uses};
 use millrace_diagnostics::{Diagnostic, Diagnostics, Renderer, SourceMap};
 use millrace_spec::env::{Environment, Unset, interpolate};
 use millrace_spec::path::Schema;
@@ -162,10 +162,7 @@ pub fn load(files: &Files, registry: &Arc<Registry>) -> Loaded {
             Main::File(path) => path.parent().map(Path::to_owned),
             Main::Text { .. } => None,
         };
-        if let Some(directory) = directory {
-            let environment = millrace_bloblang::Environment::new().with_directory(directory);
-            loader.cx.set_extension(Arc::new(environment));
-        }
+        loader.share_mappings(directory);
         loader.cx.within("root", |cx| RootConfig::read(tree, cx))
     });
     let config = loader.with_resources(main.as_ref(), config, &files.resources);
@@ -237,6 +234,17 @@ impl Loader {
             redactor: self.cx.redactor().clone(),
             sources: self.sources,
         }
+    }
+
+    /// What all mappings of the config have in common: counters, caches, where relative paths begin.
+    fn share_mappings(&mut self, directory: Option<PathBuf>) {
+        let caches = Arc::new(MappingCaches::default());
+        self.cx.set_extension(Arc::clone(&caches));
+        let mut environment = millrace_bloblang::Environment::new().with_caches(caches);
+        if let Some(directory) = directory {
+            environment = environment.with_directory(directory);
+        }
+        self.cx.set_extension(Arc::new(environment));
     }
 
     /// Adds the variables of files; false when one of them cannot be used, which is reported.

@@ -32,7 +32,7 @@ impl Metrics {
             ..RegistrySettings::default()
         };
         if let Some(mapping) = config.mapping.clone() {
-            settings.mapping = Some(Arc::new(move |name, labels| rename(&mapping, name, labels)));
+            settings.mapping = Some(Arc::new(move |name, labels| rename_metric(&mapping, name, labels)));
         }
         let mut logger = None;
         let exporter = match &config.exporter {
@@ -277,8 +277,9 @@ impl SettledCounts {
     }
 }
 
-/// Runs the metric mapping: the name is the payload, the labels are the metadata.
-fn rename(mapping: &Mapping, name: &str, labels: &[(&str, &str)]) -> Option<Mapped> {
+/// Runs the metric mapping: the name is the payload, the labels are the metadata. A metric without a
+/// result is dropped; where the mapping fails or gives no text, the metric stays as it is.
+pub fn rename_metric(mapping: &Mapping, name: &str, labels: &[(&str, &str)]) -> Option<Mapped> {
     let mut message = Message::from_value(Value::from(name));
     for (label, value) in labels {
         message.metadata.set(*label, *value);
@@ -301,6 +302,7 @@ fn rename(mapping: &Mapping, name: &str, labels: &[(&str, &str)]) -> Option<Mapp
                 }
                 Some(Payload::Value(value)) => {
                     tracing::error!("metrics.mapping gives {} for {name}", value.kind());
+                    return Some(mapped);
                 }
                 None => {}
             }

@@ -6,11 +6,11 @@
 //! used while it is being written.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use millrace_component::Registry;
+use millrace_component::{Registry, files};
 use tokio::sync::mpsc;
 use tracing::{error, info};
 
@@ -104,8 +104,7 @@ fn fingerprint(files: &Files) -> u64 {
         hash_file(path, &mut hasher);
     }
     for pattern in files.resources.iter().chain(&files.env_files) {
-        let found = glob::glob(pattern).into_iter().flatten();
-        let paths: Vec<PathBuf> = found.filter_map(Result::ok).collect();
+        let paths = files::expand(pattern).unwrap_or_default();
         paths.iter().for_each(|path| hash_file(path, &mut hasher));
     }
     hasher.finish()

@@ -139,3 +139,23 @@ impl From<&Node> for Literal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::env::InterpolatedText;
+    use crate::tree;
+    use millrace_diagnostics::{Diagnostics, SourceMap};
+
+    #[test]
+    fn a_literal_becomes_the_node_that_its_text_is() {
+        let text = "{a: [1, x, null]}";
+        let sources = SourceMap::new();
+        let source = InterpolatedText::verbatim(text, sources.add("literal", text));
+        let node = tree::parse(&source, &mut Diagnostics::new()).expect("the text is YAML");
+        let list = Literal::List(vec![1.into(), "x".into(), Literal::Null]);
+        let literal = Literal::Map(vec![("a".into(), list)]);
+        assert_eq!(Literal::from(&node), literal);
+        assert_eq!(Literal::from(&Node::from_literal(&literal, node.span)), literal);
+    }
+}

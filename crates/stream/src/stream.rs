@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use millrace_component::{
-    Balance, Budget, BuildContext, Flow, Ledger, Query, Services, Sink, Source, queue,
+    Balance, Budget, BuildContext, Engine, Flow, Ledger, Query, Services, Sink, Source, queue,
 };
 use millrace_message::Error;
 use millrace_telemetry::Scope;
@@ -58,6 +58,10 @@ impl Stream {
     pub fn start(config: &StreamConfig, environment: Environment) -> Result<Self, Error> {
         let engine = environment.engine(config.resources.clone());
         let flow = engine.root().flow().clone();
+        config
+            .input
+            .mapping_caches
+            .bind(&(Arc::clone(&engine) as Arc<dyn Engine>));
         engine.build_resources()?;
         let root = engine.root();
         let output = engine.root_output(&config.output, config.pipeline.shard_by.is_some())?;

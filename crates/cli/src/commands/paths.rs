@@ -25,8 +25,8 @@ pub fn expand(paths: &[String], extensions: &[&str]) -> Result<Vec<PathBuf>, Str
             }
             continue;
         }
-        let found = glob::glob(path).map_err(|error| format!("{path}: {error}"))?;
-        files.extend(found.filter_map(Result::ok).filter(|path| !path.is_dir()));
+        let found = millrace_component::files::expand(path).map_err(|error| error.to_string())?;
+        files.extend(found.into_iter().filter(|path| path.is_file()));
         if files.len() == before {
             return Err(format!("{path}: no such file"));
         }

@@ -1,6 +1,6 @@
 //! The fields that both outputs have.
 
-use millrace_component::Interpolated;
+use millrace_component::{Interpolated, MetadataExclusion};
 use millrace_spec::{Duration, Node, ReadContext, Spec, codes};
 use millrace_tls::TlsConfig;
 
@@ -41,7 +41,7 @@ pub struct PublishFields {
     #[spec(default = "", advanced)]
     pub app_id: Interpolated,
     /// Which metadata become headers of the message: all but the excluded.
-    pub metadata: MetadataFilter,
+    pub metadata: MetadataExclusion,
     /// The priority property: 0 to 9, or empty.
     #[spec(default = "", advanced, example = ["0", "${! metadata(\"amqp_priority\") }"])]
     pub priority: Interpolated,
@@ -82,14 +82,6 @@ pub struct ExchangeDeclare {
     /// Further arguments, such as `alternate-exchange`.
     #[spec(optional, advanced)]
     pub arguments: Arguments,
-}
-
-/// Which metadata stay behind.
-#[derive(Clone, Debug, Spec)]
-pub struct MetadataFilter {
-    /// Metadata whose name begins with one of these stay behind.
-    #[spec(default = [])]
-    pub exclude_prefixes: Vec<String>,
 }
 
 fn positive(value: &usize, node: &Node, cx: &mut ReadContext) {

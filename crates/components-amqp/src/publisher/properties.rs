@@ -2,7 +2,7 @@
 
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
-use millrace_component::Interpolated;
+use millrace_component::{Interpolated, MetadataExclusion};
 use millrace_message::{Error, Message, MessageBatch};
 
 use super::PublishFields;
@@ -21,7 +21,7 @@ pub struct Properties {
     kind: Interpolated,
     priority: Interpolated,
     delivery_mode: u8,
-    exclude_prefixes: Vec<String>,
+    excluded: MetadataExclusion,
 }
 
 impl Properties {
@@ -71,7 +71,7 @@ impl Properties {
             } else {
                 TRANSIENT
             },
-            exclude_prefixes: fields.metadata.exclude_prefixes.clone(),
+            excluded: fields.metadata.clone(),
         }
     }
 
@@ -113,8 +113,7 @@ impl Properties {
     fn headers(&self, message: &Message) -> Result<FieldTable, Error> {
         let mut table = FieldTable::default();
         for (name, value) in message.metadata.iter() {
-            let excluded = |prefix: &String| name.as_str().starts_with(prefix.as_str());
-            if self.exclude_prefixes.iter().any(excluded) {
+            if self.excluded.excludes(name.as_str()) {
                 continue;
             }
             headers::insert(name, value, &mut table).map_err(|_| {

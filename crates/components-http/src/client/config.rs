@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use millrace_component::{Interpolated, RateLimitRef};
+use millrace_component::{Interpolated, MetadataFilter, RateLimitRef};
 use millrace_spec::{ByteSize, Node, OrderedMap, ReadContext, SecretAddress, Spec, codes};
 use millrace_tls::TlsConfig;
 
 use super::auth::{BasicAuth, DigestAuth, Jwt, Negotiate, OAuth};
 use super::oauth2::OAuth2;
 use super::{BreakerConfig, Retries};
-use crate::metadata_filter::MetadataFilter;
 
 /// The fields of a client.
 #[derive(Clone, Debug, Spec)]

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use http::{Method, Request, Uri};
-use millrace_component::Interpolated;
+use millrace_component::{Interpolated, NameFilter};
 use millrace_message::{Error, Message};
 use millrace_spec::{Node, ReadContext, Spec, codes};
 
@@ -13,7 +13,6 @@ use super::auth::{Signer, basic_value};
 use super::config::ClientConfig;
 use super::oauth2::TokenSource;
 use super::transport::Transport;
-use crate::metadata_filter::NameFilter;
 use crate::multipart;
 
 pub(super) const AGENT: &str = concat!("millrace/", env!("CARGO_PKG_VERSION"));

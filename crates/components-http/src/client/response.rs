@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
+use millrace_component::{MetadataFilter, NameFilter};
 use millrace_message::{Error, Message, MessageBatch, Text, Value};
 
 use super::Reply;
-use crate::metadata_filter::{MetadataFilter, NameFilter};
 use crate::multipart;
 
 /// What of a response becomes metadata of its messages.

@@ -72,19 +72,11 @@ const ONLY_INPUT: &str = "root.input";
 pub(super) fn expand(paths: &[String], cx: &BuildContext) -> Result<Vec<PathBuf>, Error> {
     let (mut files, mut without_files) = (Vec::new(), Vec::new());
     for path in paths {
-        if !path.contains(['*', '?', '[']) {
-            files.push(PathBuf::from(path));
-            continue;
-        }
-        let matches =
-            glob::glob(path).map_err(|error| Error::fatal(format!("pattern `{path}`: {error}")))?;
-        let before = files.len();
-        for found in matches {
-            files.push(found.map_err(|error| Error::fatal(format!("read a folder: {error}")))?);
-        }
-        if files.len() == before {
+        let found = millrace_component::files::expand(path)?;
+        if found.is_empty() {
             without_files.push(format!("`{path}`"));
         }
+        files.extend(found);
     }
     if without_files.is_empty() {
         return Ok(files);

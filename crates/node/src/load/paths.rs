@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use millrace_component::files;
 use millrace_diagnostics::Diagnostic;
 use millrace_spec::codes;
 use millrace_spec::env::parse_dotenv;
@@ -19,8 +20,8 @@ pub(super) fn expand(patterns: &[String]) -> (Vec<PathBuf>, Vec<Diagnostic>) {
 }
 
 fn expand_one(pattern: &str) -> Result<Vec<PathBuf>, String> {
-    let found = glob::glob(pattern).map_err(|error| format!("pattern {pattern}: {error}"))?;
-    let found: Vec<_> = found.filter_map(Result::ok).collect();
+    let mut found = files::expand(pattern).map_err(|error| error.to_string())?;
+    found.retain(|path| path.exists());
     if !found.is_empty() {
         return Ok(found);
     }

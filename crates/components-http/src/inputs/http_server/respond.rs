@@ -3,12 +3,11 @@
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
-use millrace_component::{BuildContext, Interpolated};
+use millrace_component::{BuildContext, Interpolated, MetadataFilter, NameFilter};
 use millrace_message::{Message, MessageBatch};
 use millrace_spec::{Node, OrderedMap, ReadContext, Spec, codes};
 use tracing::error;
 
-use crate::metadata_filter::{MetadataFilter, NameFilter};
 use crate::{Body, multipart};
 
 /// How requests are answered for which a synchronous response was left.

@@ -7,8 +7,6 @@ use millrace_bloblang::{functions, methods, not_built};
 
 use millrace_testkit::cases;
 
-use crate::rows::text;
-
 /// Where a declaration says something else than Bento's, on purpose: the message path has no
 /// type that would tell the difference, or the default is an expression there.
 const DIFFERENT_PARAMETERS: &[&str] = &["counter", "random_int"];
@@ -82,4 +80,11 @@ fn compare(about: &About, spec: &serde_json::Value) -> Vec<String> {
         }
     }
     failures
+}
+
+/// A field that every spec has.
+fn text<'r>(spec: &'r serde_json::Value, field: &str) -> &'r str {
+    spec[field]
+        .as_str()
+        .unwrap_or_else(|| panic!("a spec without `{field}`: {spec}"))
 }
