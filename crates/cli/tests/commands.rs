@@ -274,6 +274,48 @@ fn a_component_that_is_not_built_passes_lint_and_is_one_error_of_a_run() {
 }
 
 #[test]
+fn a_placeholder_of_documentation_passes_lint_and_is_an_error_of_a_run() {
+    let config = "input: { http_client: { url: TODO } }\noutput: { drop: {} }\n";
+    let (told, clean) = lint("a.yaml", config, &[]);
+    let said = "a.yaml(1,30) warning: `TODO` stands for something that is filled in";
+    assert!(clean && told.contains(said), "{told}");
+    let output = run_with(&["run"], &[("BENTO_CONFIG", config)], b"");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("does not begin with `http://`"));
+    let wrong = config.replace("TODO", "localhost");
+    assert!(!lint("a.yaml", &wrong, &[]).1);
+}
+
+#[test]
+fn files_of_resources_alone_are_linted_as_whole_configs() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, content: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let cache = "cache_resources: [ { label: c, memory: {} } ]\n";
+    let user = "pipeline: { processors: [ { cache: { resource: c, operator: get, key: k } } ] }\n";
+    let (cache, user) = (file("cache.yaml", cache), file("user.yaml", user));
+    let output = run(&["-r", &cache, "lint"], b"");
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let wrong = file(
+        "wrong.yaml",
+        "input: { generate: { huh: what, mapping: root = 1 } }\n",
+    );
+    let output = run(&["-r", &wrong, "lint"], b"");
+    assert_eq!(output.status.code(), Some(1));
+    let told = text(&output.stderr);
+    assert!(told.contains("field huh not recognised"), "{told}");
+    let output = run(&["-r", &user, "lint"], b"");
+    let told = text(&output.stderr);
+    assert!(
+        told.contains("cache resource `c` is not declared"),
+        "{told}"
+    );
+}
+
+#[test]
 fn type_errors_name_the_field_what_it_takes_and_what_was_found() {
     let config = "
 http: 5

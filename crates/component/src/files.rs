@@ -91,7 +91,14 @@ mod tests {
 
     fn found(pattern: &str) -> Vec<String> {
         let folder = tempfile::tempdir().expect("a folder");
-        for name in ["a.js", "b.txt", "[c]/d.js", "c/d.js", "c/e/f.js", "c/e/a.js/g.js"] {
+        for name in [
+            "a.js",
+            "b.txt",
+            "[c]/d.js",
+            "c/d.js",
+            "c/e/f.js",
+            "c/e/a.js/g.js",
+        ] {
             let path = folder.path().join(name);
             let parent = path.parent().expect("a file is in a folder");
             std::fs::create_dir_all(parent).expect("a folder");
@@ -125,7 +132,10 @@ mod tests {
     fn two_stars_stand_for_any_folders() {
         let all = ["[c]/d.js", "c/d.js", "c/e/a.js/g.js", "c/e/f.js"];
         assert_eq!(found("**/d.js"), ["[c]/d.js", "c/d.js"]);
-        assert_eq!(found("**/*.js"), [&["[c]/d.js", "a.js"][..], &all[1..]].concat());
+        assert_eq!(
+            found("**/*.js"),
+            [&["[c]/d.js", "a.js"][..], &all[1..]].concat()
+        );
         assert_eq!(found("c/**"), &all[1..]);
         assert_eq!(found("**/a.js"), ["a.js", "c/e/a.js/g.js"]);
     }

@@ -75,7 +75,9 @@ pub struct MetadataExclusion {
 impl MetadataExclusion {
     /// Whether the name stays behind.
     pub fn excludes(&self, name: &str) -> bool {
-        self.exclude_prefixes.iter().any(|it| name.starts_with(&**it))
+        self.exclude_prefixes
+            .iter()
+            .any(|it| name.starts_with(&**it))
     }
 }
 

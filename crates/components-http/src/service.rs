@@ -295,15 +295,19 @@ pub(crate) fn check_endpoints(
         }
     }
     if endpoint.address.is_empty() {
+        let help = "set `address`, or use the same field of the section `http`";
+        let message = |field: &str| format!("field {field} has no effect without an `address`");
         let fields = [
             ("cert_file", !endpoint.cert_file.is_empty()),
             ("key_file", !endpoint.key_file.is_empty()),
-            ("cors", endpoint.cors.is_enabled()),
         ];
         for (field, _) in fields.into_iter().filter(|(_, is_set)| *is_set) {
-            let message = format!("field {field} has no effect without an `address`");
-            cx.error(codes::CONFLICT, place(field), message).help =
-                Some("set `address`, or use the same field of the section `http`".to_owned());
+            cx.error(codes::CONFLICT, place(field), message(field)).help = Some(help.to_owned());
+        }
+        // Less is allowed than was asked for, which does no harm.
+        if endpoint.cors.is_enabled() {
+            cx.warn(codes::CONFLICT, place("cors"), message("cors"))
+                .help = Some(help.to_owned());
         }
     }
 }

@@ -67,6 +67,7 @@ impl ClientFields {
                     cx.add_secret_text(password);
                 }
             }
+            Err(_) if node.get("url").is_some_and(|url| cx.is_placeholder(url)) => {}
             Err(reason) => {
                 if let Some(url) = node.get("url") {
                     cx.add_secret(url);

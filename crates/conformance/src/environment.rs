@@ -10,11 +10,7 @@ use crate::rows::Row;
 
 /// Files whose names rows with the mark `needs_env_file` read from variables.
 const NAMED_FILES: [(&str, &str, &str); 2] = [
-    (
-        "BENTO_TEST_BLOBLANG_FILE",
-        "file.json",
-        r#"{"foo":"bar"}"#,
-    ),
+    ("BENTO_TEST_BLOBLANG_FILE", "file.json", r#"{"foo":"bar"}"#),
     (
         "BENTO_TEST_BLOBLANG_SCHEMA_FILE",
         "schema.json",

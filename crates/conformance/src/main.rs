@@ -26,10 +26,10 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
-use report::Floor;
+use report::Floors;
 
 const USAGE: &str = "\
-usage: millrace-conformance DIR [--floor PERCENT]
+usage: millrace-conformance DIR [--floor PERCENT] [--floor FILE=PERCENT]
 
   runs every file of cases in DIR, lists what fails, and prints what passed. With a floor, the exit
   code is 1 when a file is below it; one failing row is always allowed below a floor of 100.
@@ -51,26 +51,26 @@ fn main() -> ExitCode {
 #[derive(Debug, PartialEq)]
 struct Options {
     directory: PathBuf,
-    floor: Floor,
+    floors: Floors,
 }
 
 fn options(arguments: &[String]) -> Result<Options> {
-    let (mut directory, mut floor) = (None, Floor::NONE);
+    let (mut directory, mut floors) = (None, Floors::NONE);
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
         match argument.strip_prefix("--floor") {
             Some("") => {
                 let percent = arguments.next().context("`--floor` needs a percentage")?;
-                floor = Floor::parse(percent)?;
+                floors.add(percent)?;
             }
-            Some(rest) if rest.starts_with('=') => floor = Floor::parse(&rest[1..])?,
+            Some(rest) if rest.starts_with('=') => floors.add(&rest[1..])?,
             _ if argument.starts_with('-') => bail!("`{argument}` is no option\n\n{USAGE}"),
             _ if directory.is_none() => directory = Some(PathBuf::from(argument)),
             _ => bail!("`{argument}`: one directory is enough\n\n{USAGE}"),
         }
     }
     let directory = directory.with_context(|| format!("no directory\n\n{USAGE}"))?;
-    Ok(Options { directory, floor })
+    Ok(Options { directory, floors })
 }
 
 /// Runs what was asked for; whether every file is above the floor.
@@ -81,7 +81,7 @@ fn run(arguments: &[String]) -> Result<bool> {
     {
         return worker::run(rest).map(|()| true);
     }
-    let Options { directory, floor } = options(arguments)?;
+    let Options { directory, floors } = options(arguments)?;
     let mut reports = Vec::new();
     for file in files::ALL {
         let path = directory.join(file.name);
@@ -95,10 +95,12 @@ fn run(arguments: &[String]) -> Result<bool> {
         bail!("{}: there is no file of cases", directory.display());
     }
     for name in others(&directory)? {
-        say(&format!("{name}: holds no cases, or none that are known; not run"));
+        say(&format!(
+            "{name}: holds no cases, or none that are known; not run"
+        ));
     }
-    say(&report::table(&reports, floor));
-    Ok(reports.iter().all(|it| it.passes(floor)))
+    say(&report::table(&reports, &floors));
+    Ok(reports.iter().all(|it| it.passes(&floors)))
 }
 
 /// The other files of rows in the directory, which would otherwise be passed over in silence.
@@ -117,7 +119,10 @@ fn others(directory: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-#[allow(clippy::print_stdout, reason = "the report is what this program is for")]
+#[allow(
+    clippy::print_stdout,
+    reason = "the report is what this program is for"
+)]
 fn say(text: &str) {
     println!("{text}");
 }
@@ -141,13 +146,21 @@ mod tests {
         for line in ["cases --floor 99", "--floor=99 cases"] {
             let options = parsed(line).expect("good arguments");
             assert_eq!(options.directory, PathBuf::from("cases"));
-            assert_eq!(options.floor, Floor::parse("99").expect("a percentage"));
+            assert_eq!(options.floors.of("config_cases.jsonl").to_string(), "99 %");
         }
     }
 
     #[test]
     fn wrong_arguments_are_refused() {
-        for line in ["", "a b", "a --floor", "a --floor 101", "a --flor 9", "--worker"] {
+        for line in [
+            "",
+            "a b",
+            "a --floor",
+            "a --floor 101",
+            "a --flor 9",
+            "a --floor x=9",
+            "--worker",
+        ] {
             let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
             assert!(run(&words).is_err(), "{line}");
         }

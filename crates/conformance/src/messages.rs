@@ -75,7 +75,11 @@ mod tests {
         assert_eq!(text(&message), "hi");
         assert_eq!(metadata(&message), json!({"a": 1}));
         assert_eq!(message.fault().expect("a fault").cause.text(), "bad");
-        for row in [json!({"contents": "x"}), json!({"content": 7}), json!({"content_b64": "%"})] {
+        for row in [
+            json!({"contents": "x"}),
+            json!({"content": 7}),
+            json!({"content_b64": "%"}),
+        ] {
             assert!(super::message(&row).is_err(), "{row}");
         }
     }

@@ -48,6 +48,45 @@ impl fmt::Display for Floor {
     }
 }
 
+/// The floor of all files, and of those that have one of their own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Floors {
+    all: Floor,
+    of_files: Vec<(String, Floor)>,
+}
+
+impl Floors {
+    /// No floors.
+    pub const NONE: Self = Self {
+        all: Floor::NONE,
+        of_files: Vec::new(),
+    };
+
+    /// Adds `PERCENT`, or `FILE=PERCENT`.
+    ///
+    /// # Errors
+    /// It is neither.
+    pub fn add(&mut self, text: &str) -> Result<()> {
+        match text.split_once('=') {
+            Some((file, percent)) => {
+                if crate::files::find(file).is_none() {
+                    bail!("`{file}` is no file of cases");
+                }
+                self.of_files
+                    .push((file.to_owned(), Floor::parse(percent)?));
+            }
+            None => self.all = Floor::parse(text)?,
+        }
+        Ok(())
+    }
+
+    /// The floor of a file.
+    pub fn of(&self, file: &str) -> Floor {
+        let of_file = self.of_files.iter().find(|(name, _)| name == file);
+        of_file.map_or(self.all, |(_, floor)| *floor)
+    }
+}
+
 /// What became of the rows of a file.
 #[derive(Debug)]
 pub struct FileReport {
@@ -109,7 +148,11 @@ impl FileReport {
     }
 
     /// Whether enough rows pass, and none could not be understood.
-    pub fn passes(&self, floor: Floor) -> bool {
+    pub fn passes(&self, floors: &Floors) -> bool {
+        self.is_above(floors.of(self.name))
+    }
+
+    fn is_above(&self, floor: Floor) -> bool {
         let Counts { rows, misread, .. } = self.counted;
         let failing = rows - self.counted.passed();
         let is_high_enough = floor == Floor::NONE || failing <= floor.allows(rows);
@@ -131,7 +174,12 @@ impl fmt::Display for FileReport {
             }
         }
         let Counts { rows, linted, .. } = self.counted;
-        write!(f, "{}: passed {} of {rows}", self.name, self.counted.passed())?;
+        write!(
+            f,
+            "{}: passed {} of {rows}",
+            self.name,
+            self.counted.passed()
+        )?;
         if linted > 0 {
             write!(f, ", {linted} of them by lint alone")?;
         }
@@ -148,10 +196,10 @@ fn indented(text: &str) -> String {
 }
 
 /// All files in one table.
-pub fn table(reports: &[FileReport], floor: Floor) -> String {
+pub fn table(reports: &[FileReport], floors: &Floors) -> String {
     let mut lines = vec![format!(
-        "\n{:<26} {:>6} {:>6} {:>8} {:>8} {:>10} {:>7}",
-        "file", "passed", "of", "percent", "by lint", "not built", "DuckDB"
+        "\n{:<26} {:>6} {:>6} {:>8} {:>8} {:>10} {:>7} {:>7}",
+        "file", "passed", "of", "percent", "by lint", "not built", "DuckDB", "floor"
     )];
     for report in reports {
         let Counts {
@@ -166,7 +214,8 @@ pub fn table(reports: &[FileReport], floor: Floor) -> String {
             0 => String::new(),
             rows => format!("{}/{rows}", report.apart.passed()),
         };
-        let verdict = if report.passes(floor) {
+        let floor = floors.of(report.name);
+        let verdict = if report.is_above(floor) {
             ""
         } else if report.counted.misread + report.apart.misread > 0 {
             "  has rows that cannot be understood"
@@ -174,13 +223,9 @@ pub fn table(reports: &[FileReport], floor: Floor) -> String {
             "  below the floor"
         };
         lines.push(format!(
-            "{:<26} {passed:>6} {rows:>6} {percent:>8.2} {linted:>8} {not_built:>10} {apart:>7}{verdict}",
-            report.name
-        ));
-    }
-    if floor != Floor::NONE {
-        lines.push(format!(
-            "floor: {floor} of the rows of each file, and one row may always fail below 100 %"
+            "{:<26} {passed:>6} {rows:>6} {percent:>8.2} {linted:>8} {not_built:>10} {apart:>7} {:>7}{verdict}",
+            report.name,
+            floor.to_string()
         ));
     }
     lines.join("\n")
@@ -212,7 +257,15 @@ mod tests {
     #[test]
     fn one_row_or_the_rest_of_the_percentage_may_fail() {
         let floor = Floor::parse("99").expect("a percentage");
-        for (rows, allowed) in [(0, 1), (1, 1), (28, 1), (138, 1), (199, 1), (200, 2), (796, 7)] {
+        for (rows, allowed) in [
+            (0, 1),
+            (1, 1),
+            (28, 1),
+            (138, 1),
+            (199, 1),
+            (200, 2),
+            (796, 7),
+        ] {
             assert_eq!(floor.allows(rows), allowed, "{rows}");
         }
         assert_eq!(Floor::parse("100").expect("a percentage").allows(1000), 0);
@@ -223,19 +276,33 @@ mod tests {
     }
 
     #[test]
+    fn a_file_may_have_a_floor_of_its_own() {
+        let mut floors = Floors::NONE;
+        floors.add("99").expect("a percentage");
+        floors
+            .add("scanner_tests.jsonl=50")
+            .expect("a file and a percentage");
+        assert_eq!(floors.of("config_cases.jsonl").to_string(), "99 %");
+        assert_eq!(floors.of("scanner_tests.jsonl").to_string(), "50 %");
+        for text in ["other.jsonl=50", "scanner_tests.jsonl=x", "x"] {
+            assert!(floors.add(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
     fn a_file_below_the_floor_fails() {
         let floor = Floor::parse("99").expect("a percentage");
-        assert!(report(99, 1).passes(floor) && report(1, 1).passes(floor));
-        assert!(!report(98, 2).passes(floor) && !report(1, 2).passes(floor));
-        assert!(report(0, 5).passes(Floor::NONE));
-        assert!(!report(9, 1).passes(Floor::parse("100").expect("a percentage")));
+        assert!(report(99, 1).is_above(floor) && report(1, 1).is_above(floor));
+        assert!(!report(98, 2).is_above(floor) && !report(1, 2).is_above(floor));
+        assert!(report(0, 5).is_above(Floor::NONE));
+        assert!(!report(9, 1).is_above(Floor::parse("100").expect("a percentage")));
     }
 
     #[test]
     fn a_row_that_cannot_be_understood_fails_every_run() {
         let mut report = report(1000, 0);
         report.add(&row(""), Err(Failure::misread("`op` is not known")));
-        assert!(!report.passes(Floor::NONE));
+        assert!(!report.is_above(Floor::NONE));
         assert!(report.to_string().contains("error: `op` is not known"));
     }
 
@@ -243,9 +310,12 @@ mod tests {
     fn rows_about_duckdb_are_counted_apart() {
         let mut report = report(3, 0);
         report.add(&row("driver: duckdb"), Err(Failure::NotBuilt("x".into())));
-        assert!(report.passes(Floor::parse("100").expect("a percentage")));
+        assert!(report.is_above(Floor::parse("100").expect("a percentage")));
         let text = report.to_string();
-        assert!(text.ends_with("passed 3 of 3; DuckDB apart: 0 of 1"), "{text}");
+        assert!(
+            text.ends_with("passed 3 of 3; DuckDB apart: 0 of 1"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -47,11 +47,7 @@ pub fn run(file: &CaseFile, path: &Path) -> Result<FileReport> {
 }
 
 /// What a worker says of these rows, up to one that it does not survive; of the first at least.
-fn verdicts(
-    command: &mut Command,
-    rows: Range<usize>,
-    time_max: Duration,
-) -> Result<Vec<Verdict>> {
+fn verdicts(command: &mut Command, rows: Range<usize>, time_max: Duration) -> Result<Vec<Verdict>> {
     command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -135,7 +131,10 @@ mod tests {
     #[test]
     fn a_worker_that_tells_of_another_row_is_not_believed() {
         let heard = said(&line(2));
-        assert!(matches!(&heard[..], [Err(Failure::Misread(_))]), "{heard:?}");
+        assert!(
+            matches!(&heard[..], [Err(Failure::Misread(_))]),
+            "{heard:?}"
+        );
         let heard = said(&format!("{}{}{}", line(0), line(1), line(2)));
         assert_eq!(heard.iter().filter(|it| it.is_ok()).count(), 3);
     }

@@ -6,10 +6,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use anyhow::{Context, Result, bail};
 use serde_json::{Value as Json, json};
 
+use crate::environment;
 use crate::files::{self, CaseFile};
 use crate::rows::{self, Row};
 use crate::verdict::{self, Failure, Verdict};
-use crate::environment;
 
 /// What stands before a verdict: a row may print to the standard output, too.
 const MARK: &str = "\u{1e}verdict ";

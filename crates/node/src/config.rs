@@ -48,9 +48,9 @@ pub struct RootConfig {
     /// that the machine or its control group has.
     #[spec(advanced)]
     pub memory_limit: Option<ByteSize>,
-    /// How long to go on working after the signal to stop.
-    #[spec(default = "0s", advanced)]
-    pub shutdown_delay: Duration,
+    /// How long to go on working after the signal to stop; empty for not at all.
+    #[spec(advanced)]
+    pub shutdown_delay: Option<Duration>,
     /// How long an orderly end may take before what is left goes back to its source, or is dropped
     /// where that takes nothing back: then the exit code is 1.
     #[spec(default = "20s", advanced)]

@@ -32,7 +32,9 @@ impl Metrics {
             ..RegistrySettings::default()
         };
         if let Some(mapping) = config.mapping.clone() {
-            settings.mapping = Some(Arc::new(move |name, labels| rename_metric(&mapping, name, labels)));
+            settings.mapping = Some(Arc::new(move |name, labels| {
+                rename_metric(&mapping, name, labels)
+            }));
         }
         let mut logger = None;
         let exporter = match &config.exporter {

@@ -283,12 +283,12 @@ impl StreamRun<'_> {
             info!("the stream drains before the changed config takes over");
             process.current.set(None);
             process.http.hold(HOLD_LIMIT).await;
-        } else if !config.shutdown_delay.get().is_zero() {
+        } else if let Some(delay) = config.shutdown_delay.as_ref().filter(|it| !it.is_zero()) {
             tokio::select! {
                 (balance, result) = &mut finished => {
                     return End { balance, result, by_itself: false, next: None };
                 }
-                () = tokio::time::sleep(config.shutdown_delay.get()) => {}
+                () = tokio::time::sleep(delay.get()) => {}
                 _ = signals.next() => {}
             }
         }

@@ -22,6 +22,8 @@ pub const MISSING_FIELD: Code = Code("missing-field");
 pub const WRONG_TYPE: Code = Code("wrong-type");
 /// The value has the right type but cannot be used.
 pub const INVALID_VALUE: Code = Code("invalid-value");
+/// A text that documentation leaves to its reader.
+pub const PLACEHOLDER: Code = Code("placeholder");
 /// The value is not one of the field's options.
 pub const INVALID_OPTION: Code = Code("invalid-option");
 /// The same thing is said in two fields.

@@ -156,6 +156,9 @@ mod tests {
         let list = Literal::List(vec![1.into(), "x".into(), Literal::Null]);
         let literal = Literal::Map(vec![("a".into(), list)]);
         assert_eq!(Literal::from(&node), literal);
-        assert_eq!(Literal::from(&Node::from_literal(&literal, node.span)), literal);
+        assert_eq!(
+            Literal::from(&Node::from_literal(&literal, node.span)),
+            literal
+        );
     }
 }

@@ -108,6 +108,20 @@ impl ReadContext {
         diagnostic
     }
 
+    /// Whether a text is left open: documentation writes `TODO` where its reader has to fill something
+    /// in. Where a config is only checked, that is a warning, and the caller has nothing to add; a run
+    /// refuses it as any other text that is no address.
+    pub fn is_placeholder(&mut self, node: &Node) -> bool {
+        let is_open = self.options.allow_not_built
+            && node.text().is_some_and(|text| text.starts_with("TODO"));
+        if is_open {
+            let message = "`TODO` stands for something that is filled in";
+            self.warn(codes::PLACEHOLDER, node.span, message).help =
+                Some("`run` refuses it".to_owned());
+        }
+        is_open
+    }
+
     /// Adds the complaint about a deprecated field or component, as strictly as the options say.
     pub fn deprecated(&mut self, span: Span, message: impl Into<String>) -> &mut Diagnostic {
         let strict = self.options.deny_deprecated;

@@ -65,6 +65,9 @@ fn lint_implied(args: &ConfigArgs, options: LintOptions) -> ExitCode {
     if !is_named(args) {
         return misuse("nothing to lint: name files or folders, as in `millrace lint config.yaml`");
     }
+    if args.config_file.is_none() && found_config().is_none() && !args.resources.is_empty() {
+        return lint_resources(args, options);
+    }
     if args.config_file.is_none()
         && let Some(found) = found_config()
     {
@@ -77,6 +80,28 @@ fn lint_implied(args: &ConfigArgs, options: LintOptions) -> ExitCode {
         ));
     }
     exit_code(report(&load_config(args, None, options)))
+}
+
+/// Checks files of resources that are named without a config, each as a config that has the others for
+/// its resources: whatever stands in them is checked.
+fn lint_resources(args: &ConfigArgs, options: LintOptions) -> ExitCode {
+    let files = match expand(&args.resources) {
+        Ok(files) => files,
+        Err(reason) => {
+            complain(&reason);
+            return ExitCode::FAILURE;
+        }
+    };
+    let mut clean = true;
+    for file in &files {
+        let others = files.iter().filter(|it| *it != file);
+        let args = ConfigArgs {
+            resources: others.map(|it| it.display().to_string()).collect(),
+            ..args.clone()
+        };
+        clean &= report(&load_config(&args, Some(file.clone()), options));
+    }
+    exit_code(clean)
 }
 
 fn exit_code(clean: bool) -> ExitCode {

@@ -62,6 +62,7 @@ pub(crate) fn check_target(url: &Interpolated, verb: &str, node: &Node, cx: &mut
         return;
     };
     match parse_url(&text) {
+        Err(_) if node.get("url").is_some_and(|url| cx.is_placeholder(url)) => {}
         Err(reason) => {
             cx.error(codes::INVALID_VALUE, place("url"), format!("url: {reason}"));
         }

@@ -18,8 +18,8 @@ const TRACE_PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7
 pub fn run(row: &Json) -> Verdict {
     let program = text(row, "mapping")?;
     let compiled = Mapping::compile(program, &Environment::new());
-    let mapping = compiled
-        .map_err(|errors| Failure::differs("the mapping compiles", complaints(&errors)))?;
+    let mapping =
+        compiled.map_err(|errors| Failure::differs("the mapping compiles", complaints(&errors)))?;
     let has_mark = |mark: &str| {
         let mut marks = row["marks"].as_array().into_iter().flatten();
         marks.any(|it| it == mark)

@@ -32,7 +32,8 @@ mod tests {
 
     #[test]
     fn a_tampered_row_fails() {
-        let row = |kind: &str, program: &str| json!({"kind": kind, "program": program, "verified": ""});
+        let row =
+            |kind: &str, program: &str| json!({"kind": kind, "program": program, "verified": ""});
         assert!(run(&row("mapping_parse_ok", "root = this")).is_ok());
         assert!(run(&row("interpolation_parse_ok", "a ${! this.a } b")).is_ok());
         assert!(matches!(

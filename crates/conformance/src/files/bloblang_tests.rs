@@ -12,8 +12,22 @@ mod prefix;
 
 /// The fields that rows have.
 const FIELDS: [&str; 16] = [
-    "id", "test", "name", "kind", "origin", "program", "batch", "index", "this", "this_typed",
-    "overlay", "files", "needs", "note", "expect", "parser",
+    "id",
+    "test",
+    "name",
+    "kind",
+    "origin",
+    "program",
+    "batch",
+    "index",
+    "this",
+    "this_typed",
+    "overlay",
+    "files",
+    "needs",
+    "note",
+    "expect",
+    "parser",
 ];
 
 /// Runs the program of a row as its kind says.
@@ -61,23 +75,61 @@ mod tests {
     fn rows_of_every_kind_pass_and_fail_when_they_are_tampered_with() {
         for (kind, program, right, wrong) in [
             ("query", "this.a", json!({"json": 5}), json!({"json": 6})),
-            ("query", "deleted()", json!({"special": "deleted"}), json!({"special": "nothing"})),
-            ("query", "throw(\"x\")", json!({"error": "x"}), json!({"json": 5})),
+            (
+                "query",
+                "deleted()",
+                json!({"special": "deleted"}),
+                json!({"special": "nothing"}),
+            ),
+            (
+                "query",
+                "throw(\"x\")",
+                json!({"error": "x"}),
+                json!({"json": 5}),
+            ),
             (
                 "mapping",
                 "root.b = this.a\nmeta n = \"y\"",
                 json!({"content": "{\"b\":5}", "meta": {"m": "x", "n": "y"}}),
                 json!({"content": "{\"b\":5}", "meta": {"m": "x"}}),
             ),
-            ("mapping", "root = deleted()", json!({"deleted": true}), json!({"content": ""})),
-            ("mapping_value", "root = this.a + 1", json!({"json": 6.0}), json!({"json": 5})),
-            ("predicate", "this.a == 5", json!({"bool": true}), json!({"bool": false})),
-            ("interpolation", "a${! this.a }", json!({"string": "a5"}), json!({"string": "a6"})),
-            ("query_prefix", "this.a and", json!({"remaining": " and"}), json!({"remaining": ""})),
+            (
+                "mapping",
+                "root = deleted()",
+                json!({"deleted": true}),
+                json!({"content": ""}),
+            ),
+            (
+                "mapping_value",
+                "root = this.a + 1",
+                json!({"json": 6.0}),
+                json!({"json": 5}),
+            ),
+            (
+                "predicate",
+                "this.a == 5",
+                json!({"bool": true}),
+                json!({"bool": false}),
+            ),
+            (
+                "interpolation",
+                "a${! this.a }",
+                json!({"string": "a5"}),
+                json!({"string": "a6"}),
+            ),
+            (
+                "query_prefix",
+                "this.a and",
+                json!({"remaining": " and"}),
+                json!({"remaining": ""}),
+            ),
         ] {
             assert_eq!(run(&row(kind, program, right)), Ok(Pass::Ran), "{program}");
             let verdict = run(&row(kind, program, wrong));
-            assert!(matches!(verdict, Err(Failure::Differs { .. })), "{program}: {verdict:?}");
+            assert!(
+                matches!(verdict, Err(Failure::Differs { .. })),
+                "{program}: {verdict:?}"
+            );
         }
     }
 
@@ -90,7 +142,10 @@ mod tests {
             row("query", "this.a", json!({"special": "gone"})),
         ] {
             let verdict = run(&row);
-            assert!(matches!(verdict, Err(Failure::Misread(_))), "{row}: {verdict:?}");
+            assert!(
+                matches!(verdict, Err(Failure::Misread(_))),
+                "{row}: {verdict:?}"
+            );
         }
         let mut unknown = row("query", "this.a", json!({"json": 5}));
         unknown["vars"] = json!({});

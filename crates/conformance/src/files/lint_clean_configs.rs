@@ -23,9 +23,15 @@ mod tests {
         assert_eq!(run(&json!({ "config": config })), Ok(Pass::Ran));
         let other = config.replace("drop", "aws_sqs").replace("{}", "{url: u}");
         assert_eq!(run(&json!({ "config": other })), Ok(Pass::Linted));
-        for tampered in [config.replace("root = 1", "root ="), config.replace("drop", "dorp")] {
+        for tampered in [
+            config.replace("root = 1", "root ="),
+            config.replace("drop", "dorp"),
+        ] {
             let verdict = run(&json!({ "config": tampered }));
-            assert!(matches!(verdict, Err(Failure::Differs { .. })), "{verdict:?}");
+            assert!(
+                matches!(verdict, Err(Failure::Differs { .. })),
+                "{verdict:?}"
+            );
         }
         assert!(matches!(run(&json!({})), Err(Failure::Misread(_))));
     }

@@ -16,8 +16,22 @@ mod expect;
 
 /// The fields that rows have.
 const FIELDS: [&str; 16] = [
-    "id", "test", "name", "component", "config", "files", "resources", "resources_yaml", "needs",
-    "steps", "construct_error", "partial", "note", "extraction_notes", "origin", "marks",
+    "id",
+    "test",
+    "name",
+    "component",
+    "config",
+    "files",
+    "resources",
+    "resources_yaml",
+    "needs",
+    "steps",
+    "construct_error",
+    "partial",
+    "note",
+    "extraction_notes",
+    "origin",
+    "marks",
 ];
 
 /// The rows of Bento's test of `file` hold fields that its linter refuses.
@@ -232,7 +246,10 @@ mod tests {
         ] {
             assert_eq!(run(&row(CONFIG, right.clone())), Ok(Pass::Ran), "{right}");
             let verdict = run(&row(CONFIG, wrong.clone()));
-            assert!(matches!(verdict, Err(Failure::Differs { .. })), "{wrong}: {verdict:?}");
+            assert!(
+                matches!(verdict, Err(Failure::Differs { .. })),
+                "{wrong}: {verdict:?}"
+            );
         }
     }
 
@@ -246,9 +263,15 @@ mod tests {
             json!({"get": "process_error", "op": "~", "value": "x"}),
         ] {
             let verdict = run(&row(CONFIG, expect.clone()));
-            assert!(matches!(verdict, Err(Failure::Misread(_))), "{expect}: {verdict:?}");
+            assert!(
+                matches!(verdict, Err(Failure::Misread(_))),
+                "{expect}: {verdict:?}"
+            );
         }
-        let mut unknown = row(CONFIG, json!({"get": "batch_count", "op": "==", "value": 1}));
+        let mut unknown = row(
+            CONFIG,
+            json!({"get": "batch_count", "op": "==", "value": 1}),
+        );
         unknown["steps"][0]["api"] = json!("Other");
         assert!(matches!(run(&unknown), Err(Failure::Misread(_))));
     }

@@ -16,8 +16,19 @@ const RECORDS_MAX: usize = 100_000;
 /// Cuts the bytes of a row.
 pub fn run(row: &Json) -> Verdict {
     let fields = [
-        "id", "test", "name", "kind", "scanner_yaml", "input", "input_b64", "source_name", "expect",
-        "note", "files", "origin", "partial",
+        "id",
+        "test",
+        "name",
+        "kind",
+        "scanner_yaml",
+        "input",
+        "input_b64",
+        "source_name",
+        "expect",
+        "note",
+        "files",
+        "origin",
+        "partial",
     ];
     only(row, &fields)?;
     let input = match (&row["input"], &row["input_b64"]) {
@@ -54,7 +65,10 @@ fn records(
     details: &SourceDetails,
 ) -> Result<Vec<String>, String> {
     let told = |error: millrace_message::Error| error.to_string();
-    let factory = child.config.build(&bench.context(child.name)).map_err(told)?;
+    let factory = child
+        .config
+        .build(&bench.context(child.name))
+        .map_err(told)?;
     let scanner = factory.open(Box::new(Cursor::new(input)), details);
     let mut scanner = scanner.map_err(told)?;
     let mut records = Vec::new();
@@ -89,7 +103,10 @@ mod tests {
             let mut tampered = row.clone();
             tampered[field] = value;
             let verdict = run(&tampered);
-            assert!(matches!(verdict, Err(Failure::Differs { .. })), "{tampered}: {verdict:?}");
+            assert!(
+                matches!(verdict, Err(Failure::Differs { .. })),
+                "{tampered}: {verdict:?}"
+            );
         }
         let mut unknown = row;
         unknown["inputs"] = json!([]);

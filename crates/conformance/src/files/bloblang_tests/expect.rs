@@ -17,7 +17,14 @@ const RESULTS: [&str; 9] = [
 
 /// How they can say so.
 const MANNERS: [&str; 8] = [
-    "match", "phase", "typed", "compare", "tolerance", "line", "col", "meta_typed",
+    "match",
+    "phase",
+    "typed",
+    "compare",
+    "tolerance",
+    "line",
+    "col",
+    "meta_typed",
 ];
 
 /// Refuses what is not known here.
@@ -77,9 +84,13 @@ pub fn agrees(expect: &Json, given: &Given) -> Result<bool, Failure> {
     match given {
         Given::Message(message) => {
             let content = messages::text(message);
+            let as_json = match &expect["compare"] {
+                Json::Null => false,
+                Json::String(how) if how == "json" || how == "json_or_text" => true,
+                how => return Err(Failure::misread(format!("compare {how} is not known"))),
+            };
             let is_content = expect["content"].as_str().is_none_or(|expected| {
-                expected == content
-                    || (expect["compare"] == "json" && same_json_text(expected, &content))
+                expected == content || (as_json && same_json_text(expected, &content))
             });
             let is_json = expect.get("json").is_none_or(|expected| {
                 let actual = serde_json::from_str(&content).unwrap_or_default();

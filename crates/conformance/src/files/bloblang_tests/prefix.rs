@@ -13,7 +13,10 @@ use crate::verdict::{Failure, Pass, Verdict};
 /// Parses what the program begins with.
 pub fn run(row: &Json, kind: &str, program: &str) -> Verdict {
     let expect = &row["expect"];
-    only(expect, &["remaining", "json", "typed", "error", "match", "phase"])?;
+    only(
+        expect,
+        &["remaining", "json", "typed", "error", "match", "phase"],
+    )?;
     let length = if kind == "token" {
         token(text(row, "parser")?, program)?
     } else {
@@ -52,13 +55,18 @@ fn expression(program: &str) -> Result<usize, String> {
 /// literal.
 fn token(parser: &str, program: &str) -> Result<Result<usize, String>, Failure> {
     let begins = |pattern: &[char]| program.starts_with(pattern);
-    let digits = |text: &str| text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let digits =
+        |text: &str| text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let is_literal = match parser {
         "Number" => {
             // An expression would go on with the next dot.
             let whole = digits(program);
             let fraction = program[whole..].strip_prefix('.').map_or(0, digits);
-            let length = if fraction > 0 { whole + 1 + fraction } else { whole };
+            let length = if fraction > 0 {
+                whole + 1 + fraction
+            } else {
+                whole
+            };
             let found = (whole > 0).then_some(length);
             return Ok(found.ok_or_else(|| "no number".to_owned()));
         }
@@ -80,7 +88,8 @@ fn token(parser: &str, program: &str) -> Result<Result<usize, String>, Failure> 
 /// Whether a literal stands for a value.
 fn value(literal: &str, expected: &Json) -> Verdict {
     let query = Query::compile(literal, &Environment::new());
-    let query = query.map_err(|errors| Failure::differs_json(expected, &complaints(&errors).into()))?;
+    let query =
+        query.map_err(|errors| Failure::differs_json(expected, &complaints(&errors).into()))?;
     let batch = [Message::from_bytes("")];
     let actual = match query.evaluate(&batch, 0) {
         Ok(Outcome::Nothing | Outcome::Deleted) => Json::from("no value"),

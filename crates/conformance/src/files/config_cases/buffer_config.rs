@@ -16,11 +16,22 @@ pub fn run(row: &Json) -> Verdict {
     let lines = read.lines().join("\n");
     let is_refused = |field: &str| expect[field].is_string();
     match (is_refused("lint_error"), read.errors.is_empty()) {
-        (true, false) => return Ok(if read.is_built { Pass::Ran } else { Pass::Linted }),
+        (true, false) => {
+            return Ok(if read.is_built {
+                Pass::Ran
+            } else {
+                Pass::Linted
+            });
+        }
         // What Bento finds when it builds may be found before that.
         (false, false) if is_refused("build_error") => return Ok(Pass::Ran),
         (false, false) => return Err(Failure::differs("no complaint", lines)),
-        (true, true) => return Err(Failure::differs_json(&expect["lint_error"], &"clean".into())),
+        (true, true) => {
+            return Err(Failure::differs_json(
+                &expect["lint_error"],
+                &"clean".into(),
+            ));
+        }
         (false, true) if !read.is_built => return Ok(Pass::Linted),
         (false, true) => {}
     }
@@ -30,7 +41,10 @@ pub fn run(row: &Json) -> Verdict {
     let built = child.config.build(&bench.context(child.name));
     match (is_refused("build_error"), built) {
         (true, Err(_)) | (false, Ok(_)) => Ok(Pass::Ran),
-        (true, Ok(_)) => Err(Failure::differs_json(&expect["build_error"], &"built".into())),
+        (true, Ok(_)) => Err(Failure::differs_json(
+            &expect["build_error"],
+            &"built".into(),
+        )),
         (false, Err(error)) => Err(Failure::differs("a buffer", error.to_string())),
     }
 }

@@ -17,11 +17,9 @@ pub fn run(row: &Json) -> Verdict {
     for (name, value) in entries(row, "env") {
         command.env(name, value.as_str().unwrap_or_default());
     }
-    let output = command
-        .output()
-        .map_err(|error| Failure::misread(format!("run the binary: {error}")))?;
-    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    let said = said.as_ref();
+    let output = product::run(command)?;
+    let said = product::said(&output);
+    let said = said.as_str();
     let expect = &row["expect"];
     rows::only(expect, &["exit_code", "output_contains"])?;
     let code = output.status.code();

@@ -1,7 +1,6 @@
 //! `cli_run`: what a config writes when it is run.
 
 use std::path::Path;
-use std::time::Duration;
 
 use millrace_testkit::millrace::Millrace;
 use serde_json::Value as Json;
@@ -9,9 +8,6 @@ use serde_json::Value as Json;
 use super::product;
 use crate::rows::{self, entries, only, text};
 use crate::verdict::{Failure, Pass, Verdict};
-
-/// How long a file may take to be written.
-const TIME_MAX: Duration = Duration::from_secs(20);
 
 /// Runs the config of a row until it has written what is expected.
 pub fn run(row: &Json) -> Verdict {
@@ -37,7 +33,9 @@ pub fn run(row: &Json) -> Verdict {
     for (name, part) in entries(expect, "file_contains") {
         let path = in_folder(name);
         let part = part.as_str().unwrap_or_default();
-        let found = running.wait_for(name, TIME_MAX, |_| contains(path.as_ref(), part).then_some(()));
+        let found = running.wait_for(name, product::TIME_MAX, |_| {
+            contains(path.as_ref(), part).then_some(())
+        });
         found.map_err(|error| Failure::differs(part, format!("{error:#}")))?;
     }
     Ok(Pass::Ran)

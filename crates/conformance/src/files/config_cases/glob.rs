@@ -19,7 +19,8 @@ pub fn run(row: &Json) -> Verdict {
     }
     let pattern = format!("{}{}", folder.path().display(), text(row, "pattern")?);
     let found = millrace_component::files::expand(&pattern);
-    let found = found.map_err(|error| Failure::differs_json(&row["expect"], &error.to_string().into()))?;
+    let found =
+        found.map_err(|error| Failure::differs_json(&row["expect"], &error.to_string().into()))?;
     let mut found: Vec<String> = found
         .iter()
         .map(|path| {

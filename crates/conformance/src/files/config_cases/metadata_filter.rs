@@ -13,7 +13,8 @@ pub fn run(row: &Json) -> Verdict {
     let config = row["conf"].to_string();
     let passes: Box<dyn Fn(&str) -> bool> = match text(row, "mode")? {
         "exclude" => {
-            let filter: MetadataExclusion = config_of(workbench::read(&config, Environment::new()))?;
+            let filter: MetadataExclusion =
+                config_of(workbench::read(&config, Environment::new()))?;
             Box::new(move |name| !filter.excludes(name))
         }
         "include" => {

@@ -27,7 +27,10 @@ pub fn run(row: &Json) -> Verdict {
 /// The name and labels that a metric gets; a metric that is dropped has no name.
 fn map(mapping: Option<&Mapping>, name: &str, labels: &[(&str, &str)]) -> Json {
     let Some(mapping) = mapping else {
-        let labels: Json = labels.iter().map(|(name, it)| (*name, Json::from(*it))).collect();
+        let labels: Json = labels
+            .iter()
+            .map(|(name, it)| (*name, Json::from(*it)))
+            .collect();
         return json!({"name": name, "labels": labels});
     };
     match millrace_node::rename_metric(mapping, name, labels) {

@@ -6,5 +6,7 @@ use crate::verdict::{Failure, Verdict};
 
 /// Fails: this build has nothing that answers the row.
 pub fn run(_: &Json) -> Verdict {
-    Err(Failure::NotBuilt("the bounds of windows by the clock".to_owned()))
+    Err(Failure::NotBuilt(
+        "the bounds of windows by the clock".to_owned(),
+    ))
 }

@@ -96,7 +96,11 @@ fn is_error(
     Ok(Some(match (op, value) {
         ("==", Json::Null) => is_fatal || !is_flagged,
         ("!=", Json::Null) | ("==" | "contains" | "text==", Json::String(_)) => is_flagged,
-        _ => return Err(Failure::misread(format!("`{op}` {value} of an error is not known"))),
+        _ => {
+            return Err(Failure::misread(format!(
+                "`{op}` {value} of an error is not known"
+            )));
+        }
     }))
 }
 

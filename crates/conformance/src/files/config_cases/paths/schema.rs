@@ -59,6 +59,11 @@ pub fn components() -> ComponentTable {
         ),
         (
             Processor,
+            "for_each",
+            object(vec![FieldSpec::new("things", processors.clone())]),
+        ),
+        (
+            Processor,
             "mega_for_each",
             object(vec![FieldSpec::new("things", list(processors))]),
         ),
