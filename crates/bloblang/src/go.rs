@@ -5,7 +5,7 @@ pub(crate) mod csv;
 pub(crate) mod format;
 pub(crate) mod literal;
 pub(crate) mod period;
-pub(crate) mod regex;
+pub mod regex;
 pub(crate) mod strftime;
 pub(crate) mod time;
 pub(crate) mod url;

@@ -13,6 +13,7 @@ mod compress;
 mod decompress;
 mod dedupe;
 mod for_each;
+mod grok;
 mod group_by;
 mod group_by_value;
 mod insert_part;
@@ -53,6 +54,7 @@ pub const PROCESSORS: &[Descriptor] = &[
     decompress::COMPONENT,
     dedupe::COMPONENT,
     for_each::COMPONENT,
+    grok::COMPONENT,
     group_by::COMPONENT,
     group_by_value::COMPONENT,
     insert_part::COMPONENT,
@@ -79,6 +81,7 @@ pub const PROCESSORS: &[Descriptor] = &[
 
 mod composite;
 mod compression;
+mod payload_text;
 mod zip_format;
 
 pub use rate_limit::Limiters;

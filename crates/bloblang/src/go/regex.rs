@@ -29,7 +29,7 @@ fn last_line(text: &str) -> String {
     line.strip_prefix("error: ").unwrap_or(line).to_owned()
 }
 
-/// A pattern in the spelling that this crate's engine reads as Go reads the original.
+/// A pattern in Go's syntax as one of the crate `regex`. What is wrong in it stays so.
 pub fn translate(pattern: &str) -> String {
     let mut out = String::with_capacity(pattern.len() + 16);
     let mut rest = pattern.chars().peekable();
@@ -71,6 +71,8 @@ fn push_escape(out: &mut String, rest: &mut Peekable<Chars<'_>>, in_class: bool)
         ('b', false) => out.push_str("(?-u:\\b)"),
         ('B', false) => out.push_str("(?:(?-u:\\b)(?-u:\\B)|(?-u:\\B))"),
         ('Q', false) => push_quoted(out, rest),
+        // With a backslash they would be the bounds of a word.
+        ('<' | '>', _) => out.push(escaped),
         (other, _) => {
             out.push('\\');
             out.push(other);
@@ -164,6 +166,7 @@ mod tests {
             ("^a{2,}b{1,2}$", "aaab"),
             ("^[[:alpha:]]+$", "abc"),
             ("^{,5}$", "{,5}"),
+            (r"^\<[\<\>]\>$", "<<>"),
         ] {
             assert!(compile(pattern).unwrap().is_match(text), "{pattern} {text}");
         }
