@@ -23,6 +23,7 @@ mod metric;
 mod mutation;
 mod noop;
 mod parallel;
+mod parse_log;
 #[expect(
     clippy::module_inception,
     reason = "a component lies in the file of its name"
@@ -64,6 +65,7 @@ pub const PROCESSORS: &[Descriptor] = &[
     mutation::COMPONENT,
     noop::COMPONENT,
     parallel::COMPONENT,
+    parse_log::COMPONENT,
     processors::COMPONENT,
     rate_limit::COMPONENT,
     resource::COMPONENT,

@@ -56,6 +56,7 @@ const DEVIATIONS: &[(&str, &str)] = &[
     ("input redis_list", "reliable: not in Bento"),
     // Bento has it without documenting it any more.
     ("processor log", "fields: not in Bento"),
+    ("processor parse_log", "codec: not in Bento"),
     // Bento refuses an empty query only when it builds the processor.
     ("processor while", "check: no default"),
     // The operations guide's way to define a limit where it is used.
