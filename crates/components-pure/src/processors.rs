@@ -17,9 +17,11 @@ mod grok;
 mod group_by;
 mod group_by_value;
 mod insert_part;
+mod json_schema;
 mod log;
 mod mapping;
 mod metric;
+mod msgpack;
 mod mutation;
 mod noop;
 mod parallel;
@@ -41,6 +43,7 @@ mod r#try;
 mod unarchive;
 mod r#while;
 mod workflow;
+mod xml;
 
 /// The processors of this family.
 pub const PROCESSORS: &[Descriptor] = &[
@@ -59,9 +62,11 @@ pub const PROCESSORS: &[Descriptor] = &[
     group_by::COMPONENT,
     group_by_value::COMPONENT,
     insert_part::COMPONENT,
+    json_schema::COMPONENT,
     log::COMPONENT,
     mapping::COMPONENT,
     metric::COMPONENT,
+    msgpack::COMPONENT,
     mutation::COMPONENT,
     noop::COMPONENT,
     parallel::COMPONENT,
@@ -79,6 +84,7 @@ pub const PROCESSORS: &[Descriptor] = &[
     unarchive::COMPONENT,
     r#while::COMPONENT,
     workflow::COMPONENT,
+    xml::COMPONENT,
 ];
 
 mod composite;

@@ -93,10 +93,48 @@ impl Processor for InsertPart {
 }
 
 #[cfg(test)]
-mod contract {
+mod tests {
+    use crate::testing::{batch, processor};
+
     #[tokio::test(flavor = "multi_thread")]
     async fn it_keeps_the_promises_of_a_processor() {
-        let processor = crate::testing::processor("insert_part: { content: new }");
+        let processor = processor("insert_part: { content: new }");
         millrace_component::conformance::processor(&processor).await;
+    }
+
+    #[tokio::test]
+    async fn the_new_message_stands_where_the_index_says() {
+        for (index, expected) in [
+            (0, ["2 of a", "a", "b"]),
+            (1, ["a", "2 of a", "b"]),
+            (2, ["a", "b", "2 of a"]),
+            (100, ["a", "b", "2 of a"]),
+            (-1, ["a", "b", "2 of a"]),
+            (-2, ["a", "2 of a", "b"]),
+            (-100, ["2 of a", "a", "b"]),
+        ] {
+            let insert = processor(&format!(
+                "insert_part: {{ index: {index}, content: '${{! batch_size() }} of ${{! content() }}' }}"
+            ));
+            let mut messages = batch(&["a", "b"]);
+            messages[0].metadata.set("key", "of the first");
+            let batches = insert.process(messages).await;
+            let payloads = batches[0]
+                .iter()
+                .map(|it| String::from_utf8_lossy(it.bytes()));
+            assert_eq!(payloads.collect::<Vec<_>>(), expected, "{index}");
+            let with_key = batches[0]
+                .iter()
+                .filter(|it| it.metadata.get("key").is_some());
+            assert_eq!(with_key.count(), 2);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_content_that_cannot_be_made_flags_the_batch_and_inserts_nothing() {
+        let insert = processor("insert_part: { content: '${! json(\"a\").uppercase() }' }");
+        let batches = insert.process(batch(&["{\"a\":1}", "b"])).await;
+        assert_eq!(batches[0].len(), 2);
+        assert!(batches[0].iter().all(|it| it.fault().is_some()));
     }
 }
