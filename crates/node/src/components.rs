@@ -36,6 +36,8 @@ const FAMILIES: &[&[Descriptor]] = &[
     millrace_components_redis::OUTPUTS,
     #[cfg(feature = "redis")]
     millrace_components_redis::RATE_LIMITS,
+    #[cfg(feature = "script")]
+    millrace_components_script::PROCESSORS,
     #[cfg(feature = "sql")]
     millrace_components_sql::BUFFERS,
     #[cfg(feature = "sql")]

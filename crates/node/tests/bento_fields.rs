@@ -57,6 +57,9 @@ const DEVIATIONS: &[(&str, &str)] = &[
     // Bento has it without documenting it any more.
     ("processor log", "fields: not in Bento"),
     ("processor parse_log", "codec: not in Bento"),
+    // Bento says that they take interpolations, and takes them as they stand.
+    ("processor javascript", "code: text"),
+    ("processor javascript", "file: text"),
     // Bento refuses an empty query only when it builds the processor.
     ("processor while", "check: no default"),
     // The operations guide's way to define a limit where it is used.

@@ -1,0 +1,125 @@
+//! The `wasm` processor.
+
+use std::fs::File;
+use std::sync::Arc;
+
+use millrace_component::{
+    Batches, BuildContext, BuiltProcessor, Descriptor, Identity, Processor, ProcessorConfig,
+    read_whole,
+};
+use millrace_message::{Error, Message, MessageBatch};
+use millrace_spec::Spec;
+use parking_lot::Mutex;
+
+use instance::{Guest, Program};
+
+mod host;
+mod instance;
+#[cfg(test)]
+mod tests;
+mod wasi;
+
+/// The largest module, in bytes.
+const FILE_MAX: usize = 64 << 20;
+/// The most memory that one instance takes, in bytes; never more than `memory_limit`.
+const MEMORY_MAX: usize = 256 << 20;
+
+/// Calls a function of a WebAssembly module for each message.
+///
+/// The function takes and returns nothing. It reads and changes the message by functions that the
+/// module imports from `bento_wasm`: `v0_msg_as_bytes`, `v0_msg_set_bytes`, `v0_msg_get_meta`,
+/// `v0_msg_set_meta`. What they return is an `i64`: a pointer in its upper half, a length in its lower
+/// one; the memory for it comes from the module's `malloc` (and goes to its `free`) or `allocate`.
+///
+/// A module for WASI finds clocks and random numbers, but no arguments, environment variables or
+/// files, and what it writes is dropped. Instances are kept for later messages, one for each thread
+/// that needs one. A message on which the function traps, runs for too long (about a minute), or takes
+/// more than 256 MiB of memory goes on unchanged, with its error flag set.
+#[derive(Clone, Debug, Spec)]
+#[spec(processor = "wasm", status = "experimental", category = "Utility")]
+pub struct Config {
+    /// The file of the module, in the binary format.
+    module_path: String,
+    /// The name of the function.
+    #[spec(default = "process")]
+    function: String,
+}
+
+impl ProcessorConfig for Config {
+    fn build(&self, cx: &BuildContext) -> Result<BuiltProcessor, Error> {
+        let path = &self.module_path;
+        let failed = |reason: String| Error::fatal(format!("module `{path}`: {reason}"));
+        let module = File::open(path)
+            .and_then(|file| read_whole(file, FILE_MAX, 0))
+            .map_err(|error| failed(error.to_string()))?
+            .ok_or_else(|| failed(format!("the file is larger than {FILE_MAX} bytes")))?;
+        let memory_max = MEMORY_MAX.min(cx.flow().budget().limit());
+        let program = Program::new(&module, &self.function, memory_max).map_err(failed)?;
+        let first = program.start().map_err(failed)?;
+        Ok(BuiltProcessor::Sync(Arc::new(Wasm {
+            program,
+            idle: Mutex::new(vec![first]),
+            identity: Arc::clone(cx.identity()),
+        })))
+    }
+}
+
+pub const COMPONENT: Descriptor = Descriptor::processor::<Config>();
+
+struct Wasm {
+    program: Program,
+    /// Instances that no thread uses now: no more than there are threads.
+    idle: Mutex<Vec<Guest>>,
+    identity: Arc<Identity>,
+}
+
+impl Wasm {
+    /// An instance for this thread.
+    fn guest(&self) -> Result<Guest, Error> {
+        if let Some(guest) = self.idle.lock().pop() {
+            return Ok(guest);
+        }
+        let started = self.program.start();
+        started.map_err(|reason| Error::rejected(format!("start the module: {reason}")))
+    }
+
+    /// Calls the function for a message; an instance that trapped is not used again.
+    fn call(&self, guest: &mut Option<Guest>, message: &mut Message) -> Result<(), Error> {
+        let mut instance = match guest.take() {
+            Some(instance) => instance,
+            None => self.guest()?,
+        };
+        let result = instance.call(message);
+        if !instance.has_trapped() {
+            *guest = Some(instance);
+        }
+        result
+    }
+}
+
+impl Processor for Wasm {
+    fn process(&self, batch: MessageBatch) -> Batches {
+        self.process_run(smallvec::smallvec![batch])
+    }
+
+    fn process_run(&self, mut run: Batches) -> Batches {
+        let mut guest = None;
+        for message in run.iter_mut().flat_map(|batch| batch.iter_mut()) {
+            if let Err(error) = self.call(&mut guest, message) {
+                message.set_fault(self.identity.fault(error));
+            }
+        }
+        self.idle.lock().extend(guest);
+        run
+    }
+}
+
+#[cfg(test)]
+mod contract {
+    #[tokio::test(flavor = "multi_thread")]
+    async fn it_keeps_the_promises_of_a_processor() {
+        let (_folder, config) = super::tests::config(super::tests::UPPERCASE, "process");
+        let processor = crate::testing::processor(&config);
+        millrace_component::conformance::processor(&processor).await;
+    }
+}

@@ -1,0 +1,126 @@
+//! The functions that a module imports from `bento_wasm`, by Bento's conventions.
+
+use millrace_message::Value;
+use wasmi::{Caller, Error, Linker, Memory};
+
+use super::instance::Work;
+
+const MODULE: &str = "bento_wasm";
+
+/// # Errors
+/// A function is defined twice.
+pub(super) fn define(linker: &mut Linker<Work>) -> Result<(), Error> {
+    linker.func_wrap(MODULE, "v0_msg_as_bytes", |mut caller: Caller<'_, Work>| {
+        let bytes = caller.data().message.bytes().clone();
+        lend(&mut caller, &bytes)
+    })?;
+    linker.func_wrap(
+        MODULE,
+        "v0_msg_set_bytes",
+        |mut caller: Caller<'_, Work>, pointer: u32, size: u32| -> Result<(), Error> {
+            if let Some(bytes) = take(&mut caller, pointer, size)? {
+                let work = caller.data_mut();
+                work.message.set_bytes(bytes);
+                work.has_new_payload = true;
+            }
+            Ok(())
+        },
+    )?;
+    linker.func_wrap(
+        MODULE,
+        "v0_msg_get_meta",
+        |mut caller: Caller<'_, Work>, pointer: u32, size: u32| -> Result<u64, Error> {
+            let Some(name) = take(&mut caller, pointer, size)? else {
+                return Ok(0);
+            };
+            let name = String::from_utf8_lossy(&name);
+            let value = caller
+                .data()
+                .message
+                .metadata
+                .get(&name)
+                .map(Value::to_text);
+            lend(&mut caller, value.unwrap_or_default().as_bytes())
+        },
+    )?;
+    linker.func_wrap(
+        MODULE,
+        "v0_msg_set_meta",
+        |mut caller: Caller<'_, Work>,
+         name: u32,
+         name_size: u32,
+         value: u32,
+         value_size: u32|
+         -> Result<(), Error> {
+            let name = take(&mut caller, name, name_size)?;
+            let value = take(&mut caller, value, value_size)?;
+            if let (Some(name), Some(value)) = (name, value) {
+                let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+                caller
+                    .data_mut()
+                    .message
+                    .metadata
+                    .set(text(name), text(value));
+            }
+            Ok(())
+        },
+    )?;
+    Ok(())
+}
+
+/// The memory of the module.
+///
+/// # Errors
+/// It exports none.
+pub(super) fn memory(caller: &Caller<'_, Work>) -> Result<Memory, Error> {
+    let memory = caller.get_export("memory").and_then(|it| it.into_memory());
+    memory.ok_or_else(|| Error::new("the module exports no memory"))
+}
+
+/// Copies bytes into memory of the module: the pointer in the upper half, the length in the lower.
+fn lend(caller: &mut Caller<'_, Work>, bytes: &[u8]) -> Result<u64, Error> {
+    let allocate = ["allocate", "malloc"].into_iter().find_map(|name| {
+        let function = caller.get_export(name)?.into_func()?;
+        function.typed::<u32, u32>(&*caller).ok()
+    });
+    let Some(allocate) = allocate else {
+        fail(caller, "the module exports no `malloc` and no `allocate`");
+        return Ok(0);
+    };
+    let size = u32::try_from(bytes.len()).map_err(|_| Error::new("the message is too large"))?;
+    let pointer = allocate.call(&mut *caller, size)?;
+    caller.data_mut().taken.push(pointer);
+    let memory = memory(caller)?;
+    if memory.write(&mut *caller, pointer as usize, bytes).is_err() {
+        fail(caller, "the module has no memory for what it asks for");
+        return Ok(0);
+    }
+    Ok(u64::from(pointer) << 32 | u64::from(size))
+}
+
+/// Copies bytes out of memory of the module, and gives it back to a module that wants it; none when
+/// they are not within it.
+fn take(caller: &mut Caller<'_, Work>, pointer: u32, size: u32) -> Result<Option<Vec<u8>>, Error> {
+    let memory = memory(caller)?;
+    let range = pointer as usize..pointer as usize + size as usize;
+    let Some(bytes) = memory.data(&*caller).get(range).map(<[u8]>::to_vec) else {
+        fail(caller, "the module names memory that it has not");
+        return Ok(None);
+    };
+    let deallocate = caller
+        .get_export("deallocate")
+        .and_then(|it| it.into_func());
+    let deallocate = deallocate.and_then(|it| it.typed::<(u32, u32), ()>(&*caller).ok());
+    if let Some(deallocate) = deallocate {
+        deallocate.call(&mut *caller, (pointer, size))?;
+    }
+    Ok(Some(bytes))
+}
+
+/// Keeps the first thing that went wrong: it becomes the error flag of the message.
+fn fail(caller: &mut Caller<'_, Work>, reason: &str) {
+    caller
+        .data_mut()
+        .failure
+        .get_or_insert_with(|| reason.to_owned());
+}
