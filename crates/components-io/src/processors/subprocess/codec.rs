@@ -87,7 +87,7 @@ fn line(
     *searched = held.len();
     let (length, with_end) = match found {
         Some(at) => (at, at + 1),
-        None if held.len() <= max && !(ended && !held.is_empty()) => return Ok(None),
+        None if held.len() <= max && (!ended || held.is_empty()) => return Ok(None),
         None => (held.len(), held.len()),
     };
     if length > max {
