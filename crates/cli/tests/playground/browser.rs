@@ -77,6 +77,9 @@ impl Browser {
         let size =
             json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false});
         browser.call("Emulation.setDeviceMetricsOverride", size);
+        // Colours change at once then, and are read as they stay.
+        let still = json!({"name": "prefers-reduced-motion", "value": "reduce"});
+        browser.call("Emulation.setEmulatedMedia", json!({"features": [still]}));
         browser
     }
 
