@@ -85,7 +85,7 @@ fn lint_implied(args: &ConfigArgs, options: LintOptions) -> ExitCode {
 /// Checks files of resources that are named without a config, each as a config that has the others for
 /// its resources: whatever stands in them is checked.
 fn lint_resources(args: &ConfigArgs, options: LintOptions) -> ExitCode {
-    let files = match expand(&args.resources) {
+    let files = match expand(&args.resources, &["yaml", "yml"]) {
         Ok(files) => files,
         Err(reason) => {
             complain(&reason);
