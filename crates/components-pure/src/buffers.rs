@@ -7,6 +7,8 @@ mod memory;
 mod none;
 mod system_window;
 
+pub use system_window::{Calendar, Window};
+
 /// The buffers of this family.
 pub const BUFFERS: &[Descriptor] = &[
     batch::COMPONENT,

@@ -10,7 +10,7 @@ mod rate_limits;
 #[cfg(test)]
 mod testing;
 
-pub use buffers::BUFFERS;
+pub use buffers::{BUFFERS, Calendar, Window};
 pub use caches::CACHES;
 pub use inputs::INPUTS;
 pub use outputs::OUTPUTS;

@@ -15,7 +15,7 @@ mod clock;
 mod run;
 mod windows;
 
-use calendar::Calendar;
+pub use calendar::{Calendar, Window};
 use clock::Clock;
 use windows::Windows;
 

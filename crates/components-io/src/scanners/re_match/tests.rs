@@ -93,7 +93,7 @@ proptest! {
     ) {
         let (messages, errors) = scan(&pattern, 200, &text, step);
         prop_assert!(errors.is_empty());
-        prop_assert_eq!(messages.concat(), text);
+        prop_assert_eq!(&messages.concat(), &text);
         prop_assert_eq!(&messages, &scan(&pattern, 200, &text, 1 << 20).0);
     }
 }

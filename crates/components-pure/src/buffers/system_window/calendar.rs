@@ -5,7 +5,7 @@ const YEAR_ONE: i128 = -62_135_596_800 * 1_000_000_000;
 
 /// The windows of all times.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Calendar {
+pub struct Calendar {
     size: i128,
     step: i128,
     offset: i128,
@@ -14,8 +14,10 @@ pub(super) struct Calendar {
 /// A window: both ends belong to it. It begins a nanosecond behind the end of the one that is `size`
 /// before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Window {
+pub struct Window {
+    /// Its first moment.
     pub start: i128,
+    /// Its last moment.
     pub end: i128,
 }
 
@@ -41,10 +43,12 @@ impl Calendar {
         self.previous(self.first_from(at + 1))
     }
 
+    /// The window that ends a step later.
     pub fn next(&self, window: Window) -> Window {
         self.ending(window.end + self.step)
     }
 
+    /// The window that ends a step earlier.
     pub fn previous(&self, window: Window) -> Window {
         self.ending(window.end - self.step)
     }
