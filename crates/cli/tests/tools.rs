@@ -86,7 +86,7 @@ batch 0 message 0: content_equals: content mismatch
 
 Lint: b.yaml(1,1) field meow not recognised
 
-2 tests of 2 configs: 2 configs failed
+2 tests of 2 configs: 1 passed, 1 failed, 1 config with lint errors
 ";
     assert_eq!((&*printed, &*told, code), (expected, "", Some(1)));
 }

@@ -149,6 +149,8 @@ pub async fn run(
     };
     process.close().await;
     kept.retain(|it| it.messages > 0);
+    // A run that failed early has written nothing.
+    files.retain(|it: &Box<str>| std::path::Path::new(&**it).exists());
     let report = Report {
         balance,
         behind_buffer,

@@ -57,6 +57,8 @@ pub fn run(args: &RunArgs, file: Option<PathBuf>) -> ExitCode {
         }
         Err(error) => (None, Some(Failure::Text(error.to_string()))),
     };
+    // What was left out is told before the end is.
+    logs.flush();
     // Where a person watches, the summary is a table, and the reason a text.
     let logs_to_file = !config.logger.file.path.is_empty();
     if !is_watched || logs_to_file {
@@ -67,16 +69,15 @@ pub fn run(args: &RunArgs, file: Option<PathBuf>) -> ExitCode {
             log_failure(&failure.line(&loaded));
         }
     }
-    logs.flush();
+    if let Some(report) = report.filter(|_| is_watched) {
+        complain(&report.to_string());
+    }
     // Somebody has to hear why the exit code is 1.
     let is_logged = !is_watched && !logs_to_file && logs.level() != LogLevel::Off;
     if let Some(failure) = failure.as_ref().filter(|_| !is_logged) {
         complain(&without_secrets(
             failure.text(&loaded, is_watched).trim_end(),
         ));
-    }
-    if let Some(report) = report.filter(|_| is_watched) {
-        complain(&report.to_string());
     }
     if failure.is_none() {
         ExitCode::SUCCESS

@@ -77,12 +77,21 @@ fn run(paths: &[String], log: Option<&str>, settings: &Settings) -> Result<bool,
     let (files, tests) = (counted(targets.len(), "config"), counted(cases, "test"));
     print(&match failed.len() {
         0 => format!("\n{tests} of {files} passed\n"),
-        failed => format!(
-            "\n{tests} of {files}: {} failed\n",
-            counted(failed, "config")
-        ),
+        _ => format!("\n{tests} of {files}: {}\n", tally(&failed, cases)),
     });
     Ok(failed.is_empty())
+}
+
+/// How many tests have passed and failed, and how many configs are wrong beside that.
+fn tally(failed: &[(String, Report)], cases: usize) -> String {
+    let wrong = failed.iter().map(|(_, report)| report.failed_cases()).sum();
+    let mut text = format!("{} passed, {wrong} failed", cases.saturating_sub(wrong));
+    let linted = failed.iter().filter(|(_, report)| !report.lints.is_empty());
+    match linted.count() {
+        0 => {}
+        count => text.push_str(&format!(", {} with lint errors", counted(count, "config"))),
+    }
+    text
 }
 
 fn counted(count: usize, what: &str) -> String {

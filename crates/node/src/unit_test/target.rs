@@ -49,6 +49,13 @@ pub struct Report {
 }
 
 impl Report {
+    /// How many cases did not hold.
+    pub fn failed_cases(&self) -> usize {
+        let mut cases: Vec<_> = self.failures.iter().map(|it| &it.case).collect();
+        cases.dedup();
+        cases.len()
+    }
+
     /// Whether everything holds.
     pub fn is_success(&self) -> bool {
         self.lints.is_empty() && self.failures.is_empty()

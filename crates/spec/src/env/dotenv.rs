@@ -34,6 +34,8 @@ impl std::error::Error for DotenvError {}
 /// # Errors
 /// The first line that is neither an assignment, nor a comment, nor empty.
 pub fn parse_dotenv(text: &str) -> Result<Vec<(String, String)>, DotenvError> {
+    // Editors of other systems begin a file with this mark.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut cursor = Cursor { text, at: 0 };
     let mut assignments = Vec::new();
     loop {
@@ -94,6 +96,9 @@ impl<'a> Cursor<'a> {
     fn assignment(&mut self) -> Result<(String, String), DotenvError> {
         let name = self.take_until(|it| matches!(it, '=' | ' ' | '\t' | '\n' | '#'));
         self.skip_blanks();
+        if name == "export" && !self.rest().starts_with('=') {
+            return Err(self.error("`export` is for shells: write `NAME=value` alone"));
+        }
         if name.is_empty() || !self.rest().starts_with('=') {
             return Err(self.error("expected an assignment `NAME=value`"));
         }

@@ -96,3 +96,12 @@ fn a_large_value_that_is_used_very_often_does_not_take_all_memory() {
     let refused = diagnostics.iter().next().expect("a complaint");
     assert!(refused.message.contains("longer than"), "{refused:?}");
 }
+
+#[test]
+fn a_file_of_variables_may_begin_with_a_byte_order_mark_and_is_no_shell_script() {
+    let read = parse_dotenv("\u{feff}A=1\n").unwrap();
+    assert_eq!(read, [("A".to_owned(), "1".to_owned())]);
+    let error = parse_dotenv("A=1\nexport B=2\n").unwrap_err().to_string();
+    assert!(error.contains("write `NAME=value` alone"), "{error}");
+    assert!(parse_dotenv("export=1").is_ok());
+}

@@ -77,7 +77,7 @@ fn serve(args: &ServerArgs) -> Result<(), String> {
         let address = service
             .start()
             .await
-            .map_err(|error| format!("{}: choose another port with `--port`", error.text()))?;
+            .map_err(|error| cannot_listen(error.text()))?;
         let port = address.map_or(args.port, |it| it.port());
         let url = format!("http://{}:{port}", shown(&args.host));
         print(&format!("The playground is at {url}\n"));
@@ -88,6 +88,12 @@ fn serve(args: &ServerArgs) -> Result<(), String> {
         service.close(GRACE).await;
         Ok(())
     })
+}
+
+/// The reason, without the field of a config that has no part in it.
+fn cannot_listen(reason: &str) -> String {
+    let reason = reason.strip_prefix("`http.address`: ").unwrap_or(reason);
+    format!("{reason} (`--host` and `--port` say where)")
 }
 
 /// The texts of the page, and the files that they are saved to.
