@@ -244,3 +244,32 @@ shutdown_timeout: 1ms
     assert!((1..=20).contains(&kept) && bytes >= 9 * kept, "{behind}");
     assert_eq!(behind["kept_in"], "b.db");
 }
+
+#[test]
+fn a_statement_that_never_ends_does_not_hold_the_end_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = "
+http: { enabled: false }
+input: { generate: { mapping: 'root = {}', count: 1 } }
+pipeline:
+  processors:
+    - log: { message: here }
+    - sql_raw:
+        driver: sqlite
+        dsn: 'file:endless.db'
+        query: >
+          WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c
+output: { drop: {} }
+shutdown_timeout: 1ms
+";
+    std::fs::write(folder.path().join("config.yaml"), config).unwrap();
+    let mut command = millrace_testkit::millrace::command().unwrap();
+    command
+        .args(["run", "config.yaml"])
+        .current_dir(folder.path());
+    let mut process = millrace_testkit::millrace::Millrace::start(&mut command).unwrap();
+    let patience = millrace_testkit::poll::PATIENCE;
+    process.wait_for_stderr("here", patience).unwrap();
+    let status = process.terminate(patience).unwrap();
+    assert_eq!(status.code(), Some(1));
+}

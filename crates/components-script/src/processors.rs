@@ -4,15 +4,10 @@ use millrace_component::Descriptor;
 
 mod javascript;
 mod jmespath;
-mod jq;
 mod wasm;
 
 /// The processors of this family.
-pub const PROCESSORS: &[Descriptor] = &[
-    javascript::COMPONENT,
-    jmespath::COMPONENT,
-    jq::COMPONENT,
-    wasm::COMPONENT,
-];
+pub const PROCESSORS: &[Descriptor] =
+    &[javascript::COMPONENT, jmespath::COMPONENT, wasm::COMPONENT];
 
 mod program;

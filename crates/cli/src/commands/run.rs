@@ -47,6 +47,8 @@ pub fn run(args: &RunArgs, file: Option<PathBuf>) -> ExitCode {
         let mut progress = Progress::none();
         millrace_node::run(config, changes, |flow| progress.follow(flow)).await
     });
+    // A thread that still computes for a message holds the end up no longer.
+    runtime.shutdown_background();
     let is_watched = std::io::stderr().is_terminal();
     let (report, failure) = match ended {
         Ok(report) => (Some(report), None),

@@ -25,6 +25,18 @@ pub struct Config {
     query: Query,
 }
 
+/// How many steps a query may have: the interpreter takes stack for each that follows another.
+const STEPS_MAX: usize = 500;
+
+/// Refuses a query that the interpreter might need too much stack for.
+fn check_steps(query: &str) -> Result<(), String> {
+    let is_step = |byte: &u8| b".[{(|&!*<=>".contains(byte);
+    if query.as_bytes().iter().filter(|byte| is_step(byte)).count() > STEPS_MAX {
+        return Err(format!("it has more than {STEPS_MAX} steps"));
+    }
+    Ok(())
+}
+
 /// A query that was compiled when the config was read.
 #[derive(Clone, Debug)]
 struct Query(Arc<Expression<'static>>);
@@ -37,6 +49,7 @@ impl FieldType for Query {
     fn read(node: &Node, cx: &mut ReadContext) -> Option<Self> {
         let text = String::read(node, cx)?;
         let compiled = check_size(&text)
+            .and_then(|()| check_steps(&text))
             .map_err(|reason| (0, reason))
             .and_then(|()| {
                 // The error's own text shows the whole query.
@@ -195,6 +208,14 @@ mod tests {
         let deep = "[".repeat(100_000);
         let error = try_processor(&format!("jmespath: {{ query: \"{deep}\" }}")).err();
         assert!(error.is_some_and(|it| it.contains("nest deeper")));
+        for step in ["[0]", ".a", " | a", " || a", "[]", ".*"] {
+            let long = format!("a{}", step.repeat(50_000));
+            let error = try_processor(&format!("jmespath: {{ query: \"{long}\" }}")).err();
+            assert!(
+                error.is_some_and(|it| it.contains("more than 500 steps")),
+                "{step}"
+            );
+        }
     }
 
     #[test]
