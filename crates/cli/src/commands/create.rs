@@ -244,13 +244,29 @@ mod tests {
     }
 
     /// What only a user can say, with the complaint that asks for it.
-    const LEFT_TO_THE_USER: [(ComponentKind, &str, &str); 3] = [
+    const LEFT_TO_THE_USER: [(ComponentKind, &str, &str); 7] = [
         (
             ComponentKind::Input,
             "read_until",
             "read_until needs `check`, `idle_timeout`, or both",
         ),
         (ComponentKind::Buffer, "batch", "needs a trigger"),
+        (
+            ComponentKind::Scanner,
+            "xml_documents",
+            "no option is given",
+        ),
+        (
+            ComponentKind::Processor,
+            "javascript",
+            "there is no program",
+        ),
+        (
+            ComponentKind::Processor,
+            "json_schema",
+            "there is no schema",
+        ),
+        (ComponentKind::Processor, "xml", "no option is given"),
         (ComponentKind::Cache, "multilevel", "at least two levels"),
     ];
 

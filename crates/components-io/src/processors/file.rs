@@ -39,6 +39,7 @@ use operation::{Done, Operation};
 #[spec(check = Config::check)]
 pub struct Config {
     /// What is done.
+    #[spec(example = "write")]
     operation: Kind,
     /// The file.
     #[spec(example = "/tmp/${! json(\"document.id\") }.txt")]
