@@ -57,7 +57,7 @@ fn placed(source: &str, at: u64, reason: impl std::fmt::Display) -> FormatError 
         .bytes()
         .take(usize::try_from(at).unwrap_or(usize::MAX));
     let line = before.filter(|byte| *byte == b'\n').count() + 1;
-    FormatError::new(format!("line {line}: {reason}"))
+    FormatError::new(format!("XML syntax error on line {line}: {reason}"))
 }
 
 /// What has been read so far.
@@ -395,8 +395,11 @@ mod tests {
         for (xml, expected) in [
             ("", "EOF"),
             ("text", "EOF"),
-            ("<a", "line 1: syntax error: tag not closed"),
-            ("<a>\n<b>", "line 2: unexpected EOF"),
+            (
+                "<a",
+                "XML syntax error on line 1: syntax error: tag not closed",
+            ),
+            ("<a>\n<b>", "XML syntax error on line 2: unexpected EOF"),
             ("</a>", "unexpected end element </a>"),
             ("<a & b>x</a>", "invalid XML name `&`"),
             ("<a>a < b</a>", "invalid XML name ``"),
