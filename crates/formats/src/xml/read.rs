@@ -43,6 +43,8 @@ pub fn read(source: &[u8], cast: bool) -> Result<Value, FormatError> {
                 return Err(placed(&source, reader.buffer_position(), "unexpected EOF"));
             }
             Ok(None) => {}
+            // Told apart by those who go on behind it.
+            Err(error) if error.is_too_deep() => return Err(error),
             Err(error) => return Err(placed(&source, reader.buffer_position(), error)),
         }
     }
