@@ -28,6 +28,9 @@ const CONFIGS: &[&str] = &[
     "rate_limit redis: { url: 'redis://:PLANTED@HOST', key: k }",
     "processor http: { url: 'http://u:PLANTED@HOST/?key=PLANTED', retries: 0, timeout: 1s }",
     "processor http: { url: 'http://HOST/', retries: 0, timeout: 1s, oauth2: { enabled: true, client_key: k, client_secret: PLANTED, token_url: 'http://u:PLANTED@HOST/' } }",
+    "processor sql_insert: { driver: postgres, dsn: 'postgres://u:PLANTED@HOST/d?sslmode=disable&connect_timeout=1', table: t, columns: [c], args_mapping: 'root = [content()]' }",
+    "processor sql_raw: { driver: mysql, dsn: 'u:PLANTED@tcp(HOST)/d?timeout=1s', query: SELECT 1 }",
+    "processor sql_select: { driver: postgres, dsn: 'postgres://u:PLANTED@HOST/d?sslmode=disable&connect_timeout=1', table: t, columns: [c] }",
 ];
 
 /// They listen, and connect to nothing: their secrets never leave them.
