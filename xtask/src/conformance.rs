@@ -11,8 +11,8 @@ use crate::test::{build_binary, cargo};
 const CASES: &str = "../shared/conformance/bento";
 
 /// Which part of the rows must pass in `ci`, in percent: of each file, and of the file that is not
-/// there yet. They only ever grow.
-const FLOORS: [&str; 2] = ["99", "config_cases.jsonl=68"];
+/// there yet, whose rows of `file` and `subprocess` the runner cannot build. They only ever grow.
+const FLOORS: [&str; 2] = ["99", "processor_tests.jsonl=95"];
 
 /// Runs the cases of a directory; true when every file is above the floor.
 pub fn run(arguments: &[String]) -> Result<bool> {

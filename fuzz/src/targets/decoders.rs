@@ -45,7 +45,7 @@ const MAPPINGS: &[&str] = &[
     "root = {\"a\":[1,{\"b\":\"c\"}]}.json_schema(content().string())",
     "root = content().string().slug()",
     "root = content().string().format(1, \"two\", [3])",
-    "root = content().string().bloblang()",
+    "root = {}.bloblang(content().string())",
 ];
 
 pub(super) fn run(data: &[u8]) {

@@ -121,6 +121,10 @@ impl Running {
         }
         self.complaints.listen();
         let answer = self.ask(frame).await;
+        if let Ok(Some(Answer::Ended)) = answer {
+            // The output may close before the last words are read.
+            let _silent = timeout(GRACE, self.complaints.heard()).await;
+        }
         let complaint = self.complaints.ignore();
         match answer {
             Ok(Some(Answer::Given(answer))) if complaint.is_empty() => Ok(answer),
