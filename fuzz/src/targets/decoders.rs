@@ -29,7 +29,6 @@ const MAPPINGS: &[&str] = &[
     "root = content().string().parse_duration()",
     "root = content().string().parse_duration_iso8601()",
     "root = content().string().parse_jwt_hs256(\"secret\")",
-    "root = content().string().parse_jwt_rs256(\"secret\")",
     "root = content().string().parse_json(use_number: true)",
     "root = content().string().ts_parse(\"2006-01-02T15:04:05Z07:00\")",
     "root = content().string().ts_strptime(\"%Y-%m-%d %H:%M:%S.%f %z\")",
