@@ -73,7 +73,7 @@ pub async fn run(
     let mut earlier: Option<Box<RootConfig>> = None;
     let mut balance = Balance::default();
     let mut behind_buffer: Option<Balance> = None;
-    let (mut files, mut kept) = (Vec::new(), Vec::new());
+    let (mut files, mut kept) = (Vec::<Box<str>>::new(), Vec::new());
     let mut has_failed = false;
     let ended = loop {
         let stream = match Stream::start(&config.stream, process.environment(&config)) {
@@ -150,7 +150,7 @@ pub async fn run(
     process.close().await;
     kept.retain(|it| it.messages > 0);
     // A run that failed early has written nothing.
-    files.retain(|it: &Box<str>| std::path::Path::new(&**it).exists());
+    files.retain(|it| std::path::Path::new(&**it).exists());
     let report = Report {
         balance,
         behind_buffer,
