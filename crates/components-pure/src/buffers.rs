@@ -3,6 +3,7 @@
 use millrace_component::Descriptor;
 
 mod batch;
+mod failed;
 mod memory;
 mod none;
 mod system_window;

@@ -19,6 +19,8 @@ use millrace_spec::{Node, ReadContext, Spec, codes};
 use millrace_telemetry::metric::{BufferMetrics, Gauge};
 use smallvec::SmallVec;
 
+use super::failed::take_failed;
+
 /// Holds messages in memory between the input and the pipeline, up to a number of bytes.
 ///
 /// The input is acknowledged when its message is in the buffer: what the buffer holds is lost
@@ -353,16 +355,7 @@ impl Running {
             self.alone = 0;
         }
         self.held = self.held.saturating_sub(bytes);
-        let mut failed = MessageBatch::new();
-        for (index, (mut message, origin)) in batch.into_iter().zip(origins).enumerate() {
-            match outcomes.get(index) {
-                Outcome::Failed(_) => {
-                    message.set_origin(origin);
-                    failed.push(message);
-                }
-                outcome => origin.settle(outcome),
-            }
-        }
+        let failed = take_failed(batch, origins, &outcomes);
         if failed.is_empty() {
             self.memory.ages.leave(attempt.age);
         } else {

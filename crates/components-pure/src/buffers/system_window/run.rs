@@ -8,9 +8,10 @@ use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use jiff::Timestamp;
 use millrace_component::{Backoff, Source, SourceWriter, track};
-use millrace_message::{Error, MessageBatch, Origin, Outcome, Outcomes};
+use millrace_message::{Error, MessageBatch, Origin, Outcomes};
 use smallvec::SmallVec;
 
+use super::super::failed::take_failed;
 use super::SystemWindow;
 use super::windows::Leaving;
 
@@ -181,16 +182,7 @@ impl Running {
             outcomes,
             backoff,
         } = returned;
-        let mut failed = MessageBatch::new();
-        for (index, (mut message, origin)) in batch.into_iter().zip(origins).enumerate() {
-            match outcomes.get(index) {
-                Outcome::Failed(_) => {
-                    message.set_origin(origin);
-                    failed.push(message);
-                }
-                outcome => origin.settle(outcome),
-            }
-        }
+        let failed = take_failed(batch, origins, &outcomes);
         if !failed.is_empty() {
             self.buffer.flow.ledger().replay(failed.len());
             self.send(failed, backoff);
