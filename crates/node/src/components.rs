@@ -36,6 +36,10 @@ const FAMILIES: &[&[Descriptor]] = &[
     millrace_components_redis::OUTPUTS,
     #[cfg(feature = "redis")]
     millrace_components_redis::RATE_LIMITS,
+    #[cfg(feature = "schema")]
+    millrace_components_schema::PROCESSORS,
+    #[cfg(feature = "schema")]
+    millrace_components_schema::SCANNERS,
     #[cfg(feature = "script")]
     millrace_components_script::PROCESSORS,
     #[cfg(feature = "sql")]
