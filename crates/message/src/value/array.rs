@@ -25,7 +25,9 @@ pub(crate) struct Elements(pub(crate) Vec<Value>);
 
 impl Drop for Elements {
     fn drop(&mut self) {
-        depth::drop_values(&mut self.0);
+        if depth::is_stack_low() {
+            depth::drop_values(self.0.drain(..));
+        }
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! A document's nesting is bounded by the parser, that of values built by a mapping is not
 //! (`fold` can wrap an array a million times), so every recursive walk over built containers goes
-//! through [`guard`], which moves to a fresh stack segment when little is left.
+//! through [`guard`], which moves to a fresh stack segment when little is left. Dropping such a value
+//! is a walk too: it goes on without recursion where little is left.
 
 use std::sync::Arc;
 
@@ -19,35 +20,24 @@ pub(crate) fn guard<T>(level: impl FnOnce() -> T) -> T {
     stacker::maybe_grow(RED_ZONE, SEGMENT, level)
 }
 
-/// Drops the values of a container that is being dropped, without one stack frame per level.
-pub(crate) fn drop_values(values: &mut Vec<Value>) {
-    if values.iter().any(holds_containers) {
-        let mut pending = std::mem::take(values);
-        while let Some(value) = pending.pop() {
-            take_members(value, &mut pending);
-        }
-    }
+/// Whether the values of a container that is being dropped must be given to [`drop_values`]: that
+/// is slower than dropping them one within the other, for which the stack nearly always has room.
+#[inline]
+pub(crate) fn is_stack_low() -> bool {
+    stacker::remaining_stack().is_none_or(|left| left < RED_ZONE)
 }
 
-/// Whether dropping the value would drop containers below it.
-fn holds_containers(value: &Value) -> bool {
-    match value {
-        Value::Array(Array(array::Repr::Built(elements))) => {
-            Arc::strong_count(elements) == 1 && elements.0.iter().any(is_container)
-        }
-        Value::Object(Object(object::Repr::Built(members))) => {
-            let mut values = members.0.iter().map(|(_, value)| value);
-            Arc::strong_count(members) == 1 && values.any(is_container)
-        }
-        Value::Object(Object(object::Repr::Overlay(overlay))) => {
-            Arc::strong_count(overlay) == 1 && overlay.laid().any(is_container)
-        }
-        _ => false,
+/// Drops the values of a container that is being dropped, without one stack frame per level.
+#[cold]
+pub(crate) fn drop_values(values: impl Iterator<Item = Value>) {
+    let mut pending: Vec<Value> = values.filter(is_container).collect();
+    while let Some(value) = pending.pop() {
+        take_members(value, &mut pending);
     }
 }
 
 /// Whether it is an array or object that holds values of its own.
-pub(crate) fn is_container(value: &Value) -> bool {
+fn is_container(value: &Value) -> bool {
     matches!(
         value,
         Value::Array(Array(array::Repr::Built(_)))
@@ -59,17 +49,18 @@ fn take_members(value: Value, pending: &mut Vec<Value>) {
     match value {
         Value::Array(Array(array::Repr::Built(elements))) => {
             if let Some(mut elements) = Arc::into_inner(elements) {
-                pending.append(&mut elements.0);
+                pending.extend(elements.0.drain(..).filter(is_container));
             }
         }
         Value::Object(Object(object::Repr::Built(members))) => {
             if let Some(mut members) = Arc::into_inner(members) {
-                pending.extend(members.0.drain(..).map(|(_, value)| value));
+                let values = members.0.drain(..).map(|(_, value)| value);
+                pending.extend(values.filter(is_container));
             }
         }
         Value::Object(Object(object::Repr::Overlay(overlay))) => {
             if let Some(mut overlay) = Arc::into_inner(overlay) {
-                pending.extend(overlay.take_laid());
+                pending.extend(overlay.take_laid().filter(is_container));
             }
         }
         _ => {}

@@ -63,9 +63,8 @@ impl Members {
 
 impl Drop for Members {
     fn drop(&mut self) {
-        if self.0.iter().any(|(_, value)| depth::is_container(value)) {
-            let mut values = self.0.drain(..).map(|(_, value)| value).collect();
-            depth::drop_values(&mut values);
+        if depth::is_stack_low() {
+            depth::drop_values(self.0.drain(..).map(|(_, value)| value));
         }
     }
 }

@@ -152,11 +152,6 @@ impl Overlay {
         }
     }
 
-    /// The values that were set.
-    pub(crate) fn laid(&self) -> impl Iterator<Item = &Value> {
-        self.changes.iter().filter_map(|(_, value)| value.as_ref())
-    }
-
     /// Takes out the values that were set.
     pub(crate) fn take_laid(&mut self) -> impl Iterator<Item = Value> + '_ {
         self.changes.drain(..).filter_map(|(_, value)| value)
@@ -198,9 +193,8 @@ impl Overlay {
 
 impl Drop for Overlay {
     fn drop(&mut self) {
-        if self.laid().any(depth::is_container) {
-            let mut values = self.take_laid().collect();
-            depth::drop_values(&mut values);
+        if depth::is_stack_low() {
+            depth::drop_values(self.take_laid());
         }
     }
 }
