@@ -60,10 +60,7 @@ pub(crate) fn parsed_expression(
         target: Target::Root(Vec::new()),
         value,
     };
-    let body = Body {
-        statements: vec![Statement { line: 0, kind }],
-        variables: 0,
-    };
+    let body = Body::new(vec![Statement { line: 0, kind }], 0);
     compiler.finish(body)
 }
 
@@ -141,17 +138,11 @@ impl<'a> Compiler<'a> {
             self.assigned = outer_assigned;
             self.maps.push(MapBody {
                 name,
-                body: Body {
-                    statements,
-                    variables,
-                },
+                body: Body::new(statements, variables),
             });
         }
         let statements = self.statements(&tree.statements);
-        Body {
-            statements,
-            variables: self.variables.len(),
-        }
+        Body::new(statements, self.variables.len())
     }
 
     /// Takes in another file: its maps, or for `from` its body.

@@ -281,6 +281,7 @@ impl Mapping {
             metadata: None,
             assigns_metadata: true,
             variables: vec![None; self.0.body.variables],
+            members: self.0.body.members,
             top,
         }
     }
@@ -379,6 +380,7 @@ impl Query {
             metadata: message.map(|message| Cow::Borrowed(&message.metadata)),
             assigns_metadata: false,
             variables: vec![None; self.0.body.variables],
+            members: self.0.body.members,
             top: StateTop::Borrowed(top),
         };
         statement::run(&self.0, &self.0.body, batch, index, 0, &mut state)

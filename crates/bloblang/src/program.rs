@@ -1,5 +1,6 @@
 //! The compiled form of a mapping: names resolved to slots, paths split, literals folded.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use millrace_message::{Segment, Text, Value};
@@ -25,6 +26,43 @@ pub(crate) struct Body {
     pub statements: Vec<Statement>,
     /// How many variable slots they use.
     pub variables: usize,
+    /// How many members of `root` they name: the room that a new root is made with.
+    pub members: usize,
+}
+
+impl Body {
+    pub(crate) fn new(statements: Vec<Statement>, variables: usize) -> Body {
+        let mut names = HashSet::new();
+        member_names(&statements, &mut names);
+        let members = names.len();
+        Body {
+            statements,
+            variables,
+            members,
+        }
+    }
+}
+
+/// Collects the names of the members of `root` that statements assign to, or below.
+fn member_names<'a>(statements: &'a [Statement], names: &mut HashSet<&'a str>) {
+    for statement in statements {
+        match &statement.kind {
+            StatementKind::Assign {
+                target: Target::Root(path),
+                ..
+            } => names.extend(path.first().map(Segment::name)),
+            StatementKind::Assign { .. } => {}
+            StatementKind::If {
+                branches,
+                otherwise,
+            } => {
+                for (_, statements) in branches {
+                    member_names(statements, names);
+                }
+                member_names(otherwise, names);
+            }
+        }
+    }
 }
 
 /// A `map name { … }` block.

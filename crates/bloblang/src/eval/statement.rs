@@ -24,6 +24,8 @@ pub(crate) struct State<'a> {
     /// Whether metadata may be assigned.
     pub assigns_metadata: bool,
     pub variables: Vec<Option<Value>>,
+    /// The room for members that a new root is made with.
+    pub members: usize,
     /// What `this` is.
     pub top: StateTop<'a>,
 }
@@ -145,7 +147,7 @@ fn assign(
             state.root = outcome;
             Ok(())
         }
-        Target::Root(path) => assign_path(path, outcome, &mut state.root),
+        Target::Root(path) => assign_path(path, outcome, &mut state.root, state.members),
         Target::Metadata(key) => match &mut state.metadata {
             Some(metadata) if state.assigns_metadata => {
                 assign_metadata(key.as_ref(), outcome, metadata.to_mut())
@@ -168,9 +170,10 @@ fn assign_path(
     path: &[Segment],
     outcome: Outcome<'static>,
     root: &mut Outcome<'static>,
+    members: usize,
 ) -> Result<(), EvalError> {
     if let Outcome::Nothing | Outcome::Own(Value::Null) = root {
-        *root = Outcome::Own(Value::Object(Object::with_capacity(8)));
+        *root = Outcome::Own(Value::Object(Object::with_capacity(members)));
     }
     let Outcome::Own(value) = root else {
         return Err(root_collision(path, root.type_name()));
@@ -284,6 +287,7 @@ pub(crate) fn call_map<'a>(
             metadata: frame.metadata.map(Cow::Borrowed),
             assigns_metadata: false,
             variables: vec![None; map.body.variables],
+            members: map.body.members,
             top: StateTop::Borrowed(Top::Value(value)),
         };
         run(
