@@ -1,4 +1,5 @@
-//! What a message costs: parse, filter, map and print an order of about 650 bytes.
+//! What a message costs: parse, filter, map and print an order of about 650 bytes, as a whole and
+//! stage by stage.
 
 use std::hint::black_box;
 
@@ -30,6 +31,9 @@ root.total = this.items.map_each(i -> i.qty * i.price_cents).sum()
 root.country = this.address.country | "??"
 "#;
 
+/// The workload whose mapping computes much.
+const HEAVY: &str = include_str!("../../../bench/pipelines/b3.yaml");
+
 const SMALL: &str = r#"{"amount":42,"id":7,"kind":"click","user":"user-7"}"#;
 const ENRICH: &str =
     "root = this\nroot.amount_x2 = this.amount * 2\nroot.is_click = this.kind == \"click\"";
@@ -37,6 +41,20 @@ const WITHOUT: &str = "root = this.without(\"kind\")\nroot.user = this.user.uppe
 
 fn mapping(text: &str) -> Mapping {
     Mapping::compile(text, &Environment::new()).expect("the mapping compiles")
+}
+
+/// The text of the first mapping of a pipeline's config.
+fn mapping_of(config: &str) -> String {
+    let after = config
+        .split_once("mapping: |\n")
+        .expect("it has a mapping")
+        .1;
+    let lines = after
+        .lines()
+        .take_while(|line| line.starts_with("        "));
+    lines
+        .map(|line| format!("{}\n", line.trim_start()))
+        .collect()
 }
 
 /// Runs a chain of mappings on one payload; gives the length of what comes out.
@@ -79,5 +97,40 @@ fn mappings(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, mappings);
+/// One mapping, stage by stage: the parsed payload is read, the result is printed.
+fn stages(c: &mut Criterion) {
+    let order = Bytes::from_static(ORDER.as_bytes());
+    let parsed = || {
+        let message = Message::from_bytes(order.clone());
+        message.value().expect("the order is JSON");
+        message
+    };
+    let mut group = c.benchmark_group("stage");
+    group.bench_function("parse", |b| b.iter(|| black_box(parsed())));
+    for (name, text) in [("b2", RESHAPE), ("b3", &mapping_of(HEAVY))] {
+        let mapping = mapping(text);
+        let message = parsed();
+        let evaluate = || {
+            mapping
+                .map(std::slice::from_ref(&message), 0)
+                .expect("the mapping fits the payload")
+        };
+        group.bench_function(format!("evaluate_{name}"), |b| {
+            b.iter(|| black_box(evaluate()))
+        });
+        let mut result = message.clone();
+        assert!(evaluate().apply_to(&mut result));
+        let value = result.value().expect("the result is a value").clone();
+        let mut out = Vec::with_capacity(1024);
+        group.bench_function(format!("print_{name}"), |b| {
+            b.iter(|| {
+                out.clear();
+                black_box(&value).write_json(&mut out);
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, mappings, stages);
 criterion_main!(benches);
