@@ -1,7 +1,7 @@
 //! What a component says of itself, and the lists that components are found in.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use millrace_spec::known::KnownComponents;
 use millrace_spec::{About, Catalog, ComponentKind, ComponentSpec, ComponentTable, Spec};
@@ -78,8 +78,17 @@ impl Descriptor {
 /// Every component of a build, by kind and name.
 #[derive(Default)]
 pub struct Registry {
-    built: BTreeMap<(ComponentKind, &'static str), Descriptor>,
-    table: ComponentTable,
+    built: BTreeMap<(ComponentKind, &'static str), Built>,
+    /// What is built without a descriptor.
+    others: Vec<Arc<ComponentSpec>>,
+    table: OnceLock<ComponentTable>,
+}
+
+/// A component, and its fields once they were asked for: a process uses few of all components, and
+/// the tables of all are megabytes of code to run.
+struct Built {
+    descriptor: Descriptor,
+    spec: OnceLock<Arc<ComponentSpec>>,
 }
 
 impl Registry {
@@ -88,14 +97,17 @@ impl Registry {
         let mut registry = Self::default();
         for descriptor in families.into_iter().flatten() {
             let key = (descriptor.kind(), descriptor.name());
-            let earlier = registry.built.insert(key, *descriptor);
+            let built = Built {
+                descriptor: *descriptor,
+                spec: OnceLock::new(),
+            };
+            let earlier = registry.built.insert(key, built);
             assert!(
                 earlier.is_none(),
                 "two components are called {} {}",
                 key.0,
                 key.1
             );
-            registry.table.insert(descriptor.spec());
         }
         registry
     }
@@ -104,39 +116,59 @@ impl Registry {
     /// and of traces.
     #[must_use]
     pub fn with(mut self, specs: impl IntoIterator<Item = ComponentSpec>) -> Self {
-        specs.into_iter().for_each(|spec| self.table.insert(spec));
+        self.others.extend(specs.into_iter().map(Arc::new));
         self
     }
 
     /// The component of this kind and name, when it is part of this build.
     pub fn get(&self, kind: ComponentKind, name: &str) -> Option<&Descriptor> {
+        self.built(kind, name).map(|it| &it.descriptor)
+    }
+
+    fn built(&self, kind: ComponentKind, name: &str) -> Option<&Built> {
         let first = self.built.range((kind, "")..);
         first
             .take_while(|((of, _), _)| *of == kind)
             .find(|((_, it), _)| *it == name)
-            .map(|(_, descriptor)| descriptor)
+            .map(|(_, built)| built)
     }
 
     /// Every component of this build, by kind and name.
     pub fn iter(&self) -> impl Iterator<Item = &Descriptor> {
-        self.built.values()
+        self.built.values().map(|it| &it.descriptor)
     }
 
     /// What is known of every component of this build without building it.
     pub fn table(&self) -> &ComponentTable {
-        &self.table
+        self.table.get_or_init(|| {
+            let mut table = ComponentTable::new();
+            let built = self.iter().map(Descriptor::spec);
+            let others = self.others.iter().map(|it| ComponentSpec::clone(it));
+            built.chain(others).for_each(|spec| table.insert(spec));
+            table
+        })
     }
 }
 
 /// The components of this build, and those of Bento that are known by their fields only.
 impl Catalog for Registry {
     fn component(&self, kind: ComponentKind, name: &str) -> Option<Arc<ComponentSpec>> {
-        let built = self.table.component(kind, name);
-        built.or_else(|| KnownComponents.component(kind, name))
+        if let Some(built) = self.built(kind, name) {
+            let spec = || Arc::new(built.descriptor.spec());
+            return Some(Arc::clone(built.spec.get_or_init(spec)));
+        }
+        let mut others = self.others.iter();
+        let other = others.find(|it| it.kind == kind && it.name == name);
+        other
+            .cloned()
+            .or_else(|| KnownComponents.component(kind, name))
     }
 
     fn names(&self, kind: ComponentKind) -> Vec<String> {
-        let mut names = self.table.names(kind);
+        let of_kind = self.built.keys().filter(|(of, _)| *of == kind);
+        let mut names: Vec<String> = of_kind.map(|(_, name)| (*name).to_owned()).collect();
+        let others = self.others.iter().filter(|it| it.kind == kind);
+        names.extend(others.map(|it| it.name.to_string()));
         names.extend(KnownComponents.names(kind));
         names.sort_unstable();
         names.dedup();
