@@ -524,6 +524,13 @@ fn an_address_that_cannot_be_used_is_shown_where_it_stands() {
     let disabled = config.replace("{ address", "{ enabled: false, address");
     assert_eq!(lint("a.yaml", &disabled, &[]), (String::new(), true));
 
+    let input = "input: { http_server: { address: localhost } }\noutput: { drop: {} }\n";
+    let (told, _) = lint("a.yaml", input, &[]);
+    assert!(
+        told.contains("a.yaml(1,34) field address: `localhost` does not end in a port"),
+        "{told}"
+    );
+
     let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = held.local_addr().unwrap().to_string();
     let folder = tempfile::tempdir().unwrap();

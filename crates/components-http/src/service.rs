@@ -57,15 +57,20 @@ pub struct HttpConfig {
     pub basic_auth: BasicAuth,
 }
 
-/// Whether there is such an address shows only when the server starts.
 fn check_address(config: &mut HttpConfig, node: &Node, cx: &mut ReadContext) {
-    let port = config.address.rsplit_once(':').map(|(_, port)| port);
-    if config.enabled && port.is_none_or(|port| port.parse::<u16>().is_err()) {
+    if config.enabled {
+        check_port("http.address", &config.address, node, cx);
+    }
+}
+
+/// Complains of an `address` without a port. Whether there is such an address shows only when the
+/// server starts. `field` is what the address is called in the complaint.
+fn check_port(field: &str, address: &str, node: &Node, cx: &mut ReadContext) {
+    let port = address.rsplit_once(':').map(|(_, port)| port);
+    if port.is_none_or(|port| port.parse::<u16>().is_err()) {
         let span = node.get("address").map_or(node.span, |it| it.span);
-        let message = format!(
-            "field http.address: `{}` does not end in a port from 0 to 65535",
-            config.address
-        );
+        let message =
+            format!("field {field}: `{address}` does not end in a port from 0 to 65535");
         cx.error(codes::INVALID_VALUE, span, message).help =
             Some("write it as `host:port`, such as `localhost:4195`".to_owned());
     }
@@ -309,6 +314,8 @@ pub(crate) fn check_endpoints(
             cx.warn(codes::CONFLICT, place("cors"), message("cors"))
                 .help = Some(help.to_owned());
         }
+    } else {
+        check_port("address", &endpoint.address, node, cx);
     }
 }
 
