@@ -83,6 +83,8 @@ struct Compiler<'a> {
 
 impl<'a> Compiler<'a> {
     fn new(text: &'a str, environment: &'a Environment) -> Compiler<'a> {
+        let given = environment.given().iter().map(|(name, _)| name.clone());
+        let given: Vec<_> = given.collect();
         Compiler {
             text,
             environment,
@@ -90,8 +92,8 @@ impl<'a> Compiler<'a> {
             warnings: Vec::new(),
             names: Vec::new(),
             maps: Vec::new(),
-            variables: Vec::new(),
-            assigned: Vec::new(),
+            variables: given.clone(),
+            assigned: given,
             parameters: Vec::new(),
             import_depth: 0,
         }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use millrace_message::Value;
+use millrace_message::{Text, Value};
 
 /// Access to cache resources for the functions `cache_get`, `cache_set`, `cache_add` and
 /// `cache_delete`. Calls block the pipeline thread.
@@ -43,6 +43,8 @@ pub struct Environment {
     directory: Option<PathBuf>,
     is_pure: bool,
     variables: Option<Arc<BTreeMap<String, String>>>,
+    /// The variables that mappings begin with.
+    given: Vec<(Text, Value)>,
 }
 
 impl Environment {
@@ -81,6 +83,18 @@ impl Environment {
     ) -> Environment {
         self.variables = Some(Arc::new(variables.into_iter().collect()));
         self
+    }
+
+    /// A variable that mappings have from their first line on: `$name`.
+    #[must_use]
+    pub fn with_given(mut self, name: &str, value: Value) -> Environment {
+        self.given.push((Text::from(name), value));
+        self
+    }
+
+    /// The variables that mappings begin with.
+    pub(crate) fn given(&self) -> &[(Text, Value)] {
+        &self.given
     }
 
     /// What reads an environment variable.

@@ -280,7 +280,7 @@ impl Mapping {
             root,
             metadata: None,
             assigns_metadata: true,
-            variables: vec![None; self.0.body.variables],
+            variables: self.0.variables(),
             members: self.0.body.members,
             top,
         }
@@ -379,7 +379,7 @@ impl Query {
             root: Outcome::Nothing,
             metadata: message.map(|message| Cow::Borrowed(&message.metadata)),
             assigns_metadata: false,
-            variables: vec![None; self.0.body.variables],
+            variables: self.0.variables(),
             members: self.0.body.members,
             top: StateTop::Borrowed(top),
         };

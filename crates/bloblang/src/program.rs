@@ -20,6 +20,17 @@ pub(crate) struct Program {
     pub warnings: Vec<SyntaxError>,
 }
 
+impl Program {
+    /// What its variables hold before its first line.
+    pub fn variables(&self) -> Vec<Option<Value>> {
+        let given = self.environment.given();
+        let mut variables = Vec::with_capacity(self.body.variables);
+        variables.extend(given.iter().map(|(_, value)| Some(value.clone())));
+        variables.resize(self.body.variables.max(given.len()), None);
+        variables
+    }
+}
+
 /// Statements that share one set of variables.
 #[derive(Default)]
 pub(crate) struct Body {

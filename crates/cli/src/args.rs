@@ -28,6 +28,11 @@ A config foo.yaml is tested by the list `tests` in itself, in foo_bento_test.yam
 foo_millrace_test.yaml; `folder` and `folder/...` stand for every .yaml and .yml file below a folder.
 The exit code is 1 when a test fails, a config has errors, or there are no tests.";
 
+const AFTER_TEMPLATE_LINT: &str = "\
+`folder` and `folder/...` stand for every .yaml and .yml file below a folder. Templates that are checked
+together may use each other. What a template makes of each config in its `tests` is checked as that of
+any component, and compared with what is expected. The exit code is 1 when there is an error.";
+
 const AFTER_SERVER: &str = "\
 Whoever can reach the page can evaluate mappings, within bounds of time and memory. They see no file
 and no environment variable of this host unless --trust-mappings is given.";
@@ -78,6 +83,9 @@ pub struct ConfigArgs {
     /// Files of environment variables; patterns are allowed
     #[arg(short, long = "env-file", value_name = "GLOB")]
     pub env_file: Vec<String>,
+    /// Files of templates, which are components; patterns and folders are allowed
+    #[arg(short, long, value_name = "GLOB")]
+    pub templates: Vec<String>,
 }
 
 /// Which config, and how it runs.
@@ -114,6 +122,7 @@ impl ConfigArgs {
             resources: [first.resources, self.resources].concat(),
             set: [first.set, self.set].concat(),
             env_file: [first.env_file, self.env_file].concat(),
+            templates: [first.templates, self.templates].concat(),
         }
     }
 }
@@ -178,6 +187,9 @@ pub enum Command {
         /// Only input, pipeline and output, without advanced fields
         #[arg(short, long)]
         small: bool,
+        /// Files of templates, which are components; patterns and folders are allowed
+        #[arg(short, long, value_name = "GLOB")]
+        templates: Vec<String>,
     },
     /// List the components of this build
     #[command(after_help = AFTER_LIST)]
@@ -187,6 +199,27 @@ pub enum Command {
         /// How it is printed
         #[arg(long, default_value = "text", value_parser = ["text", "json", "jsonschema"])]
         format: String,
+        /// Files of templates, which are components; patterns and folders are allowed
+        #[arg(short, long, value_name = "GLOB")]
+        templates: Vec<String>,
+    },
+    /// Work on templates of components
+    #[command(subcommand)]
+    Template(TemplateCommand),
+}
+
+/// What is done with templates.
+#[derive(Subcommand, Clone, Debug)]
+pub enum TemplateCommand {
+    /// Check template files and run the tests in them
+    #[command(after_help = AFTER_TEMPLATE_LINT)]
+    Lint {
+        /// Files, patterns, or folders
+        #[arg(value_hint = clap::ValueHint::AnyPath)]
+        paths: Vec<String>,
+        /// Files of further templates that those use; patterns and folders are allowed
+        #[arg(short, long, value_name = "GLOB")]
+        templates: Vec<String>,
     },
 }
 
@@ -222,6 +255,9 @@ pub struct TestArgs {
     /// Files of environment variables; patterns are allowed
     #[arg(short, long = "env-file", value_name = "GLOB")]
     pub env_file: Vec<String>,
+    /// Files of templates, which are components; patterns and folders are allowed
+    #[arg(short, long, value_name = "GLOB")]
+    pub templates: Vec<String>,
 }
 
 /// The arguments of `blobl`.
@@ -361,25 +397,16 @@ fn chilled() -> clap::Arg {
 }
 
 /// What Bento takes and this build does not have, with what can be done instead.
-const NOT_BUILT: [(&[&str], &str); 4] = [
+const NOT_BUILT: [(&[&str], &str); 2] = [
     (
         &["streams"],
         "the command `streams`, many pipelines in one process, is not part of this build; run each \
          config in a process of its own: `millrace run FILE`",
     ),
     (
-        &["template"],
-        "the command `template` is not part of this build, as templates of components are not",
-    ),
-    (
         &["studio"],
         "the command `studio` is not part of this build; `millrace run --watcher FILE` takes a \
          changed config over",
-    ),
-    (
-        &["-t", "--templates"],
-        "templates of components are not part of this build; use `processor_resources` and the \
-         like, or `import` within a mapping",
     ),
 ];
 

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::args::{self, Args, Command};
+use crate::args::{self, Args, Command, TemplateCommand};
 
 mod blobl;
 mod completions;
@@ -11,9 +11,9 @@ mod create;
 mod echo;
 mod lint;
 mod list;
-mod paths;
 mod progress;
 mod run;
+mod template;
 mod test;
 
 /// Runs the command and says with which code to exit.
@@ -37,11 +37,29 @@ pub fn dispatch(args: Args) -> ExitCode {
             rules,
         }) => lint::lint(&config.behind(first.config), &paths, rules),
         Some(Command::Test(args)) => test::test(&args, &first.config),
-        Some(Command::Create { expression, small }) => create::create(&expression, small),
+        Some(Command::Create {
+            expression,
+            small,
+            templates,
+        }) => {
+            let templates = [first.config.templates, templates].concat();
+            create::create(&expression, small, &templates)
+        }
         Some(Command::Blobl(args)) => blobl::blobl(&args),
         Some(Command::Completions { shell }) => completions::completions(shell),
         Some(Command::Echo { file, config }) => echo::echo(&config.behind(first.config), file),
-        Some(Command::List { kinds, format }) => list::list(&kinds, &format),
+        Some(Command::List {
+            kinds,
+            format,
+            templates,
+        }) => {
+            let templates = [first.config.templates, templates].concat();
+            list::list(&kinds, &format, &templates)
+        }
+        Some(Command::Template(TemplateCommand::Lint { paths, templates })) => {
+            let templates = [first.config.templates, templates].concat();
+            template::lint(&paths, &templates)
+        }
     }
 }
 

@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use millrace_message::{Error, Fault};
 use millrace_telemetry::Scope;
+use millrace_telemetry::metric::MappingFn;
 
-use crate::config::{InputChild, OutputChild, ProcessorChild, ScannerChild};
+use crate::config::{Configured, InputChild, OutputChild, ProcessorChild, ScannerChild};
 use crate::{
     BatchPolicy, BuiltBuffer, BuiltCache, BuiltProcessor, BuiltRateLimit, Connection, Flow,
     LeafInput, LeafOutput, ScannerFactory, Side, Sink, Source,
@@ -199,15 +200,33 @@ impl BuildContext {
         }
     }
 
-    /// The context of a component below this one: `segment` is added to the path.
+    /// The context of something below this one that has no config of its own: `segment` is added to
+    /// the path.
     #[must_use]
     pub fn child(&self, component: &str, label: &str, segment: &str) -> Self {
+        self.below(component, label, segment, None)
+    }
+
+    /// The context of a component below this one: `segment` is added to the path.
+    #[must_use]
+    pub fn of<C: ?Sized>(&self, child: &Configured<C>, segment: &str) -> Self {
+        let mapping = child.metrics.clone();
+        self.below(child.name, &child.label, segment, mapping)
+    }
+
+    fn below(
+        &self,
+        component: &str,
+        label: &str,
+        segment: &str,
+        mapping: Option<Arc<MappingFn>>,
+    ) -> Self {
         let path = format!("{}.{segment}", self.identity.path);
         Self {
             engine: Arc::clone(&self.engine),
             flow: self.flow.clone(),
             // The series of a component live as long as its stream, not as long as its building.
-            metrics: self.metrics.kept_child(label, path.as_str()),
+            metrics: self.metrics.kept_child(label, path.as_str(), mapping),
             identity: Arc::new(Identity {
                 component: component.into(),
                 path: path.into(),
@@ -283,7 +302,7 @@ impl BuildContext {
     /// The child cannot be built.
     pub fn input(&self, child: &InputChild, segment: &str) -> Result<Source, Error> {
         self.engine
-            .input(child, &self.child(child.name, &child.label, segment))
+            .input(child, &self.of(child, segment))
     }
 
     /// Builds and starts a child output; `segment` is its field, such as `outputs.0`.
@@ -292,7 +311,7 @@ impl BuildContext {
     /// The child cannot be built.
     pub fn output(&self, child: &OutputChild, segment: &str) -> Result<Arc<dyn Sink>, Error> {
         self.engine
-            .output(child, &self.child(child.name, &child.label, segment))
+            .output(child, &self.of(child, segment))
     }
 
     /// Builds a list of child processors; `segment` is their field, such as `processors`, and
@@ -310,8 +329,7 @@ impl BuildContext {
                 "" => index.to_string(),
                 field => format!("{field}.{index}"),
             };
-            let cx = self.child(child.name, &child.label, &segment);
-            self.engine.processor(child, &cx)
+            self.engine.processor(child, &self.of(child, &segment))
         };
         children.iter().enumerate().map(build).collect()
     }
@@ -325,7 +343,7 @@ impl BuildContext {
         child: &ScannerChild,
         segment: &str,
     ) -> Result<Arc<dyn ScannerFactory>, Error> {
-        child.config.build(&self.child(child.name, "", segment))
+        child.config.build(&self.of(child, segment))
     }
 
     /// The cache resource of this label.
@@ -351,6 +369,6 @@ impl BuildContext {
 
     /// A buffer's own context needs nothing more than this one.
     pub fn buffer(&self, buffer: &crate::BufferChild) -> Result<BuiltBuffer, Error> {
-        buffer.config.build(&self.child(buffer.name, "", "buffer"))
+        buffer.config.build(&self.of(buffer, "buffer"))
     }
 }

@@ -8,12 +8,13 @@ use std::sync::Arc;
 
 use millrace_diagnostics::Span;
 use millrace_message::Error;
-use millrace_spec::catalog::{check_reserved, infer};
+use millrace_spec::catalog::{Named, check_reserved, infer};
 use millrace_spec::{ComponentKind, FieldKind, FieldType, Node, ReadContext, Status};
+use millrace_telemetry::metric::MappingFn;
 
 use crate::{
     BuildContext, BuiltBuffer, BuiltCache, BuiltProcessor, BuiltRateLimit, Descriptor, Guarantee,
-    InputPart, MappingCaches, OutputPart, Registry, ScannerFactory,
+    InputPart, MappingCaches, OutputPart, Registry, ScannerFactory, template,
 };
 
 /// The typed config of an input.
@@ -117,6 +118,8 @@ pub struct Configured<C: ?Sized> {
     pub span: Span,
     /// The processors beside the fields of an input or output.
     pub processors: Vec<ProcessorChild>,
+    /// Renames or drops the series of its metrics and of those of its children.
+    pub metrics: Option<Arc<MappingFn>>,
     /// The caches that its mappings reach, those of the whole config.
     pub mapping_caches: MappingCaches,
     /// The fields.
@@ -130,6 +133,7 @@ impl<C: ?Sized> Clone for Configured<C> {
             label: self.label.clone(),
             span: self.span,
             processors: self.processors.clone(),
+            metrics: self.metrics.clone(),
             mapping_caches: self.mapping_caches.clone(),
             config: Arc::clone(&self.config),
         }
@@ -160,6 +164,7 @@ macro_rules! children {
                         label: component.label,
                         span: component.span,
                         processors: component.processors,
+                        metrics: component.metrics,
                         mapping_caches: cx
                             .extension::<MappingCaches>()
                             .map(|caches| (*caches).clone())
@@ -191,16 +196,21 @@ children! {
 }
 
 /// A component as it was read, before its kind is told apart.
-struct Component {
+pub(crate) struct Component {
     name: &'static str,
-    label: String,
+    pub label: String,
     span: Span,
-    processors: Vec<ProcessorChild>,
+    pub processors: Vec<ProcessorChild>,
+    pub metrics: Option<Arc<MappingFn>>,
     config: AnyConfig,
 }
 
 /// Reads `{ label?, processors?, NAME: FIELDS }`, or the older `{ type: NAME, NAME: FIELDS }`.
-fn read_component(kind: ComponentKind, node: &Node, cx: &mut ReadContext) -> Option<Component> {
+pub(crate) fn read_component(
+    kind: ComponentKind,
+    node: &Node,
+    cx: &mut ReadContext,
+) -> Option<Component> {
     let registry = cx
         .extension::<Registry>()
         .expect("the reader of a config lends its registry");
@@ -210,32 +220,45 @@ fn read_component(kind: ComponentKind, node: &Node, cx: &mut ReadContext) -> Opt
         Some(list) => cx.within("processors", |cx| Vec::<ProcessorChild>::read(list, cx)),
         None => Some(Vec::new()),
     };
-    let Some(descriptor) = registry.get(kind, named.name) else {
+    let label = node.get("label").and_then(Node::text);
+    let label = label.unwrap_or_default().to_owned();
+    let component = if let Some(descriptor) = registry.get(kind, named.name) {
+        let config = read_fields(descriptor, &named, node, cx);
+        processors.zip(config).map(|(processors, config)| Component {
+            name: descriptor.name(),
+            label,
+            span: node.span,
+            processors,
+            metrics: None,
+            config,
+        })
+    } else if let Some(template) = registry.template(kind, named.name) {
+        let made = template::read(&**template, &named, &label, cx);
+        processors.zip(made).map(|(processors, mut made)| {
+            made.span = node.span;
+            template::add_processors(kind, &mut made, processors);
+            made
+        })
+    } else {
         crate::not_built::check(kind, &named, cx);
-        return None;
+        None
     };
+    component.filter(|_| !failed)
+}
+
+fn read_fields(
+    descriptor: &Descriptor,
+    named: &Named<'_>,
+    node: &Node,
+    cx: &mut ReadContext,
+) -> Option<AnyConfig> {
     if named.spec.status == Status::Deprecated {
-        cx.deprecated(
-            named.name_span,
-            format!("{kind} {} is deprecated", named.name),
-        );
+        let (kind, name) = (named.spec.kind, named.name);
+        cx.deprecated(named.name_span, format!("{kind} {name} is deprecated"));
     }
     let empty = Node::empty_mapping(node.span);
     let fields = named.body.unwrap_or(&empty);
-    let config = cx.within(named.name, |cx| descriptor.read(fields, cx));
-    let label = node
-        .get("label")
-        .and_then(Node::text)
-        .unwrap_or_default()
-        .to_owned();
-    (!failed).then_some(())?;
-    Some(Component {
-        name: descriptor.name(),
-        label,
-        span: node.span,
-        processors: processors?,
-        config: config?,
-    })
+    cx.within(named.name, |cx| descriptor.read(fields, cx))
 }
 
 /// How a descriptor turns the tree into a typed config.

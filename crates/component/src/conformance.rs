@@ -303,7 +303,7 @@ impl Bare {
             Scope::detached(),
             self.services.clone(),
         );
-        root.child(config.name, &config.label, "resources")
+        root.of(config, "resources")
     }
 }
 

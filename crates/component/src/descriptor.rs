@@ -10,6 +10,7 @@ use crate::config::{
     AnyConfig, BufferConfig, CacheConfig, InputConfig, OutputConfig, ProcessorConfig,
     RateLimitConfig, Read, ScannerConfig,
 };
+use crate::template::Template;
 
 /// A component that is part of this build.
 #[derive(Clone, Copy)]
@@ -75,17 +76,19 @@ impl Descriptor {
     }
 }
 
-/// Every component of a build, by kind and name.
-#[derive(Default)]
+/// Every component of a build, by kind and name, and those that templates make.
+#[derive(Clone, Default)]
 pub struct Registry {
     built: BTreeMap<(ComponentKind, &'static str), Built>,
-    /// What is built without a descriptor.
+    templates: BTreeMap<ComponentKind, BTreeMap<String, Arc<dyn Template>>>,
+    /// What has no descriptor: exporters of metrics and of traces, templates.
     others: Vec<Arc<ComponentSpec>>,
     table: OnceLock<ComponentTable>,
 }
 
 /// A component, and its fields once they were asked for: a process uses few of all components, and
 /// the tables of all are megabytes of code to run.
+#[derive(Clone)]
 struct Built {
     descriptor: Descriptor,
     spec: OnceLock<Arc<ComponentSpec>>,
@@ -120,6 +123,25 @@ impl Registry {
         self
     }
 
+    /// Adds a component that is made by a template. Its name must be free: not that of a component of
+    /// this build, nor of another template; false when it is not, and nothing is added.
+    pub fn add_template(&mut self, template: Arc<dyn Template>) -> bool {
+        let spec = template.spec();
+        if self.own(spec.kind, &spec.name).is_some() {
+            return false;
+        }
+        self.others.push(Arc::new(spec.clone()));
+        self.table = OnceLock::new();
+        let of_kind = self.templates.entry(spec.kind).or_default();
+        of_kind.insert(spec.name.to_string(), Arc::clone(&template));
+        true
+    }
+
+    /// The template of this kind and name.
+    pub fn template(&self, kind: ComponentKind, name: &str) -> Option<&Arc<dyn Template>> {
+        self.templates.get(&kind)?.get(name)
+    }
+
     /// The component of this kind and name, when it is part of this build.
     pub fn get(&self, kind: ComponentKind, name: &str) -> Option<&Descriptor> {
         self.built(kind, name).map(|it| &it.descriptor)
@@ -131,6 +153,18 @@ impl Registry {
             .take_while(|((of, _), _)| *of == kind)
             .find(|((_, it), _)| *it == name)
             .map(|(_, built)| built)
+    }
+
+    /// What is known of a component of this build, or of a template.
+    fn own(&self, kind: ComponentKind, name: &str) -> Option<Arc<ComponentSpec>> {
+        if let Some(built) = self.built(kind, name) {
+            let spec = || Arc::new(built.descriptor.spec());
+            return Some(Arc::clone(built.spec.get_or_init(spec)));
+        }
+        let mut others = self.others.iter();
+        others
+            .find(|it| it.kind == kind && it.name == name)
+            .cloned()
     }
 
     /// Every component of this build, by kind and name.
@@ -153,15 +187,8 @@ impl Registry {
 /// The components of this build, and those of Bento that are known by their fields only.
 impl Catalog for Registry {
     fn component(&self, kind: ComponentKind, name: &str) -> Option<Arc<ComponentSpec>> {
-        if let Some(built) = self.built(kind, name) {
-            let spec = || Arc::new(built.descriptor.spec());
-            return Some(Arc::clone(built.spec.get_or_init(spec)));
-        }
-        let mut others = self.others.iter();
-        let other = others.find(|it| it.kind == kind && it.name == name);
-        other
-            .cloned()
-            .or_else(|| KnownComponents.component(kind, name))
+        let own = self.own(kind, name);
+        own.or_else(|| KnownComponents.component(kind, name))
     }
 
     fn names(&self, kind: ComponentKind) -> Vec<String> {

@@ -32,6 +32,7 @@ mod scanner;
 mod script;
 mod sink;
 mod source;
+mod template;
 mod track;
 
 pub use ages::{AgeSlot, Ages};
@@ -61,10 +62,12 @@ pub use processor::{AsyncProcessor, Batches, BuiltProcessor, Processor, process_
 pub use queue::{QueueGauge, Receiver, Sender, Weigh};
 pub use rate_limit::{BuiltRateLimit, RateLimit};
 pub use resource_ref::{
-    CacheRef, InputRef, OutputRef, ProcessorRef, RateLimitRef, ResourceUses, check_resource_uses,
+    CacheRef, InputRef, OutputRef, ProcessorRef, RateLimitRef, add_resource_use,
+    check_resource_uses,
 };
 pub use scanner::{Scanner, ScannerFactory, SourceDetails};
 pub use script::{Interpolated, Mapped, Mapping, Payload, Query, timestamp};
 pub use sink::Sink;
 pub use source::{Source, SourceWriter};
+pub use template::{Expansion, Template, made_by_templates};
 pub use track::track;

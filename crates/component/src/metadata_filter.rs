@@ -1,45 +1,26 @@
 //! Which metadata or header names are meant: by prefix, or by regular expression.
 
-use millrace_spec::{Node, ReadContext, Spec, codes};
-use regex::Regex;
+use millrace_spec::Spec;
+
+use crate::Pattern;
 
 /// Names that begin with one of the prefixes, or match one of the patterns; none by default.
 #[derive(Clone, Debug, Default, Spec)]
-#[spec(check = check)]
 pub struct MetadataFilter {
     /// Prefixes of names to include.
     #[spec(default = [])]
     include_prefixes: Vec<String>,
     /// Regular expressions that match names to include.
     #[spec(default = [])]
-    include_patterns: Vec<String>,
-}
-
-fn check(filter: &mut MetadataFilter, node: &Node, cx: &mut ReadContext) {
-    let list = node.get("include_patterns").and_then(Node::as_sequence);
-    for (index, pattern) in filter.include_patterns.iter().enumerate() {
-        if let Err(error) = Regex::new(pattern) {
-            let span = list
-                .and_then(|list| list.get(index))
-                .map_or(node.span, |it| it.span);
-            cx.error(
-                codes::INVALID_VALUE,
-                span,
-                format!("pattern `{pattern}`: {error}"),
-            );
-        }
-    }
+    include_patterns: Vec<Pattern>,
 }
 
 impl MetadataFilter {
     /// The filter, ready for use.
     pub fn compile(&self) -> NameFilter {
-        let patterns = self.include_patterns.iter();
         NameFilter {
             prefixes: self.include_prefixes.clone(),
-            patterns: patterns
-                .map(|it| Regex::new(it).expect("the pattern was checked when it was read"))
-                .collect(),
+            patterns: self.include_patterns.clone(),
         }
     }
 }
@@ -48,7 +29,7 @@ impl MetadataFilter {
 #[derive(Debug)]
 pub struct NameFilter {
     prefixes: Vec<String>,
-    patterns: Vec<Regex>,
+    patterns: Vec<Pattern>,
 }
 
 impl NameFilter {
@@ -60,7 +41,7 @@ impl NameFilter {
     /// Whether the name is included.
     pub fn includes(&self, name: &str) -> bool {
         self.prefixes.iter().any(|it| name.starts_with(&**it))
-            || self.patterns.iter().any(|it| it.is_match(name))
+            || self.patterns.iter().any(|it| it.regex().is_match(name))
     }
 }
 
@@ -101,6 +82,14 @@ mod tests {
         assert!(none.compile().is_empty() && !none.compile().includes("foo"));
         let all: MetadataFilter = read("include_prefixes: ['']").expect("a filter");
         assert!(all.compile().includes("foo"));
+    }
+
+    #[test]
+    fn patterns_are_those_of_the_language() {
+        let filter: MetadataFilter = read(r"include_patterns: ['^\d+$']").expect("a filter");
+        let filter = filter.compile();
+        // In Go's dialect digits are those of ASCII.
+        assert!(filter.includes("12") && !filter.includes("\u{661}\u{662}"));
     }
 
     #[test]

@@ -56,7 +56,9 @@ impl FieldType for Pattern {
         match Self::new(text) {
             Ok(pattern) => Some(pattern),
             Err(reason) => {
-                cx.error(codes::INVALID_VALUE, node.span, reason);
+                let message = cx.about_field(&reason);
+                cx.error(codes::INVALID_VALUE, node.span, message).help =
+                    Some("write it in the syntax of RE2".to_owned());
                 None
             }
         }

@@ -80,7 +80,7 @@ impl<K: ResourceKind> FieldType for ResourceRef<K> {
 
     fn read(node: &Node, cx: &mut ReadContext) -> Option<Self> {
         let label = String::read(node, cx)?;
-        cx.state::<ResourceUses>().add(K::KIND, &label, node.span);
+        add_resource_use(K::KIND, &label, node.span, cx);
         Some(Self {
             label,
             kind: PhantomData,
@@ -94,21 +94,36 @@ impl<K: ResourceKind> FieldType for ResourceRef<K> {
 
 /// Every place of a config that names a resource.
 #[derive(Default)]
-pub struct ResourceUses {
-    uses: Vec<(ComponentKind, String, Span)>,
+struct ResourceUses {
+    uses: Vec<ResourceUse>,
 }
 
-impl ResourceUses {
-    /// Records that the label is used as a resource of this kind.
-    pub fn add(&mut self, kind: ComponentKind, label: &str, span: Span) {
-        self.uses.push((kind, label.to_owned(), span));
-    }
+struct ResourceUse {
+    kind: ComponentKind,
+    label: String,
+    span: Span,
+    /// Which template names it, and where in what it made.
+    template: Option<String>,
+}
+
+/// Records that the label is used as a resource of this kind.
+pub fn add_resource_use(kind: ComponentKind, label: &str, span: Span, cx: &mut ReadContext) {
+    let found = ResourceUse {
+        kind,
+        label: label.to_owned(),
+        span,
+        template: cx.place_in_template(),
+    };
+    cx.state::<ResourceUses>().uses.push(found);
 }
 
 /// Reports every use of a resource that is not among the declared labels of its kind. Call it
 /// when the whole config, its resource files included, has been read.
 pub fn check_resource_uses(declared: &[(ComponentKind, String)], cx: &mut ReadContext) {
-    for (kind, label, span) in std::mem::take(&mut cx.state::<ResourceUses>().uses) {
+    for found in std::mem::take(&mut cx.state::<ResourceUses>().uses) {
+        let ResourceUse {
+            kind, label, span, ..
+        } = found;
         if declared
             .iter()
             .any(|(of, name)| *of == kind && *name == label)
@@ -122,7 +137,10 @@ pub fn check_resource_uses(declared: &[(ComponentKind, String)], cx: &mut ReadCo
         let help = did_you_mean(&label, names).unwrap_or_else(|| {
             format!("declare it under `{kind}_resources` with `label: {label}`")
         });
-        let message = format!("{kind} resource `{label}` is not declared");
+        let mut message = format!("{kind} resource `{label}` is not declared");
+        if let Some(template) = found.template {
+            message = format!("{template}: {message}");
+        }
         cx.error(codes::RESOURCE_UNKNOWN, span, message).help = Some(help);
     }
 }

@@ -31,6 +31,17 @@ pub struct Interpolated {
 }
 
 impl Mapping {
+    /// Compiles a mapping that stands in no config.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, with places in the text.
+    pub fn compile(text: &str, environment: &Environment) -> Result<Self, Vec<SyntaxError>> {
+        Ok(Self {
+            compiled: millrace_bloblang::Mapping::compile(text, environment)?,
+            source: text.into(),
+        })
+    }
+
     /// What the mapping makes of message `index` of the batch; the batch is not touched.
     ///
     /// # Errors

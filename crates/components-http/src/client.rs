@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
-use millrace_component::{Backoff, BuildContext, BuiltRateLimit};
+use millrace_component::{Backoff, BuildContext, BuiltRateLimit, clock};
 use millrace_message::{Error, ErrorClass, Message};
 use millrace_telemetry::metric::HttpClientMetrics;
 use tokio::time::Instant;
@@ -199,7 +199,7 @@ impl Client {
     }
 
     async fn attempts<M: Mode>(&self, batch: &[Message]) -> Result<M::Response, SendError> {
-        let started = Instant::now();
+        let started = clock::instant();
         let mut backoff = Backoff::new(self.retries.initial, self.retries.max_pause);
         let mut made = 0;
         loop {
@@ -221,13 +221,13 @@ impl Client {
                 pause = pause.max(wanted.min(self.retries.max_pause));
             }
             if let Some(max) = self.retries.max_elapsed
-                && started.elapsed() + pause > max
+                && clock::instant().duration_since(started) + pause > max
             {
                 let text = format!("no attempt is left within {max:?}");
                 return give_up(failed.error.context(text));
             }
             self.tell_of_retry(&failed.error, pause);
-            tokio::time::sleep(pause).await;
+            clock::sleep(pause).await;
             made += 1;
         }
     }
@@ -360,7 +360,7 @@ impl Client {
                     RATE_LIMIT_PAUSE
                 }
             };
-            tokio::time::sleep(pause).await;
+            clock::sleep(pause).await;
         }
     }
 }

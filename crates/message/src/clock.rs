@@ -2,8 +2,8 @@
 //! another one.
 //!
 //! A clock that was set belongs to its thread, so tests on different threads do not see each
-//! other's. It stands still while messages are processed, and goes on only where a processor waits:
-//! by as long as that one waits, at once. What measures, logs or talks to servers reads the host's
+//! other's. It stands still while messages are processed, and goes on only where a component waits:
+//! by as long as that one waits, at once. What measures, logs or waits for a server reads the host's
 //! clock as ever.
 
 use std::cell::Cell;
@@ -23,15 +23,23 @@ struct Set {
     start: Timestamp,
     /// When that was, for those who measure spans of time.
     base: Instant,
-    /// How far it has gone since.
-    passed: Duration,
+    pace: Pace,
+}
+
+/// How a clock goes that somebody has set.
+#[derive(Clone, Copy)]
+enum Pace {
+    /// By waiting alone: so far.
+    Waits(Duration),
+    /// With another clock.
+    Follows(fn() -> Instant),
 }
 
 /// The time of day.
 pub fn now() -> Timestamp {
     SET.get().map_or_else(Timestamp::now, |set| {
         // Beyond the range of a timestamp it stands still.
-        set.start.saturating_add(set.passed).unwrap_or(set.start)
+        set.start.saturating_add(set.passed()).unwrap_or(set.start)
     })
 }
 
@@ -40,33 +48,59 @@ pub fn instant() -> Instant {
     SET.get().map_or_else(Instant::now, |set| set.at())
 }
 
-/// Lets the time up to `deadline` pass at once, where the clock is set; false where it is the
-/// host's, which passes by itself.
+/// Lets the time up to `deadline` pass at once, where the clock is set and stands still; false where
+/// it passes by itself.
 pub fn pass_until(deadline: Instant) -> bool {
-    let Some(mut set) = SET.get() else {
+    let Some(set) = SET.get() else {
         return false;
     };
-    set.passed += deadline.saturating_duration_since(set.at());
-    SET.set(Some(set));
+    let Pace::Waits(passed) = set.pace else {
+        return false;
+    };
+    let passed = passed + deadline.saturating_duration_since(set.at());
+    let pace = Pace::Waits(passed);
+    SET.set(Some(Set { pace, ..set }));
     true
 }
 
-/// Sets the clock of this thread until the guard is dropped.
+/// Sets the clock of this thread until the guard is dropped. It goes on only where somebody waits.
 pub fn set(start: Timestamp) -> SetClock {
-    let earlier = SET.replace(Some(Set {
+    let base = Instant::now();
+    replace(Set {
         start,
-        base: Instant::now(),
-        passed: Duration::ZERO,
-    }));
+        base,
+        pace: Pace::Waits(Duration::ZERO),
+    })
+}
+
+/// Sets the clock of this thread until the guard is dropped. It goes on as `other` does, such as the
+/// timers of a runtime whose time a test controls.
+pub fn set_following(start: Timestamp, other: fn() -> Instant) -> SetClock {
+    let base = other();
+    replace(Set {
+        start,
+        base,
+        pace: Pace::Follows(other),
+    })
+}
+
+fn replace(set: Set) -> SetClock {
     SetClock {
-        earlier,
+        earlier: SET.replace(Some(set)),
         of_this_thread: PhantomData,
     }
 }
 
 impl Set {
+    fn passed(self) -> Duration {
+        match self.pace {
+            Pace::Waits(passed) => passed,
+            Pace::Follows(other) => other().saturating_duration_since(self.base),
+        }
+    }
+
     fn at(self) -> Instant {
-        self.base.checked_add(self.passed).unwrap_or(self.base)
+        self.base.checked_add(self.passed()).unwrap_or(self.base)
     }
 }
 
@@ -102,6 +136,28 @@ mod tests {
         assert_eq!(instant(), later);
         drop(set);
         assert!(now() > start && !pass_until(instant()));
+    }
+
+    #[test]
+    fn a_clock_that_follows_another_goes_by_itself() {
+        thread_local! {
+            static OTHER: Cell<Option<Instant>> = const { Cell::new(None) };
+        }
+        fn other() -> Instant {
+            OTHER.get().unwrap_or_else(|| {
+                let now = Instant::now();
+                OTHER.set(Some(now));
+                now
+            })
+        }
+        let start = Timestamp::UNIX_EPOCH;
+        let _set = set_following(start, other);
+        let began = instant();
+        let later = began + Duration::from_secs(2);
+        assert!(!pass_until(later));
+        assert_eq!((now(), instant()), (start, began));
+        OTHER.set(Some(later));
+        assert_eq!((now().as_second(), instant()), (2, later));
     }
 
     #[test]

@@ -2,21 +2,25 @@
 
 mod components;
 pub mod config;
+mod folders;
 mod load;
 mod logs;
 mod memory;
 mod metrics;
+mod plain;
 mod report;
 mod resource_lint;
 mod run;
 mod strict;
 mod surface;
+mod templates;
 mod traces;
 pub mod unit_test;
 mod watch;
 
 pub use components::registry;
 pub use config::RootConfig;
+pub use folders::expand_files;
 pub use load::{Files, Loaded, Main, load, read_env_files, without_secrets};
 pub use logs::{install_logs, install_logs_of_tests, log_failure};
 pub use metrics::rename_metric;
@@ -24,4 +28,5 @@ pub use millrace_telemetry::log::{LogLevel, show_status};
 pub use report::Report;
 pub use resource_lint::{ResourceLint, lint_resource, resource_kind};
 pub use run::{RunError, run};
+pub use templates::Templates;
 pub use watch::{Changes, Watcher};

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use millrace_component::{MappingCaches, Registry, check_resource_uses};
-use millrace_diagnostics::{Diagnostic, Diagnostics, Renderer, SourceMap};
+use millrace_diagnostics::{Diagnostic, Diagnostics, Renderer, SourceMap, Span};
 use millrace_spec::env::{Environment, Unset, interpolate};
 use millrace_spec::path::Schema;
 use millrace_spec::render::normalise;
 use millrace_spec::{
-    ComponentKind, FieldType, LintOptions, Literal, Node, ReadContext, Spec, codes, set, tree,
+    ComponentKind, FieldType, LintOptions, Literal, Node, ReadContext, Resolved, Spec, Value, codes,
+    set, tree,
 };
 use millrace_stream::ResourcesConfig;
 use millrace_telemetry::Redactor;
@@ -63,6 +64,7 @@ pub struct Loaded {
     registry: Arc<Registry>,
     sources: Arc<SourceMap>,
     redactor: millrace_diagnostics::Redactor,
+    secret_places: Vec<Span>,
 }
 
 impl Loaded {
@@ -127,7 +129,10 @@ impl Loaded {
             fields: &fields,
             catalog: &*self.registry,
         };
-        let mut config = normalise::config(self.tree.as_ref()?, schema);
+        let mut tree = self.tree.clone()?;
+        // The field of a template is not known to be secret, but what its text becomes is.
+        scrub(&mut tree, &self.secret_places);
+        let mut config = normalise::config(&tree, schema);
         // A secret may stand in other fields too, such as the text of a log line.
         let known = Redactor::new();
         known.add_all(self.redactor.secrets());
@@ -136,6 +141,23 @@ impl Loaded {
             is_open.then(|| known.mask_known(text, normalise::SCRUBBED))?
         });
         Some(config)
+    }
+}
+
+/// Replaces the texts that stand where secrets were read.
+fn scrub(node: &mut Node, secret: &[Span]) {
+    match &mut node.value {
+        Value::Sequence(items) => items.iter_mut().for_each(|it| scrub(it, secret)),
+        Value::Mapping(map) => {
+            let values = map.entries.iter_mut().map(|it| &mut it.value);
+            values.for_each(|it| scrub(it, secret));
+        }
+        Value::Scalar(scalar) => {
+            let is_empty = scalar.text.is_empty() || scalar.resolved == Resolved::Null;
+            if !is_empty && secret.contains(&node.span) {
+                *node = Node::string(normalise::SCRUBBED, node.span);
+            }
+        }
     }
 }
 
@@ -181,6 +203,7 @@ pub fn load(files: &Files, registry: &Arc<Registry>) -> Loaded {
         registry: Arc::clone(registry),
         sources: loader.sources,
         redactor: loader.cx.redactor().clone(),
+        secret_places: loader.cx.secret_places().to_vec(),
     }
 }
 
@@ -232,6 +255,7 @@ impl Loader {
             tree: None,
             registry: Arc::clone(registry),
             redactor: self.cx.redactor().clone(),
+            secret_places: Vec::new(),
             sources: self.sources,
         }
     }

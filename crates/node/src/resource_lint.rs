@@ -80,7 +80,7 @@ pub fn lint_resource(kind: ComponentKind, yaml: &str, registry: &Arc<Registry>) 
 }
 
 /// Reads a component; only the complaints matter.
-fn read(kind: ComponentKind, node: &Node, cx: &mut ReadContext) {
+pub(crate) fn read(kind: ComponentKind, node: &Node, cx: &mut ReadContext) {
     fn discard<T>(_: Option<T>) {}
     match kind {
         ComponentKind::Cache => discard(CacheChild::read(node, cx)),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use millrace_component::{BufferChild, Guarantee, Registry};
+use millrace_component::{BufferChild, Guarantee, Registry, made_by_templates};
 use millrace_spec::{FieldType, Node, ReadContext, codes};
 
 /// Fields whose value makes a component acknowledge before delivery, or keep less than it could.
@@ -44,6 +44,9 @@ pub(crate) fn check(tree: &Node, registry: &Arc<Registry>, cx: &mut ReadContext)
             Some("use buffer `sqlite`, which is on disk, or none".to_owned());
     }
     walk(tree, cx);
+    for (template, made) in made_by_templates(cx) {
+        cx.within_template(&template, |cx| walk(&made, cx));
+    }
 }
 
 fn walk(node: &Node, cx: &mut ReadContext) {

@@ -16,7 +16,7 @@ mod case;
 mod conditions;
 mod document;
 mod execute;
-mod json_difference;
+pub(crate) mod json_difference;
 mod provider;
 mod target;
 

@@ -7,21 +7,23 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
-use millrace_component::{Registry, files};
+use millrace_component::files;
 use tokio::sync::mpsc;
 use tracing::{error, info};
 
 use crate::load::{Files, Main, load};
-use crate::{RootConfig, registry};
+use crate::RootConfig;
+use crate::templates::{Templates, template_files};
 
 const INTERVAL: Duration = Duration::from_millis(250);
 
 /// The files of a config, as they were when this was made.
 pub struct Watcher {
     files: Files,
+    /// Paths, patterns and folders of templates.
+    templates: Vec<String>,
     seen: u64,
 }
 
@@ -32,9 +34,13 @@ pub struct Changes {
 
 impl Watcher {
     /// Remembers what the files hold; make it before they are loaded, so that no change is missed.
-    pub fn new(files: Files) -> Self {
-        let seen = fingerprint(&files);
-        Self { files, seen }
+    pub fn new(files: Files, templates: Vec<String>) -> Self {
+        let seen = fingerprint(&files, &templates);
+        Self {
+            files,
+            templates,
+            seen,
+        }
     }
 
     /// Starts to watch; call it on the asynchronous runtime. Watching ends when the changes are
@@ -46,7 +52,6 @@ impl Watcher {
     }
 
     async fn run(mut self, sender: mpsc::Sender<Box<RootConfig>>) {
-        let registry = Arc::new(registry());
         let mut before = self.seen;
         let mut interval = tokio::time::interval(INTERVAL);
         interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -55,8 +60,9 @@ impl Watcher {
                 _ = interval.tick() => {}
                 () = sender.closed() => return,
             }
-            let files = self.files.clone();
-            let Ok(now) = tokio::task::spawn_blocking(move || fingerprint(&files)).await else {
+            let (files, templates) = (self.files.clone(), self.templates.clone());
+            let taken = tokio::task::spawn_blocking(move || fingerprint(&files, &templates));
+            let Ok(now) = taken.await else {
                 return;
             };
             let is_stable = std::mem::replace(&mut before, now) == now;
@@ -64,7 +70,7 @@ impl Watcher {
                 continue;
             }
             self.seen = now;
-            let Some(config) = self.load(&registry) else {
+            let Some(config) = self.load() else {
                 continue;
             };
             if sender.send(config).await.is_err() {
@@ -74,13 +80,19 @@ impl Watcher {
     }
 
     /// The config that the files hold now; what is wrong with it is logged.
-    fn load(&self, registry: &Arc<Registry>) -> Option<Box<RootConfig>> {
+    fn load(&self) -> Option<Box<RootConfig>> {
         info!("the config has changed");
-        let loaded = load(&self.files, registry);
-        if !loaded.has_errors() {
-            return loaded.config.map(Box::new);
-        }
-        for line in loaded.lines() {
+        let templates = Templates::read(&self.templates);
+        let lines = if templates.has_errors() {
+            templates.lines()
+        } else {
+            let loaded = load(&self.files, templates.registry());
+            if !loaded.has_errors() {
+                return loaded.config.map(Box::new);
+            }
+            loaded.lines()
+        };
+        for line in lines {
             error!("the changed config is not used: {line}");
         }
         None
@@ -98,7 +110,7 @@ impl Changes {
 }
 
 /// What the files hold, and which there are.
-fn fingerprint(files: &Files) -> u64 {
+fn fingerprint(files: &Files, templates: &[String]) -> u64 {
     let mut hasher = DefaultHasher::new();
     if let Main::File(path) = &files.main {
         hash_file(path, &mut hasher);
@@ -106,6 +118,9 @@ fn fingerprint(files: &Files) -> u64 {
     for pattern in files.resources.iter().chain(&files.env_files) {
         let paths = files::expand(pattern).unwrap_or_default();
         paths.iter().for_each(|path| hash_file(path, &mut hasher));
+    }
+    for path in template_files(templates).unwrap_or_default() {
+        hash_file(&path, &mut hasher);
     }
     hasher.finish()
 }

@@ -337,6 +337,7 @@ pub fn check_reserved(kind: ComponentKind, named: &Named<'_>, node: &Node, cx: &
     {
         Some(entry) => check_label(entry, named, cx),
         None if is_resource(kind, cx) => missing_label(kind, named, node, cx),
+        None if cx.is_in_template() => {}
         None if require_labels && kind.has_label() && named.name != "resource" => {
             let message = format!("label is required for {}", named.name);
             cx.error(codes::MISSING_LABEL, node.span, message);

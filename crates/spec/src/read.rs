@@ -39,8 +39,17 @@ pub struct ReadContext {
     env: EnvUses,
     options: LintOptions,
     path: Vec<String>,
+    /// The templates whose results are being read, from the outside in.
+    templates: Vec<InTemplate>,
     extensions: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
     state: HashMap<TypeId, Box<dyn Any + Send>>,
+}
+
+/// A template whose result is being read.
+struct InTemplate {
+    name: String,
+    /// How long the path was at its use.
+    from: usize,
 }
 
 impl ReadContext {
@@ -54,6 +63,7 @@ impl ReadContext {
             env: EnvUses::default(),
             options: LintOptions::default(),
             path: Vec::new(),
+            templates: Vec::new(),
             extensions: HashMap::new(),
             state: HashMap::new(),
         }
@@ -81,8 +91,12 @@ impl ReadContext {
         self.env.extend(uses);
     }
 
-    /// Adds a complaint and gives it back for more details.
-    pub fn report(&mut self, diagnostic: Diagnostic) -> &mut Diagnostic {
+    /// Adds a complaint and gives it back for more details. Within what a template made, it names the
+    /// template.
+    pub fn report(&mut self, mut diagnostic: Diagnostic) -> &mut Diagnostic {
+        if let Some(place) = self.place_in_template() {
+            diagnostic.message = format!("{place}: {}", diagnostic.message);
+        }
         self.diagnostics.push(diagnostic)
     }
 
@@ -202,6 +216,38 @@ impl ReadContext {
         result
     }
 
+    /// Runs a reader on what a template made of its use at the place at hand.
+    pub fn within_template<R>(&mut self, name: &str, read: impl FnOnce(&mut Self) -> R) -> R {
+        self.templates.push(InTemplate {
+            name: name.to_owned(),
+            from: self.path.len(),
+        });
+        let result = read(self);
+        self.templates.pop();
+        result
+    }
+
+    /// Whether the reader is in what a template made, which its user does not see.
+    pub fn is_in_template(&self) -> bool {
+        !self.templates.is_empty()
+    }
+
+    /// Which templates made what is being read, and where in it the reader is, for complaints:
+    /// ``template `retried` makes `retry.output` ``.
+    pub fn place_in_template(&self) -> Option<String> {
+        let ends = self.templates.iter().skip(1).map(|it| it.from);
+        let ends = ends.chain([self.path.len()]);
+        let places = self.templates.iter().zip(ends).map(|(template, end)| {
+            let name = &template.name;
+            match self.path.get(template.from..end).unwrap_or_default() {
+                [] => format!("template `{name}`"),
+                made => format!("template `{name}` makes `{}`", made.join(".")),
+            }
+        });
+        let places: Vec<_> = places.collect();
+        (!places.is_empty()).then(|| places.join(": "))
+    }
+
     /// Where the reader is, as Bento writes component paths: `pipeline.processors.0.branch`.
     pub fn path(&self) -> String {
         self.path.join(".")
@@ -268,6 +314,11 @@ impl ReadContext {
     pub fn add_secret_env(&mut self, span: Span) {
         let values: Vec<String> = self.env.values_within(span).map(str::to_owned).collect();
         self.redactor.extend(values);
+    }
+
+    /// Where the secrets stand that were read.
+    pub fn secret_places(&self) -> &[Span] {
+        &self.secret_places
     }
 
     /// What is known to be secret so far.

@@ -126,10 +126,6 @@ impl StreamEngine {
         )
     }
 
-    fn resource_cx(&self, name: &str, label: &str, segment: &str) -> BuildContext {
-        self.root().child(name, label, segment)
-    }
-
     /// Builds every resource, so that what is wrong with one is known before the first message.
     pub(crate) fn build_resources(&self) -> Result<(), Error> {
         for label in self.caches.labels() {
@@ -172,7 +168,7 @@ impl StreamEngine {
         child: &OutputChild,
         one_by_one: bool,
     ) -> Result<RootOutput, Error> {
-        let cx = self.root().child(child.name, &child.label, "output");
+        let cx = self.root().of(child, "output");
         self.on_error.meet_output(child.name, cx.path());
         match child.config.build(&cx)? {
             OutputPart::Leaf(LeafOutput {
@@ -245,7 +241,7 @@ impl StreamEngine {
     ) -> Result<Chain, Error> {
         let mut links = Vec::with_capacity(children.len());
         for (segment, child) in children {
-            let cx = cx.child(child.name, &child.label, &segment);
+            let cx = cx.of(child, &segment);
             self.on_error.meet_processor(child.name, cx.path());
             links.push(ChainLink {
                 processor: child.config.build(&cx)?,
@@ -313,25 +309,21 @@ impl Engine for StreamEngine {
     fn cache(&self, label: &str) -> Result<BuiltCache, Error> {
         self.caches.get(label, |child, index| {
             let segment = format!("cache_resources.{index}");
-            child
-                .config
-                .build(&self.resource_cx(child.name, label, &segment))
+            child.config.build(&self.root().of(child, &segment))
         })
     }
 
     fn rate_limit(&self, label: &str) -> Result<BuiltRateLimit, Error> {
         self.rate_limits.get(label, |child, index| {
             let segment = format!("rate_limit_resources.{index}");
-            child
-                .config
-                .build(&self.resource_cx(child.name, label, &segment))
+            child.config.build(&self.root().of(child, &segment))
         })
     }
 
     fn processor_resource(&self, label: &str) -> Result<BuiltProcessor, Error> {
         self.processors.get(label, |child, index| {
             let segment = format!("processor_resources.{index}");
-            self.processor(child, &self.resource_cx(child.name, label, &segment))
+            self.processor(child, &self.root().of(child, &segment))
         })
     }
 
@@ -356,14 +348,14 @@ impl Engine for StreamEngine {
         };
         self.input(
             &child,
-            &self.resource_cx(child.name, label, &format!("input_resources.{index}")),
+            &self.root().of(&child, &format!("input_resources.{index}")),
         )
     }
 
     fn output_resource(&self, label: &str) -> Result<Arc<dyn Sink>, Error> {
         self.outputs.get(label, |child, index| {
             let segment = format!("output_resources.{index}");
-            self.output(child, &self.resource_cx(child.name, label, &segment))
+            self.output(child, &self.root().of(child, &segment))
         })
     }
 }

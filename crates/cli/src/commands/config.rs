@@ -4,7 +4,8 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use millrace_node::{Files, Loaded, Main, load, registry};
+use millrace_component::Registry;
+use millrace_node::{Files, Loaded, Main, Templates, load};
 use millrace_spec::LintOptions;
 
 use super::complain;
@@ -17,18 +18,46 @@ const DEFAULTS: [&str; 3] = [
     "/etc/millrace.yaml",
 ];
 
+/// The components of this build and of the templates that the arguments name; `None` when one of these
+/// cannot be used. What is wrong with them is printed to the standard error.
+pub fn components(templates: &[String]) -> Option<Arc<Registry>> {
+    let templates = Templates::read(templates);
+    print_templates(&templates);
+    (!templates.has_errors()).then(|| Arc::clone(templates.registry()))
+}
+
+/// Prints every complaint about templates to the standard error, with its place shown to people and in
+/// one line each to programs.
+pub fn print_templates(templates: &Templates) {
+    if templates.is_clean() {
+        return;
+    }
+    if std::io::stderr().is_terminal() {
+        complain(templates.render(true).trim_end());
+    } else {
+        templates.lines().iter().for_each(|line| complain(line));
+    }
+}
+
 /// Loads the config that the arguments mean.
-pub fn load_config(args: &ConfigArgs, file: Option<PathBuf>, lint: LintOptions) -> Loaded {
-    load_main(
-        args,
-        main_config(file.or_else(|| args.config_file.clone())),
-        lint,
-    )
+pub fn load_config(
+    args: &ConfigArgs,
+    file: Option<PathBuf>,
+    lint: LintOptions,
+    registry: &Arc<Registry>,
+) -> Loaded {
+    let main = main_config(file.or_else(|| args.config_file.clone()));
+    load_main(args, main, lint, registry)
 }
 
 /// Loads this main config with what the arguments add to it.
-pub fn load_main(args: &ConfigArgs, main: Main, lint: LintOptions) -> Loaded {
-    load(&files(args, main, lint), &Arc::new(registry()))
+pub fn load_main(
+    args: &ConfigArgs,
+    main: Main,
+    lint: LintOptions,
+    registry: &Arc<Registry>,
+) -> Loaded {
+    load(&files(args, main, lint), registry)
 }
 
 /// The files that the arguments mean, with the main config found already.

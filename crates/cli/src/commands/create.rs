@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use millrace_component::Registry;
 use millrace_diagnostics::did_you_mean;
-use millrace_node::{RootConfig, registry};
+use millrace_node::RootConfig;
 use millrace_spec::render::sample::{self, Options};
 use millrace_spec::{Catalog, ComponentKind, ComponentSpec, Spec};
 
+use super::config::components;
 use super::{complain, misuse, print};
 
 /// The fields that `inputs/processors/outputs` are about.
@@ -25,8 +26,11 @@ const RESOURCES: [(ComponentKind, &str); 5] = [
 ];
 
 /// Prints a config with the components of the expression, such as `file/mapping,log/stdout`.
-pub fn create(expression: &str, small: bool) -> ExitCode {
-    match config(expression, small) {
+pub fn create(expression: &str, small: bool, templates: &[String]) -> ExitCode {
+    let Some(registry) = components(templates) else {
+        return ExitCode::FAILURE;
+    };
+    match config(expression, small, &registry) {
         Ok(created) => {
             for component in created.not_built {
                 complain(&format!(
@@ -46,7 +50,7 @@ struct Created {
     not_built: Vec<String>,
 }
 
-fn config(expression: &str, small: bool) -> Result<Created, String> {
+fn config(expression: &str, small: bool, registry: &Registry) -> Result<Created, String> {
     let segments: Vec<&str> = expression.split('/').collect();
     if segments.len() > MAIN_FIELDS.len() {
         let message = "expected at most inputs/processors/outputs";
@@ -67,7 +71,7 @@ fn config(expression: &str, small: bool) -> Result<Created, String> {
         }
     };
     let writer = Writer {
-        registry: registry(),
+        registry,
         options: Options {
             small,
             comments: true,
@@ -101,12 +105,12 @@ fn config(expression: &str, small: bool) -> Result<Created, String> {
     })
 }
 
-struct Writer {
-    registry: Registry,
+struct Writer<'r> {
+    registry: &'r Registry,
     options: Options,
 }
 
-impl Writer {
+impl Writer<'_> {
     fn one_or_broker(
         &self,
         kind: ComponentKind,
@@ -202,11 +206,11 @@ impl Writer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use millrace_node::{Files, Main, load};
+    use millrace_node::{Files, Main, load, registry};
 
     #[test]
     fn what_is_created_names_the_components_and_what_they_need() {
-        let created = config("file,stdin/mapping/drop", true).expect("known components");
+        let created = config("file,stdin/mapping/drop", true, &registry()).expect("known components");
         let text = created.text;
         assert_eq!(created.not_built, [] as [&str; 0]);
         for part in [
@@ -239,7 +243,7 @@ mod tests {
     #[test]
     fn the_default_config_is_read_without_a_complaint() {
         for small in [true, false] {
-            assert_eq!(complaints(config("", small).expect("the default").text), "");
+            assert_eq!(complaints(config("", small, &registry()).expect("the default").text), "");
         }
     }
 
@@ -305,7 +309,7 @@ mod tests {
                 ComponentKind::Output => format!("//{}", spec.name),
                 _ => return None,
             };
-            Some(config(&expression, small).expect("it is built").text)
+            Some(config(&expression, small, &registry()).expect("it is built").text)
         });
         assert!(said.is_empty(), "{said}");
     }
@@ -349,17 +353,17 @@ mod tests {
 
     #[test]
     fn an_unknown_component_is_refused_with_a_proposal() {
-        let reason = config("stdn", true).err().expect("no such input");
+        let reason = config("stdn", true, &registry()).err().expect("no such input");
         assert_eq!(
             reason,
             "unrecognised input type 'stdn' (did you mean `stdin`?)"
         );
-        assert!(config("a/b/c/d", true).is_err());
+        assert!(config("a/b/c/d", true, &registry()).is_err());
     }
 
     #[test]
     fn what_is_not_built_is_named_beside_what_is() {
-        let created = config("kafka,stdin//kafka", true).expect("known components");
+        let created = config("kafka,stdin//kafka", true, &registry()).expect("known components");
         assert_eq!(created.not_built, ["input kafka", "output kafka"]);
         let note = "      - label: \"\"\n        # Not part of this build: a run refuses it.\n        kafka:";
         assert!(created.text.contains(note), "{}", created.text);

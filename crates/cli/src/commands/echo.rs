@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use millrace_spec::render::emit;
 use millrace_spec::{LintOptions, Literal};
 
-use super::config::{load_config, print_complaints};
+use super::config::{components, load_config, print_complaints};
 use super::print;
 use crate::args::ConfigArgs;
 
@@ -21,7 +21,10 @@ pub fn print_json(args: &ConfigArgs) -> ExitCode {
 }
 
 fn show(args: &ConfigArgs, file: Option<PathBuf>, form: fn(&Literal) -> String) -> ExitCode {
-    let loaded = load_config(args, file, LintOptions::default());
+    let Some(registry) = components(&args.templates) else {
+        return ExitCode::FAILURE;
+    };
+    let loaded = load_config(args, file, LintOptions::default(), &registry);
     print_complaints(&loaded);
     match loaded.normalised() {
         Some(config) if !loaded.has_errors() => print(&form(&config)),

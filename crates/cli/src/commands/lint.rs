@@ -1,14 +1,15 @@
 //! `lint`: everything that a run would refuse, without running.
 
 use std::io::IsTerminal;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use millrace_node::{Loaded, Main, RootConfig};
+use millrace_component::Registry;
+use millrace_node::{Loaded, Main, RootConfig, expand_files};
 use millrace_spec::{FieldSpec, LintOptions, Spec};
 
-use super::config::{found_config, is_named, load_config, load_main};
-use super::paths::expand;
+use super::config::{components, found_config, is_named, load_config, load_main};
 use super::{complain, misuse};
 use crate::args::{ConfigArgs, LintArgs};
 
@@ -27,10 +28,18 @@ pub fn lint(args: &ConfigArgs, paths: &[String], rules: LintArgs) -> ExitCode {
         deny_weaker_guarantees: strict,
         allow_not_built: true,
     };
+    let Some(registry) = components(&args.templates) else {
+        return ExitCode::FAILURE;
+    };
+    let linter = Linter {
+        args,
+        options,
+        registry,
+    };
     if paths.is_empty() {
-        return lint_implied(args, options);
+        return linter.implied();
     }
-    let mut files = match expand(paths, &["yaml", "yml"]) {
+    let mut files = match expand_files(paths, &["yaml", "yml"]) {
         Ok(files) => files,
         Err(reason) => {
             complain(&reason);
@@ -41,14 +50,14 @@ pub fn lint(args: &ConfigArgs, paths: &[String], rules: LintArgs) -> ExitCode {
     let mut clean = true;
     for file in files {
         if file.extension().is_none_or(|it| it != "md") {
-            clean &= report(&load_config(args, Some(file), options));
+            clean &= linter.file(args, file);
             continue;
         }
         match read_page(&file) {
             Ok(page) => {
                 page.tell_skipped(&file);
                 for main in page.configs {
-                    clean &= report(&load_main(args, main, options));
+                    clean &= linter.text(main);
                 }
             }
             Err(reason) => {
@@ -60,48 +69,72 @@ pub fn lint(args: &ConfigArgs, paths: &[String], rules: LintArgs) -> ExitCode {
     exit_code(clean)
 }
 
-/// Checks the config that a run without a command would take.
-fn lint_implied(args: &ConfigArgs, options: LintOptions) -> ExitCode {
-    if !is_named(args) {
-        return misuse("nothing to lint: name files or folders, as in `millrace lint config.yaml`");
-    }
-    if args.config_file.is_none() && found_config().is_none() && !args.resources.is_empty() {
-        return lint_resources(args, options);
-    }
-    if args.config_file.is_none()
-        && let Some(found) = found_config()
-    {
-        let name = match &found {
-            Main::File(path) => path.display().to_string(),
-            Main::Text { name, .. } => name.clone(),
-        };
-        complain(&format!(
-            "{name} note: no file is named, so this config is checked"
-        ));
-    }
-    exit_code(report(&load_config(args, None, options)))
+/// What all configs are checked with.
+struct Linter<'a> {
+    args: &'a ConfigArgs,
+    options: LintOptions,
+    registry: Arc<Registry>,
 }
 
-/// Checks files of resources that are named without a config, each as a config that has the others for
-/// its resources: whatever stands in them is checked.
-fn lint_resources(args: &ConfigArgs, options: LintOptions) -> ExitCode {
-    let files = match expand(&args.resources, &["yaml", "yml"]) {
-        Ok(files) => files,
-        Err(reason) => {
-            complain(&reason);
-            return ExitCode::FAILURE;
-        }
-    };
-    let mut clean = true;
-    for file in &files {
-        let others = files.iter().filter(|it| *it != file);
-        let args = ConfigArgs {
-            resources: others.map(|it| it.display().to_string()).collect(),
-            ..args.clone()
-        };
-        clean &= report(&load_config(&args, Some(file.clone()), options));
+impl Linter<'_> {
+    fn file(&self, args: &ConfigArgs, file: PathBuf) -> bool {
+        report(&load_config(args, Some(file), self.options, &self.registry))
     }
-    exit_code(clean)
+
+    fn text(&self, main: Main) -> bool {
+        report(&load_main(self.args, main, self.options, &self.registry))
+    }
+
+    /// Checks the config that a run without a command would take.
+    fn implied(&self) -> ExitCode {
+        let Self {
+            args,
+            options,
+            registry,
+        } = self;
+        if !is_named(args) {
+            return misuse(
+                "nothing to lint: name files or folders, as in `millrace lint config.yaml`",
+            );
+        }
+        if args.config_file.is_none() && found_config().is_none() && !args.resources.is_empty() {
+            return self.resources();
+        }
+        if args.config_file.is_none()
+            && let Some(found) = found_config()
+        {
+            let name = match &found {
+                Main::File(path) => path.display().to_string(),
+                Main::Text { name, .. } => name.clone(),
+            };
+            complain(&format!(
+                "{name} note: no file is named, so this config is checked"
+            ));
+        }
+        exit_code(report(&load_config(args, None, *options, registry)))
+    }
+
+    /// Checks files of resources that are named without a config, each as a config that has the others
+    /// for its resources: whatever stands in them is checked.
+    fn resources(&self) -> ExitCode {
+        let files = match expand_files(&self.args.resources, &["yaml", "yml"]) {
+            Ok(files) => files,
+            Err(reason) => {
+                complain(&reason);
+                return ExitCode::FAILURE;
+            }
+        };
+        let mut clean = true;
+        for file in &files {
+            let others = files.iter().filter(|it| *it != file);
+            let args = ConfigArgs {
+                resources: others.map(|it| it.display().to_string()).collect(),
+                ..self.args.clone()
+            };
+            clean &= self.file(&args, file.clone());
+        }
+        exit_code(clean)
+    }
 }
 
 fn exit_code(clean: bool) -> ExitCode {

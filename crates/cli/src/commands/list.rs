@@ -7,19 +7,22 @@ use std::sync::Arc;
 use millrace_bloblang::registry::About;
 use millrace_component::Registry;
 use millrace_diagnostics::did_you_mean;
-use millrace_node::{RootConfig, registry};
+use millrace_node::RootConfig;
 use millrace_spec::path::Schema;
 use millrace_spec::render::{emit, json_schema};
 use millrace_spec::{ComponentKind, ComponentSpec, Literal, Spec};
 
+use super::config;
 use super::{misuse, print};
 
 /// The kinds that are no components.
 const BLOBLANG: [&str; 2] = ["bloblang-functions", "bloblang-methods"];
 
 /// Prints the components of the kinds named, or of all.
-pub fn list(kinds: &[String], format: &str) -> ExitCode {
-    let registry = registry();
+pub fn list(kinds: &[String], format: &str, templates: &[String]) -> ExitCode {
+    let Some(registry) = config::components(templates) else {
+        return ExitCode::FAILURE;
+    };
     let known: Result<Vec<_>, _> = kinds.iter().map(|it| kind_named(it)).collect();
     let kinds = match known {
         Ok(kinds) => kinds,
@@ -30,7 +33,7 @@ pub fn list(kinds: &[String], format: &str) -> ExitCode {
             let fields = RootConfig::fields();
             let schema = Schema {
                 fields: &fields,
-                catalog: &registry,
+                catalog: &*registry,
             };
             print(&(emit::json_pretty(&json_schema::config(schema, "Millrace")) + "\n"))
         }

@@ -11,16 +11,20 @@ use millrace_node::{
 use millrace_spec::LintOptions;
 
 use super::complain;
-use super::config::{files_of, load_config, print_complaints};
+use super::config::{components, files_of, load_config, print_complaints};
 use super::progress::Progress;
 use crate::args::RunArgs;
 
 /// Runs the config and reports what became of its messages.
 pub fn run(args: &RunArgs, file: Option<PathBuf>) -> ExitCode {
-    let watcher = args
-        .watcher
-        .then(|| Watcher::new(files_of(&args.config, file.clone())));
-    let loaded = load_config(&args.config, file, LintOptions::default());
+    let watcher = args.watcher.then(|| {
+        let files = files_of(&args.config, file.clone());
+        Watcher::new(files, args.config.templates.clone())
+    });
+    let Some(registry) = components(&args.config.templates) else {
+        return ExitCode::FAILURE;
+    };
+    let loaded = load_config(&args.config, file, LintOptions::default(), &registry);
     print_complaints(&loaded);
     let Some(config) = loaded.config.as_ref().filter(|_| !loaded.has_errors()) else {
         return ExitCode::FAILURE;

@@ -5,10 +5,11 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use millrace_component::Registry;
 use millrace_node::unit_test::{Failure, Report, Settings, find};
-use millrace_node::{install_logs_of_tests, registry, without_secrets};
+use millrace_node::{expand_files, install_logs_of_tests, without_secrets};
 
-use super::paths::expand;
+use super::config::components;
 use super::{complain, print};
 use crate::args::{ConfigArgs, TestArgs};
 
@@ -30,7 +31,11 @@ pub fn test(args: &TestArgs, first: &ConfigArgs) -> ExitCode {
         resources: [&*first.resources, &args.resources].concat(),
         env_files: [&*first.env_file, &args.env_file].concat(),
     };
-    match run(&paths, args.log.as_deref(), &settings) {
+    let templates = [&*first.templates, &args.templates].concat();
+    let Some(registry) = components(&templates) else {
+        return ExitCode::FAILURE;
+    };
+    match run(&paths, args.log.as_deref(), &settings, &registry) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(reason) => {
@@ -41,10 +46,14 @@ pub fn test(args: &TestArgs, first: &ConfigArgs) -> ExitCode {
 }
 
 /// Prints what becomes of the tests; true when all of them hold.
-fn run(paths: &[String], log: Option<&str>, settings: &Settings) -> Result<bool, String> {
+fn run(
+    paths: &[String],
+    log: Option<&str>,
+    settings: &Settings,
+    registry: &Arc<Registry>,
+) -> Result<bool, String> {
     let _logs = log.map(install_logs_of_tests).transpose()?;
-    let registry = Arc::new(registry());
-    let targets = find(&expand(paths, &["yaml", "yml"])?, &registry)?;
+    let targets = find(&expand_files(paths, &["yaml", "yml"])?, registry)?;
     let colours = Colours::of_stdout();
     if targets.is_empty() {
         let Colours { caution, end, .. } = colours;
@@ -53,7 +62,7 @@ fn run(paths: &[String], log: Option<&str>, settings: &Settings) -> Result<bool,
     }
     let (mut cases, mut failed) = (0, Vec::new());
     for target in &targets {
-        let report = target.run(settings, &registry);
+        let report = target.run(settings, registry);
         let name = target.config.display();
         let Colours { good, bad, end, .. } = colours;
         cases += report.cases;

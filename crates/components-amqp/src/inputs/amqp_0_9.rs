@@ -17,13 +17,12 @@ use lapin::types::FieldTable;
 use lapin::{Channel, Connection, Consumer};
 use millrace_component::{
     BuildContext, BuiltInput, Descriptor, Incoming, Input, InputConfig, InputPart, LeafInput,
-    ReplayPolicy,
+    Pattern, ReplayPolicy,
 };
 use millrace_message::{Error, ErrorClass, Outcome};
-use millrace_spec::{FieldType, Node, ReadContext, Spec, codes};
+use millrace_spec::{Node, ReadContext, Spec, codes};
 use millrace_tls::TlsConfig;
 use parking_lot::Mutex;
-use regex::Regex;
 use tokio::task::AbortHandle;
 
 use crate::declare::{Arguments, short, short_string};
@@ -141,28 +140,6 @@ struct Binding {
     /// The routing key.
     #[spec(default = "", lint = short)]
     key: String,
-}
-
-/// A regular expression.
-#[derive(Clone, Debug)]
-struct Pattern(Regex);
-
-impl FieldType for Pattern {
-    fn kind() -> millrace_spec::FieldKind {
-        millrace_spec::FieldKind::String
-    }
-
-    fn read(node: &Node, cx: &mut ReadContext) -> Option<Self> {
-        let text = String::read(node, cx)?;
-        match Regex::new(&text) {
-            Ok(regex) => Some(Self(regex)),
-            Err(error) => {
-                let message = format!("not a regular expression: {error}");
-                cx.error(codes::INVALID_VALUE, node.span, message);
-                None
-            }
-        }
-    }
 }
 
 fn zero(size: &u32, node: &Node, cx: &mut ReadContext) {
@@ -334,7 +311,7 @@ impl Config {
             forget();
             return Verdict::Ack;
         };
-        let matches = |pattern: &Pattern| pattern.0.is_match(error.text());
+        let matches = |pattern: &Pattern| pattern.regex().is_match(error.text());
         if self.nack_reject_patterns.iter().any(matches) {
             forget();
             return Verdict::Reject;

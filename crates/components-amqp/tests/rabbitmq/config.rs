@@ -46,7 +46,7 @@ fn a_bad_url_and_a_bad_pattern_are_found_in_one_pass_without_showing_the_passwor
         error.contains("not the address of a broker: not a URL"),
         "{error}"
     );
-    assert!(error.contains("not a regular expression"), "{error}");
+    assert!(error.contains("error parsing regexp"), "{error}");
     assert!(!error.contains("planted-secret"), "{error}");
 }
 

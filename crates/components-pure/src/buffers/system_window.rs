@@ -4,19 +4,17 @@ use std::sync::Arc;
 
 use millrace_component::{
     Buffer, BufferConfig, BuildContext, BuiltBuffer, Descriptor, Flow, Guarantee, Identity, Query,
-    Source, timestamp,
+    Source, clock, timestamp,
 };
 use millrace_message::{Error, Kind, MessageBatch, Value};
 use millrace_spec::{Duration, Node, ReadContext, Spec, codes};
 use millrace_telemetry::metric::BufferMetrics;
 
 mod calendar;
-mod clock;
 mod run;
 mod windows;
 
 pub use calendar::{Calendar, Window};
-use clock::Clock;
 use windows::Windows;
 
 /// Collects messages into windows of time, each of which leaves as one batch.
@@ -105,10 +103,9 @@ impl Config {
         Calendar::new(size, step, nanos(self.offset.as_ref()))
     }
 
-    fn windows(&self, cx: &BuildContext, clock: Clock) -> SystemWindow {
+    fn windows(&self, cx: &BuildContext) -> SystemWindow {
         SystemWindow {
-            windows: Windows::new(self.calendar(), self.lateness(), clock.now()),
-            clock,
+            windows: Windows::new(self.calendar(), self.lateness(), nanoseconds_now()),
             timestamp_mapping: self.timestamp_mapping.clone(),
             flow: cx.flow().clone(),
             metrics: BufferMetrics::new(cx.metrics()),
@@ -117,13 +114,18 @@ impl Config {
     }
 }
 
+/// Since 1970.
+fn nanoseconds_now() -> i128 {
+    clock::now().as_nanosecond()
+}
+
 fn nanos(duration: Option<&Duration>) -> i64 {
     duration.map_or(0, Duration::nanos)
 }
 
 impl BufferConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<BuiltBuffer, Error> {
-        Ok(Box::new(self.windows(cx, Clock::System)))
+        Ok(Box::new(self.windows(cx)))
     }
 
     fn guarantee(&self) -> Guarantee {
@@ -135,7 +137,6 @@ pub const COMPONENT: Descriptor = Descriptor::buffer::<Config>();
 
 struct SystemWindow {
     windows: Windows,
-    clock: Clock,
     timestamp_mapping: Query,
     flow: Flow,
     metrics: BufferMetrics,

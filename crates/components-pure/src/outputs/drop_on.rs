@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use millrace_component::{
-    BuildContext, Descriptor, Identity, OutputChild, OutputConfig, OutputPart, Sink,
+    BuildContext, Descriptor, Identity, OutputChild, OutputConfig, OutputPart, Pattern, Sink,
 };
 use millrace_message::{Error, MessageBatch, Outcome, Outcomes};
-use millrace_spec::{Duration, Node, ReadContext, Spec, codes};
-use regex::Regex;
+use millrace_spec::{Duration, Spec};
 use tokio::sync::Semaphore;
 
 /// Drops messages that its child does not accept, under the conditions given.
@@ -16,14 +15,14 @@ use tokio::sync::Semaphore;
 /// A dropped message is acknowledged and counts as dropped, with the reason
 /// `drop_on_error` or `drop_on_back_pressure`.
 #[derive(Clone, Debug, Spec)]
-#[spec(output = "drop_on", category = "Utility", check = check)]
+#[spec(output = "drop_on", category = "Utility")]
 pub struct Config {
     /// Whether messages that the child fails on are dropped.
     #[spec(default = false)]
     error: bool,
     /// Only messages whose error matches one of these regular expressions are dropped.
     #[spec(optional)]
-    error_patterns: Option<Vec<String>>,
+    error_patterns: Option<Vec<Pattern>>,
     /// Messages are dropped when the child takes none for longer than this: every place is taken, or
     /// more messages than it has room for wait for a batch that cannot be written.
     #[spec(optional)]
@@ -32,30 +31,13 @@ pub struct Config {
     output: OutputChild,
 }
 
-fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
-    if let Err(error) = config.patterns() {
-        let span = node.get("error_patterns").map_or(node.span, |it| it.span);
-        cx.error(codes::INVALID_VALUE, span, error.to_string());
-    }
-}
-
-impl Config {
-    fn patterns(&self) -> Result<Vec<Regex>, Error> {
-        let compile = |pattern: &String| {
-            Regex::new(pattern)
-                .map_err(|error| Error::fatal(format!("error pattern `{pattern}`: {error}")))
-        };
-        self.error_patterns.iter().flatten().map(compile).collect()
-    }
-}
-
 impl OutputConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<OutputPart, Error> {
         let child = cx.output(&self.output, "drop_on.output")?;
         let places = child.capacity().min(Semaphore::MAX_PERMITS);
         Ok(OutputPart::Composite(Arc::new(DropOn {
             error: self.error,
-            patterns: self.patterns()?,
+            patterns: self.error_patterns.clone().unwrap_or_default(),
             back_pressure: self.back_pressure.as_ref().map(Duration::get),
             places: Semaphore::new(places),
             child,
@@ -68,7 +50,7 @@ pub const COMPONENT: Descriptor = Descriptor::output::<Config>();
 
 struct DropOn {
     error: bool,
-    patterns: Vec<Regex>,
+    patterns: Vec<Pattern>,
     back_pressure: Option<std::time::Duration>,
     places: Semaphore,
     child: Arc<dyn Sink>,
@@ -81,7 +63,7 @@ impl DropOn {
             return self
                 .patterns
                 .iter()
-                .any(|pattern| pattern.is_match(error.text()));
+                .any(|pattern| pattern.regex().is_match(error.text()));
         }
         self.error
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use millrace_component::{
     AsyncProcessor, Batches, BuildContext, BuiltProcessor, BuiltRateLimit, Descriptor, Identity,
-    ProcessorConfig, ResourceUses, clock,
+    ProcessorConfig, add_resource_use, clock,
 };
 use millrace_message::{Error, MessageBatch};
 use millrace_spec::diagnostics::Span;
@@ -51,8 +51,12 @@ fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
         if config.interval.is_some() {
             cx.error(codes::CONFLICT, span("interval"), "`interval` needs `rate`");
         }
-        let uses = cx.state::<ResourceUses>();
-        uses.add(ComponentKind::RateLimit, &config.resource, span("resource"));
+        add_resource_use(
+            ComponentKind::RateLimit,
+            &config.resource,
+            span("resource"),
+            cx,
+        );
         return;
     };
     if rate == 0 {

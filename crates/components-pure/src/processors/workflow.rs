@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures::future::join_all;
 use millrace_component::{
     Batches, BuildContext, BuiltProcessor, Descriptor, Identity, ProcessorConfig, ProcessorRef,
-    ResourceUses,
+    add_resource_use,
 };
 use millrace_message::{Error, Message, MessageBatch, Object, Segment, Value};
 use millrace_spec::{ComponentKind, Node, OrderedMap, ReadContext, Spec, codes};
@@ -91,8 +91,7 @@ fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
     let named: Vec<&str> = config.order.iter().flatten().map(String::as_str).collect();
     for name in &named {
         if !inline.contains(name) && !resources.contains(name) {
-            cx.state::<ResourceUses>()
-                .add(ComponentKind::Processor, name, span("order"));
+            add_resource_use(ComponentKind::Processor, name, span("order"), cx);
         }
     }
     if !config.order.is_empty() {

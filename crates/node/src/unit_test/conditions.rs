@@ -3,11 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use millrace_component::Query;
+use millrace_component::{Pattern, Query};
 use millrace_message::{Message, Value};
 use millrace_spec::diagnostics::Span;
-use millrace_spec::{FieldKind, FieldType, Node, OrderedMap, ReadContext, Spec, codes};
-use regex::Regex;
+use millrace_spec::{OrderedMap, Spec};
 
 use super::case::Given;
 use super::document::{Document, JsonText};
@@ -77,7 +76,7 @@ impl Conditions {
             note("content_equals", *span, equals(message, value.as_bytes()));
         }
         if let Some(Given { value, span }) = &self.content_matches {
-            note("content_matches", *span, value.matches(message));
+            note("content_matches", *span, matches(value, message));
         }
         if let Some(Given { value, span }) = &self.file_equals {
             let content = file(value).read("comparison file");
@@ -184,43 +183,15 @@ fn has_metadata(message: &Message, expected: &OrderedMap<Document>) -> Result<()
     Ok(())
 }
 
-/// A regular expression in Go's syntax.
-#[derive(Clone, Debug)]
-pub struct Pattern {
-    source: String,
-    regex: Regex,
-}
-
-impl Pattern {
-    fn matches(&self, message: &Message) -> Result<(), String> {
-        let received = String::from_utf8_lossy(message.bytes());
-        if self.regex.is_match(&received) {
-            return Ok(());
-        }
-        let pattern = &self.source;
-        Err(format!(
-            "pattern mismatch\n   pattern: {pattern}\n  received: {received}"
-        ))
+fn matches(pattern: &Pattern, message: &Message) -> Result<(), String> {
+    let received = String::from_utf8_lossy(message.bytes());
+    if pattern.regex().is_match(&received) {
+        return Ok(());
     }
-}
-
-impl FieldType for Pattern {
-    fn kind() -> FieldKind {
-        FieldKind::String
-    }
-
-    fn read(node: &Node, cx: &mut ReadContext) -> Option<Self> {
-        let source = String::read(node, cx)?;
-        match millrace_bloblang::compile_regex(&source) {
-            Ok(regex) => Some(Self { source, regex }),
-            Err(error) => {
-                let message = cx.about_field(&error);
-                cx.error(codes::INVALID_VALUE, node.span, message).help =
-                    Some("write it in the syntax of RE2".to_owned());
-                None
-            }
-        }
-    }
+    let pattern = pattern.as_str();
+    Err(format!(
+        "pattern mismatch\n   pattern: {pattern}\n  received: {received}"
+    ))
 }
 
 /// A file that a condition names.

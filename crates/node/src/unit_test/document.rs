@@ -2,7 +2,9 @@
 
 use bytes::Bytes;
 use millrace_message::Value;
-use millrace_spec::{FieldKind, FieldType, Node, ReadContext, Resolved, Value as NodeValue, codes};
+use millrace_spec::{FieldKind, FieldType, Node, ReadContext, Resolved, codes};
+
+use crate::plain::value_of;
 
 /// Any value; a null is one too.
 #[derive(Clone, Debug)]
@@ -52,25 +54,5 @@ impl FieldType for JsonText {
 
     fn means_absent(_: &Node) -> bool {
         false
-    }
-}
-
-/// What a part of a YAML file means as a message or metadata.
-fn value_of(node: &Node) -> Value {
-    match &node.value {
-        NodeValue::Scalar(scalar) => match scalar.resolved {
-            Resolved::Null => Value::Null,
-            Resolved::Bool(it) => Value::Bool(it),
-            Resolved::Int(it) => Value::I64(it),
-            Resolved::UInt(it) => Value::U64(it),
-            Resolved::Float(it) => Value::F64(it),
-            Resolved::String => Value::from(&*scalar.text),
-        },
-        NodeValue::Sequence(items) => items.iter().map(value_of).collect::<Vec<_>>().into(),
-        NodeValue::Mapping(mapping) => {
-            let member = |it: &millrace_spec::Entry| (it.key.to_string(), value_of(&it.value));
-            let members = mapping.entries.iter().map(member);
-            Value::Object(members.collect())
-        }
     }
 }

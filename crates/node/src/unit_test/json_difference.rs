@@ -12,14 +12,14 @@ const VALUE_MAX: usize = 200;
 
 /// What counts as a difference.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Comparison {
+pub(crate) struct Comparison {
     /// Objects may have more members than expected, arrays more elements at their end.
     pub may_have_more: bool,
 }
 
 /// Every difference as a line of text, up to a bound; none when there is none. Numbers are compared
 /// by value.
-pub(super) fn compare(received: &Value, expected: &Value, comparison: Comparison) -> Vec<String> {
+pub(crate) fn compare(received: &Value, expected: &Value, comparison: Comparison) -> Vec<String> {
     let mut differences = Differences {
         comparison,
         path: String::new(),

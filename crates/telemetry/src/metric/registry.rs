@@ -161,23 +161,31 @@ impl Registry {
         self.inner.bounds.clone()
     }
 
-    /// The key under which a series is kept, after the mapping; `None` when the mapping drops it.
+    /// The key under which a series is kept, after the mappings of its scope and that of the registry;
+    /// `None` when one of them drops it.
     pub(super) fn key(
         &self,
         name: &MetricName,
         kind: MetricKind,
         component: &Labels,
         own: &[(&str, &str)],
+        of_scope: &[Arc<MappingFn>],
     ) -> Option<(SeriesKey, bool)> {
         let pairs: Vec<_> = component.iter().collect();
         let own = own
             .iter()
             .map(|(name, value)| (unreserved(kind, name), *value));
-        let Some(mapping) = &self.inner.mapping else {
+        let mut mappings = of_scope.iter().chain(&self.inner.mapping);
+        let Some(first) = mappings.next() else {
             let labels = Labels::new(pairs.into_iter().chain(own));
             return Some((new_key(&name.text, labels), name.verbatim));
         };
-        let mapped = mapping(&name.text, &pairs)?;
+        let mut mapped = first(&name.text, &pairs)?;
+        for mapping in mappings {
+            let Mapped { name, labels } = &mapped;
+            let pairs = labels.iter().map(|(name, value)| (&**name, &**value));
+            mapped = mapping(name, &pairs.collect::<Vec<_>>())?;
+        }
         let kept = mapped.labels.iter();
         let kept = kept.map(|(name, value)| (unreserved(kind, name), &**value));
         let labels = Labels::new(kept.chain(own));

@@ -2,6 +2,7 @@
 //! series disappear with it.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -12,7 +13,7 @@ use super::counter::Counter;
 use super::family::{CounterFamily, GaugeFamily, TimerFamily};
 use super::gauge::Gauge;
 use super::name::MetricName;
-use super::registry::{Cell, OwnerId, Registry};
+use super::registry::{Cell, MappingFn, OwnerId, Registry};
 use super::series::{Labels, MetricError, MetricKind, SeriesKey};
 use super::standard::Side;
 use super::timer::Timer;
@@ -35,15 +36,26 @@ pub struct Scope {
     inner: Arc<Inner>,
 }
 
-#[derive(Debug)]
 struct Inner {
     /// `None`: nothing is exported.
     registry: Option<Registry>,
     owner: OwnerId,
     component: ComponentLabels,
     labels: Labels,
+    mappings: Mappings,
     keys: Mutex<BTreeSet<SeriesKey>>,
     kept: Mutex<Vec<Scope>>,
+}
+
+/// The mappings of a scope, which run before that of the registry: the innermost first.
+type Mappings = Arc<[Arc<MappingFn>]>;
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scope")
+            .field("component", &self.component)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Drop for Inner {
@@ -57,15 +69,20 @@ impl Drop for Inner {
 impl Scope {
     pub(super) fn new(registry: Registry, component: ComponentLabels) -> Self {
         let owner = registry.new_owner();
-        Self::with(Some(registry), owner, component)
+        Self::with(Some(registry), owner, component, Mappings::default())
     }
 
     /// A scope whose handles record into nothing: `metrics: none`, and tests.
     pub fn detached() -> Self {
-        Self::with(None, 0, ComponentLabels::default())
+        Self::with(None, 0, ComponentLabels::default(), Mappings::default())
     }
 
-    fn with(registry: Option<Registry>, owner: OwnerId, component: ComponentLabels) -> Self {
+    fn with(
+        registry: Option<Registry>,
+        owner: OwnerId,
+        component: ComponentLabels,
+        mappings: Mappings,
+    ) -> Self {
         let mut pairs = vec![("label", &*component.label), ("path", &*component.path)];
         // A scope without a path is no component, such as the process itself.
         if component.path.is_empty() && component.label.is_empty() {
@@ -79,6 +96,7 @@ impl Scope {
                 owner,
                 component,
                 labels,
+                mappings,
                 keys: Mutex::default(),
                 kept: Mutex::default(),
             }),
@@ -86,31 +104,52 @@ impl Scope {
     }
 
     /// The scope of another component of the same stream, which lives as long as this one whoever
-    /// else has it. A component that is built again finds its series again.
+    /// else has it. A component that is built again finds its series again. `mapping` is for its series
+    /// and those of its children; it runs before the mappings of this scope.
     #[must_use]
-    pub fn kept_child(&self, label: impl Into<String>, path: impl Into<String>) -> Self {
+    pub fn kept_child(
+        &self,
+        label: impl Into<String>,
+        path: impl Into<String>,
+        mapping: Option<Arc<MappingFn>>,
+    ) -> Self {
         let (label, path) = (label.into(), path.into());
         let mut kept = self.inner.kept.lock();
         let is_same = |it: &&Self| it.component().path == path && it.component().label == label;
         if let Some(child) = kept.iter().find(is_same) {
             return child.clone();
         }
-        let child = self.child(label, path);
+        let child = self.mapped_child(label, path, mapping);
         kept.push(child.clone());
         child
     }
 
     /// A scope of its own for another component of the same stream.
     pub fn child(&self, label: impl Into<String>, path: impl Into<String>) -> Self {
+        self.mapped_child(label.into(), path.into(), None)
+    }
+
+    fn mapped_child(
+        &self,
+        label: String,
+        path: String,
+        mapping: Option<Arc<MappingFn>>,
+    ) -> Self {
         let component = ComponentLabels {
-            label: label.into(),
-            path: path.into(),
+            label,
+            path,
             stream: self.inner.component.stream.clone(),
         };
-        match &self.inner.registry {
-            Some(registry) => Self::new(registry.clone(), component),
-            None => Self::with(None, 0, component),
-        }
+        let mappings = match mapping {
+            Some(mapping) => {
+                let outer = self.inner.mappings.iter().cloned();
+                [mapping].into_iter().chain(outer).collect()
+            }
+            None => Arc::clone(&self.inner.mappings),
+        };
+        let registry = self.inner.registry.clone();
+        let owner = registry.as_ref().map_or(0, Registry::new_owner);
+        Self::with(registry, owner, component, mappings)
     }
 
     pub fn component(&self) -> &ComponentLabels {
@@ -290,7 +329,8 @@ impl Scope {
         let Some(registry) = &inner.registry else {
             return Ok(None);
         };
-        let Some((key, verbatim)) = registry.key(name, kind, &inner.labels, labels) else {
+        let Some((key, verbatim)) = registry.key(name, kind, &inner.labels, labels, &inner.mappings)
+        else {
             return Ok(None);
         };
         let cell = registry

@@ -5,10 +5,10 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use millrace_bloblang::format;
+use millrace_node::expand_files;
 
 use super::render;
 use crate::args::FmtArgs;
-use crate::commands::paths::expand;
 use crate::commands::{complain, print};
 
 /// The longest mapping that is read, in bytes.
@@ -19,7 +19,7 @@ pub fn fmt(args: &FmtArgs) -> ExitCode {
     if args.paths.is_empty() || args.paths == ["-"] {
         return exit_code(from_stdin(args.check));
     }
-    let files = match expand(&args.paths, &["blobl"]) {
+    let files = match expand_files(&args.paths, &["blobl"]) {
         Ok(files) => files,
         Err(reason) => {
             complain(&reason);

@@ -7,12 +7,12 @@ use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use jiff::Timestamp;
-use millrace_component::{Backoff, Source, SourceWriter, track};
+use millrace_component::{Backoff, Source, SourceWriter, clock, track};
 use millrace_message::{Error, MessageBatch, Origin, Outcomes};
 use smallvec::SmallVec;
 
 use super::super::failed::take_failed;
-use super::SystemWindow;
+use super::{SystemWindow, nanoseconds_now};
 use super::windows::Leaving;
 
 /// Messages that may wait between the buffer and the pipeline.
@@ -20,6 +20,9 @@ const EDGE_CAPACITY: usize = 64;
 /// The pauses before messages are sent again.
 const PAUSE_INITIAL: Duration = Duration::from_millis(1);
 const PAUSE_MAX: Duration = Duration::from_secs(30);
+
+/// The longest wait without a look at the clock, which somebody may set.
+const LOOK: Duration = Duration::from_secs(60);
 
 /// Why a message is dropped whose windows have left.
 const TOO_LATE: &str = "window_too_late";
@@ -37,6 +40,12 @@ pub(super) fn run(buffer: SystemWindow, upstream: Source) -> Source {
         };
         running.run()
     })
+}
+
+/// Returns when it is `at`, in nanoseconds since 1970, or somewhat earlier.
+async fn until(at: i128) {
+    let left = u64::try_from(at - nanoseconds_now()).unwrap_or(0);
+    clock::sleep(Duration::from_nanos(left).min(LOOK)).await;
 }
 
 struct Running {
@@ -61,7 +70,6 @@ impl Running {
     async fn run(mut self) -> Result<(), Error> {
         let stop = self.writer.stop().clone();
         let flow = self.buffer.flow.clone();
-        let clock = self.buffer.clock;
         let mut exhausted = self.upstream.exhausted();
         let (mut open, mut stopping) = (true, false);
         while open || !self.is_empty() {
@@ -79,7 +87,7 @@ impl Running {
                     Some(batch) => self.take_in(batch),
                     None => open = false,
                 },
-                () = clock.until(due.unwrap_or_default()), if due.is_some() => {}
+                () = until(due.unwrap_or_default()), if due.is_some() => {}
                 Ok(()) = exhausted.changed() => {}
             }
             // What waits in the queue belongs into the same windows.
@@ -104,7 +112,7 @@ impl Running {
         let metrics = &self.buffer.metrics;
         metrics.received.add(batch.len() as u64);
         metrics.batch_received.inc();
-        let now = self.buffer.clock.now();
+        let now = nanoseconds_now();
         let times = (0..batch.len()).map(|index| self.buffer.time_of(&batch, index));
         let times: Vec<_> = times.collect();
         for (message, at) in batch.into_iter().zip(times) {
@@ -130,7 +138,7 @@ impl Running {
             let windows = &mut self.buffer.windows;
             let leaving = match all {
                 true => windows.leave_early(),
-                false => windows.leave(self.buffer.clock.now()),
+                false => windows.leave(nanoseconds_now()),
             };
             let Some(leaving) = leaving else { return };
             self.send_window(leaving);

@@ -1,5 +1,6 @@
 use jiff::Timestamp;
 use millrace_component::{BufferChild, SourceWriter};
+use millrace_message::clock::SetClock;
 use millrace_message::{Message, Outcome, Settle, Transaction};
 use millrace_testkit::cases;
 use parking_lot::Mutex;
@@ -26,6 +27,7 @@ struct Fed {
     buffer: Source,
     input: mpsc::UnboundedSender<Vec<&'static str>>,
     heard: Heard,
+    _clock: SetClock,
 }
 
 fn feed(fields: &str) -> Fed {
@@ -36,8 +38,8 @@ fn feed(fields: &str) -> Fed {
         ))
         .unwrap_or_else(|error| panic!("{error}"));
     let begin = Timestamp::from_second(10).expect("a time");
-    let clock = Clock::From(begin, Instant::now());
-    let buffer = config.windows(&bench.context("system_window"), clock);
+    let clock = millrace_message::clock::set_following(begin, || Instant::now().into_std());
+    let buffer = config.windows(&bench.context("system_window"));
     let (input, batches) = mpsc::unbounded_channel();
     let heard = Heard::default();
     let upstream = Source::spawn(64, {
@@ -48,6 +50,7 @@ fn feed(fields: &str) -> Fed {
         buffer: Box::new(buffer).run(upstream),
         input,
         heard,
+        _clock: clock,
     }
 }
 

@@ -103,14 +103,49 @@ fn a_clone_of_a_scope_keeps_the_series() {
 fn a_kept_child_lives_as_long_as_its_parent() {
     let registry = Registry::default();
     let stream = registry.scope(labels("", ""));
-    let counter = stream.kept_child("in", "root.input").counter("c", &[]);
+    let counter = stream.kept_child("in", "root.input", None).counter("c", &[]);
     counter.inc();
     assert_eq!(lines(&registry), ["c{label=in,path=root.input} 1"]);
-    let again = stream.kept_child("in", "root.input");
+    let again = stream.kept_child("in", "root.input", None);
     again.counter("c", &[]).inc();
     assert_eq!(lines(&registry), ["c{label=in,path=root.input} 2"]);
     drop((stream, again));
     assert_eq!(lines(&registry), [""; 0]);
+}
+
+#[test]
+fn the_mapping_of_a_component_is_for_its_children_too_and_runs_before_that_of_the_registry() {
+    let registry = Registry::new(RegistrySettings {
+        mapping: Some(Arc::new(|name, labels| {
+            (name != "inner_dropped").then(|| Mapped {
+                name: format!("outer_{name}"),
+                labels: labels.iter().map(|(n, v)| (n.to_string(), v.to_string())).collect(),
+            })
+        })),
+        ..RegistrySettings::default()
+    });
+    let inner: Arc<MappingFn> = Arc::new(|name, labels| {
+        let labels = labels.iter().filter(|(name, _)| *name != "label");
+        Some(Mapped {
+            name: format!("inner_{name}"),
+            labels: labels.map(|(n, v)| (n.to_string(), v.to_string())).collect(),
+        })
+    });
+    let stream = registry.scope(labels("", ""));
+    let component = stream.kept_child("c", "root.c", Some(inner));
+    component.counter("made", &[]).inc();
+    component.counter("dropped", &[]).inc();
+    let child = component.child("d", "root.c.d");
+    child.counter("made", &[("own", "x")]).inc();
+    stream.kept_child("e", "root.e", None).counter("made", &[]).inc();
+    assert_eq!(
+        lines(&registry),
+        [
+            "outer_inner_made{own=x,path=root.c.d} 1",
+            "outer_inner_made{path=root.c} 1",
+            "outer_made{label=e,path=root.e} 1",
+        ]
+    );
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The files that arguments mean.
+//! The files that paths, patterns and folders mean.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 ///
 /// # Errors
 /// A path stands for nothing.
-pub fn expand(paths: &[String], extensions: &[&str]) -> Result<Vec<PathBuf>, String> {
+pub fn expand_files(paths: &[String], extensions: &[&str]) -> Result<Vec<PathBuf>, String> {
     let mut files = Vec::new();
     for path in paths {
         let before = files.len();

@@ -1,0 +1,215 @@
+//! Reading template files, and the registry that has what they define.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use millrace_bloblang::Environment;
+use millrace_component::Registry;
+use millrace_diagnostics::{Diagnostic, Diagnostics, Redactor, Renderer, SourceMap};
+use millrace_spec::env::InterpolatedText;
+use millrace_spec::{FieldType, LintOptions, ReadContext, codes, tree};
+
+use super::definition::Definition;
+use super::template::Template;
+use super::trial;
+use crate::expand_files;
+
+/// What the names of template files end in, in a folder of them.
+const EXTENSIONS: [&str; 2] = ["yaml", "yml"];
+
+/// The files that paths, patterns and folders of templates mean.
+///
+/// # Errors
+/// One of them means none.
+pub(crate) fn template_files(patterns: &[String]) -> Result<Vec<PathBuf>, String> {
+    expand_files(patterns, &EXTENSIONS)
+}
+
+/// The components of this build with those of templates, and what is wrong with these.
+pub struct Templates {
+    registry: Arc<Registry>,
+    diagnostics: Diagnostics,
+    sources: Arc<SourceMap>,
+    redactor: Redactor,
+}
+
+impl Templates {
+    /// Reads the templates of these files, patterns and folders.
+    pub fn read(patterns: &[String]) -> Self {
+        let mut reader = Reader::new(LintOptions::default());
+        reader.add_all(patterns);
+        reader.finish()
+    }
+
+    /// Checks these files, and tries the tests in them. What they make may use each other, and the
+    /// templates of the patterns.
+    pub fn lint(files: &[PathBuf], patterns: &[String]) -> Self {
+        let mut reader = Reader::new(LintOptions {
+            allow_not_built: true,
+            ..LintOptions::default()
+        });
+        reader.add_all(patterns);
+        let read: Vec<_> = files.iter().filter_map(|it| reader.file(it)).collect();
+        for file in &read {
+            // Files that are checked together need not be used together: names may occur twice.
+            let _taken = reader.registry.add_template(Arc::clone(&file.template) as _);
+        }
+        let registry = Arc::new(reader.registry.clone());
+        for file in &read {
+            reader.trials(file, &registry);
+        }
+        reader.finish()
+    }
+
+    /// The components of this build, and those of the templates that could be read.
+    pub fn registry(&self) -> &Arc<Registry> {
+        &self.registry
+    }
+
+    /// Whether there is nothing to say.
+    pub fn is_clean(&self) -> bool {
+        self.diagnostics.is_empty()
+    }
+
+    /// Whether a template cannot be used, or a test of it does not hold.
+    pub fn has_errors(&self) -> bool {
+        self.diagnostics.has_errors()
+    }
+
+    /// The complaints as a person reads them: place, quoted line, caret, help.
+    pub fn render(&self, colour: bool) -> String {
+        let renderer = Renderer::new(&self.sources).redact(self.redactor.clone());
+        renderer.colour(colour).render_all(&self.diagnostics)
+    }
+
+    /// The complaints, one line each: `path(line,col) message`.
+    pub fn lines(&self) -> Vec<String> {
+        let renderer = Renderer::new(&self.sources).redact(self.redactor.clone());
+        let lines = self.diagnostics.iter();
+        lines.map(|it| renderer.one_line(it)).collect()
+    }
+}
+
+/// A template with the definition that it comes from.
+struct File {
+    definition: Definition,
+    template: Arc<Template>,
+    environment: Environment,
+}
+
+struct Reader {
+    options: LintOptions,
+    registry: Registry,
+    sources: Arc<SourceMap>,
+    diagnostics: Diagnostics,
+    redactor: Redactor,
+}
+
+impl Reader {
+    fn new(options: LintOptions) -> Self {
+        Self {
+            options,
+            registry: crate::registry(),
+            sources: Arc::new(SourceMap::new()),
+            diagnostics: Diagnostics::new(),
+            redactor: Redactor::new(),
+        }
+    }
+
+    fn finish(mut self) -> Templates {
+        self.diagnostics.sort();
+        Templates {
+            registry: Arc::new(self.registry),
+            diagnostics: self.diagnostics,
+            sources: self.sources,
+            redactor: self.redactor,
+        }
+    }
+
+    /// Adds what the files define that patterns name.
+    fn add_all(&mut self, patterns: &[String]) {
+        let files = match template_files(patterns) {
+            Ok(files) => files,
+            Err(reason) => return self.refuse(format!("templates: {reason}")),
+        };
+        for file in files {
+            if let Some(read) = self.file(&file) {
+                self.add(&read);
+            }
+        }
+    }
+
+    fn add(&mut self, file: &File) {
+        if self.registry.add_template(Arc::clone(&file.template) as _) {
+            return;
+        }
+        let name = &file.definition.name;
+        let kind = file.definition.component().kind;
+        let is_template = self.registry.template(kind, name).is_some();
+        let whose = if is_template {
+            "another template"
+        } else {
+            "a component of this build"
+        };
+        let message = format!("{kind} {} is the name of {whose}", name.value);
+        let complaint = Diagnostic::error(codes::CONFLICT, message).at(name.span);
+        self.diagnostics.push(complaint.help("choose another name"));
+    }
+
+    fn refuse(&mut self, message: String) {
+        let complaint = Diagnostic::error(codes::UNREADABLE_FILE, message);
+        self.diagnostics.push(complaint);
+    }
+
+    /// Reads one file; variables in it stay as they are, as in Bento.
+    fn file(&mut self, path: &Path) -> Option<File> {
+        let name = path.display().to_string();
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) => {
+                self.refuse(format!("read {name}: {error}"));
+                return None;
+            }
+        };
+        let source = self.sources.add(name, &*text);
+        let mut environment = Environment::new();
+        if let Some(folder) = path.parent() {
+            environment = environment.with_directory(folder);
+        }
+        let mut cx = ReadContext::new(Arc::clone(&self.sources)).with_options(self.options);
+        cx.set_extension(Arc::new(environment.clone()));
+        let text = InterpolatedText::verbatim(&text, source);
+        let node = tree::parse(&text, &mut self.diagnostics);
+        let definition = node.and_then(|node| Definition::read(&node, &mut cx));
+        let (template, failed) = cx.errors_in(|cx| {
+            let definition = definition.as_ref()?;
+            Some(Template::new(definition, &environment, cx))
+        });
+        self.take(&mut cx, |message| message);
+        let (definition, template) = definition.zip(template.filter(|_| !failed))?;
+        Some(File {
+            definition,
+            template: Arc::new(template),
+            environment,
+        })
+    }
+
+    fn trials(&mut self, file: &File, registry: &Arc<Registry>) {
+        for test in &file.definition.tests {
+            let mut cx = ReadContext::new(Arc::clone(&self.sources)).with_options(self.options);
+            cx.set_extension(Arc::new(file.environment.clone()));
+            cx.set_extension(Arc::clone(registry));
+            trial::run(test, &file.template, &mut cx);
+            self.take(&mut cx, |message| format!("test `{}`: {message}", test.name));
+        }
+    }
+
+    /// Takes over what was found, and what is secret.
+    fn take(&mut self, cx: &mut ReadContext, message: impl Fn(String) -> String) {
+        for mut diagnostic in cx.take_diagnostics() {
+            diagnostic.message = message(diagnostic.message);
+            self.diagnostics.push(diagnostic);
+        }
+        self.redactor.extend(cx.redactor().secrets().map(str::to_owned));
+    }
+}
