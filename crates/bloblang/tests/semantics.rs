@@ -446,3 +446,24 @@ fn root_level_conditions_choose_statements() {
     assert_eq!(map(mapping, r#"{"a":2}"#), r#"{"two":true,"x":0}"#);
     assert_eq!(map(mapping, r#"{"a":3}"#), r#"{"other":true,"x":0}"#);
 }
+
+#[test]
+fn a_mapping_may_be_given_variables_to_begin_with() {
+    let environment = Environment::new().with_given("label", "x".into());
+    let text = "map of_maps { root = $label.catch(\"none\") }\nroot.a = $label\nlet label = 1\n\
+                root.b = $label\nlet other = 2\nroot.c = $other\nroot.d = this.apply(\"of_maps\")";
+    let mapping = Mapping::compile(text, &environment).expect("it compiles");
+    // Maps have variables of their own.
+    assert_eq!(mapping.warnings().len(), 1, "{:?}", mapping.warnings());
+    let made = mapping
+        .map_value(&Value::Null)
+        .expect("it maps")
+        .expect("a value");
+    assert_eq!(&made.to_json()[..], br#"{"a":"x","b":1,"c":2,"d":"none"}"#);
+    let shown = Mapping::compile("$label.uppercase()", &environment).expect("it compiles");
+    let made = shown
+        .map_value(&Value::Null)
+        .expect("it maps")
+        .expect("a value");
+    assert_eq!(made.as_str(), Some("X"));
+}

@@ -126,10 +126,7 @@ fn commands_and_options_of_bento_that_are_not_built_are_refused_by_name() {
     for (line, name) in [
         ("streams", "streams"),
         ("-c c.yaml streams --no-api a.yaml", "streams"),
-        ("template lint ./templates", "template"),
         ("studio pull --name x", "studio"),
-        ("-t ./t/*.yaml run c.yaml", "templates"),
-        ("run --templates ./t.yaml c.yaml", "templates"),
     ] {
         let (code, told) = folder.code_and_told(line);
         assert_eq!(code, Some(2), "{line}: {told}");

@@ -301,8 +301,7 @@ impl BuildContext {
     /// # Errors
     /// The child cannot be built.
     pub fn input(&self, child: &InputChild, segment: &str) -> Result<Source, Error> {
-        self.engine
-            .input(child, &self.of(child, segment))
+        self.engine.input(child, &self.of(child, segment))
     }
 
     /// Builds and starts a child output; `segment` is its field, such as `outputs.0`.
@@ -310,8 +309,7 @@ impl BuildContext {
     /// # Errors
     /// The child cannot be built.
     pub fn output(&self, child: &OutputChild, segment: &str) -> Result<Arc<dyn Sink>, Error> {
-        self.engine
-            .output(child, &self.of(child, segment))
+        self.engine.output(child, &self.of(child, segment))
     }
 
     /// Builds a list of child processors; `segment` is their field, such as `processors`, and

@@ -224,14 +224,16 @@ pub(crate) fn read_component(
     let label = label.unwrap_or_default().to_owned();
     let component = if let Some(descriptor) = registry.get(kind, named.name) {
         let config = read_fields(descriptor, &named, node, cx);
-        processors.zip(config).map(|(processors, config)| Component {
-            name: descriptor.name(),
-            label,
-            span: node.span,
-            processors,
-            metrics: None,
-            config,
-        })
+        processors
+            .zip(config)
+            .map(|(processors, config)| Component {
+                name: descriptor.name(),
+                label,
+                span: node.span,
+                processors,
+                metrics: None,
+                config,
+            })
     } else if let Some(template) = registry.template(kind, named.name) {
         let made = template::read(&**template, &named, &label, cx);
         processors.zip(made).map(|(processors, mut made)| {

@@ -100,10 +100,7 @@ pub(crate) fn add_processors(
 }
 
 /// The mapping of a template that another template uses runs first.
-fn both(
-    inner: Option<Arc<MappingFn>>,
-    outer: Option<Arc<MappingFn>>,
-) -> Option<Arc<MappingFn>> {
+fn both(inner: Option<Arc<MappingFn>>, outer: Option<Arc<MappingFn>>) -> Option<Arc<MappingFn>> {
     match (inner, outer) {
         (Some(inner), Some(outer)) => Some(Arc::new(move |name, labels| {
             let mapped = inner(name, labels)?;

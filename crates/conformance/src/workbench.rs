@@ -9,9 +9,11 @@ use millrace_component::{
 };
 use millrace_components_pure::Limiters;
 use millrace_node::{Files, Main};
-use millrace_spec::diagnostics::{Code, Diagnostic, Diagnostics, Renderer, Severity, SourceMap};
+use millrace_spec::diagnostics::{
+    Code, Diagnostic, Diagnostics, Renderer, Severity, SourceMap, Span,
+};
 use millrace_spec::env::InterpolatedText;
-use millrace_spec::{FieldType, LintOptions, ReadContext, codes, tree};
+use millrace_spec::{FieldType, LintOptions, Node, ReadContext, Value, codes, tree};
 use serde_json::Value as Json;
 
 use crate::verdict::{Failure, Pass, Verdict};
@@ -69,16 +71,70 @@ impl<T> Read<T> {
 
 /// Reads what stands at the root of a text.
 pub fn read<T: FieldType>(yaml: &str, environment: Environment) -> Read<T> {
-    let sources = Arc::new(SourceMap::new());
-    let text = InterpolatedText::verbatim(yaml, sources.add("config.yaml", yaml));
-    let mut diagnostics = Diagnostics::new();
-    let node = tree::parse(&text, &mut diagnostics);
-    let mut cx = ReadContext::new(Arc::clone(&sources)).with_options(rules());
-    cx.set_extension(registry());
-    cx.set_extension(Arc::new(environment));
-    let value = node.as_ref().and_then(|node| T::read(node, &mut cx));
-    diagnostics.extend(cx.take_diagnostics());
-    Read::new(value, &diagnostics, sources)
+    let text = Text::new(yaml);
+    text.read(text.node.as_ref(), environment)
+}
+
+/// As [`read`], without the fields that nothing knows, which Bento passes over where it builds a
+/// component without linting it.
+pub fn read_unlinted<T: FieldType>(yaml: &str, environment: Environment) -> Read<T> {
+    let text = Text::new(yaml);
+    let linted: Read<T> = text.read(text.node.as_ref(), environment.clone());
+    let unknown = linted.errors.iter();
+    let unknown = unknown.filter(|it| it.code == codes::UNKNOWN_FIELD);
+    let unknown: Vec<Span> = unknown.filter_map(|it| it.span).collect();
+    let known = text.node.clone().map(|node| without(node, &unknown));
+    text.read(known.as_ref(), environment)
+}
+
+/// A node without the entries whose keys stand at these places.
+fn without(mut node: Node, keys: &[Span]) -> Node {
+    match &mut node.value {
+        Value::Scalar(_) => {}
+        Value::Sequence(items) => {
+            *items = std::mem::take(items)
+                .into_iter()
+                .map(|item| without(item, keys))
+                .collect();
+        }
+        Value::Mapping(mapping) => {
+            mapping.entries.retain(|it| !keys.contains(&it.key_span));
+            for entry in &mut mapping.entries {
+                entry.value = without(entry.value.clone(), keys);
+            }
+        }
+    }
+    node
+}
+
+/// The config of a component.
+struct Text {
+    sources: Arc<SourceMap>,
+    node: Option<Node>,
+    diagnostics: Diagnostics,
+}
+
+impl Text {
+    fn new(yaml: &str) -> Self {
+        let sources = Arc::new(SourceMap::new());
+        let text = InterpolatedText::verbatim(yaml, sources.add("config.yaml", yaml));
+        let mut diagnostics = Diagnostics::new();
+        Self {
+            node: tree::parse(&text, &mut diagnostics),
+            sources,
+            diagnostics,
+        }
+    }
+
+    fn read<T: FieldType>(&self, node: Option<&Node>, environment: Environment) -> Read<T> {
+        let mut cx = ReadContext::new(Arc::clone(&self.sources)).with_options(rules());
+        cx.set_extension(registry());
+        cx.set_extension(Arc::new(environment));
+        let value = node.and_then(|node| T::read(node, &mut cx));
+        let mut diagnostics = self.diagnostics.clone();
+        diagnostics.extend(cx.take_diagnostics());
+        Read::new(value, &diagnostics, Arc::clone(&self.sources))
+    }
 }
 
 /// Passes a whole config when lint has nothing to say but what its reader has to fill in.
@@ -156,6 +212,11 @@ impl Bench {
         read(yaml, self.environment.clone())
     }
 
+    /// As [`Bench::read`], without the fields that lint refuses because nothing knows them.
+    pub fn read_unlinted<T: FieldType>(&self, yaml: &str) -> Read<T> {
+        read_unlinted(yaml, self.environment.clone())
+    }
+
     /// Builds a processor.
     ///
     /// # Errors
@@ -184,6 +245,8 @@ mod tests {
         assert!(wrong.lines()[0].starts_with("(1,"), "{:?}", wrong.lines());
         let absent = read("aws_lambda: {function: f}");
         assert!(absent.errors.is_empty() && !absent.is_built && absent.value.is_none());
+        let unlinted = read_unlinted::<ProcessorChild>("log: {massage: x}", Environment::new());
+        assert!(unlinted.errors.is_empty() && unlinted.value.is_some());
         let wrong = read("aws_lambda: {functoin: f}");
         assert!(!wrong.errors.is_empty() && !wrong.is_built);
     }

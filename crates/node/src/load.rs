@@ -11,8 +11,8 @@ use millrace_spec::env::{Environment, Unset, interpolate};
 use millrace_spec::path::Schema;
 use millrace_spec::render::normalise;
 use millrace_spec::{
-    ComponentKind, FieldType, LintOptions, Literal, Node, ReadContext, Resolved, Spec, Value, codes,
-    set, tree,
+    ComponentKind, FieldType, LintOptions, Literal, Node, ReadContext, Resolved, Spec, Value,
+    codes, set, tree,
 };
 use millrace_stream::ResourcesConfig;
 use millrace_telemetry::Redactor;

@@ -18,6 +18,3 @@ mod trial;
 
 pub use read::Templates;
 pub(crate) use read::template_files;
-
-#[cfg(test)]
-mod tests;

@@ -13,8 +13,8 @@ use millrace_component::files;
 use tokio::sync::mpsc;
 use tracing::{error, info};
 
-use crate::load::{Files, Main, load};
 use crate::RootConfig;
+use crate::load::{Files, Main, load};
 use crate::templates::{Templates, template_files};
 
 const INTERVAL: Duration = Duration::from_millis(250);

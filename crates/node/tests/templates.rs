@@ -118,16 +118,19 @@ fn the_fields_of_a_use_are_checked_as_those_of_any_component() {
     assert_eq!(
         said(&[SHOUT, LIMITED], &config),
         [
-            "config.yaml(1,37) field sufix not recognised (did you mean `suffix`?)",
-            "config.yaml(1,60) field amount is required",
-            "config.yaml(1,87) field amount: expected an integer, found the text `a`",
+            "config.yaml(1,38) field sufix not recognised (did you mean `suffix`?)",
+            "config.yaml(1,63) field amount is required",
+            "config.yaml(1,90) field amount: expected an integer, found the text `a`",
         ]
     );
 }
 
 #[test]
 fn what_a_template_makes_wrongly_is_told_at_its_use_with_its_name() {
-    let lines = said(&[LIMITED], &processors("{ try: [ { limited: { amount: 5 } } ] }"));
+    let lines = said(
+        &[LIMITED],
+        &processors("{ try: [ { limited: { amount: 5 } } ] }"),
+    );
     let [line] = &*lines else {
         panic!("{lines:?}");
     };
@@ -174,7 +177,10 @@ fn a_template_that_uses_itself_is_an_error_and_ends() {
     let [line] = &*lines else {
         panic!("{lines:?}");
     };
-    assert!(line.contains("templates use each other more than 20 times"), "{line}");
+    assert!(
+        line.contains("templates use each other more than 20 times"),
+        "{line}"
+    );
     assert!(line.contains("`endless` uses itself"), "{line}");
     assert!(line.starts_with("config.yaml(1,"), "{line}");
     let lines = said(&[DOUBLING], &processors("{ doubling: { n: 3 } }"));
@@ -193,9 +199,15 @@ fn a_mapping_that_fails_or_makes_no_component_is_told_at_the_use() {
     for (n, part) in [
         (0, "template `picky`: its mapping fails: "),
         (1, "template `picky`: its mapping deletes the config"),
-        (2, "template `picky`: its mapping makes a text, and no object"),
+        (
+            2,
+            "template `picky`: its mapping makes a text, and no object",
+        ),
         (3, "template `picky`: expected a processor, found a list"),
-        (4, "template `picky`: processor type 'nothing' was not recognised"),
+        (
+            4,
+            "template `picky`: processor type 'nothing' was not recognised",
+        ),
     ] {
         let lines = said(&[PICKY], &processors(&format!("{{ picky: {{ n: {n} }} }}")));
         let [line] = &*lines else {
@@ -222,7 +234,8 @@ fields:
 mapping: |
   root.log.message = this.format_json(no_indent: true)
 "#;
-    const EXPECTED: &str = r#"{"b":true,"f":0.5,"i":7,"l":["1","x"],"m":{"k":2},"s":"10","u":{"a":[null,1]}}"#;
+    const EXPECTED: &str =
+        r#"{"b":true,"f":0.5,"i":7,"l":["1","x"],"m":{"k":2},"s":"10","u":{"a":[null,1]}}"#;
     let test = format!(
         "tests:\n  - name: t\n    config: {{ s: 10, l: [ 1, x ], m: {{ k: '2' }} }}\n    expected:\n      log:\n        message: '{EXPECTED}'\n"
     );
@@ -254,9 +267,9 @@ tests:
     assert!(linted.has_errors());
     let lines = without(folder.path(), linted.lines());
     let starts = [
-        "t.yaml(11,15) test `other`: the config is not the expected one: ",
-        "t.yaml(13,26) test `unknown`: field prefix not recognised",
-        "t.yaml(15,13) test `broken`: template `shout` makes `mapping`: ",
+        "t.yaml(12,15) test `other`: the config is not the expected one: ",
+        "t.yaml(14,26) test `unknown`: field prefix not recognised",
+        "t.yaml(16,13) test `broken`: template `shout` makes `mapping`: ",
     ];
     assert_eq!(lines.len(), starts.len(), "{lines:#?}");
     for (line, start) in lines.iter().zip(starts) {
@@ -271,10 +284,15 @@ fn a_template_file_is_checked_before_it_is_used() {
             .iter()
             .map(|line| line.split(')').next().unwrap())
             .collect::<Vec<_>>(),
-        ["0.yaml(1,7", "0.yaml(2,7", "0.yaml(3,30", "0.yaml(3,38", "0.yaml(4,17", "0.yaml(5,1"]
+        ["0.yaml(1,7", "0.yaml(2,7", "0.yaml(3,28", "0.yaml(3,36", "0.yaml(4,17", "0.yaml(5,1"]
     );
-    let lines = refused(&["{ name: a, type: cache, fields: [ { name: x, type: int, default: y }, { name: x, type: int } ], mapping: root = this, metrics_mapping: 'root = ' }"]);
-    assert!(lines[0].contains("expected an integer, found the text `y`"), "{lines:?}");
+    let lines = refused(&[
+        "{ name: a, type: cache, fields: [ { name: x, type: int, default: y }, { name: x, type: int } ], mapping: root = this, metrics_mapping: 'root = ' }",
+    ]);
+    assert!(
+        lines[0].contains("expected an integer, found the text `y`"),
+        "{lines:?}"
+    );
 }
 
 #[test]
@@ -323,7 +341,10 @@ mapping: |
     token: '!!!SECRET_SCRUBBED!!!'
     url: http://example.com
 ";
-    assert!(output.starts_with(&expected[2..]) || output.contains("pin: '!!!SECRET_SCRUBBED!!!'"), "{output}");
+    assert!(
+        output.starts_with(&expected[2..]) || output.contains("pin: '!!!SECRET_SCRUBBED!!!'"),
+        "{output}"
+    );
     assert!(!echoed.contains("a-long-token"), "{echoed}");
     assert!(!echoed.contains("pin: '12'"), "{echoed}");
 }
@@ -331,7 +352,10 @@ mapping: |
 #[test]
 fn a_template_used_twice_may_make_the_same_labels() {
     const LABELLED: &str = "{ name: labelled, type: processor, mapping: 'root.try = [ { \"label\": \"inner\", \"noop\": {} } ]' }";
-    let lines = said(&[LABELLED], &processors("{ labelled: {} }, { labelled: {} }"));
+    let lines = said(
+        &[LABELLED],
+        &processors("{ labelled: {} }, { labelled: {} }"),
+    );
     assert_eq!(lines, [""; 0]);
     const TWICE: &str = "{ name: twice, type: processor, mapping: 'root.try = [ { \"label\": \"a\", \"noop\": {} }, { \"label\": \"a\", \"noop\": {} } ]' }";
     let lines = said(&[TWICE], &processors("{ twice: {} }"));
@@ -340,8 +364,7 @@ fn a_template_used_twice_may_make_the_same_labels() {
 
 #[test]
 fn a_strict_check_sees_what_templates_make() {
-    const FORGETFUL: &str =
-        "{ name: forgetful, type: input, mapping: 'root.file = { \"paths\": [ \"x\" ], \"auto_replay_nacks\": false }' }";
+    const FORGETFUL: &str = "{ name: forgetful, type: input, mapping: 'root.file = { \"paths\": [ \"x\" ], \"auto_replay_nacks\": false }' }";
     let strict = LintOptions {
         deny_weaker_guarantees: true,
         require_labels: true,

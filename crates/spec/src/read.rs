@@ -262,10 +262,12 @@ impl ReadContext {
     /// a whole config is left as it is.
     pub fn about_field(&self, message: &str) -> String {
         let is_index = |segment: &String| segment.parse::<usize>().is_ok();
-        let name = self.path.iter().rposition(|it| !is_index(it));
+        // What a template made begins at the use, whose own field is not meant.
+        let path = &self.path[self.templates.last().map_or(0, |it| it.from)..];
+        let name = path.iter().rposition(|it| !is_index(it));
         match name {
-            Some(at) if at > 0 || self.path[at] != "root" => {
-                format!("field {}: {message}", self.path[at..].join("."))
+            Some(at) if at > 0 || path[at] != "root" => {
+                format!("field {}: {message}", path[at..].join("."))
             }
             _ => message.to_owned(),
         }

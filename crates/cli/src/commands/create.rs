@@ -210,7 +210,8 @@ mod tests {
 
     #[test]
     fn what_is_created_names_the_components_and_what_they_need() {
-        let created = config("file,stdin/mapping/drop", true, &registry()).expect("known components");
+        let created =
+            config("file,stdin/mapping/drop", true, &registry()).expect("known components");
         let text = created.text;
         assert_eq!(created.not_built, [] as [&str; 0]);
         for part in [
@@ -243,7 +244,10 @@ mod tests {
     #[test]
     fn the_default_config_is_read_without_a_complaint() {
         for small in [true, false] {
-            assert_eq!(complaints(config("", small, &registry()).expect("the default").text), "");
+            assert_eq!(
+                complaints(config("", small, &registry()).expect("the default").text),
+                ""
+            );
         }
     }
 
@@ -309,7 +313,11 @@ mod tests {
                 ComponentKind::Output => format!("//{}", spec.name),
                 _ => return None,
             };
-            Some(config(&expression, small, &registry()).expect("it is built").text)
+            Some(
+                config(&expression, small, &registry())
+                    .expect("it is built")
+                    .text,
+            )
         });
         assert!(said.is_empty(), "{said}");
     }
@@ -353,7 +361,9 @@ mod tests {
 
     #[test]
     fn an_unknown_component_is_refused_with_a_proposal() {
-        let reason = config("stdn", true, &registry()).err().expect("no such input");
+        let reason = config("stdn", true, &registry())
+            .err()
+            .expect("no such input");
         assert_eq!(
             reason,
             "unrecognised input type 'stdn' (did you mean `stdin`?)"

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use millrace_component::{BuiltProcessor, Output, ProcessorChild};
-use millrace_message::{Context, ErrorClass, Message, MessageBatch, Replies, Value};
+use millrace_message::{Context, ErrorClass, Message, MessageBatch, Replies, Value, clock};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::testing::{Server, Step, free_address, texts, workbench};
@@ -111,6 +111,22 @@ async fn the_server_may_ask_for_patience_within_the_bound() {
         .unwrap();
     assert!(started.elapsed() >= Duration::from_millis(20));
     assert_eq!(server.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn where_a_test_sets_the_clock_pauses_pass_at_once() {
+    let server = Server::start([Step::status(500, "", ""), OK()]).await;
+    let _clock = clock::set("2024-02-29T00:00:00Z".parse().unwrap());
+    let (began, started) = (clock::instant(), std::time::Instant::now());
+    let fields = "retry_period: 10h, max_retry_backoff: 20h, timeout: 60s";
+    output(&server.url(), fields)
+        .write(&batch(&["m"]))
+        .await
+        .unwrap();
+    assert_eq!(server.requests().len(), 2);
+    let hour = Duration::from_secs(60 * 60);
+    assert!(clock::instant().duration_since(began) > hour);
+    assert!(started.elapsed() < hour);
 }
 
 #[tokio::test]

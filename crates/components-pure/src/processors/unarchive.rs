@@ -17,6 +17,7 @@ use super::zip_format;
 
 mod csv;
 mod json;
+mod xml;
 
 /// Makes several messages of each message.
 ///
@@ -38,8 +39,8 @@ pub struct Config {
         "json_map" = "A JSON object: a message for each member.",
         "lines" = "Lines.",
         "tar" = "A tar archive: a message for each file.",
-        "xml_documents_to_json" = "Not supported by this build.",
-        "xml_documents_to_json:cast" = "Not supported by this build.",
+        "xml_documents_to_json" = "XML documents one after the other: a message for each, as JSON.",
+        "xml_documents_to_json:cast" = "As `xml_documents_to_json`; texts and attributes that are numbers or booleans become such.",
         "zip" = "A zip archive: a message for each file.",
     ))]
     format: Format,
@@ -59,6 +60,7 @@ enum Format {
     JsonMap,
     Lines,
     Tar,
+    XmlDocuments { cast: bool },
     Zip,
 }
 
@@ -69,7 +71,7 @@ impl FieldType for Format {
 
     fn read(node: &Node, cx: &mut ReadContext) -> Option<Self> {
         let text = String::read(node, cx)?;
-        let (code, message) = match text.as_str() {
+        let message = match text.as_str() {
             "binary" => return Some(Self::Binary),
             "csv" => return Some(Self::Csv(',')),
             "json_array" => return Some(Self::JsonArray),
@@ -78,10 +80,8 @@ impl FieldType for Format {
             "lines" => return Some(Self::Lines),
             "tar" => return Some(Self::Tar),
             "zip" => return Some(Self::Zip),
-            "xml_documents_to_json" | "xml_documents_to_json:cast" => (
-                codes::NOT_SUPPORTED,
-                format!("the format `{text}` is not supported"),
-            ),
+            "xml_documents_to_json" => return Some(Self::XmlDocuments { cast: false }),
+            "xml_documents_to_json:cast" => return Some(Self::XmlDocuments { cast: true }),
             _ => match text
                 .strip_prefix("csv:")
                 .map(|it| (it.chars().next(), it.chars().count()))
@@ -89,17 +89,11 @@ impl FieldType for Format {
                 Some((Some(delimiter), 1)) if !matches!(delimiter, '"' | '\r' | '\n') => {
                     return Some(Self::Csv(delimiter));
                 }
-                Some(_) => (
-                    codes::INVALID_OPTION,
-                    "`csv:` takes one character, such as `csv:;`".to_owned(),
-                ),
-                None => (
-                    codes::INVALID_OPTION,
-                    format!("the format `{text}` is not known"),
-                ),
+                Some(_) => "`csv:` takes one character, such as `csv:;`".to_owned(),
+                None => format!("the format `{text}` is not known"),
             },
         };
-        cx.error(code, node.span, message);
+        cx.error(codes::INVALID_OPTION, node.span, message);
         None
     }
 }
@@ -141,6 +135,7 @@ impl Unarchive {
             Format::JsonMap => json_map(message),
             Format::Lines => Ok(lines(payload)),
             Format::Tar => tar(payload, self.max_size),
+            Format::XmlDocuments { cast } => xml::documents(payload, cast),
             Format::Zip => {
                 let files = zip_format::read(payload, self.max_size)?;
                 let part = |(name, content): (String, Vec<u8>)| Part::File(name, content.into());

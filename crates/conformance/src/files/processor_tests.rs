@@ -4,7 +4,6 @@ use std::path::Path;
 
 use millrace_component::{Batches, BuiltProcessor, ProcessorChild};
 use millrace_message::MessageBatch;
-use millrace_spec::codes;
 use serde_json::Value as Json;
 
 use crate::messages;
@@ -51,6 +50,19 @@ pub fn run(row: &Json) -> Verdict {
         folder: folder.path(),
         is_linted,
     };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::misread(format!("start a runtime: {error}")))?;
+    // Some processors start what they work with when they are built.
+    let verdict = runtime.block_on(built(&subject, row));
+    // What a row leaves behind must not hold up the next one.
+    runtime.shutdown_background();
+    verdict
+}
+
+async fn built(subject: &Subject<'_>, row: &Json) -> Verdict {
     let processor = match subject.build(text(row, "config")?) {
         Built::Processor(processor) => processor,
         Built::NotInThisBuild(errors) => return known(row, &errors),
@@ -63,15 +75,7 @@ pub fn run(row: &Json) -> Verdict {
             "a processor",
         ));
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::misread(format!("start a runtime: {error}")))?;
-    let verdict = runtime.block_on(steps(&subject, processor, list(row, "steps")?));
-    // What a row leaves behind must not hold up the next one.
-    runtime.shutdown_background();
-    verdict
+    steps(subject, processor, list(row, "steps")?).await
 }
 
 /// A processor that is known and not in this build passes when its fields lint clean.
@@ -99,10 +103,11 @@ enum Built {
 impl Subject<'_> {
     fn build(&self, config: &str) -> Built {
         let config = in_folder(config, self.folder);
-        let mut read: Read<ProcessorChild> = self.bench.read(&config);
-        if !self.is_linted {
-            read.errors.retain(|it| it.code != codes::UNKNOWN_FIELD);
-        }
+        let read: Read<ProcessorChild> = if self.is_linted {
+            self.bench.read(&config)
+        } else {
+            self.bench.read_unlinted(&config)
+        };
         if !read.is_built {
             return Built::NotInThisBuild(read.lines());
         }

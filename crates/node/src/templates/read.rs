@@ -52,7 +52,9 @@ impl Templates {
         let read: Vec<_> = files.iter().filter_map(|it| reader.file(it)).collect();
         for file in &read {
             // Files that are checked together need not be used together: names may occur twice.
-            let _taken = reader.registry.add_template(Arc::clone(&file.template) as _);
+            let _taken = reader
+                .registry
+                .add_template(Arc::clone(&file.template) as _);
         }
         let registry = Arc::new(reader.registry.clone());
         for file in &read {
@@ -200,7 +202,9 @@ impl Reader {
             cx.set_extension(Arc::new(file.environment.clone()));
             cx.set_extension(Arc::clone(registry));
             trial::run(test, &file.template, &mut cx);
-            self.take(&mut cx, |message| format!("test `{}`: {message}", test.name));
+            self.take(&mut cx, |message| {
+                format!("test `{}`: {message}", test.name)
+            });
         }
     }
 
@@ -210,6 +214,7 @@ impl Reader {
             diagnostic.message = message(diagnostic.message);
             self.diagnostics.push(diagnostic);
         }
-        self.redactor.extend(cx.redactor().secrets().map(str::to_owned));
+        self.redactor
+            .extend(cx.redactor().secrets().map(str::to_owned));
     }
 }

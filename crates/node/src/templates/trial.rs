@@ -4,8 +4,8 @@ use millrace_component::Template as _;
 use millrace_spec::{Node, ReadContext, codes};
 
 use super::definition::Test;
-use crate::plain::value_of;
 use super::template::Template;
+use crate::plain::value_of;
 use crate::resource_lint;
 use crate::unit_test::json_difference::{Comparison, compare};
 
@@ -29,5 +29,8 @@ pub(super) fn run(test: &Test, template: &Template, cx: &mut ReadContext) {
 
 /// Nothing is expected then.
 fn is_empty(expected: &Node) -> bool {
-    expected.is_null() || expected.as_mapping().is_some_and(|it| it.entries.is_empty())
+    expected.is_null()
+        || expected
+            .as_mapping()
+            .is_some_and(|it| it.entries.is_empty())
 }

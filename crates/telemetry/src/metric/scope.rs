@@ -129,12 +129,7 @@ impl Scope {
         self.mapped_child(label.into(), path.into(), None)
     }
 
-    fn mapped_child(
-        &self,
-        label: String,
-        path: String,
-        mapping: Option<Arc<MappingFn>>,
-    ) -> Self {
+    fn mapped_child(&self, label: String, path: String, mapping: Option<Arc<MappingFn>>) -> Self {
         let component = ComponentLabels {
             label,
             path,
@@ -329,7 +324,8 @@ impl Scope {
         let Some(registry) = &inner.registry else {
             return Ok(None);
         };
-        let Some((key, verbatim)) = registry.key(name, kind, &inner.labels, labels, &inner.mappings)
+        let Some((key, verbatim)) =
+            registry.key(name, kind, &inner.labels, labels, &inner.mappings)
         else {
             return Ok(None);
         };

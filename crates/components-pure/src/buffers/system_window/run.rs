@@ -12,8 +12,8 @@ use millrace_message::{Error, MessageBatch, Origin, Outcomes};
 use smallvec::SmallVec;
 
 use super::super::failed::take_failed;
-use super::{SystemWindow, nanoseconds_now};
 use super::windows::Leaving;
+use super::{SystemWindow, nanoseconds_now};
 
 /// Messages that may wait between the buffer and the pipeline.
 const EDGE_CAPACITY: usize = 64;

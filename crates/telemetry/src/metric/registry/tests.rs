@@ -103,7 +103,9 @@ fn a_clone_of_a_scope_keeps_the_series() {
 fn a_kept_child_lives_as_long_as_its_parent() {
     let registry = Registry::default();
     let stream = registry.scope(labels("", ""));
-    let counter = stream.kept_child("in", "root.input", None).counter("c", &[]);
+    let counter = stream
+        .kept_child("in", "root.input", None)
+        .counter("c", &[]);
     counter.inc();
     assert_eq!(lines(&registry), ["c{label=in,path=root.input} 1"]);
     let again = stream.kept_child("in", "root.input", None);
@@ -119,7 +121,10 @@ fn the_mapping_of_a_component_is_for_its_children_too_and_runs_before_that_of_th
         mapping: Some(Arc::new(|name, labels| {
             (name != "inner_dropped").then(|| Mapped {
                 name: format!("outer_{name}"),
-                labels: labels.iter().map(|(n, v)| (n.to_string(), v.to_string())).collect(),
+                labels: labels
+                    .iter()
+                    .map(|(n, v)| (n.to_string(), v.to_string()))
+                    .collect(),
             })
         })),
         ..RegistrySettings::default()
@@ -128,7 +133,9 @@ fn the_mapping_of_a_component_is_for_its_children_too_and_runs_before_that_of_th
         let labels = labels.iter().filter(|(name, _)| *name != "label");
         Some(Mapped {
             name: format!("inner_{name}"),
-            labels: labels.map(|(n, v)| (n.to_string(), v.to_string())).collect(),
+            labels: labels
+                .map(|(n, v)| (n.to_string(), v.to_string()))
+                .collect(),
         })
     });
     let stream = registry.scope(labels("", ""));
@@ -137,7 +144,10 @@ fn the_mapping_of_a_component_is_for_its_children_too_and_runs_before_that_of_th
     component.counter("dropped", &[]).inc();
     let child = component.child("d", "root.c.d");
     child.counter("made", &[("own", "x")]).inc();
-    stream.kept_child("e", "root.e", None).counter("made", &[]).inc();
+    stream
+        .kept_child("e", "root.e", None)
+        .counter("made", &[])
+        .inc();
     assert_eq!(
         lines(&registry),
         [
