@@ -277,6 +277,41 @@ output: {{ drop: {{}} }}
 }
 
 #[test]
+fn a_template_is_watched_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config.yaml");
+    let template = folder.path().join("say.yaml");
+    let port = free_port();
+    let says = |word: &str| {
+        let mapping = format!("root.mapping = \"root = \\\"{word}\\\"\"");
+        let text = format!("name: say\ntype: processor\nmapping: '{mapping}'\n");
+        std::fs::write(&template, text).unwrap();
+    };
+    says("one");
+    let text = format!(
+        "http: {{ address: '127.0.0.1:{port}' }}
+input: {{ http_server: {{}} }}
+pipeline: {{ processors: [ {{ say: {{}} }}, {{ sync_response: {{}} }} ] }}
+output: {{ drop: {{}} }}
+"
+    );
+    std::fs::write(&config, text).unwrap();
+    let mut command = millrace::command().unwrap();
+    command.args(["run", "--watcher", "-t"]);
+    command.arg(&template).arg(&config);
+    let mut process = Millrace::start(&mut command).unwrap();
+    ready(port);
+    let url = format!("http://127.0.0.1:{port}/post");
+    assert_eq!(http::post(&url, b"{}").unwrap().text(), "one");
+    says("two");
+    poll::until("the changed template", PATIENCE, || {
+        (http::post(&url, b"{}").ok()?.text() == "two").then_some(())
+    })
+    .unwrap();
+    assert!(process.terminate(PATIENCE).unwrap().success());
+}
+
+#[test]
 fn a_consumer_of_a_queue_hands_over_without_losing_a_message() {
     const MESSAGES: u64 = 300;
     let vhost = shared::rabbitmq();

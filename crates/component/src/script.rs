@@ -189,12 +189,29 @@ fn compile<T>(
         Err(errors) => {
             for error in errors {
                 let place = error.span.start as usize..error.span.end as usize;
-                let span = node.span_of(place);
-                cx.error(codes::BAD_BLOBLANG, span, error.message).help = error.help;
+                let span = node.span_of(place.clone());
+                // What a template wrote stands in no file that could be quoted.
+                let is_made = cx.is_in_template() && span == node.span;
+                let diagnostic = cx.error(codes::BAD_BLOBLANG, span, error.message);
+                diagnostic.help = error.help;
+                if is_made {
+                    let line = line_at(&text, place.start);
+                    diagnostic
+                        .notes
+                        .push(format!("the template makes `{line}`"));
+                }
             }
             None
         }
     }
+}
+
+/// The line of a text that holds the byte at `at`.
+fn line_at(text: &str, at: usize) -> &str {
+    let (before, behind) = text.split_at_checked(at).unwrap_or((text, ""));
+    let start = before.rfind('\n').map_or(0, |it| it + 1);
+    let end = behind.find('\n').map_or(text.len(), |it| at + it);
+    text[start..end].trim()
 }
 
 impl FieldType for Mapping {

@@ -203,6 +203,7 @@ async fn open_windows_leave_at_once_when_the_input_ends_and_when_the_stream_stop
             buffer,
             input,
             heard,
+            _clock,
         } = feed("size: 1h");
         let messages = vec![r#"{"at":12}"#, r#"{"at":4000}"#, r#"{"at":13}"#];
         input.send(messages).expect("the input runs");
