@@ -280,3 +280,37 @@ tests:
     let (.., code) = folder.run("test c.yaml");
     assert_eq!(code, Some(1));
 }
+
+#[test]
+fn the_page_of_the_guide_says_what_happens() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/guide/templates.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let blocks = |fence: &str| -> Vec<String> {
+        let fence = format!("```{fence}\n");
+        let blocks = page.split(&fence).skip(1);
+        blocks
+            .map(|it| it.split("\n```").next().unwrap().to_owned())
+            .collect()
+    };
+    let [template, config] = &*blocks("yml") else {
+        panic!("the page has a template and a config");
+    };
+    let folder = Folder::new(&[
+        ("templates/dead_letter.yaml", template),
+        ("config.yaml", config),
+    ]);
+    for line in [
+        "template lint ./templates",
+        "lint -t ./templates config.yaml",
+    ] {
+        let (_, told, code) = folder.run(line);
+        assert_eq!((&*told, code), ("", Some(0)), "{line}");
+    }
+    let wrong = config.replace("url:", "ur:");
+    std::fs::write(folder.0.path().join("config.yaml"), wrong).unwrap();
+    let (_, told, _) = folder.run("lint -t ./templates config.yaml");
+    let [complaint] = &*blocks("text") else {
+        panic!("the page has one complaint");
+    };
+    assert!(told.contains(complaint.trim()), "{told}");
+}

@@ -56,19 +56,21 @@ impl InsertPart {
         }
     }
 
-    /// In a batch of nothing it is nobody's: there is no source message that it could be a part of.
-    fn new_message(&self, batch: &[Message]) -> Result<Message, Error> {
+    fn new_message(&self, batch: &[Message]) -> Result<Option<Message>, Error> {
+        let Some(first) = batch.first() else {
+            return Ok(None);
+        };
         let content = self.content.resolve_bytes(batch, 0)?.into_owned();
-        let mut message = batch.first().cloned().unwrap_or_default();
+        let mut message = first.clone();
         message.set_bytes(content);
-        Ok(message)
+        Ok(Some(message))
     }
 }
 
 impl Processor for InsertPart {
     fn process(&self, mut batch: MessageBatch) -> Batches {
         let mut new = match self.new_message(&batch) {
-            Ok(new) => Some(new),
+            Ok(new) => new,
             Err(error) => {
                 let fault = Arc::new(self.identity.fault(error.context("resolve `content`")));
                 for message in batch.iter_mut() {
@@ -126,14 +128,6 @@ mod tests {
                 .filter(|it| it.metadata.get("key").is_some());
             assert_eq!(with_key.count(), 2);
         }
-    }
-
-    #[tokio::test]
-    async fn a_batch_of_nothing_becomes_one_of_the_new_message() {
-        let insert = processor("insert_part: { content: '${! batch_size() } here' }");
-        let batches = insert.process(batch(&[])).await;
-        assert_eq!((batches.len(), batches[0].len()), (1, 1));
-        assert_eq!(&batches[0][0].bytes()[..], b"0 here");
     }
 
     #[tokio::test]
