@@ -59,6 +59,10 @@ pub(crate) fn read(
     label: &str,
     cx: &mut ReadContext,
 ) -> Option<Component> {
+    // That it is too much has been told, once for the whole config.
+    if cx.state::<Expanded>().nodes > NODES_MAX {
+        return None;
+    }
     check_nested(named, cx)?;
     cx.within(named.name, |cx| {
         let made = template.expand(named, label, cx)?;
