@@ -1,8 +1,8 @@
 //! Formats beside JSON: compression, MessagePack, XML and YAML, each read into a value or bytes
-//! and written from them.
+//! and written from them; and Parquet, which is read only.
 //!
-//! What is read comes from anybody, so every reader is bounded: decompression by the size it may
-//! reach, the others by how deep they nest ([`DEPTH_MAX`]) and, where a format can repeat what it
+//! What is read comes from anybody, so every reader is bounded: decompression and Parquet by the
+//! size that they may reach, the others by how deep they nest ([`DEPTH_MAX`]) and, where a format can repeat what it
 //! has read, by how large that may grow. None of them panics on any input.
 
 use std::fmt;
@@ -10,6 +10,7 @@ use std::fmt;
 pub mod compression;
 pub mod msgpack;
 mod number;
+pub mod parquet;
 mod whole;
 pub mod xml;
 pub mod yaml;
