@@ -5,4 +5,4 @@
 pub const FUNCTIONS: &[&str] = &[];
 
 /// Methods that are not built.
-pub const METHODS: &[&str] = &["parse_parquet"];
+pub const METHODS: &[&str] = &[];

@@ -1,11 +1,16 @@
-//! Methods that read and write MessagePack, XML and YAML.
+//! Methods that read and write MessagePack, XML and YAML, and read Parquet.
 
+use millrace_formats::parquet::{self, Lists, ParquetError};
 use millrace_formats::{FormatError, msgpack, xml, yaml};
-use millrace_message::Value;
+use millrace_message::{Array, Value};
 
 use super::target;
 use crate::eval_error::EvalError;
 use crate::registry::{Category, Default, Example, Method, Parameter};
+
+/// The most that rows of a Parquet file take, in bytes. What a mapping makes is not counted against
+/// `memory_limit`.
+const ROWS_MAX: usize = 256 << 20;
 
 pub(super) const METHODS: &[Method] = &[
     Method::value(
@@ -48,6 +53,43 @@ pub(super) const METHODS: &[Method] = &[
         Example::new(
             r#"root.encoded = this.format_msgpack().encode("base64")"#,
             &[(r#"{"foo":"bar"}"#, r#"{"encoded":"gaNmb2+jYmFy"}"#)],
+        ),
+    ]),
+    Method::value(
+        "parse_parquet",
+        "The rows of a Parquet file as an array of objects; times and dates are the numbers that the file has for them. Rows take 256 MiB at most; the processor `parquet_decode` reads larger ones.",
+        |target, _| {
+            let rows = parquet::read(target::bytes(&target)?, Lists::Arrays, ROWS_MAX);
+            rows.map(|rows| Value::Array(Array::from(rows)))
+                .map_err(|error| match error {
+                    ParquetError::TooLarge(_) => EvalError::new(format!(
+                        "{error}; the processor `parquet_decode` has a field `max_size` for more"
+                    )),
+                    ParquetError::Damaged(error) => {
+                        failed("failed to parse value as Parquet", &error)
+                    }
+                })
+        },
+    )
+    .category(Category::Parsing)
+    .parameters(&[Parameter::bool(
+        "byte_array_as_string",
+        "No longer of any effect: bytes are a text wherever they can be.",
+    )
+    .default(Default::Bool(false))])
+    .examples(&[
+        Example::new(
+            r#"root = this.file.decode("base64").parse_parquet()"#,
+            &[
+                (
+                    r#"{"file":"UEFSMRUAFRAVECwVBBUAFQYVBgAAAQAAAAIAAAAVABUWFRYsFQQVABUGFQYAAAEAAABhAgAAAGJjFQIZPEgEcm9vdBUEABUCJQAYAmlkABUMJQAYBG5hbWUlAAAWBBkcGSwmCBwVAhkVABkYAmlkFQAWBBYyFjImCAAAJjocFQwZFQAZGARuYW1lFQAWBBY4FjgmOgAAFmoWBAAAYwAAAFBBUjE="}"#,
+                    r#"[{"id":1,"name":"a"},{"id":2,"name":"bc"}]"#,
+                ),
+                (
+                    r#"{"file":"UEFSMQ=="}"#,
+                    "error:failed to parse value as Parquet: the file has no footer",
+                ),
+            ],
         ),
     ]),
     Method::value(
