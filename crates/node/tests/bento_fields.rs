@@ -40,6 +40,7 @@ const DEVIATIONS: &[(&str, &str)] = &[
     ("processor command", "max_size: not in Bento"),
     ("processor decompress", "max_size: not in Bento"),
     ("processor unarchive", "max_size: not in Bento"),
+    ("processor parquet_decode", "max_size: not in Bento"),
     ("scanner json_documents", "max_size: not in Bento"),
     ("processor file", "max_size: not in Bento"),
     ("processor sql_raw", "max_result_size: not in Bento"),
@@ -57,6 +58,10 @@ const DEVIATIONS: &[(&str, &str)] = &[
     // Bento has it without documenting it any more.
     ("processor log", "fields: not in Bento"),
     ("processor parse_log", "codec: not in Bento"),
+    (
+        "processor parquet_decode",
+        "byte_array_as_string: not in Bento",
+    ),
     // Bento says that they take interpolations, and takes them as they stand.
     ("processor javascript", "code: text"),
     ("processor javascript", "file: text"),
