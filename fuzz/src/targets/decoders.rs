@@ -2,8 +2,13 @@
 //!
 //! Asked: what a decoder gives is bounded, and what can be written is read back as it was.
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
 use millrace_bloblang::{Environment, Mapping};
+use millrace_components_schema::protobuf::{MessageType, ReadOptions, Schema, WriteOptions};
 use millrace_formats::compression::{Algorithm, compress, decompress};
+use millrace_formats::parquet::{self, Lists};
 use millrace_formats::{msgpack, xml, yaml};
 use millrace_message::{Message, Value};
 
@@ -13,6 +18,29 @@ const LIMIT: usize = 1 << 20;
 const ALGORITHMS: &[&str] = &[
     "gzip", "pgzip", "zlib", "flate", "snappy", "lz4", "bzip2", "zstd",
 ];
+
+/// A type with fields of every kind, as the message that is read.
+const PROTO: &str = r#"
+syntax = "proto3";
+import "google/protobuf/any.proto";
+import "google/protobuf/struct.proto";
+import "google/protobuf/timestamp.proto";
+import "google/protobuf/wrappers.proto";
+enum Colour { NONE = 0; RED = 1; }
+message All {
+  double a = 1; float b = 2; int32 c = 3; sint64 d = 4; fixed32 e = 5; bool f = 6;
+  string g = 7; bytes h = 8; Colour i = 9; repeated uint64 j = 10; map<string, All> k = 11;
+  oneof l { string m = 12; All n = 13; }
+  google.protobuf.Any o = 14; google.protobuf.Value p = 15;
+  google.protobuf.Timestamp q = 16; google.protobuf.Int64Value r = 17;
+}
+"#;
+
+static ALL: LazyLock<MessageType> = LazyLock::new(|| {
+    let files = BTreeMap::from([("all.proto".to_owned(), PROTO.to_owned())]);
+    let schema = Schema::compile(files).expect("it compiles");
+    schema.message("All").expect("it is defined")
+});
 
 /// Decoders of the language, as mappings over the payload.
 const MAPPINGS: &[&str] = &[
@@ -66,6 +94,11 @@ pub(super) fn run(data: &[u8]) {
             }
         }
         4..=11 => unfold(ALGORITHMS[usize::from(*selector) - 4], rest),
+        60 => protobuf(rest),
+        61 => {
+            // What takes more memory than the limit would be seen by the fuzzer.
+            let _rows = parquet::read(rest, Lists::Groups, LIMIT);
+        }
         other => map(MAPPINGS[other % MAPPINGS.len()], rest),
     }
 }
@@ -77,6 +110,15 @@ fn value_of(read: Option<Value>, again: impl Fn(&Value) -> Option<Value>) {
     {
         assert_eq!(second.to_json(), value.to_json(), "it is read in two ways");
     }
+}
+
+/// A message that was read is written, and read again as it was.
+fn protobuf(payload: &[u8]) {
+    let read = |bytes: Vec<u8>| ALL.read(bytes.into(), ReadOptions::default()).ok();
+    value_of(read(payload.to_vec()), |value| {
+        let written = ALL.write(value, WriteOptions::default());
+        read(written.expect("what was read is of the type"))
+    });
 }
 
 fn unfold(algorithm: &str, payload: &[u8]) {
