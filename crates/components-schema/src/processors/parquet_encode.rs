@@ -26,32 +26,37 @@ mod tests;
 /// that does not fit goes on as it is, with the error flag of every message set.
 ///
 /// ```yaml
+/// input:
+///   batched:
+///     child:
+///       file:
+///         paths: [ 'events/*.jsonl' ]
+///     policy:
+///       count: 1000
+/// pipeline:
+///   processors:
+///     - parquet_encode:
+///         default_compression: zstd
+///         schema:
+///           - { name: id, type: INT64 }
+///           - { name: weight, type: DOUBLE, optional: true }
+///           - name: tags
+///             type: LIST
+///             fields:
+///               - { name: element, type: UTF8 }
+///           - name: attributes
+///             type: MAP
+///             fields:
+///               - { name: key, type: UTF8 }
+///               - { name: value, type: INT64 }
+///           - name: cloud
+///             type: STRUCT
+///             fields:
+///               - { name: provider, type: UTF8 }
 /// output:
 ///   file:
-///     path: 'events-${! timestamp_unix() }.parquet'
+///     path: 'events-${! count("files") }.parquet'
 ///     codec: all-bytes
-///     batching:
-///       count: 1000
-///       period: 10s
-///       processors:
-///         - parquet_encode:
-///             default_compression: zstd
-///             schema:
-///               - { name: id, type: INT64 }
-///               - { name: weight, type: DOUBLE, optional: true }
-///               - name: tags
-///                 type: LIST
-///                 fields:
-///                   - { name: element, type: UTF8 }
-///               - name: attributes
-///                 type: MAP
-///                 fields:
-///                   - { name: key, type: UTF8 }
-///                   - { name: value, type: INT64 }
-///               - name: cloud
-///                 type: STRUCT
-///                 fields:
-///                   - { name: provider, type: UTF8 }
 /// ```
 #[derive(Clone, Debug, Spec)]
 #[spec(
