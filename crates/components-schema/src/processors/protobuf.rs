@@ -54,7 +54,7 @@ pub struct Config {
     /// import each other by their path from the folder; those of `google/protobuf` are always there.
     #[spec(default = [], example = ["testing/schema"])]
     import_paths: Vec<String>,
-    /// Modules of a Buf Schema Registry; not supported.
+    /// Modules of a Buf Schema Registry. They are not supported: `run` refuses them.
     #[spec(default = [])]
     bsr: Vec<Module>,
 }
@@ -86,6 +86,10 @@ struct Module {
     version: String,
 }
 
+const NO_REGISTRY: &str = "types are not loaded from a Buf Schema Registry, and `run` refuses this";
+const EXPORT: &str = "save the `.proto` files, as with `buf export MODULE -o DIR`, and name the folder \
+                      in `import_paths`";
+
 fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
     let span = |field| node.get(field).map_or(node.span, |it: &Node| it.span);
     if config.message.is_empty() {
@@ -97,12 +101,8 @@ fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
         .help = Some("name it in full, as `message: package.Message`".to_owned());
     }
     if !config.bsr.is_empty() {
-        let message = "types are not loaded from a Buf Schema Registry";
-        cx.error(codes::NOT_SUPPORTED, span("bsr"), message).help = Some(
-            "save the `.proto` files, as with `buf export MODULE -o DIR`, and name the folder in \
-             `import_paths`"
-                .to_owned(),
-        );
+        // As of a component that is not in this build: the config may be right elsewhere.
+        cx.warn(codes::NOT_SUPPORTED, span("bsr"), NO_REGISTRY).help = Some(EXPORT.to_owned());
     } else if config.import_paths.is_empty() {
         let message = "there is no place to read `.proto` files from";
         cx.error(codes::MISSING_FIELD, node.span, message).help =
@@ -112,6 +112,9 @@ fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
 
 impl ProcessorConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<BuiltProcessor, Error> {
+        if !self.bsr.is_empty() {
+            return Err(Error::fatal(format!("{NO_REGISTRY}: {EXPORT}")));
+        }
         let files = files::read(&self.import_paths)?;
         let schema = Schema::compile(files)
             .map_err(|error| error.context("compile the files of `import_paths`"))?;
