@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use millrace_component::{Backoff, BuildContext, BuiltRateLimit, clock};
+use millrace_http_client::{Dump, Failure, Settings, Transport, redirect, shown};
 use millrace_message::{Error, ErrorClass, Message};
 use millrace_telemetry::metric::HttpClientMetrics;
 use tokio::time::Instant;
@@ -14,38 +15,24 @@ use tracing::warn;
 mod auth;
 mod breaker;
 mod config;
-mod connector;
-mod dump;
 mod oauth2;
-mod post;
-mod redirect;
 mod request;
 mod response;
-mod transport;
 mod trouble;
 
 pub(crate) use breaker::{Breaker, BreakerConfig};
 pub(crate) use config::ClientConfig;
-pub use post::Poster;
+pub(crate) use millrace_http_client::Reply;
 pub(crate) use request::{BodySource, MultipartPart, RequestConfig, check_target};
 pub(crate) use response::{Extract, set_status};
 
 use request::RequestPlan;
-use transport::{Failure, Transport};
 use trouble::Trouble;
 
 /// How many redirects in a row are followed.
 const REDIRECTS_MAX: usize = 10;
 /// The pause after a rate limit that could not be asked.
 const RATE_LIMIT_PAUSE: Duration = Duration::from_secs(1);
-
-/// A response, read to its end.
-#[derive(Debug)]
-pub(crate) struct Reply {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
-}
 
 /// Why no attempt was successful.
 #[derive(Debug)]
@@ -77,6 +64,18 @@ pub(crate) struct Client {
     trouble: Trouble,
     component: Box<str>,
     path: Box<str>,
+}
+
+/// What the transport of a client is made of.
+fn settings<'a>(config: &'a ClientConfig, cx: &BuildContext) -> Settings<'a> {
+    Settings {
+        tls: &config.tls,
+        connections: &config.transport,
+        proxy_url: config.proxy_url.as_ref(),
+        timeout: config.attempt_timeout(),
+        response_bytes: usize::try_from(config.max_response_size.0).unwrap_or(usize::MAX),
+        dump: Dump::new(&config.dump_request_log_level, cx.component(), cx.path()),
+    }
 }
 
 /// How often and how long a request is tried.
@@ -144,7 +143,7 @@ impl Client {
     ) -> Result<Self, Error> {
         let rate_limit = config.rate_limit.as_deref().map(|it| cx.rate_limit(it));
         let field = |error: Error| error.context(format!("`{}.{}`", cx.path(), cx.component()));
-        let transport = Transport::new(config, cx).map_err(field)?;
+        let transport = Transport::new(settings(config, cx)).map_err(field)?;
         let plan = RequestPlan::new(request, config, &transport).map_err(field)?;
         let breaker = config.circuit_breaker.as_ref();
         Ok(Self {
@@ -293,7 +292,7 @@ impl Client {
                 }
             }
         };
-        let error = failed.error.context(request::shown(&url));
+        let error = failed.error.context(shown(&url));
         Ok(Err(Attempt { error, ..failed }))
     }
 

@@ -3,7 +3,6 @@
 //! Server and client are built on hyper directly. The server answers a request on the task of
 //! its connection; the client keeps connections alive and reuses them.
 
-mod body;
 mod client;
 mod inputs;
 mod multipart;
@@ -15,9 +14,8 @@ pub mod service;
 mod testing;
 mod websocket;
 
-pub use body::{Body, Chunk};
-pub use client::Poster;
 pub use inputs::INPUTS;
+pub use millrace_http_client::{Body, Chunk, Poster};
 pub use outputs::OUTPUTS;
 pub use processors::PROCESSORS;
 pub use service::{HttpConfig, HttpService};

@@ -10,7 +10,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
-use crate::{ClientCert, TlsConfig};
+use crate::{ClientCert, TlsConfig, TlsSettings};
 
 impl TlsConfig {
     /// The client configuration that these settings stand for; the system's certificates are
@@ -21,20 +21,33 @@ impl TlsConfig {
     /// # Errors
     /// A file cannot be read, or is not what it should be; the field is named.
     pub fn client_config(&self) -> Result<Arc<ClientConfig>, Error> {
-        let settings = if self.enabled { self } else { &Self::default() };
+        match self.enabled {
+            true => self.settings.client_config(),
+            false => TlsSettings::default().client_config(),
+        }
+    }
+}
+
+impl TlsSettings {
+    /// The client configuration that these settings stand for, as [`TlsConfig::client_config`]
+    /// when it is enabled.
+    ///
+    /// # Errors
+    /// A file cannot be read, or is not what it should be; the field is named.
+    pub fn client_config(&self) -> Result<Arc<ClientConfig>, Error> {
         let provider = Arc::new(ring::default_provider());
         let algorithms = provider.signature_verification_algorithms;
         let builder = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|error| Error::fatal(format!("tls: {error}")))?;
-        let builder = if settings.skip_cert_verify {
+        let builder = if self.skip_cert_verify {
             builder
                 .dangerous()
                 .with_custom_certificate_verifier(Arc::new(AnyCertificate { algorithms }))
         } else {
-            builder.with_root_certificates(settings.roots()?)
+            builder.with_root_certificates(self.roots()?)
         };
-        let config = match settings.client_certs.first() {
+        let config = match self.client_certs.first() {
             None => builder.with_no_client_auth(),
             Some(cert) => {
                 let (chain, key) = cert.load()?;

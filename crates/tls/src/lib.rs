@@ -5,15 +5,24 @@
 
 mod client;
 
+use std::ops::Deref;
+
 use millrace_spec::{Node, ReadContext, Spec, codes};
 
-/// TLS settings of a client.
+/// TLS settings of a client, where they can be switched off.
 #[derive(Clone, Debug, Default, Spec)]
-#[spec(check = check)]
 pub struct TlsConfig {
     /// Whether these settings are used; without it the system's certificates are trusted.
     #[spec(default = false)]
     pub enabled: bool,
+    #[spec(flatten)]
+    settings: TlsSettings,
+}
+
+/// TLS settings of a client.
+#[derive(Clone, Debug, Default, Spec)]
+#[spec(check = check)]
+pub struct TlsSettings {
     /// Trust any certificate, whoever signed it and whatever name it has. Only for tests.
     #[spec(default = false)]
     pub skip_cert_verify: bool,
@@ -54,7 +63,25 @@ pub struct ClientCert {
     pub password: String,
 }
 
-fn check(config: &mut TlsConfig, node: &Node, cx: &mut ReadContext) {
+impl TlsConfig {
+    /// These settings, switched on.
+    pub fn of(settings: TlsSettings) -> Self {
+        Self {
+            enabled: true,
+            settings,
+        }
+    }
+}
+
+impl Deref for TlsConfig {
+    type Target = TlsSettings;
+
+    fn deref(&self) -> &TlsSettings {
+        &self.settings
+    }
+}
+
+fn check(config: &mut TlsSettings, node: &Node, cx: &mut ReadContext) {
     if config.enable_renegotiation {
         let at = node.get("enable_renegotiation").unwrap_or(node).span;
         let message = "field enable_renegotiation is not supported: rustls never renegotiates";

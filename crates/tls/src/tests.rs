@@ -12,11 +12,10 @@ fn error_of(config: &TlsConfig) -> Error {
 
 #[test]
 fn a_missing_file_is_named_with_its_field() {
-    let config = TlsConfig {
-        enabled: true,
+    let config = TlsConfig::of(TlsSettings {
         root_cas_file: "/nowhere/ca.pem".to_owned(),
-        ..TlsConfig::default()
-    };
+        ..TlsSettings::default()
+    });
     let text = error_of(&config).to_string();
     assert!(
         text.starts_with("tls.root_cas_file: read `/nowhere/ca.pem`"),
@@ -26,11 +25,10 @@ fn a_missing_file_is_named_with_its_field() {
 
 #[test]
 fn a_text_without_certificates_is_refused() {
-    let config = TlsConfig {
-        enabled: true,
+    let config = TlsConfig::of(TlsSettings {
         root_cas: "not a certificate".to_owned(),
-        ..TlsConfig::default()
-    };
+        ..TlsSettings::default()
+    });
     assert_eq!(
         error_of(&config).to_string(),
         "tls.root_cas: no certificate in PEM form"
@@ -53,12 +51,11 @@ fn a_bad_private_key_is_refused_without_quoting_it() {
         key_file: key.to_string_lossy().into_owned(),
         ..ClientCert::default()
     };
-    let config = TlsConfig {
-        enabled: true,
+    let config = TlsConfig::of(TlsSettings {
         skip_cert_verify: true,
         client_certs: vec![cert],
-        ..TlsConfig::default()
-    };
+        ..TlsSettings::default()
+    });
     let text = error_of(&config).to_string();
     assert!(text.starts_with("tls.client_certs.key_file: "), "{text}");
     assert!(!text.contains("planted-secret"), "{text}");
@@ -66,9 +63,13 @@ fn a_bad_private_key_is_refused_without_quoting_it() {
 
 #[test]
 fn settings_that_are_not_enabled_are_left_out() {
-    let config = TlsConfig {
+    let settings = TlsSettings {
         root_cas_file: "/nowhere/ca.pem".to_owned(),
-        ..TlsConfig::default()
+        ..TlsSettings::default()
+    };
+    let config = TlsConfig {
+        enabled: false,
+        settings,
     };
     assert!(config.client_config().is_ok());
 }

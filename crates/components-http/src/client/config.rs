@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use millrace_component::{Interpolated, MetadataFilter, RateLimitRef};
+use millrace_http_client::{BasicAuth, Jwt, OAuth, SECRET_HEADERS, TransportConfig};
 use millrace_spec::{ByteSize, Node, OrderedMap, ReadContext, SecretAddress, Spec, codes};
 use millrace_tls::TlsConfig;
 
-use super::auth::{BasicAuth, DigestAuth, Jwt, Negotiate, OAuth};
+use super::auth::{DigestAuth, Negotiate};
 use super::oauth2::OAuth2;
 use super::{BreakerConfig, Retries};
 
@@ -107,53 +108,6 @@ pub(crate) struct BackoffConfig {
     /// too.
     max_elapsed_time: Option<millrace_spec::Duration>,
 }
-
-/// How connections are made and kept.
-#[derive(Clone, Debug, Spec)]
-pub(crate) struct TransportConfig {
-    /// Making a connection.
-    pub(crate) dial_context: DialContext,
-    /// Whether HTTP/2 is offered to servers with TLS.
-    #[spec(default = true)]
-    pub(crate) force_http2: bool,
-    /// How many idle connections are kept.
-    #[spec(default = 100)]
-    pub(crate) max_idle_connections: usize,
-    /// How long an idle connection is kept.
-    #[spec(default = "90s")]
-    pub(crate) idle_connection_timeout: millrace_spec::Duration,
-    /// How long a TLS handshake may take; 0 for ever.
-    #[spec(default = "10s")]
-    pub(crate) tls_handshake_timeout: millrace_spec::Duration,
-    /// How long a request that announces its body waits for the server to want it.
-    #[spec(
-        default = "1s",
-        unsupported = "no request announces its body with `Expect`"
-    )]
-    #[expect(dead_code, reason = "any value but the default is refused")]
-    expect_continue_timeout: millrace_spec::Duration,
-}
-
-/// Making a connection.
-#[derive(Clone, Debug, Spec)]
-pub(crate) struct DialContext {
-    /// How long it may take; 0 for ever.
-    #[spec(default = "30s")]
-    pub(crate) timeout: millrace_spec::Duration,
-    /// The pause between probes of an idle connection; 0 for none.
-    #[spec(default = "30s")]
-    pub(crate) keep_alive: millrace_spec::Duration,
-}
-
-/// Headers whose values are credentials.
-pub(super) const SECRET_HEADERS: [&str; 6] = [
-    "authorization",
-    "proxy-authorization",
-    "cookie",
-    "set-cookie",
-    "x-api-key",
-    "api-key",
-];
 
 fn check(config: &mut ClientConfig, node: &Node, cx: &mut ReadContext) {
     check_headers(config, node, cx);

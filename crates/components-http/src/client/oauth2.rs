@@ -8,13 +8,11 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, Uri};
+use millrace_http_client::{Transport, parse_url, secret_value, shown};
 use millrace_message::{Error, Value};
 use millrace_spec::{Node, OrderedMap, ReadContext, Secret, Spec, codes};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
-
-use super::auth::secret_value;
-use super::transport::Transport;
 
 /// A token this close to its end is not used any more.
 const EXPIRY_MARGIN: Duration = Duration::from_secs(10);
@@ -44,7 +42,7 @@ pub(crate) struct OAuth2 {
 }
 
 fn check(oauth2: &mut OAuth2, node: &Node, cx: &mut ReadContext) {
-    if oauth2.enabled && super::request::parse_url(&oauth2.token_url).is_err() {
+    if oauth2.enabled && parse_url(&oauth2.token_url).is_err() {
         let span = node.get("token_url").map_or(node.span, |it| it.span);
         cx.error(codes::INVALID_VALUE, span, "token_url is no URL");
     }
@@ -70,7 +68,7 @@ impl TokenSource {
         if !config.enabled {
             return Ok(None);
         }
-        let url = super::request::parse_url(&config.token_url)
+        let url = parse_url(&config.token_url)
             .map_err(|reason| Error::fatal(format!("oauth2.token_url: {reason}")))?;
         Ok(Some(Self {
             config: config.clone(),
@@ -94,10 +92,7 @@ impl TokenSource {
             return Ok(known.authorization.clone());
         }
         let fetched = self.fetch().await.map_err(|error| {
-            error.context(format!(
-                "fetch an OAuth 2 token from {}",
-                super::request::shown(&self.url)
-            ))
+            error.context(format!("fetch an OAuth 2 token from {}", shown(&self.url)))
         })?;
         let authorization = fetched.authorization.clone();
         *token = Some(fetched);

@@ -6,17 +6,13 @@ use http::header::{
 };
 use http::{Method, Request, StatusCode, Uri};
 
-use super::request::parse_url;
+use crate::url::parse_url;
 
 /// Where a response sends the request on to, if it does.
 ///
 /// # Errors
 /// The target is no URL.
-pub(super) fn target(
-    from: &Uri,
-    status: StatusCode,
-    headers: &HeaderMap,
-) -> Option<Result<Uri, String>> {
+pub fn target(from: &Uri, status: StatusCode, headers: &HeaderMap) -> Option<Result<Uri, String>> {
     if !matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
         return None;
     }
@@ -52,7 +48,7 @@ fn join(from: &Uri, reference: &str) -> String {
 }
 
 /// The method of the next request, as browsers and Go choose it.
-pub(super) fn method(method: &Method, status: StatusCode) -> Method {
+pub fn method(method: &Method, status: StatusCode) -> Method {
     let keeps = matches!(status.as_u16(), 307 | 308);
     if keeps || matches!(*method, Method::GET | Method::HEAD) {
         method.clone()
@@ -62,7 +58,7 @@ pub(super) fn method(method: &Method, status: StatusCode) -> Method {
 }
 
 /// Turns the first request into the next one.
-pub(super) fn aim(request: &mut Request<Bytes>, from: &Uri, to: Uri, method: &Method) {
+pub fn aim(request: &mut Request<Bytes>, from: &Uri, to: Uri, method: &Method) {
     if request.method() != *method {
         request.headers_mut().remove(CONTENT_TYPE);
         *request.body_mut() = Bytes::new();

@@ -19,14 +19,14 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::config::TransportConfig;
+use crate::TransportConfig;
 
 /// The longest answer of a proxy to `CONNECT`.
 const PROXY_ANSWER_MAX: usize = 8 * 1024;
 
 /// Makes the connections of one client. Cloning copies a pointer.
 #[derive(Clone)]
-pub(super) struct Connector {
+pub(crate) struct Connector {
     shared: Arc<Shared>,
 }
 
@@ -44,7 +44,7 @@ struct Shared {
 impl Connector {
     /// # Errors
     /// A certificate or key of the settings cannot be used.
-    pub(super) fn new(
+    pub(crate) fn new(
         tls: &TlsConfig,
         transport: &TransportConfig,
         proxy: Matcher,
@@ -68,7 +68,7 @@ impl Connector {
     }
 
     /// One without settings: HTTP/1.1, the system's certificates, ten seconds for each step.
-    pub(super) fn plain(proxy: Matcher) -> Self {
+    pub(crate) fn plain(proxy: Matcher) -> Self {
         const STEP: Duration = Duration::from_secs(10);
         Self {
             shared: Arc::new(Shared {
@@ -219,7 +219,7 @@ async fn open_tunnel(
 
 /// A connection to a server.
 #[derive(Debug)]
-pub(super) enum Stream {
+pub(crate) enum Stream {
     Plain {
         stream: TcpStream,
         through_proxy: bool,

@@ -12,19 +12,18 @@ use hyper::body::Incoming;
 use hyper_util::client::legacy;
 use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use millrace_component::BuildContext;
 use millrace_message::Error;
+use millrace_spec::SecretAddress;
 use millrace_telemetry::metric::HttpClientMetrics;
+use millrace_tls::TlsConfig;
 
-use super::Reply;
-use super::config::ClientConfig;
-use super::connector::Connector;
-use super::dump::Dump;
-use crate::Body;
+use crate::connector::Connector;
+use crate::dump::Dump;
+use crate::{Body, Reply, TransportConfig};
 
 /// Sends requests. Cloning copies pointers: clones share the connections.
 #[derive(Clone)]
-pub(super) struct Transport {
+pub struct Transport {
     client: legacy::Client<Connector, Body>,
     proxy: Option<Arc<Matcher>>,
     timeout: Option<Duration>,
@@ -34,15 +33,16 @@ pub(super) struct Transport {
 
 /// Why there is no response.
 #[derive(Debug)]
-pub(super) struct Failure {
-    pub(super) error: Error,
+pub struct Failure {
+    /// What went wrong.
+    pub error: Error,
     /// Whether the same request can have no better fate.
-    pub(super) is_final: bool,
+    pub is_final: bool,
 }
 
 impl Failure {
     /// The same request can have no better fate.
-    pub(super) fn lasting(error: Error) -> Self {
+    pub fn lasting(error: Error) -> Self {
         Self {
             error,
             is_final: true,
@@ -57,28 +57,47 @@ impl Failure {
     }
 }
 
+/// What a transport is made of.
+pub struct Settings<'a> {
+    /// Encryption of `https` URLs.
+    pub tls: &'a TlsConfig,
+    /// How connections are made and kept.
+    pub connections: &'a TransportConfig,
+    /// An HTTP proxy; otherwise the variables of the environment decide.
+    pub proxy_url: Option<&'a SecretAddress>,
+    /// How long an exchange may take, from connecting to the end of the response.
+    pub timeout: Option<Duration>,
+    /// The largest response that is accepted, in bytes.
+    pub response_bytes: usize,
+    /// What logs the exchanges.
+    pub dump: Option<Dump>,
+}
+
 impl Transport {
+    /// A transport without connections.
+    ///
     /// # Errors
     /// A certificate or key of the settings cannot be used.
-    pub(super) fn new(config: &ClientConfig, cx: &BuildContext) -> Result<Self, Error> {
-        let matcher = || proxy_of(config);
-        let connector = Connector::new(&config.tls, &config.transport, matcher())?;
-        let idle = config.transport.idle_connection_timeout.get();
+    pub fn new(settings: Settings<'_>) -> Result<Self, Error> {
+        let matcher = || proxy_of(settings.proxy_url);
+        let connections = settings.connections;
+        let connector = Connector::new(settings.tls, connections, matcher())?;
+        let idle = connections.idle_connection_timeout.get();
         let client = legacy::Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout((!idle.is_zero()).then_some(idle))
-            .pool_max_idle_per_host(config.transport.max_idle_connections)
+            .pool_max_idle_per_host(connections.max_idle_connections)
             .build(connector);
-        let has_proxy = config.proxy_url.is_some()
+        let has_proxy = settings.proxy_url.is_some()
             || std::env::var_os("HTTP_PROXY").is_some()
             || std::env::var_os("http_proxy").is_some();
         Ok(Self {
             client,
             proxy: has_proxy.then(|| Arc::new(matcher())),
-            timeout: config.attempt_timeout(),
-            response_bytes: usize::try_from(config.max_response_size.0).unwrap_or(usize::MAX),
-            dump: Dump::new(&config.dump_request_log_level, cx),
+            timeout: settings.timeout,
+            response_bytes: settings.response_bytes,
+            dump: settings.dump,
         })
     }
 
@@ -86,7 +105,7 @@ impl Transport {
     ///
     /// # Errors
     /// There is no response within the time, or it is too large.
-    pub(super) async fn exchange(
+    pub async fn exchange(
         &self,
         request: Request<Bytes>,
         metrics: &HttpClientMetrics,
@@ -104,7 +123,7 @@ impl Transport {
     ///
     /// # Errors
     /// As [`Transport::exchange`].
-    pub(super) async fn plain_exchange(&self, request: Request<Bytes>) -> Result<Reply, Failure> {
+    pub async fn plain_exchange(&self, request: Request<Bytes>) -> Result<Reply, Failure> {
         let sent = self.dump.as_ref().map(|dump| dump.request(&request));
         let exchange = async {
             let (head, body) = self.request(request).await?.into_parts();
@@ -131,7 +150,7 @@ impl Transport {
     ///
     /// # Errors
     /// There is no response.
-    pub(super) async fn open(
+    pub async fn open(
         &self,
         request: Request<Bytes>,
         metrics: &HttpClientMetrics,
@@ -202,8 +221,8 @@ fn timed_out(limit: Duration) -> Failure {
 }
 
 /// The proxy of the config, or those of the environment.
-fn proxy_of(config: &ClientConfig) -> Matcher {
-    match &config.proxy_url {
+fn proxy_of(url: Option<&SecretAddress>) -> Matcher {
+    match url {
         Some(url) if !url.expose().is_empty() => {
             millrace_telemetry::redact::Redactor::global().add_url(url.expose());
             Matcher::builder().all(url.expose().to_owned()).build()
@@ -212,7 +231,7 @@ fn proxy_of(config: &ClientConfig) -> Matcher {
     }
 }
 
-pub(super) async fn next_chunk(body: &mut Incoming) -> Result<Option<Bytes>, Failure> {
+pub async fn next_chunk(body: &mut Incoming) -> Result<Option<Bytes>, Failure> {
     loop {
         let frame = std::future::poll_fn(|cx| std::pin::Pin::new(&mut *body).poll_frame(cx));
         match frame.await {
@@ -239,7 +258,7 @@ fn is_user_error(error: &(dyn std::error::Error + 'static)) -> bool {
 }
 
 /// The texts of an error and its causes, without those that say the same again.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
+pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -2,26 +2,35 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, Request};
-use millrace_component::BuildContext;
 use tracing::Level;
 
-use super::config::SECRET_HEADERS;
-use super::transport::Failure;
-use super::{Reply, request};
+use crate::transport::Failure;
+use crate::{Reply, url};
+
+/// Headers whose values are credentials.
+pub const SECRET_HEADERS: [&str; 6] = [
+    "authorization",
+    "proxy-authorization",
+    "cookie",
+    "set-cookie",
+    "x-api-key",
+    "api-key",
+];
 
 /// How much of a body is shown.
 const BODY_CHARS: usize = 4096;
 
 /// Logs each exchange at one level.
 #[derive(Clone)]
-pub(super) struct Dump {
+pub struct Dump {
     level: Level,
     component: Box<str>,
     path: Box<str>,
 }
 
 impl Dump {
-    pub(super) fn new(level: &str, cx: &BuildContext) -> Option<Self> {
+    /// One for a component; nothing when the level is empty.
+    pub fn new(level: &str, component: &str, path: &str) -> Option<Self> {
         let level = match level {
             "TRACE" => Level::TRACE,
             "DEBUG" => Level::DEBUG,
@@ -32,24 +41,24 @@ impl Dump {
         };
         Some(Self {
             level,
-            component: cx.component().into(),
-            path: cx.path().into(),
+            component: component.into(),
+            path: path.into(),
         })
     }
 
     /// What is shown of a request.
-    pub(super) fn request(&self, request: &Request<Bytes>) -> String {
+    pub(crate) fn request(&self, request: &Request<Bytes>) -> String {
         format!(
             "{} {} {} body: {}",
             request.method(),
-            request::shown(request.uri()),
+            url::shown(request.uri()),
             shown_headers(request.headers()),
             shown_body(request.body())
         )
     }
 
     /// Logs an exchange.
-    pub(super) fn exchange(&self, sent: &str, result: &Result<Reply, Failure>) {
+    pub(crate) fn exchange(&self, sent: &str, result: &Result<Reply, Failure>) {
         let received = match result {
             Ok(reply) => format!(
                 "{} {} body: {}",

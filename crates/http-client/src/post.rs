@@ -10,10 +10,9 @@ use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use millrace_message::Error;
 
-use super::connector::Connector;
-use super::request::AGENT;
-use super::transport::{chain, next_chunk};
-use crate::Body;
+use crate::connector::Connector;
+use crate::transport::{chain, next_chunk};
+use crate::{AGENT, Body};
 
 /// How much of an answer is read, so that its connection can be used again.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
