@@ -74,6 +74,7 @@ fn settings<'a>(config: &'a ClientConfig, cx: &BuildContext) -> Settings<'a> {
         proxy_url: config.proxy_url.as_ref(),
         timeout: config.attempt_timeout(),
         response_bytes: usize::try_from(config.max_response_size.0).unwrap_or(usize::MAX),
+        response_bound: "`max_response_size`",
         dump: Dump::new(&config.dump_request_log_level, cx.component(), cx.path()),
     }
 }

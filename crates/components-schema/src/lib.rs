@@ -1,8 +1,9 @@
 //! What reads and writes messages by a schema.
 
-pub mod protobuf;
-
+pub mod avro;
 mod processors;
+pub mod protobuf;
+mod registry;
 mod scanners;
 #[cfg(test)]
 mod testing;

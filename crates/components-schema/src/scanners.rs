@@ -2,5 +2,7 @@
 
 use millrace_component::Descriptor;
 
+mod avro;
+
 /// The scanners of this family.
-pub const SCANNERS: &[Descriptor] = &[];
+pub const SCANNERS: &[Descriptor] = &[avro::COMPONENT];

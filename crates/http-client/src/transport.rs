@@ -28,6 +28,7 @@ pub struct Transport {
     proxy: Option<Arc<Matcher>>,
     timeout: Option<Duration>,
     response_bytes: usize,
+    response_bound: &'static str,
     dump: Option<Dump>,
 }
 
@@ -69,6 +70,8 @@ pub struct Settings<'a> {
     pub timeout: Option<Duration>,
     /// The largest response that is accepted, in bytes.
     pub response_bytes: usize,
+    /// What that bound is called in errors, such as its field.
+    pub response_bound: &'static str,
     /// What logs the exchanges.
     pub dump: Option<Dump>,
 }
@@ -97,6 +100,7 @@ impl Transport {
             proxy: has_proxy.then(|| Arc::new(matcher())),
             timeout: settings.timeout,
             response_bytes: settings.response_bytes,
+            response_bound: settings.response_bound,
             dump: settings.dump,
         })
     }
@@ -189,10 +193,10 @@ impl Transport {
     }
 
     async fn read(&self, mut body: Incoming) -> Result<Bytes, Failure> {
-        let limit = self.response_bytes;
+        let (limit, bound) = (self.response_bytes, self.response_bound);
         let too_large = || Failure {
             error: Error::rejected(format!(
-                "the response is larger than `max_response_size` ({limit} bytes)"
+                "the response is larger than {bound} ({limit} bytes)"
             )),
             is_final: true,
         };

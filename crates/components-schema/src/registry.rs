@@ -1,0 +1,15 @@
+//! A schema registry that speaks the API of Confluent's: its schemas, fetched, compiled and kept.
+
+mod cache;
+mod client;
+mod codec;
+mod config;
+mod references;
+mod store;
+#[cfg(test)]
+pub(crate) mod testing;
+
+pub(crate) use cache::Latest;
+pub(crate) use codec::{AvroOptions, Codec, PREFIX};
+pub(crate) use config::RegistryConfig;
+pub(crate) use store::Store;
