@@ -41,6 +41,7 @@ const DEVIATIONS: &[(&str, &str)] = &[
     ("processor decompress", "max_size: not in Bento"),
     ("processor unarchive", "max_size: not in Bento"),
     ("processor parquet_decode", "max_size: not in Bento"),
+    ("scanner avro", "max_size: not in Bento"),
     ("scanner json_documents", "max_size: not in Bento"),
     ("processor file", "max_size: not in Bento"),
     ("processor sql_raw", "max_result_size: not in Bento"),

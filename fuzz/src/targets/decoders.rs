@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use millrace_bloblang::{Environment, Mapping};
+use millrace_components_schema::avro::{self, Form};
 use millrace_components_schema::protobuf::{MessageType, ReadOptions, Schema, WriteOptions};
 use millrace_formats::compression::{Algorithm, compress, decompress};
 use millrace_formats::parquet::{self, Lists};
@@ -94,6 +95,7 @@ pub(super) fn run(data: &[u8]) {
             }
         }
         4..=11 => unfold(ALGORITHMS[usize::from(*selector) - 4], rest),
+        12 => avro(rest),
         60 => protobuf(rest),
         61 => {
             // What takes more memory than the limit would be seen by the fuzzer.
@@ -119,6 +121,31 @@ fn protobuf(payload: &[u8]) {
         let written = ALL.write(value, WriteOptions::default());
         read(written.expect("what was read is of the type"))
     });
+}
+
+/// A schema up to the first zero byte, and binary Avro behind it.
+fn avro(data: &[u8]) {
+    let end = data.iter().position(|byte| *byte == 0);
+    let (schema, binary) = data.split_at(end.unwrap_or(data.len()));
+    let schema = std::str::from_utf8(schema).ok();
+    let Some(schema) = schema.and_then(|it| avro::Schema::parse(it).ok()) else {
+        return;
+    };
+    let binary = binary.get(1..).unwrap_or_default();
+    for form in [Form::Native, Form::AvroJson, Form::PlainJson] {
+        let Ok((value, _)) = avro::decode(&schema, binary, form) else {
+            continue;
+        };
+        let printed = value.to_json();
+        let mut written = Vec::new();
+        // Which type of a union a value is, and what a time of day counts, is lost in some forms.
+        if form == Form::AvroJson && avro::encode(&schema, &value, form, &mut written).is_ok() {
+            let again = avro::decode(&schema, &written, form);
+            let (again, rest) = again.unwrap_or_else(|error| panic!("{error}"));
+            assert!(rest.is_empty(), "more is written than is read");
+            assert_eq!(again.to_json(), printed, "it is read in two ways");
+        }
+    }
 }
 
 fn unfold(algorithm: &str, payload: &[u8]) {

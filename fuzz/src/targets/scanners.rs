@@ -22,11 +22,15 @@ const SCANNERS: &[&str] = &[
     "decompress: { algorithm: gzip, into: { lines: {} } }",
     "decompress: { algorithm: lz4, into: { chunker: { size: 1000 } } }",
     "decompress: { algorithm: bzip2, into: { chunker: { size: 1000 } } }",
+    "avro: {}",
 ];
 
 thread_local! {
     static FACTORIES: Vec<Arc<dyn ScannerFactory>> = {
-        let bench = Workbench::new([millrace_components_io::SCANNERS]);
+        let bench = Workbench::new([
+            millrace_components_io::SCANNERS,
+            millrace_components_schema::SCANNERS,
+        ]);
         SCANNERS.iter().map(|it| bench.scanner(it)).collect()
     };
 }
