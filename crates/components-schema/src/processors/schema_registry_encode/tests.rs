@@ -111,7 +111,9 @@ async fn the_subject_of_each_message_is_asked_for_once() {
             "{error}"
         );
     }
-    assert_eq!(registry.requests().len(), 3);
+    let requests = registry.requests();
+    let found = requests.iter().filter(|it| !it.contains("nowhere"));
+    assert_eq!(found.count(), 2, "{requests:?}");
     let without = Message::from("1");
     let batch = encoder.process(without.into()).await.remove(0);
     assert!(batch[0].fault().is_some());
