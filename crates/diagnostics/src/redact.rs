@@ -1,5 +1,8 @@
 //! Keeps secrets out of everything that is printed.
 
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
 /// What stands in the place of a secret.
 const MASK: &str = "***";
 
@@ -10,7 +13,7 @@ const MIN_SECRET_BYTES: usize = 3;
 #[derive(Clone, Default)]
 pub struct Redactor {
     /// Longest first, so that a secret inside another one does not leave a part of it standing.
-    secrets: Vec<String>,
+    secrets: BTreeSet<(Reverse<usize>, String)>,
 }
 
 impl Redactor {
@@ -22,11 +25,9 @@ impl Redactor {
     /// Adds a secret. Values of fewer than three bytes are ignored.
     pub fn add(&mut self, secret: impl Into<String>) {
         let secret = secret.into();
-        if secret.len() < MIN_SECRET_BYTES || self.secrets.contains(&secret) {
-            return;
+        if secret.len() >= MIN_SECRET_BYTES {
+            self.secrets.insert((Reverse(secret.len()), secret));
         }
-        let at = self.secrets.partition_point(|it| it.len() >= secret.len());
-        self.secrets.insert(at, secret);
     }
 
     /// Whether no secret is known.
@@ -36,7 +37,7 @@ impl Redactor {
 
     /// Every secret.
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
-        self.secrets.iter().map(String::as_str)
+        self.secrets.iter().map(|(_, secret)| secret.as_str())
     }
 
     /// The text with every secret replaced by `***`.
@@ -51,7 +52,7 @@ impl Redactor {
 
     fn replace(&self, text: &str, mask: impl Fn(&str) -> String) -> String {
         let mut text = text.to_owned();
-        for secret in &self.secrets {
+        for (_, secret) in &self.secrets {
             if text.contains(secret.as_str()) {
                 text = text.replace(secret.as_str(), &mask(secret));
             }

@@ -9,8 +9,11 @@ use millrace_diagnostics::{
 };
 use millrace_telemetry::redact::{MASK, mask_quoted};
 use std::any::{Any, TypeId};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+
+/// For so many unknown keys of an object the nearest name is looked for.
+const SUGGESTIONS_MAX: usize = 100;
 
 /// How strict a reading is.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
@@ -402,12 +405,15 @@ impl<'n> Fields<'n> {
 
     /// Reports every key that was not asked for.
     pub fn finish(self, cx: &mut ReadContext) {
-        for entry in &self.mapping.entries {
-            if self.known.iter().any(|known| **known == *entry.key) {
-                continue;
-            }
+        let known: HashSet<&str> = self.known.iter().map(String::as_str).collect();
+        let entries = self.mapping.entries.iter();
+        let unknown = entries.filter(|entry| !known.contains(&*entry.key));
+        for (position, entry) in unknown.enumerate() {
             let message = format!("field {} not recognised", entry.key);
-            let help = did_you_mean(&entry.key, self.known.iter().map(String::as_str));
+            // Nobody misspells so many: it is another file, or a hostile one.
+            let help = (position < SUGGESTIONS_MAX)
+                .then(|| did_you_mean(&entry.key, self.known.iter().map(String::as_str)))
+                .flatten();
             cx.error(codes::UNKNOWN_FIELD, entry.key_span, message).help = help;
         }
     }

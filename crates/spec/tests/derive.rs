@@ -174,6 +174,15 @@ fn every_complaint_is_reported_at_once() {
 }
 
 #[test]
+fn for_the_first_of_many_unknown_keys_the_nearest_name_is_looked_for() {
+    let keys: String = (0..5_000).map(|i| format!("urls{i}: x\n")).collect();
+    let (_, complaints) = read::<Config>(&format!("url: x\nurk: x\n{keys}"));
+    assert_eq!(complaints.len(), 5_001);
+    let suggestions = complaints.iter().filter(|it| it.contains("did you mean"));
+    assert!((1..=100).contains(&suggestions.count()));
+}
+
+#[test]
 fn a_check_of_the_whole_struct_runs_when_its_fields_are_good() {
     let (_, complaints) = read::<Config>("url: http://x\ntls: {enabled: true}");
     assert_eq!(complaints, ["c.yaml(1,6) tls needs an https url"]);

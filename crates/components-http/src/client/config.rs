@@ -119,9 +119,15 @@ fn check(config: &mut ClientConfig, node: &Node, cx: &mut ReadContext) {
 }
 
 fn check_headers(config: &ClientConfig, node: &Node, cx: &mut ReadContext) {
-    let headers = node.get("headers");
+    // They stand in the order of the file.
+    let mut entries = node
+        .get("headers")
+        .and_then(Node::as_mapping)
+        .map(|it| it.entries.iter())
+        .unwrap_or_default();
     for (name, _) in &config.headers.0 {
-        let value = headers.and_then(|it| it.get(name));
+        let entry = entries.find(|entry| *entry.key == **name);
+        let value = entry.map(|entry| &entry.value);
         if SECRET_HEADERS.contains(&&*name.to_ascii_lowercase())
             && let Some(value) = value
         {
