@@ -14,6 +14,10 @@ use crate::{DEPTH_MAX, FormatError};
 /// The first element of a document, as an object with one member. With `cast`, texts and attributes
 /// that are numbers or booleans become such.
 ///
+/// An object has one `#text`, so that one text of an element with several is kept, as in Bento: the
+/// first when it stands before all elements and there are no attributes, else the last. Of several
+/// attributes of one name the last is kept; what follows the first element is not looked at.
+///
 /// # Errors
 /// There is no element, it is not closed or not well-formed, it nests deeper than [`DEPTH_MAX`], or
 /// the document is in a character set that nobody knows.
@@ -376,6 +380,32 @@ mod tests {
             ),
             ("<a b='x\r\ny'/>", r#"{"a":{"-b":"x\ny"}}"#),
             ("<:a>x</:a>", r#"{":a":"x"}"#),
+        ] {
+            assert_eq!(json(xml, false), expected, "{xml}");
+        }
+    }
+
+    /// What mxj 2.7.0, which Bento reads XML with, makes of texts between elements, of attributes
+    /// that are repeated, and of what follows the first element.
+    #[test]
+    fn what_has_no_place_in_an_object_is_left_out_as_in_bento() {
+        for (xml, expected) in [
+            (
+                r##"<a>one<b/>two</a>"##,
+                r##"{"a":{"#text":"one","b":""}}"##,
+            ),
+            (
+                r##"<a>one<b>in</b>two<b>in2</b></a>"##,
+                r##"{"a":{"#text":"one","b":["in","in2"]}}"##,
+            ),
+            (r##"<a>one<!-- c -->two</a>"##, r##"{"a":"two"}"##),
+            (r##"<a>one<![CDATA[two]]></a>"##, r##"{"a":"two"}"##),
+            (r##"<a x="1" X="2"/>"##, r##"{"a":{"-X":"2","-x":"1"}}"##),
+            (r##"<a/><b/>"##, r##"{"a":""}"##),
+            (r##"<a>t</a><b"##, r##"{"a":"t"}"##),
+            (r##"<a>12<b/>13</a>"##, r##"{"a":{"#text":"12","b":""}}"##),
+            (r##"<a></a>"##, r##"{"a":""}"##),
+            (r##"<a><b></b></a>"##, r##"{"a":{"b":""}}"##),
         ] {
             assert_eq!(json(xml, false), expected, "{xml}");
         }
