@@ -7,6 +7,7 @@
 
 use std::fmt;
 
+pub mod archive;
 pub mod compression;
 pub mod msgpack;
 mod number;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use millrace_component::{
     BuildContext, Descriptor, Scanner, ScannerConfig, ScannerFactory, SourceDetails, read_whole,
 };
+use millrace_formats::archive::{shown_name, tar_error};
 use millrace_message::{Error, ErrorClass, Message, MessageBatch};
 use millrace_spec::{ByteSize, Spec};
 use tar::{Archive, Entry};
@@ -149,11 +150,13 @@ impl Files {
         Ok(Some(member))
     }
 
+    fn failed(&self, error: &IoError) -> Error {
+        Error::retry(format!("read {} as a tar: {}", self.name, tar_error(error)))
+    }
+
     fn next_file(&mut self) -> Result<Option<MessageBatch>, Error> {
         loop {
-            let member = self
-                .next_member()
-                .map_err(|error| Error::retry(format!("read {} as a tar: {error}", self.name)))?;
+            let member = self.next_member().map_err(|error| self.failed(&error))?;
             return match member {
                 None => Ok(None),
                 Some(Member::Remark) => continue,
@@ -163,9 +166,11 @@ impl Files {
                     Ok(Some(message.into()))
                 }
                 Some(Member::TooLarge(name)) => Err(Error::rejected(format!(
-                    "the file `{name}` of {} is larger than {} bytes, the smaller of `max_size` \
+                    "the file `{}` of {} is larger than {} bytes, the smaller of `max_size` \
                      and `memory_limit`; it is skipped",
-                    self.name, self.max
+                    shown_name(&name),
+                    self.name,
+                    self.max
                 ))),
             };
         }
@@ -282,6 +287,17 @@ mod tests {
         let packed = builder.into_inner().expect("memory takes it");
         let (messages, errors) = scan(&*scanner("tar: {}"), Cursor::new(packed));
         assert_eq!((messages, errors.len()), (vec![String::new()], 0));
+    }
+
+    #[test]
+    fn an_error_quotes_no_bytes_of_a_header() {
+        let mut packed = archive(&[("hunter2", "content")]);
+        packed[148..156].copy_from_slice(b"\x1bsecret ");
+        let (_, errors) = scan(&*scanner("tar: {}"), Cursor::new(packed));
+        let text = errors[0].text();
+        for secret in ["hunter2", "secret", "\x1b"] {
+            assert!(!text.contains(secret), "{text}");
+        }
     }
 
     #[test]

@@ -261,7 +261,12 @@ fn wrong_kind(wanted: &str, value: &Value) -> Error {
 }
 
 fn tar(payload: &[u8], limit: usize) -> Result<Vec<Part>, Error> {
-    let failed = |error: std::io::Error| Error::rejected(format!("tar: {error}"));
+    let failed = |error: std::io::Error| {
+        Error::rejected(format!(
+            "tar: {}",
+            millrace_formats::archive::tar_error(&error)
+        ))
+    };
     let mut archive = tar::Archive::new(payload);
     let mut parts = Vec::new();
     let mut left = limit;
