@@ -54,6 +54,8 @@ const DEVIATIONS: &[(&str, &str)] = &[
     ("processor http", "max_response_size: not in Bento"),
     ("input http_server", "max_body_size: not in Bento"),
     ("buffer sqlite", "max_bytes: not in Bento"),
+    // A command that never answers would hold the stream for ever.
+    ("processor subprocess", "timeout: not in Bento"),
     // Each entry is leased to one consumer, so that none is lost with it.
     ("input redis_list", "reliable: not in Bento"),
     // Bento has it without documenting it any more.

@@ -8,8 +8,9 @@ use millrace_component::{
     AsyncProcessor, Batches, BuildContext, BuiltProcessor, Descriptor, Identity, ProcessorConfig,
 };
 use millrace_message::{Error, MessageBatch};
-use millrace_spec::Spec;
+use millrace_spec::{Duration, Spec};
 use tokio::sync::Mutex;
+use tokio::time::timeout;
 
 mod codec;
 mod running;
@@ -45,6 +46,11 @@ pub struct Config {
     /// The most bytes that an answer may have.
     #[spec(default = 65536, advanced, lint = crate::bounded_lines::at_least_one)]
     max_buffer: u64,
+    /// How long an answer may take, such as `30s`; empty for any time. A command that takes longer is
+    /// killed with everything it started, the message gets the error flag, and the command is started
+    /// again for the next one.
+    #[spec(advanced)]
+    timeout: Option<Duration>,
     /// How messages are told apart in what the command reads.
     #[spec(default = "lines", advanced)]
     codec_send: Codec,
@@ -68,6 +74,7 @@ impl ProcessorConfig for Config {
         Ok(BuiltProcessor::Async(Arc::new(Subprocess {
             command,
             codec: self.codec_send,
+            timeout: self.timeout.as_ref().map(Duration::get),
             running: Mutex::new(Some(running)),
             identity,
         })))
@@ -79,6 +86,7 @@ pub const COMPONENT: Descriptor = Descriptor::processor::<Config>();
 struct Subprocess {
     command: Command,
     codec: Codec,
+    timeout: Option<std::time::Duration>,
     /// Nothing while it answers, so that one that was left in the middle of an answer is dropped, and
     /// with it killed.
     running: Mutex<Option<Running>>,
@@ -119,13 +127,22 @@ impl Subprocess {
             },
             None => self.command.start()?,
         };
-        let answer = running.exchange(&frame).await;
-        if running.is_usable() {
+        let answer = match self.timeout {
+            None => Some(running.exchange(&frame).await),
+            Some(limit) => timeout(limit, running.exchange(&frame)).await.ok(),
+        };
+        // One that is late would answer the next message.
+        if running.is_usable() && answer.is_some() {
             *slot = Some(running);
         } else {
             running.kill().await;
         }
-        answer
+        answer.unwrap_or_else(|| {
+            let seconds = self.timeout.unwrap_or_default().as_secs_f64();
+            Err(Error::rejected(format!(
+                "it has not answered within `timeout`, {seconds} seconds, and was killed"
+            )))
+        })
     }
 }
 

@@ -171,3 +171,23 @@ async fn a_message_that_nobody_waits_for_any_more_leaves_no_answer_behind() {
     assert!(cancelled.is_err());
     assert_eq!(run(&processor, &["a", "b"]).await, all(&["a", "b"]));
 }
+
+#[tokio::test]
+async fn a_command_that_does_not_answer_in_time_is_killed_and_the_next_message_is_answered() {
+    let script =
+        "echo $$ >&3; while read -r line; do [ $line = stuck ] && sleep 1000; echo $line; done";
+    let folder = tempfile::tempdir().expect("a folder");
+    let ids = folder.path().join("ids");
+    let script = format!("exec 3>>{}; {script}", ids.display());
+    let processor = shell(&script, "timeout: 200ms");
+    let answers = run(&processor, &["a", "stuck", "b"]).await;
+    assert_eq!(
+        (&answers[0], &answers[2]),
+        (&all(&["a"])[0], &all(&["b"])[0])
+    );
+    let error = answers[1].as_ref().expect_err("it is late");
+    assert!(error.contains("`timeout`, 0.2 seconds"), "{error}");
+    let ids = std::fs::read_to_string(&ids).expect("the processes");
+    let first = ids.lines().next().expect("the first one");
+    assert!(has_ended(first).await, "process {first} is still running");
+}
