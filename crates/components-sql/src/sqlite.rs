@@ -2,6 +2,8 @@
 
 use std::io::ErrorKind;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -17,6 +19,9 @@ mod query;
 
 /// How long a statement waits for another process that writes, unless a pragma says otherwise.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Steps of SQLite's machine between two looks at whether anybody still waits for the statement.
+const STEPS_UNTIL_LOOK: std::ffi::c_int = 10_000;
 
 /// SQLite has one writer, and a database in memory belongs to its connection.
 pub fn limits() -> Limits {
@@ -44,9 +49,14 @@ impl Sqlite {
 impl Connect for Sqlite {
     async fn connect(&self) -> Result<Box<dyn Session>, Error> {
         let target = self.target.clone();
-        let connection = blocking(move || open(&target)).await?;
+        let is_given_up = Arc::<AtomicBool>::default();
+        let asked = Arc::clone(&is_given_up);
+        let mut wait = Wait::on(&is_given_up);
+        let connection = blocking(move || open(&target, asked)).await?;
+        wait.is_over = true;
         Ok(Box::new(SqliteSession {
             connection: Some(connection),
+            is_given_up,
         }))
     }
 
@@ -63,13 +73,16 @@ async fn blocking<T: Send + 'static>(
         .unwrap_or_else(|panic| Err(Error::not_connected(format!("the thread ended: {panic}"))))
 }
 
-fn open(target: &SqliteTarget) -> Result<Connection, Error> {
+fn open(target: &SqliteTarget, is_given_up: Arc<AtomicBool>) -> Result<Connection, Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_URI
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connected = || {
-        let connection = Connection::open_with_flags(&target.uri, flags)?;
+        let mut connection = Connection::open_with_flags(&target.uri, flags)?;
+        let is_given_up = Arc::clone(&is_given_up);
+        let give_up = move || is_given_up.load(Ordering::Relaxed);
+        connection.progress_handler(STEPS_UNTIL_LOOK, Some(give_up))?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
         for pragma in &target.pragmas {
             connection.execute_batch(pragma)?;
@@ -114,6 +127,32 @@ fn is_lasting(kind: ErrorKind) -> bool {
 struct SqliteSession {
     /// Absent while a statement runs; for ever, when the wait for it was cancelled.
     connection: Option<Connection>,
+    /// Tells the thread of the statement that nobody waits for it.
+    is_given_up: Arc<AtomicBool>,
+}
+
+/// The wait for a statement. One that is dropped before its end, because the stream stops or takes
+/// no longer, ends the statement: its thread would go on for ever with an endless one.
+struct Wait {
+    is_given_up: Arc<AtomicBool>,
+    is_over: bool,
+}
+
+impl Wait {
+    fn on(is_given_up: &Arc<AtomicBool>) -> Self {
+        Self {
+            is_given_up: Arc::clone(is_given_up),
+            is_over: false,
+        }
+    }
+}
+
+impl Drop for Wait {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.is_given_up.store(true, Ordering::Relaxed);
+        }
+    }
 }
 
 impl SqliteSession {
@@ -124,11 +163,13 @@ impl SqliteSession {
         let Some(mut connection) = self.connection.take() else {
             return Err(Error::not_connected("the connection is gone"));
         };
+        let mut wait = Wait::on(&self.is_given_up);
         let (connection, result) = blocking(move || {
             let result = work(&mut connection);
             Ok((connection, result))
         })
         .await?;
+        wait.is_over = true;
         self.connection = Some(connection);
         result
     }
@@ -242,5 +283,29 @@ fn classify(error: &rusqlite::Error) -> Error {
         }
         None => Error::rejected(text),
         Some(_) => Error::retry(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_statement_that_nobody_waits_for_any_more_ends() {
+        let target = SqliteTarget {
+            uri: ":memory:".to_owned(),
+            pragmas: Vec::new(),
+        };
+        let mut session = Sqlite::new(target).connect().await.expect("a session");
+        let statement = Statement {
+            sql: "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
+                .into(),
+            arguments: Some(Vec::new()),
+        };
+        let endless = session.query(&statement, 1_000);
+        let waited = tokio::time::timeout(Duration::from_millis(50), endless).await;
+        assert!(waited.is_err(), "it is not endless");
+        assert!(session.is_closed());
+        // The runtime of this test ends with its blocking threads: it would wait for ever.
     }
 }
