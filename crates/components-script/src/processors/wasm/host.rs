@@ -1,7 +1,7 @@
 //! The functions that a module imports from `bento_wasm`, by Bento's conventions.
 
 use millrace_message::Value;
-use wasmi::{Caller, Error, Linker, Memory};
+use wasmi::{Caller, Error, Linker, Memory, TrapCode};
 
 use super::instance::Work;
 
@@ -34,6 +34,7 @@ pub(super) fn define(linker: &mut Linker<Work>) -> Result<(), Error> {
                 return Ok(0);
             };
             let name = String::from_utf8_lossy(&name);
+            look_through_metadata(&mut caller)?;
             let value = caller
                 .data()
                 .message
@@ -55,6 +56,8 @@ pub(super) fn define(linker: &mut Linker<Work>) -> Result<(), Error> {
             let name = take(&mut caller, name, name_size)?;
             let value = take(&mut caller, value, value_size)?;
             if let (Some(name), Some(value)) = (name, value) {
+                look_through_metadata(&mut caller)?;
+                hold(&mut caller, METADATA_ENTRY + name.len() + value.len())?;
                 let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
                 caller
                     .data_mut()
@@ -66,6 +69,44 @@ pub(super) fn define(linker: &mut Linker<Work>) -> Result<(), Error> {
         },
     )?;
     Ok(())
+}
+
+/// Fuel that a call of the host costs, and bytes that one unit of fuel copies: the host takes time
+/// as well as the module does.
+const CALL: u64 = 300;
+const BYTES_PER_FUEL: u64 = 16;
+/// About what an entry of the metadata takes beside its texts, in bytes.
+const METADATA_ENTRY: usize = 64;
+
+/// Takes fuel for a call that copies so many bytes.
+///
+/// # Errors
+/// There is no more.
+pub(super) fn pay(caller: &mut Caller<'_, Work>, size: usize) -> Result<(), Error> {
+    let cost = CALL + size as u64 / BYTES_PER_FUEL;
+    match caller.get_fuel()?.checked_sub(cost) {
+        Some(left) => caller.set_fuel(left),
+        None => Err(TrapCode::OutOfFuel.into()),
+    }
+}
+
+/// Takes fuel for looking an entry up, which goes through all of them.
+fn look_through_metadata(caller: &mut Caller<'_, Work>) -> Result<(), Error> {
+    let entries = caller.data().message.metadata.len();
+    pay(caller, entries.saturating_mul(METADATA_ENTRY))
+}
+
+/// Takes memory of the host for what a call leaves behind until the function has ended.
+fn hold(caller: &mut Caller<'_, Work>, size: usize) -> Result<(), Error> {
+    let work = caller.data_mut();
+    work.held = work.held.saturating_add(size);
+    match work.held > work.held_max {
+        true => Err(Error::new(format!(
+            "the function gives more than {} bytes of metadata",
+            work.held_max
+        ))),
+        false => Ok(()),
+    }
 }
 
 /// The memory of the module.
@@ -88,6 +129,8 @@ fn lend(caller: &mut Caller<'_, Work>, bytes: &[u8]) -> Result<u64, Error> {
         return Ok(0);
     };
     let size = u32::try_from(bytes.len()).map_err(|_| Error::new("the message is too large"))?;
+    pay(caller, bytes.len())?;
+    hold(caller, size_of::<u32>())?;
     let pointer = allocate.call(&mut *caller, size)?;
     caller.data_mut().taken.push(pointer);
     let memory = memory(caller)?;
@@ -101,6 +144,7 @@ fn lend(caller: &mut Caller<'_, Work>, bytes: &[u8]) -> Result<u64, Error> {
 /// Copies bytes out of memory of the module, and gives it back to a module that wants it; none when
 /// they are not within it.
 fn take(caller: &mut Caller<'_, Work>, pointer: u32, size: u32) -> Result<Option<Vec<u8>>, Error> {
+    pay(caller, size as usize)?;
     let memory = memory(caller)?;
     let range = pointer as usize..pointer as usize + size as usize;
     let Some(bytes) = memory.data(&*caller).get(range).map(<[u8]>::to_vec) else {

@@ -12,6 +12,8 @@ use crate::processors::program;
 const FUEL_MAX: u64 = 20_000_000_000;
 /// The most elements of a module's tables.
 const TABLE_MAX: usize = 1_000_000;
+/// The most tables of a module; compilers make one.
+const TABLES_MAX: usize = 8;
 
 /// What an instance works on.
 pub(super) struct Work {
@@ -22,6 +24,9 @@ pub(super) struct Work {
     pub failure: Option<String>,
     /// What the host has taken of the module's memory and has to give back.
     pub taken: Vec<u32>,
+    /// Bytes that the call has left with the host, and how many there may be.
+    pub held: usize,
+    pub held_max: usize,
     limits: StoreLimits,
 }
 
@@ -71,12 +76,18 @@ impl Program {
         let limits = StoreLimitsBuilder::new()
             .memory_size(self.memory_max)
             .table_elements(TABLE_MAX)
+            // The bounds above are those of each of them.
+            .memories(1)
+            .tables(TABLES_MAX)
+            .instances(1)
             .build();
         let work = Work {
             message: Message::default(),
             has_new_payload: false,
             failure: None,
             taken: Vec::new(),
+            held: 0,
+            held_max: self.memory_max,
             limits,
         };
         let mut store = Store::new(&self.engine, work);
@@ -138,6 +149,7 @@ impl Guest {
         work.message = message.detached();
         work.has_new_payload = false;
         work.failure = None;
+        work.held = 0;
         let result = self.run();
         let work = self.store.data_mut();
         let changed = std::mem::take(&mut work.message);

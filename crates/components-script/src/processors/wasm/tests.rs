@@ -149,6 +149,46 @@ fn a_function_without_end_is_stopped() {
     assert!(guest.has_trapped());
 }
 
+/// Functions that let the host work for ever, or hold ever more.
+const HOST: &str = r#"(module
+  (import "bento_wasm" "v0_msg_as_bytes" (func $get (result i64)))
+  (import "bento_wasm" "v0_msg_set_meta" (func $meta (param i32 i32 i32 i32)))
+  (import "wasi_snapshot_preview1" "sched_yield" (func $yield (result i32)))
+  (memory (export "memory") 160)
+  (func (export "malloc") (param i32) (result i32) (i32.const 1024))
+  (func (export "copies") (loop $again (drop (call $get)) (br $again)))
+  (func (export "yields") (loop $again (drop (call $yield)) (br $again)))
+  (func (export "names") (local $n i32)
+    (loop $again
+      (i32.store (i32.const 0) (local.get $n))
+      (local.set $n (i32.add (local.get $n) (i32.const 1)))
+      (call $meta (i32.const 0) (i32.const 4) (i32.const 0) (i32.const 1000000))
+      (br $again))))"#;
+
+#[test]
+fn what_the_host_does_for_a_function_counts() {
+    let payload = "x".repeat(1 << 20);
+    for (function, fuel, complaint) in [
+        ("copies", 10_000_000, "too long"),
+        ("yields", 1_000_000, "too long"),
+        ("names", 1_000_000_000, "bytes of metadata"),
+    ] {
+        let program = Program::new(HOST.as_bytes(), function, 64 << 20).expect("a module");
+        let mut guest = program.with_fuel(fuel).start().expect("an instance");
+        let mut message = Message::from(payload.as_str());
+        let error = guest.call(&mut message).expect_err(function);
+        assert!(error.text().contains(complaint), "{function}: {error}");
+        assert!(message.metadata.is_empty(), "{function}");
+    }
+}
+
+#[test]
+fn a_module_has_one_memory() {
+    let memories = r#"(module (memory (export "memory") 1) (memory 1) (func (export "process")))"#;
+    let (_folder, config) = config(memories, "process");
+    assert!(try_processor(&config).is_err());
+}
+
 #[test]
 fn what_cannot_work_is_refused() {
     for (module, function, complaint) in [

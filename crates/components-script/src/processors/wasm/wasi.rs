@@ -7,7 +7,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use rand::RngCore;
 use wasmi::{Caller, Error, ExternType, Linker, Module, Val};
 
-use super::host::memory;
+use super::host::{memory, pay};
 use super::instance::Work;
 
 const MODULE: &str = "wasi_snapshot_preview1";
@@ -64,6 +64,7 @@ fn call(
     arguments: &[u64],
     start: Instant,
 ) -> Result<i32, Error> {
+    pay(caller, 0)?;
     Ok(match (name, arguments) {
         ("args_get" | "environ_get", _) | ("sched_yield", _) => SUCCESS,
         ("args_sizes_get" | "environ_sizes_get", [count, size]) => {
@@ -91,11 +92,13 @@ fn call(
             else {
                 return Ok(INVALID);
             };
+            pay(caller, size.saturating_mul(8))?;
             let mut bytes = vec![0; size];
             rand::rng().fill_bytes(&mut bytes);
             write(caller, *at, &bytes)?
         }
         ("fd_write", [1 | 2, pieces, count, written]) => {
+            pay(caller, usize::try_from(*count).unwrap_or(usize::MAX))?;
             let size = size_of_pieces(caller, *pieces, *count)?;
             match size {
                 Some(size) => write(caller, *written, &size.to_le_bytes())?,
