@@ -13,6 +13,10 @@ use millrace_message::Error;
 
 /// Patterns may refer to each other so that they grow without end; nothing real is nearly as long.
 const EXPANDED_MAX: usize = 1 << 20;
+/// All patterns together, with their references replaced.
+const ALL_MAX: usize = 64 << 20;
+/// How many patterns may stand within each other.
+const DEPTH_MAX: usize = 100;
 /// The largest file of patterns, in bytes.
 const FILE_MAX: usize = 16 << 20;
 
@@ -74,6 +78,8 @@ impl fmt::Display for Complaint {
 /// Patterns by name, with all references replaced.
 pub(super) struct Patterns {
     known: HashMap<String, Expanded>,
+    /// Bytes of all of them.
+    size: usize,
     named_only: bool,
 }
 
@@ -81,6 +87,7 @@ impl Patterns {
     pub fn new(named_only: bool) -> Self {
         Self {
             known: HashMap::new(),
+            size: 0,
             named_only,
         }
     }
@@ -127,12 +134,21 @@ impl Patterns {
             let reason = format!("refers to itself ({} -> {name})", within.join(" -> "));
             return Err(Complaint::new(Place::Pattern(name.to_owned()), reason));
         }
+        if within.len() >= DEPTH_MAX {
+            let reason = format!("stands within {DEPTH_MAX} patterns that refer to each other");
+            return Err(Complaint::new(Place::Pattern(name.to_owned()), reason));
+        }
         within.push(name);
         for (_, reference) in references(text) {
             self.resolve(reference.pattern, new, within)?;
         }
         within.pop();
         let expanded = self.expand(text, &Place::Pattern(name.to_owned()))?;
+        self.size = self.size.saturating_add(expanded.regex.len());
+        if self.size > ALL_MAX {
+            let reason = format!("makes all patterns longer than {ALL_MAX} bytes together");
+            return Err(Complaint::new(Place::Pattern(name.to_owned()), reason));
+        }
         self.known.insert(name.to_owned(), expanded);
         Ok(())
     }
@@ -216,7 +232,12 @@ struct Reference<'a> {
 fn references(text: &str) -> impl Iterator<Item = (std::ops::Range<usize>, Reference<'_>)> {
     let starts = text.match_indices("%{").map(|(start, _)| start);
     starts.filter_map(|start| {
-        let inner = text[start + 2..].split_once('}')?.0;
+        // Looked at as far as a reference can go: a text may be full of beginnings.
+        let rest = &text[start + 2..];
+        let is_inner = |byte: &u8| byte.is_ascii_alphanumeric() || b"_.-:".contains(byte);
+        let length = rest.bytes().take_while(is_inner).count();
+        let inner = &rest[..length];
+        rest[length..].starts_with('}').then_some(())?;
         let is_name = |name: &&str| {
             let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
             !name.is_empty() && name.bytes().all(is_part)

@@ -331,6 +331,43 @@ fn what_cannot_work_is_refused_with_its_place_and_the_remedy() {
 }
 
 #[test]
+fn references_that_stand_within_each_other_end_at_a_bound() {
+    let chain = |levels: usize| {
+        let names = (0..levels).map(|level| format!("P{level}: '%{{P{}}}'", level + 1));
+        let definitions: Vec<_> = names.chain([format!("P{levels}: a")]).collect();
+        format!(
+            "grok: {{ expressions: [ '%{{P0:a}}' ], pattern_definitions: {{ {} }} }}",
+            definitions.join(", ")
+        )
+    };
+    assert!(bench().processor(&chain(50)).is_ok());
+    let error = refused(&chain(20_000));
+    assert!(error.contains("100 patterns"), "{error}");
+}
+
+#[test]
+fn patterns_are_bounded_together() {
+    let long = "a".repeat(500_000);
+    let definitions: Vec<_> = (0..200).map(|i| format!("P{i}: '%{{LONG}}'")).collect();
+    let error = refused(&format!(
+        "grok: {{ expressions: [ '%{{P0:a}}' ], pattern_definitions: {{ LONG: {long}, {} }} }}",
+        definitions.join(", ")
+    ));
+    assert!(error.contains("together"), "{error}");
+}
+
+#[test]
+fn a_text_of_beginnings_of_references_is_looked_at_once() {
+    let beginnings = "%{A".repeat(300_000);
+    let error = refused(&format!("grok: {{ expressions: [ '{beginnings}' ] }}"));
+    // The braces are no counts, so that they are text: what is refused is the size.
+    assert!(
+        error.contains("larger than") || error.contains("matches"),
+        "{error}"
+    );
+}
+
+#[test]
 fn references_that_multiply_end_at_a_bound() {
     let mut definitions = vec!["P0: aaaaaaaaaaaaaaaaaaaa".to_owned()];
     for level in 1..60 {
