@@ -286,6 +286,12 @@ mod tests {
                  password_hash: eJ01V0+YCJxHraokLp79ijKS0z1jzVQ3vFtGx5UEEiY=",
                 "`salt` is not Base64",
             ),
+            (
+                // `$2b$31$` and a hash.
+                "username: me, algorithm: bcrypt, password_hash: \
+                 JDJiJDMxJHVnMGtJRmZOWDFXTE1BMWZKcGNDLnVsWWVPMlRSb2VMWEdtVG40S3k0NmEzcmp3eUdLUDIu",
+                "the cost 31",
+            ),
             ("algorithm: rot13", "rot13"),
         ] {
             let error = read(&format!("{{ enabled: true, {fields} }}")).expect_err(fields);

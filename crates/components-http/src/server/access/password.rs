@@ -19,6 +19,8 @@ pub enum Algorithm {
     Scrypt,
 }
 
+/// The highest cost of a bcrypt hash; each one more doubles the time, and 16 takes some seconds.
+const BCRYPT_COST_MAX: u32 = 20;
 /// The binary logarithm of N.
 const SCRYPT_LOG_N: u8 = 15;
 const SCRYPT_R: u32 = 8;
@@ -49,9 +51,18 @@ impl PasswordHash {
             Algorithm::Sha256 => sized(hash, digest::SHA256_OUTPUT_LEN).map(Self::Sha256),
             Algorithm::Bcrypt => {
                 let text = String::from_utf8(hash).ok();
-                let text = text.filter(|it| it.parse::<bcrypt::HashParts>().is_ok());
-                text.map(Self::Bcrypt)
-                    .ok_or_else(|| "`password_hash` is no hash of `bcrypt` in Base64".to_owned())
+                let parts = text
+                    .as_ref()
+                    .and_then(|it| it.parse::<bcrypt::HashParts>().ok());
+                match (text, parts) {
+                    (Some(_), Some(parts)) if parts.get_cost() > BCRYPT_COST_MAX => Err(format!(
+                        "`password_hash` has the cost {}, with which trying a password takes \
+                         minutes to days: make it again with a cost of {BCRYPT_COST_MAX} or less",
+                        parts.get_cost()
+                    )),
+                    (Some(text), Some(_)) => Ok(Self::Bcrypt(text)),
+                    _ => Err("`password_hash` is no hash of `bcrypt` in Base64".to_owned()),
+                }
             }
             Algorithm::Scrypt => {
                 if salt.is_empty() {
