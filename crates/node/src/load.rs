@@ -20,6 +20,7 @@ use millrace_telemetry::Redactor;
 use crate::{RootConfig, strict};
 
 pub use paths::read_env_files;
+pub(crate) use paths::read_text;
 
 /// Which texts make up a config.
 #[derive(Clone, Debug, Default)]
@@ -302,16 +303,8 @@ impl Loader {
 
     pub(crate) fn read_file(&mut self, path: &Path) -> Option<Node> {
         let name = path.display().to_string();
-        match std::fs::read(path) {
-            Ok(bytes) => match String::from_utf8(bytes) {
-                Ok(text) => self.parse(&name, &text),
-                Err(error) => {
-                    let at = error.utf8_error().valid_up_to();
-                    let message = format!("{name} is not UTF-8: the byte at offset {at}");
-                    self.refuse(codes::UNREADABLE_FILE, message);
-                    None
-                }
-            },
+        match read_text(path) {
+            Ok(text) => self.parse(&name, &text),
             Err(error) => {
                 self.refuse(codes::UNREADABLE_FILE, format!("read {name}: {error}"));
                 None

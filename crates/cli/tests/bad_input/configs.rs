@@ -76,7 +76,7 @@ fn a_config_that_is_no_utf8_is_refused_with_the_byte() {
     assert_eq!(said.code, Some(1));
     contains(
         &said.stderr,
-        "config.yaml is not UTF-8: the byte at offset 23",
+        "config.yaml: it is not UTF-8: the byte at offset 23",
     );
 }
 

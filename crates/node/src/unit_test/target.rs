@@ -14,7 +14,7 @@ use super::case::Case;
 use super::conditions::Conditions;
 use super::execute::run_case;
 use super::provider::ConfigFile;
-use crate::load::{Files, Loader, Main, load};
+use crate::load::{Files, Loader, Main, load, read_text};
 
 /// What the name of a definition file ends in, before its extension.
 pub const SUFFIXES: [&str; 2] = ["_bento_test", "_millrace_test"];
@@ -162,8 +162,8 @@ impl Target {
             .map(|it| (it.clone(), false))
             .chain(inline.map(|it| (it, true)))
         {
-            let text = std::fs::read_to_string(&file);
-            let text = text.map_err(|error| format!("read {}: {error}", file.display()))?;
+            let text =
+                read_text(&file).map_err(|error| format!("read {}: {error}", file.display()))?;
             // Of the files of a folder many are no configs, and their YAML is none of our business.
             if !is_config || may_have_tests(&text) {
                 target.read_definition(&file, &text, registry);
