@@ -7,6 +7,8 @@ use ring::signature::{self, RsaEncoding, RsaKeyPair, RsaParameters, UnparsedPubl
 use sha2::Digest;
 use sha2::{Sha256, Sha384, Sha512};
 
+#[cfg(feature = "elliptic-curves")]
+use super::ec::{self, Curve};
 use super::pem;
 
 /// Gives the signature of some bytes.
@@ -119,17 +121,15 @@ fn rsa_verifier(secret: &str, parameters: &'static RsaParameters) -> Result<Veri
 /// would be shorter.
 #[cfg(feature = "elliptic-curves")]
 macro_rules! curve {
-    ($curve:ident, $name:literal, $hash:ident, $signer:ident, $verifier:ident) => {
+    ($curve:ident, $name:literal, $order:ident, $hash:ident, $signer:ident, $verifier:ident) => {
         /// What signs with a PKCS #8 or a SEC 1 key.
         fn $signer(der: &[u8]) -> Result<Signer, String> {
             use $curve::SecretKey;
             use $curve::ecdsa::signature::hazmat::PrehashSigner;
             use $curve::ecdsa::{Signature, SigningKey};
-            use $curve::pkcs8::DecodePrivateKey;
 
-            let key = SecretKey::from_pkcs8_der(der)
-                .ok()
-                .or_else(|| SecretKey::from_sec1_der(der).ok())
+            let key = ec::private(der, &$order)
+                .and_then(|integer| SecretKey::from_slice(&integer).ok())
                 .map(SigningKey::from)
                 .ok_or_else(|| format!("key is not a valid ECDSA private key on {}", $name))?;
             Ok(Box::new(move |bytes| {
@@ -162,7 +162,7 @@ macro_rules! curve {
 /// The same in a build without the arithmetic of curves.
 #[cfg(not(feature = "elliptic-curves"))]
 macro_rules! curve {
-    ($curve:ident, $name:literal, $hash:ident, $signer:ident, $verifier:ident) => {
+    ($curve:ident, $name:literal, $order:ident, $hash:ident, $signer:ident, $verifier:ident) => {
         fn $signer(_: &[u8]) -> Result<Signer, String> {
             Err(NOT_BUILT.to_owned())
         }
@@ -177,6 +177,43 @@ macro_rules! curve {
 const NOT_BUILT: &str =
     "this build has no elliptic curves: build it with the feature `elliptic-curves`";
 
-curve!(p256, "the curve P-256", Sha256, p256_signer, p256_verifier);
-curve!(p384, "the curve P-384", Sha384, p384_signer, p384_verifier);
-curve!(p521, "the curve P-521", Sha512, p521_signer, p521_verifier);
+#[cfg(feature = "elliptic-curves")]
+const P256: Curve = Curve {
+    oid: b"\x2a\x86\x48\xce\x3d\x03\x01\x07",
+    size: 32,
+};
+#[cfg(feature = "elliptic-curves")]
+const P384: Curve = Curve {
+    oid: b"\x2b\x81\x04\x00\x22",
+    size: 48,
+};
+#[cfg(feature = "elliptic-curves")]
+const P521: Curve = Curve {
+    oid: b"\x2b\x81\x04\x00\x23",
+    size: 66,
+};
+
+curve!(
+    p256,
+    "the curve P-256",
+    P256,
+    Sha256,
+    p256_signer,
+    p256_verifier
+);
+curve!(
+    p384,
+    "the curve P-384",
+    P384,
+    Sha384,
+    p384_signer,
+    p384_verifier
+);
+curve!(
+    p521,
+    "the curve P-521",
+    P521,
+    Sha512,
+    p521_signer,
+    p521_verifier
+);
