@@ -5,6 +5,7 @@ use smallvec::SmallVec;
 
 use millrace_message::{Array, Text, Value};
 
+use crate::budget;
 use crate::eval::Cx;
 use crate::eval_error::EvalError;
 use crate::outcome::Outcome;
@@ -143,13 +144,16 @@ impl<'a> Arguments<'a> {
 }
 
 impl<'a> Call<'a> {
-    /// Evaluates a query argument with `value` as its context.
+    /// Evaluates a query argument with `value` as its context: one step of an iteration.
     #[inline]
     pub fn ask<'v>(&self, query: &'v Expr, value: &'v Value) -> Result<Outcome<'v>, EvalError>
     where
         'a: 'v,
     {
-        query.eval_with(&self.cx, value)
+        let mark = budget::step()?;
+        let outcome = query.eval_with(&self.cx, value)?;
+        mark.settle(outcome.owned());
+        Ok(outcome)
     }
 
     /// The query at `position`; it was checked to be there when the mapping was compiled.
@@ -180,7 +184,11 @@ pub(crate) fn evaluate<'a>(
             Parameters::Variadic => Ok(outcome),
         });
         match outcome {
-            Ok(outcome) => evaluated.push(outcome),
+            Ok(outcome) => {
+                // A method may put it anywhere.
+                budget::shared(outcome.value_or_null());
+                evaluated.push(outcome);
+            }
             Err(error) => {
                 let parameter = match parameters {
                     Parameters::Named(named) => named

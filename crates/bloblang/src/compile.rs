@@ -9,6 +9,7 @@ use crate::ast::{
     self, Arguments as AstArguments, Expr as Ast, ExprKind, Import, ImportKind, LinkKind, Literal,
     Name, Operator, Span, StatementKind as AstStatement, TargetKind,
 };
+use crate::budget::{self, Allowance};
 use crate::environment::Environment;
 use crate::error::{SyntaxError, line_and_column};
 use crate::eval::arithmetic;
@@ -31,6 +32,7 @@ const IMPORT_DEPTH_MAX: usize = 16;
 /// Everything that is wrong with it, with places in `text`.
 pub(crate) fn mapping(text: &str, environment: &Environment) -> Result<Program, Vec<SyntaxError>> {
     let tree = parser::parse_mapping(text).into_result()?;
+    let _account = budget::open(Allowance::COMPILE);
     let mut compiler = Compiler::new(text, environment);
     let body = compiler.mapping(&tree);
     compiler.finish(body)
@@ -54,6 +56,7 @@ pub(crate) fn parsed_expression(
     tree: &Ast,
     environment: &Environment,
 ) -> Result<Program, Vec<SyntaxError>> {
+    let _account = budget::open(Allowance::COMPILE);
     let mut compiler = Compiler::new(text, environment);
     let value = compiler.expr(tree);
     let kind = StatementKind::Assign {
@@ -422,6 +425,11 @@ impl<'a> Compiler<'a> {
         else {
             return Expr::Binary(Box::new(binary));
         };
+        if let (Some(left), Some(right)) = (left.value(), right.value())
+            && arithmetic::pay(operator, left, right).is_err()
+        {
+            return Expr::Binary(Box::new(binary));
+        }
         match arithmetic::apply(operator, &left, &right) {
             Ok(value) => Expr::Literal(value),
             Err(fault) => {

@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use millrace_message::{Text, Value};
 
+use crate::budget::{Allowance, Limits};
+
 /// Access to cache resources for the functions `cache_get`, `cache_set`, `cache_add` and
 /// `cache_delete`. Calls block the pipeline thread.
 pub trait Caches: Send + Sync {
@@ -45,6 +47,8 @@ pub struct Environment {
     variables: Option<Arc<BTreeMap<String, String>>>,
     /// The variables that mappings begin with.
     given: Vec<(Text, Value)>,
+    /// Shared by clones, so that it can be set when mappings are compiled already.
+    allowance: Arc<Limits>,
 }
 
 impl Environment {
@@ -95,6 +99,26 @@ impl Environment {
     /// The variables that mappings begin with.
     pub(crate) fn given(&self) -> &[(Text, Value)] {
         &self.given
+    }
+
+    /// What one evaluation may take, instead of [`Allowance::default`].
+    #[must_use]
+    pub fn with_allowance(mut self, allowance: Allowance) -> Environment {
+        self.allowance = Arc::default();
+        self.set_allowance(allowance);
+        self
+    }
+
+    /// As [`Environment::with_allowance`], for all clones, and the mappings that were compiled
+    /// against one of them.
+    pub fn set_allowance(&self, allowance: Allowance) {
+        self.allowance.set(allowance);
+    }
+
+    /// What one evaluation may take.
+    #[inline]
+    pub(crate) fn allowance(&self) -> Allowance {
+        self.allowance.get()
     }
 
     /// What reads an environment variable.

@@ -11,12 +11,13 @@ use millrace_message::{Message, Metadata, Object, Segment, Text, Value};
 
 use crate::arguments::{self, Argument, Arguments, Call};
 use crate::ast::Operator;
-use crate::eval_error::EvalError;
+use crate::budget;
+use crate::eval_error::{EvalError, shortened};
 use crate::outcome::{NULL, Outcome};
 use crate::program::{
     Base, Binary, Expr, FunctionCall, If, Key, Match, MethodCall, Path, Pattern, Program, dotted,
 };
-use crate::registry::{FunctionRun, MethodRun};
+use crate::registry::{FunctionRun, MethodRun, Reach};
 
 pub(crate) mod access;
 pub(crate) mod arithmetic;
@@ -297,6 +298,7 @@ fn array<'a>(elements: &'a [Expr], cx: &Cx<'a>) -> Result<Outcome<'a>, EvalError
     for element in elements {
         values.extend(element.eval(cx)?.into_value());
     }
+    values.iter().try_for_each(budget::held)?;
     Ok(Outcome::Own(Value::from(values)))
 }
 
@@ -311,6 +313,7 @@ fn object<'a>(members: &'a [(Key, Expr)], cx: &Cx<'a>) -> Result<Outcome<'a>, Ev
             .eval(cx)
             .map_err(|error| error.context(format_args!("failed to resolve '{key}' value")))?;
         if let Some(value) = outcome.into_value() {
+            budget::held(&value)?;
             object.insert(key, value);
         }
     }
@@ -351,6 +354,9 @@ impl Binary {
             operator => {
                 let left = self.left.eval(cx)?;
                 let right = self.right.eval(cx)?;
+                if let (Some(left), Some(right)) = (left.value(), right.value()) {
+                    arithmetic::pay(operator, left, right)?;
+                }
                 arithmetic::apply(operator, &left, &right)
                     .map(Outcome::Own)
                     .map_err(|fault| fault.into_error(operator, &left, &right, self))
@@ -404,10 +410,15 @@ fn is_true(outcome: &Outcome<'_>, condition: &Expr) -> Result<bool, EvalError> {
 
 #[cold]
 pub(crate) fn non_boolean(outcome: &Outcome<'_>, condition: &Expr) -> EvalError {
+    let value = outcome.value_or_null();
+    let shown = match budget::unfold(value) {
+        Ok(()) => shortened(&value.to_text()).into_owned(),
+        Err(_) => "…".to_owned(),
+    };
     EvalError::complete(format!(
         "{} resolved to a non-boolean value {} ({})",
         condition.annotation(),
-        outcome.value_or_null().to_text(),
+        shown,
         outcome.type_name()
     ))
 }
@@ -456,9 +467,7 @@ impl MethodCall {
     fn eval<'a>(&'a self, cx: &Cx<'a>) -> Result<Outcome<'a>, EvalError> {
         if let Some(prepared) = &self.prepared {
             let target = self.target(cx)?;
-            return prepared(target)
-                .map(Outcome::Own)
-                .map_err(|error| error.blaming(|| self.target.annotation()));
+            return self.made(prepared(target));
         }
         if !self
             .arguments
@@ -482,28 +491,57 @@ impl MethodCall {
 
     #[inline]
     fn run<'a>(&'a self, call: &Call<'a>) -> Result<Outcome<'a>, EvalError> {
+        if self.method.reach == Reach::Deep {
+            let mut arguments = call.arguments.dynamic.iter().filter_map(Outcome::value);
+            arguments.try_for_each(budget::unfold)?;
+        }
         let result = match self.method.run {
             MethodRun::Control(run) => return run(&self.target, call),
             MethodRun::Value(run) => run(self.target(&call.cx)?, call),
             MethodRun::Prepare(prepare) => {
+                budget::prepared()?;
                 let prepared = prepare(&call.arguments, &call.cx.frame.program.environment)?;
                 prepared(self.target(&call.cx)?)
             }
         };
+        self.made(result)
+    }
+
+    /// The result of the method, paid for.
+    #[inline]
+    fn made<'a>(&self, result: Result<Value, EvalError>) -> Result<Outcome<'a>, EvalError> {
         result
-            .map(Outcome::Own)
+            .and_then(|value| {
+                match self.method.reach {
+                    // What it gives is a part of its target.
+                    Reach::Glance => budget::shared(&value),
+                    Reach::Whole | Reach::Deep => budget::made(&value)?,
+                }
+                Ok(Outcome::Own(value))
+            })
             .map_err(|error| error.blaming(|| self.target.annotation()))
     }
 
     #[inline]
     fn target<'a>(&'a self, cx: &Cx<'a>) -> Result<Cow<'a, Value>, EvalError> {
-        match self.target.eval(cx)? {
-            Outcome::Ref(value) => Ok(Cow::Borrowed(value)),
-            Outcome::Own(value) => Ok(Cow::Owned(value)),
+        let target = match self.target.eval(cx)? {
+            Outcome::Ref(value) => Cow::Borrowed(value),
+            Outcome::Own(value) => Cow::Owned(value),
             outcome => {
-                Err(EvalError::wrong_outcome(&outcome, &[]).blaming(|| self.target.annotation()))
+                return Err(
+                    EvalError::wrong_outcome(&outcome, &[]).blaming(|| self.target.annotation())
+                );
+            }
+        };
+        match self.method.reach {
+            Reach::Glance => {}
+            Reach::Whole => budget::operand(&target)?,
+            Reach::Deep => {
+                budget::operand(&target)?;
+                budget::unfold(&target)?;
             }
         }
+        Ok(target)
     }
 }
 
@@ -534,15 +572,18 @@ impl FunctionCall {
 
     #[inline]
     fn run<'a>(&'a self, cx: &Cx<'a>, call: &Call<'a>) -> Result<Outcome<'a>, EvalError> {
-        if let Some(prepared) = &self.prepared {
-            return prepared(call).map(Outcome::Own);
-        }
-        match self.function.run {
-            FunctionRun::Value(run) => run(call).map(Outcome::Own),
-            FunctionRun::Control(run) => run(cx, call),
-            FunctionRun::Prepare(prepare) => {
-                prepare(&call.arguments, &cx.frame.program.environment)?(call).map(Outcome::Own)
+        let result = match (&self.prepared, self.function.run) {
+            (Some(prepared), _) => prepared(call),
+            (None, FunctionRun::Value(run)) => run(call),
+            (None, FunctionRun::Control(run)) => return run(cx, call),
+            (None, FunctionRun::Prepare(prepare)) => {
+                budget::prepared()?;
+                prepare(&call.arguments, &cx.frame.program.environment)?(call)
             }
-        }
+        };
+        let value = result?;
+        // Some functions give the same value again and again.
+        budget::shared(&value);
+        Ok(Outcome::Own(value))
     }
 }

@@ -32,6 +32,19 @@ enum Reason {
     Recursion { map: String, limit: usize },
 }
 
+/// From this length on, in bytes, a text is not put into context any more.
+const TEXT_MAX: usize = 4096;
+/// The most of a value that a text shows, in bytes.
+const SHOWN_MAX: usize = 1024;
+
+/// As much of a value's text as an error shows.
+pub(crate) fn shortened(text: &str) -> std::borrow::Cow<'_, str> {
+    match text.len() {
+        0..=SHOWN_MAX => text.into(),
+        _ => format!("{}…", &text[..text.floor_char_boundary(SHOWN_MAX)]).into(),
+    }
+}
+
 impl EvalError {
     /// A failure that is described without naming the expression it happened in.
     #[cold]
@@ -58,7 +71,7 @@ impl EvalError {
         expected: &'static [&'static str],
     ) -> EvalError {
         let shown = match outcome.value() {
-            Some(Value::String(text)) => format!("(\"{text}\")"),
+            Some(Value::String(text)) => format!("(\"{}\")", shortened(text)),
             Some(
                 value @ (Value::Bool(_)
                 | Value::I64(_)
@@ -101,6 +114,22 @@ impl EvalError {
         ))))
     }
 
+    /// The mapping has taken all the steps it may take.
+    #[cold]
+    pub(crate) fn too_many_steps(limit: u64) -> EvalError {
+        EvalError::complete(format!(
+            "the mapping takes more than {limit} steps on one message; split the message, let the mapping go through fewer elements, or raise `mapping_limits.steps`"
+        ))
+    }
+
+    /// What the mapping has made takes all the bytes it may take.
+    #[cold]
+    pub(crate) fn too_many_bytes(limit: u64) -> EvalError {
+        EvalError::complete(format!(
+            "what the mapping makes of one message takes more than {limit} bytes; split the message, let the mapping make less of it, or raise `mapping_limits.bytes`"
+        ))
+    }
+
     #[cold]
     pub(crate) fn recursion(map: &str, limit: usize) -> EvalError {
         EvalError(Box::new(Reason::Recursion {
@@ -128,7 +157,12 @@ impl EvalError {
     /// Puts what was being done before the text.
     #[cold]
     pub(crate) fn context(self, doing: impl fmt::Display) -> EvalError {
-        EvalError::complete(format!("{doing}: {self}"))
+        let text = self.to_string();
+        if text.len() > TEXT_MAX {
+            // Thousands of levels would each add their own.
+            return EvalError::complete(text);
+        }
+        EvalError::complete(format!("{doing}: {text}"))
     }
 
     /// The statement at `line` failed. A line of a map inside stays the one that is named, and a

@@ -43,6 +43,7 @@
 
 mod arguments;
 pub mod ast;
+mod budget;
 mod compile;
 mod environment;
 mod error;
@@ -62,6 +63,7 @@ mod program;
 pub mod registry;
 mod timestamps;
 
+pub use budget::Allowance;
 pub use environment::{Caches, Environment};
 pub use error::{SyntaxError, line_and_column};
 pub use eval_error::EvalError;

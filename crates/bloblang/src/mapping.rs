@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use millrace_message::{Message, Metadata, Text, Value};
 
+use crate::budget::{self, Allowance};
 use crate::compile;
 use crate::environment::Environment;
 use crate::error::SyntaxError;
@@ -103,7 +104,7 @@ impl Mapping {
             .ok_or_else(|| EvalError::new("message is empty"))?;
         let mut state = self.state(Outcome::Nothing, StateTop::Borrowed(Top::Message(message)));
         state.metadata = Some(Cow::Borrowed(&message.metadata));
-        statement::run(&self.0, &self.0.body, batch, index, 0, &mut state)
+        statement::run_whole(&self.0, batch, index, &mut state)
             .map_err(|(line, error)| error.in_line(line))?;
         Ok(mapped(state))
     }
@@ -122,7 +123,7 @@ impl Mapping {
             Err(_) => self.state(Outcome::Nothing, StateTop::Borrowed(Top::Message(message))),
         };
         state.metadata = Some(Cow::Borrowed(&message.metadata));
-        let error = statement::run(&self.0, &self.0.body, batch, index, 0, &mut state)
+        let error = statement::run_whole(&self.0, batch, index, &mut state)
             .map_err(|(line, error)| error.in_line(line))
             .err();
         (mapped(state), error)
@@ -146,7 +147,7 @@ impl Mapping {
             .map_or(Outcome::Nothing, |value| Outcome::Own(value.clone()));
         let mut state = self.state(root, StateTop::Borrowed(Top::Message(message)));
         state.metadata = Some(Cow::Borrowed(&target.metadata));
-        let error = statement::run(&self.0, &self.0.body, batch, index, 0, &mut state)
+        let error = statement::run_whole(&self.0, batch, index, &mut state)
             .map_err(|(line, error)| error.in_line(line))
             .err();
         (mapped(state), error)
@@ -165,7 +166,7 @@ impl Mapping {
         let mut state = self.state(Outcome::Nothing, StateTop::Borrowed(Top::Message(message)));
         state.metadata = Some(Cow::Borrowed(&message.metadata));
         state.assigns_metadata = false;
-        statement::run(&self.0, &self.0.body, batch, index, 0, &mut state)
+        statement::run_whole(&self.0, batch, index, &mut state)
             .map_err(|(line, error)| error.in_line(line))?;
         Ok(match state.root {
             Outcome::Nothing => Some(message.value().map_err(EvalError::from)?.clone()),
@@ -180,7 +181,7 @@ impl Mapping {
     /// When a statement fails.
     pub fn map_value(&self, this: &Value) -> Result<Option<Value>, EvalError> {
         let mut state = self.state(Outcome::Nothing, StateTop::Borrowed(Top::Value(this)));
-        statement::run(&self.0, &self.0.body, &[], 0, 0, &mut state)
+        statement::run_whole(&self.0, &[], 0, &mut state)
             .map_err(|(line, error)| error.in_line(line))?;
         Ok(match state.root {
             Outcome::Nothing => Some(this.clone()),
@@ -199,7 +200,7 @@ impl Mapping {
     ) -> Result<Option<Value>, EvalError> {
         let mut state = self.state(Outcome::Nothing, StateTop::Borrowed(Top::Value(this)));
         state.metadata = Some(Cow::Owned(std::mem::take(metadata)));
-        let result = statement::run(&self.0, &self.0.body, &[], 0, 0, &mut state);
+        let result = statement::run_whole(&self.0, &[], 0, &mut state);
         *metadata = state.metadata.take().unwrap_or_default().into_owned();
         result.map_err(|(line, error)| error.in_line(line))?;
         Ok(match state.root {
@@ -224,7 +225,7 @@ impl Mapping {
         target: &mut Value,
     ) -> Result<bool, EvalError> {
         let mut state = self.state(root, top);
-        let result = statement::run(&self.0, &self.0.body, &[], 0, 0, &mut state);
+        let result = statement::run_whole(&self.0, &[], 0, &mut state);
         let kept = match state.root {
             Outcome::Deleted => false,
             root => {
@@ -383,8 +384,7 @@ impl Query {
             members: self.0.body.members,
             top: StateTop::Borrowed(top),
         };
-        statement::run(&self.0, &self.0.body, batch, index, 0, &mut state)
-            .map_err(|(_, error)| error)?;
+        statement::run_whole(&self.0, batch, index, &mut state).map_err(|(_, error)| error)?;
         Ok(state.root)
     }
 }
@@ -415,6 +415,7 @@ impl Interpolation {
         environment: &Environment,
     ) -> Result<Interpolation, Vec<SyntaxError>> {
         let tree = crate::parser::parse_interpolation(text).into_result()?;
+        let _account = budget::open(Allowance::COMPILE);
         let mut errors = Vec::new();
         let mut segments = Vec::with_capacity(tree.segments.len());
         for segment in &tree.segments {

@@ -5,6 +5,8 @@ use std::borrow::Cow;
 
 use millrace_message::{Kind, Value};
 
+use crate::budget;
+
 /// The result of an expression.
 ///
 /// `Nothing` and `Deleted` are no values: they steer assignments and can not be stored.
@@ -55,9 +57,21 @@ impl<'a> Outcome<'a> {
     #[inline]
     pub fn into_value(self) -> Option<Value> {
         match self {
-            Outcome::Ref(value) => Some(value.clone()),
+            Outcome::Ref(value) => {
+                budget::shared(value);
+                Some(value.clone())
+            }
             Outcome::Own(value) => Some(value),
             Outcome::Nothing | Outcome::Deleted => None,
+        }
+    }
+
+    /// The value that this evaluation has made.
+    #[inline]
+    pub(crate) fn owned(&self) -> Option<&Value> {
+        match self {
+            Outcome::Own(value) => Some(value),
+            _ => None,
         }
     }
 
@@ -65,7 +79,10 @@ impl<'a> Outcome<'a> {
     #[inline]
     pub fn into_owned(self) -> Outcome<'static> {
         match self {
-            Outcome::Ref(value) => Outcome::Own(value.clone()),
+            Outcome::Ref(value) => {
+                budget::shared(value);
+                Outcome::Own(value.clone())
+            }
             Outcome::Own(value) => Outcome::Own(value),
             Outcome::Nothing => Outcome::Nothing,
             Outcome::Deleted => Outcome::Deleted,
@@ -104,7 +121,10 @@ impl<'a> From<Cow<'a, Value>> for Outcome<'a> {
     fn from(value: Cow<'a, Value>) -> Outcome<'a> {
         match value {
             Cow::Borrowed(value) => Outcome::Ref(value),
-            Cow::Owned(value) => Outcome::Own(value),
+            Cow::Owned(value) => {
+                budget::shared(&value);
+                Outcome::Own(value)
+            }
         }
     }
 }

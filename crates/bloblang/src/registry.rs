@@ -29,6 +29,18 @@ pub struct Method {
     /// Everything that is documented.
     pub about: About,
     pub(crate) run: MethodRun,
+    pub(crate) reach: Reach,
+}
+
+/// How far a method looks into its target, which is what it takes time for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// A part, which does not grow with the target.
+    Glance,
+    /// All of a text, or the elements of a container.
+    Whole,
+    /// All that the target and the arguments hold, at every depth.
+    Deep,
 }
 
 /// The documented part of a declaration.
@@ -265,6 +277,12 @@ impl Method {
         self
     }
 
+    /// Says how far it looks into its target.
+    pub(crate) const fn reach(mut self, reach: Reach) -> Self {
+        self.reach = reach;
+        self
+    }
+
     /// Accepts any number of arguments.
     pub(crate) const fn variadic(mut self) -> Self {
         self.about.parameters = Parameters::Variadic;
@@ -276,6 +294,7 @@ impl Method {
         Method {
             about: About::new(name, summary),
             run: MethodRun::Value(run),
+            reach: Reach::Whole,
         }
     }
 
@@ -288,6 +307,7 @@ impl Method {
         Method {
             about: About::new(name, summary),
             run: MethodRun::Prepare(prepare),
+            reach: Reach::Whole,
         }
     }
 
@@ -300,6 +320,7 @@ impl Method {
         Method {
             about: About::new(name, summary),
             run: MethodRun::Control(run),
+            reach: Reach::Whole,
         }
     }
 }

@@ -253,7 +253,16 @@ fn what_takes_too_long_or_too_much_ends_and_the_playground_goes_on() {
     let huge = "root = range(0, 9).map_each(x -> \"x\".repeat(200000000 + x)).length()";
     let answer = playground.execute(huge, "{}");
     let told = answer["mapping_error"].as_str().unwrap();
-    assert!(told.contains("more than 512 MiB of memory"), "{told}");
+    assert!(told.contains("more than 134217728 bytes"), "{told}");
+    for map in [
+        "root = this.apply(\"a\")",
+        "root.b = [this].map_each(x -> if true { x.apply(\"a\") })",
+    ] {
+        let recursion = format!("map a {{ {map} }}\nroot = this.apply(\"a\")");
+        let answer = playground.execute(&recursion, "{}");
+        let told = answer["mapping_error"].as_str().unwrap();
+        assert!(told.contains("maximum allowed stacks of 5000"), "{told}");
+    }
     assert_eq!(playground.execute("root = 1", "")["result"], "1");
     let answer = playground.ask(
         "/execute",

@@ -114,6 +114,12 @@ impl Document {
         &self.nodes[index as usize]
     }
 
+    /// Bytes of the source that a node stands for.
+    #[inline]
+    pub(crate) fn length(&self, index: u32) -> usize {
+        self.raw(self.node(index)).len()
+    }
+
     /// The source range of a node.
     #[inline]
     pub(crate) fn raw(&self, node: &Node) -> &[u8] {

@@ -35,6 +35,11 @@ impl Metadata {
         }
     }
 
+    /// Replaces all entries by others whose names differ from each other.
+    pub fn replace(&mut self, entries: Vec<(Text, Value)>) {
+        self.entries = (!entries.is_empty()).then(|| Arc::new(entries));
+    }
+
     /// Removes `key`; true when it was there.
     pub fn remove(&mut self, key: &str) -> bool {
         let Some(at) = self.iter().position(|(name, _)| name.as_str() == key) else {

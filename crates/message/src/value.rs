@@ -27,6 +27,7 @@ mod number;
 mod object;
 mod path;
 pub mod timestamp;
+mod weight;
 
 /// Any value that a message can hold.
 #[derive(Clone, Debug, Default)]

@@ -5,6 +5,7 @@ mod logger;
 mod metrics;
 mod tracer;
 
+use millrace_bloblang::Allowance;
 use millrace_spec::{ByteSize, Duration, Spanned, Spec};
 use millrace_stream::StreamConfig;
 
@@ -22,6 +23,32 @@ pub(crate) use tracer::tracers;
 pub use tracer::{
     CollectorConfig, GrpcCollector, HttpCollector, NoTracer, SamplingConfig, TracerConfig,
 };
+
+/// What a mapping may take on one message.
+///
+/// A mapping is small, and what it asks for need not be: a `fold` can double a text with each element,
+/// and ranges within ranges multiply. These bounds end it before it holds up the stream or uses up the
+/// memory. The message goes on unchanged, with its error flag set.
+#[derive(Clone, Debug, Spec)]
+pub struct MappingLimitsConfig {
+    /// Elements that it evaluates an expression for, calls of its maps, and 256 bytes each of what its
+    /// methods look through or make. A hundred million steps take ten seconds or more.
+    #[spec(default = 100000000, advanced)]
+    pub steps: u64,
+    /// Bytes of the values that it makes and holds at a time, and of the result as it is written.
+    #[spec(default = "1GiB", advanced)]
+    pub bytes: ByteSize,
+}
+
+impl MappingLimitsConfig {
+    /// As the language takes it.
+    pub(crate) fn allowance(&self) -> Allowance {
+        Allowance {
+            steps: self.steps,
+            bytes: self.bytes.0,
+        }
+    }
+}
 
 /// Everything that a config file may hold.
 #[derive(Clone, Debug, Spec)]
@@ -48,6 +75,9 @@ pub struct RootConfig {
     /// that the machine or its control group has.
     #[spec(advanced)]
     pub memory_limit: Option<ByteSize>,
+    /// What a mapping, or an interpolation, may take on one message; one that takes more fails.
+    #[spec(advanced)]
+    pub mapping_limits: MappingLimitsConfig,
     /// How long to go on working after the signal to stop; empty for not at all.
     #[spec(advanced)]
     pub shutdown_delay: Option<Duration>,

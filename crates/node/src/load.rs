@@ -188,6 +188,10 @@ pub fn load(files: &Files, registry: &Arc<Registry>) -> Loaded {
         loader.share_mappings(directory);
         loader.cx.within("root", |cx| RootConfig::read(tree, cx))
     });
+    let mappings = loader.cx.extension::<millrace_bloblang::Environment>();
+    if let (Some(config), Some(mappings)) = (&config, mappings) {
+        mappings.set_allowance(config.mapping_limits.allowance());
+    }
     let config = loader.with_resources(main.as_ref(), config, &files.resources);
     if files.lint.deny_weaker_guarantees
         && let Some(tree) = &main

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use millrace_message::{Array, Text, Value};
 
 use super::Cx;
+use crate::budget;
 use crate::eval_error::EvalError;
 use crate::outcome::Outcome;
 use crate::program::{Expr, Slice};
@@ -37,7 +38,11 @@ pub(super) fn index<'a>(
         Value::Bytes(bytes) => bytes.get(at).map(|byte| Value::I64(i64::from(*byte))),
         _ => None,
     };
-    found.map(Outcome::Own).ok_or_else(out_of_bounds)
+    // Elements of a document that differ in size are found one after the other.
+    budget::look_through(at.saturating_mul(size_of::<u64>()))?;
+    let found = found.ok_or_else(out_of_bounds)?;
+    budget::shared(&found);
+    Ok(Outcome::Own(found))
 }
 
 /// A position counted from the end when it is negative.
@@ -107,6 +112,7 @@ pub(super) fn slice<'a>(slice: &'a Slice, cx: &Cx<'a>) -> Result<Outcome<'a>, Ev
         }
         _ => return Err(EvalError::wrong_outcome(&target, &["array", "string"])),
     };
+    budget::made(&sliced)?;
     Ok(Outcome::Own(sliced))
 }
 

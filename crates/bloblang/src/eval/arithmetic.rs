@@ -6,6 +6,7 @@
 use millrace_message::{Text, Value};
 
 use crate::ast::Operator;
+use crate::budget;
 use crate::eval_error::EvalError;
 use crate::outcome::Outcome;
 use crate::program::Binary;
@@ -107,6 +108,24 @@ impl Numeric {
             Numeric::Unsigned(integer) => integer as f64,
             Numeric::Float(float) => float,
         }
+    }
+}
+
+/// Pays for what an operator makes of large operands.
+#[inline]
+pub(crate) fn pay(operator: Operator, left: &Value, right: &Value) -> Result<(), EvalError> {
+    match operator {
+        Operator::Add => match (left, right) {
+            (Value::String(_) | Value::Bytes(_), Value::String(_) | Value::Bytes(_)) => {
+                budget::make_text(left.weight() + right.weight())
+            }
+            _ => Ok(()),
+        },
+        Operator::Equal | Operator::NotEqual if left.is_built() && right.is_built() => {
+            budget::unfold(left)?;
+            budget::unfold(right)
+        }
+        _ => Ok(()),
     }
 }
 

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use millrace_message::{Message, Metadata, Object, PathError, Segment, Text, Value};
 
 use super::{Cx, Frame, Top, non_boolean};
+use crate::budget;
 use crate::eval_error::EvalError;
 use crate::outcome::Outcome;
 use crate::program::{Body, MapBody, Program, Statement, StatementKind, Target, dotted};
@@ -39,6 +40,25 @@ pub(crate) enum StateTop<'a> {
     Former(Value),
 }
 
+/// Runs a whole mapping within its allowance; what was done before an error stays in the state,
+/// unless it can not be written out.
+pub(crate) fn run_whole(
+    program: &Program,
+    batch: &[Message],
+    index: usize,
+    state: &mut State<'_>,
+) -> Result<(), (usize, EvalError)> {
+    let _account = budget::open(program.environment.allowance());
+    let result = run(program, &program.body, batch, index, 0, state);
+    let root = state.root.value().map_or(Ok(()), budget::unfold);
+    if let Err(error) = root {
+        state.root = Outcome::Nothing;
+        let last = program.body.statements.last();
+        return Err((last.map_or(0, |statement| statement.line), error));
+    }
+    result
+}
+
 /// Runs all statements of a body; what was done before an error stays in the state.
 pub(crate) fn run(
     program: &Program,
@@ -65,7 +85,9 @@ fn execute(
 ) -> Result<(), EvalError> {
     match &statement.kind {
         StatementKind::Assign { target, value } => {
+            let mark = budget::mark();
             let outcome = evaluate(program, value, batch, index, depth, state)?;
+            mark.settle(outcome.owned());
             match outcome {
                 Outcome::Nothing => Ok(()),
                 outcome => assign(target, outcome, state),
@@ -244,17 +266,21 @@ fn assign_metadata(
     outcome: Outcome<'static>,
     metadata: &mut Metadata,
 ) -> Result<(), EvalError> {
-    match (key, outcome.into_value()) {
+    let value = outcome.into_value();
+    value.as_ref().map_or(Ok(()), budget::unfold)?;
+    match (key, value) {
         (Some(key), Some(value)) => metadata.set(key.clone(), value),
         (Some(key), None) => {
             metadata.remove(key);
         }
         (None, None) => metadata.clear(),
         (None, Some(Value::Object(object))) => {
-            metadata.clear();
-            for (key, value) in object.entries() {
-                metadata.set(key, value.into_owned());
-            }
+            let entries = object.entries();
+            metadata.replace(
+                entries
+                    .map(|(key, value)| (key, value.into_owned()))
+                    .collect(),
+            );
         }
         (None, Some(other)) => {
             return Err(EvalError::complete(format!(
@@ -279,6 +305,11 @@ pub(crate) fn call_map<'a>(
             MAP_DEPTH_MAX,
         ));
     }
+    budget::steps(1)?;
+    let needs_stack = stacker::remaining_stack().is_some_and(|left| left < MAP_STACK);
+    let _stack = needs_stack
+        .then(|| budget::lend(MAP_STACK_SEGMENT))
+        .transpose()?;
     stacker::maybe_grow(MAP_STACK, MAP_STACK_SEGMENT, || {
         let frame = cx.frame;
         let mut state = State {

@@ -7,6 +7,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use crate::arguments::{Arguments, Call};
+use crate::budget;
 use crate::environment::Environment;
 use crate::eval_error::EvalError;
 use crate::outcome::Outcome;
@@ -148,6 +149,8 @@ fn range(call: &Call<'_>) -> Result<Value, EvalError> {
             "a range of {count} elements is longer than {RANGE_MAX}"
         )));
     }
+    let count = usize::try_from(count).unwrap_or_default();
+    budget::make(count.saturating_mul(size_of::<Value>()))?;
     Ok((0..count as i64)
         .map(|i| Value::I64(start + step * i))
         .collect::<Vec<_>>()

@@ -6,6 +6,9 @@
 
 use millrace_message::Value;
 
+use crate::budget::Growth;
+use crate::eval_error::EvalError;
+
 mod number;
 
 /// The widest padding and the finest precision, so that a format cannot ask for unbounded memory.
@@ -13,21 +16,27 @@ const MAX_WIDTH: usize = 1_000_000;
 
 /// `fmt.Sprintf(format, arguments…)`. What does not fit is written into the text, as in Go:
 /// `%!d(string=hi)`.
-pub(crate) fn sprintf(format: &str, arguments: &[Value]) -> String {
+///
+/// # Errors
+///
+/// When the text takes more room than the evaluation may take.
+pub(crate) fn sprintf(format: &str, arguments: &[Value]) -> Result<String, EvalError> {
     let mut printer = Printer {
         out: String::with_capacity(format.len() + 16),
         arguments,
         next: 0,
         reordered: false,
     };
+    let mut paid = Growth::default();
     let mut rest = format;
     while let Some(position) = rest.find('%') {
         printer.out.push_str(&rest[..position]);
         rest = printer.directive(&rest[position + 1..]);
+        paid.grow(printer.out.as_bytes(), 0)?;
     }
     printer.out.push_str(rest);
     printer.extra();
-    printer.out
+    Ok(printer.out)
 }
 
 struct Printer<'a> {

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use millrace_message::{Array, Object, Text, Value};
 
 use crate::arguments::Call;
+use crate::budget;
 use crate::eval::access::from_end;
 use crate::eval_error::EvalError;
 use crate::outcome::Outcome;
 use crate::program::Expr;
-use crate::registry::{Category, Example, Method, Parameter};
+use crate::registry::{Category, Example, Method, Parameter, Reach};
 
 const FIND: &[Parameter] = &[Parameter::any("value", "What is looked for.")];
 
@@ -37,6 +38,7 @@ pub(super) const METHODS: &[Method] = &[
         "Whether an array or object holds a value, or a string another one.",
         contains,
     )
+    .reach(Reach::Deep)
     .category(Category::Objects)
     .parameters(FIND)
     .examples(&[Example::new(
@@ -71,6 +73,7 @@ pub(super) const METHODS: &[Method] = &[
             Ok(Value::I64(found.map_or(-1, |at| at as i64)))
         },
     )
+    .reach(Reach::Deep)
     .category(Category::Objects)
     .parameters(FIND)
     .examples(&[Example::new(
@@ -92,6 +95,7 @@ pub(super) const METHODS: &[Method] = &[
             ))
         },
     )
+    .reach(Reach::Deep)
     .category(Category::Objects)
     .parameters(FIND)
     .examples(&[Example::new(
@@ -125,6 +129,7 @@ pub(super) const METHODS: &[Method] = &[
         "One element, counted from the end when the index is negative.",
         index,
     )
+    .reach(Reach::Glance)
     .category(Category::Objects)
     .parameters(&[Parameter::integer("index", "Which one, from 0.")])
     .examples(&[Example::new(
@@ -162,6 +167,7 @@ pub(super) const METHODS: &[Method] = &[
         "The bytes of a string, the elements of an array, the members of an object.",
         length,
     )
+    .reach(Reach::Glance)
     .category(Category::Objects)
     .examples(&[Example::new(
         "root.n = this.foo.length()",
@@ -176,6 +182,7 @@ pub(super) const METHODS: &[Method] = &[
         "The elements (bytes, for a string) from `low` up to, and without, `high`.",
         slice,
     )
+    .reach(Reach::Glance)
     .category(Category::Objects)
     .parameters(&[
         Parameter::integer("low", "The first; negative counts from the end."),
@@ -229,6 +236,9 @@ pub(super) const METHODS: &[Method] = &[
         )]),
 ];
 
+/// About what an object of two members takes.
+const PAIR: usize = 6 * size_of::<Value>();
+
 /// The array that the target has to be.
 pub(super) fn array(target: &Value) -> Result<&Array, EvalError> {
     target
@@ -249,6 +259,11 @@ fn append(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError> {
 }
 
 fn concat(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError> {
+    let mut length = array(&target)?.len();
+    for position in 0..call.arguments.len() {
+        length = length.saturating_add(call.arguments.array(position)?.len());
+    }
+    budget::make(length.saturating_mul(size_of::<Value>()))?;
     let mut joined: Vec<Value> = array(&target)?.iter().map(Cow::into_owned).collect();
     for position in 0..call.arguments.len() {
         joined.extend(call.arguments.array(position)?.iter().map(Cow::into_owned));
@@ -266,7 +281,7 @@ fn contains(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError>
         Value::Bytes(bytes) => {
             let mut part = Vec::new();
             wanted.write_text(&mut part);
-            part.is_empty() || bytes.windows(part.len()).any(|window| window == part)
+            memchr::memmem::find(bytes, &part).is_some()
         }
         Value::Array(array) => array.iter().any(|element| wanted.loosely_equals(&element)),
         Value::Object(object) => object
@@ -278,6 +293,7 @@ fn contains(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError>
 }
 
 fn enumerated(target: Cow<'_, Value>, _: &Call<'_>) -> Result<Value, EvalError> {
+    budget::make(array(&target)?.len().saturating_mul(PAIR))?;
     let elements = array(&target)?.iter().enumerate().map(|(index, value)| {
         let members = [
             ("index", Value::I64(index as i64)),
@@ -314,11 +330,13 @@ fn join(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError> {
         .optional_text(0)?
         .map_or("", |text| text.as_str());
     let mut joined = Vec::new();
+    let mut paid = budget::Growth::default();
     for (i, element) in array(&target)?.iter().enumerate() {
         let Some(bytes) = element.as_bytes() else {
             let error = EvalError::wrong_type(&element, &["string"]);
             return Err(error.context(format_args!("failed to join element {i}")));
         };
+        paid.grow(&joined, delimiter.len() + bytes.len())?;
         if i > 0 {
             joined.extend_from_slice(delimiter.as_bytes());
         }
@@ -380,6 +398,7 @@ fn slice(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError> {
         }
         Value::Array(array) => {
             let range = bounds(call, array.len())?;
+            budget::make(range.len().saturating_mul(size_of::<Value>()))?;
             let taken = array.iter().skip(range.start).take(range.len());
             Ok(Value::Array(taken.map(Cow::into_owned).collect()))
         }
@@ -399,8 +418,8 @@ fn split(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError> {
         })
     };
     match &*target {
-        Value::String(text) => Ok(split_text(text, text_delimiter()?)),
-        Value::Bytes(bytes) => Ok(split_bytes(bytes, text_delimiter()?.as_bytes())),
+        Value::String(text) => split_text(text, text_delimiter()?),
+        Value::Bytes(bytes) => split_bytes(bytes, text_delimiter()?.as_bytes()),
         Value::Array(array) => {
             let mut parts = vec![Vec::new()];
             for element in array {
@@ -416,43 +435,50 @@ fn split(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError> {
     }
 }
 
-fn split_text(text: &Text, delimiter: &str) -> Value {
+fn split_text(text: &Text, delimiter: &str) -> Result<Value, EvalError> {
     if delimiter.is_empty() {
-        return Value::Array(text.chars().map(|c| Value::String(Text::from(c))).collect());
+        budget::make(text.len().saturating_mul(size_of::<Value>()))?;
+        let characters = text.chars().map(|c| Value::String(Text::from(c)));
+        return Ok(Value::Array(characters.collect()));
     }
     let mut parts = Vec::with_capacity(4);
+    let mut paid = budget::Growth::default();
     let mut start = 0;
     for (at, _) in text.match_indices(delimiter) {
+        paid.grow(&parts, 1)?;
         parts.push(Value::String(text.substring(start..at)));
         start = at + delimiter.len();
     }
     parts.push(Value::String(text.substring(start..text.len())));
-    Value::from(parts)
+    Ok(Value::from(parts))
 }
 
-fn split_bytes(bytes: &bytes::Bytes, delimiter: &[u8]) -> Value {
-    let part = |range: std::ops::Range<usize>| Value::Bytes(Arc::new(bytes.slice(range)));
+fn split_bytes(bytes: &bytes::Bytes, delimiter: &[u8]) -> Result<Value, EvalError> {
+    /// What a part takes beside its place in the array.
+    const PART: usize = size_of::<bytes::Bytes>() + 2 * size_of::<usize>();
+    let part = |range: std::ops::Range<usize>| -> Result<Value, EvalError> {
+        budget::bytes(PART)?;
+        Ok(Value::Bytes(Arc::new(bytes.slice(range))))
+    };
     if delimiter.is_empty() {
-        return Value::Array((0..bytes.len()).map(|at| part(at..at + 1)).collect());
+        budget::make(bytes.len().saturating_mul(size_of::<Value>()))?;
+        let parts: Result<Array, _> = (0..bytes.len()).map(|at| part(at..at + 1)).collect();
+        return parts.map(Value::Array);
     }
     let mut parts = Vec::new();
-    let (mut start, mut at) = (0, 0);
-    while at + delimiter.len() <= bytes.len() {
-        if bytes[at..].starts_with(delimiter) {
-            parts.push(part(start..at));
-            at += delimiter.len();
-            start = at;
-        } else {
-            at += 1;
-        }
+    let mut start = 0;
+    for at in memchr::memmem::find_iter(bytes, delimiter) {
+        parts.push(part(start..at)?);
+        start = at + delimiter.len();
     }
-    parts.push(part(start..bytes.len()));
-    Value::from(parts)
+    parts.push(part(start..bytes.len())?);
+    Ok(Value::from(parts))
 }
 
 /// The sum of numbers; integers are summed exactly while they fit into a float's precision.
 fn sum<'a>(target: &'a Expr, call: &Call<'a>) -> Result<Outcome<'a>, EvalError> {
     let outcome = target.eval(&call.cx)?;
+    budget::operand(outcome.value_or_null())?;
     let array = match outcome.value() {
         Some(Value::Array(array)) => array,
         Some(Value::I64(_) | Value::U64(_) | Value::F64(_) | Value::Number(_)) => {
@@ -494,6 +520,8 @@ fn zip(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError> {
         }
         columns.push(column.iter());
     }
+    let row = 2 * PAIR + columns.len() * size_of::<Value>();
+    budget::make(first.len().saturating_mul(row))?;
     let rows = (0..first.len()).map(|_| {
         let row = columns
             .iter_mut()

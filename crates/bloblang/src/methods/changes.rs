@@ -6,7 +6,7 @@ use std::collections::hash_map::Entry;
 use millrace_message::{Array, Object, Text, Value};
 
 use crate::eval_error::EvalError;
-use crate::registry::{Category, Example, Method, Parameter, Status};
+use crate::registry::{Category, Example, Method, Parameter, Reach, Status};
 
 pub(super) const METHODS: &[Method] = &[
     Method::value(
@@ -21,6 +21,7 @@ pub(super) const METHODS: &[Method] = &[
             Ok(Value::from(changes))
         },
     )
+    .reach(Reach::Deep)
     .category(Category::Objects)
     .status(Status::Beta)
     .parameters(&[Parameter::any("other", "What the target is compared with.")])
@@ -51,6 +52,7 @@ pub(super) const METHODS: &[Method] = &[
             Ok(value)
         },
     )
+    .reach(Reach::Deep)
     .category(Category::Objects)
     .status(Status::Beta)
     .parameters(&[Parameter::any("changelog", "The changes, in order.")])

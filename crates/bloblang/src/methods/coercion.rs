@@ -9,7 +9,7 @@ use crate::eval_error::EvalError;
 use crate::go::literal;
 use crate::outcome::Outcome;
 use crate::program::Expr;
-use crate::registry::{Category, Example, Method, Parameter};
+use crate::registry::{Category, Example, Method, Parameter, Reach};
 
 pub(super) const METHODS: &[Method] = &[
     Method::value("array", "The target in an array, unless it is one.", |target, _| {
@@ -51,6 +51,7 @@ pub(super) const METHODS: &[Method] = &[
             value => Value::String(value.to_text()),
         })
     })
+    .reach(Reach::Deep)
     .category(Category::Coercion)
     .examples(&[Example::new(
         "root.a = this.a.string()",
@@ -66,6 +67,7 @@ pub(super) const METHODS: &[Method] = &[
             }
         })
     })
+    .reach(Reach::Deep)
     .category(Category::Coercion)
     .examples(&[Example::new(
         "root.n = this.a.bytes().length()",
@@ -86,6 +88,7 @@ pub(super) const METHODS: &[Method] = &[
             _ => Ok(target.into_owned()),
         }
     })
+    .reach(Reach::Glance)
     .category(Category::Coercion)
     .examples(&[Example::new(
         "root.a = this.a.not_null()",
@@ -99,6 +102,7 @@ pub(super) const METHODS: &[Method] = &[
         "The string, array or object, or an error when it is empty.",
         not_empty,
     )
+    .reach(Reach::Glance)
     .category(Category::Coercion)
     .examples(&[Example::new(
         "root.a = this.a.not_empty()",

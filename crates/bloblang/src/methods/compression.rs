@@ -5,6 +5,7 @@ use millrace_message::Value;
 
 use super::target;
 use crate::arguments::Arguments;
+use crate::budget;
 use crate::environment::Environment;
 use crate::eval_error::EvalError;
 use crate::registry::{Category, Default, Example, Method, Parameter, PreparedMethod};
@@ -99,7 +100,8 @@ fn decompress(arguments: &Arguments<'_>, _: &Environment) -> Result<PreparedMeth
         .ok_or_else(|| EvalError::new(format!("compression type not recognised: {name}")))?;
     Ok(Box::new(move |target| {
         let payload = target::bytes(&target)?;
-        compression::decompress(algorithm, payload, CONTENT_MAX)
+        let content_max = CONTENT_MAX.min(budget::left());
+        compression::decompress(algorithm, payload, content_max)
             .map(Value::from)
             .map_err(|error| match error {
                 DecompressError::TooLarge(_) => EvalError::new(format!(

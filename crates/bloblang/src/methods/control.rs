@@ -3,6 +3,7 @@
 use millrace_message::{Segment, Value};
 
 use crate::arguments::{Arguments, Call};
+use crate::budget;
 use crate::environment::Environment;
 use crate::eval::access::from_end;
 use crate::eval::{Cx, read, statement};
@@ -175,6 +176,8 @@ fn bloblang(
     environment: &Environment,
 ) -> Result<PreparedMethod, EvalError> {
     let text = arguments.text(0)?;
+    // Compiling it takes longer than looking through it.
+    budget::steps(text.len())?;
     let mapping = Mapping::compile(text, environment).map_err(|errors| {
         let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
         EvalError::new(format!("failed to parse mapping: {}", texts.join("; ")))

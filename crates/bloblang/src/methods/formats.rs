@@ -5,8 +5,12 @@ use millrace_formats::{FormatError, msgpack, xml, yaml};
 use millrace_message::{Array, Value};
 
 use super::target;
+use crate::budget;
 use crate::eval_error::EvalError;
-use crate::registry::{Category, Default, Example, Method, Parameter};
+use crate::registry::{Category, Default, Example, Method, Parameter, Reach};
+
+/// Bytes that a value takes for each byte of the text that it is read from, at the most usual.
+const PARSED: usize = 16;
 
 /// The most that rows of a Parquet file take, in bytes. What a mapping makes is not counted against
 /// `memory_limit`.
@@ -17,6 +21,7 @@ pub(super) const METHODS: &[Method] = &[
         "parse_msgpack",
         "The value of a MessagePack message. What follows it is passed over.",
         |target, _| {
+            budget::make(target::bytes(&target)?.len().saturating_mul(PARSED))?;
             msgpack::read(target::bytes(&target)?)
                 .map_err(|error| failed("failed to parse value as MessagePack", &error))
         },
@@ -44,6 +49,7 @@ pub(super) const METHODS: &[Method] = &[
                 .map_err(|error| failed("failed to format value as MessagePack", &error))
         },
     )
+    .reach(Reach::Deep)
     .category(Category::Parsing)
     .examples(&[
         Example::new(
@@ -94,9 +100,10 @@ pub(super) const METHODS: &[Method] = &[
     ]),
     Method::value(
         "parse_xml",
-        "The first element of an XML text as an object: attributes are members with a `-` before their name, the text beside them is `#text`, and elements of one name are an array. Comments, directives, processing instructions and namespace prefixes are passed over.",
+        "The first element of an XML text as an object: attributes are members with a `-` before their name, the text beside them is `#text`, and elements of one name are an array. Comments, directives, processing instructions and namespace prefixes are passed over, and as in Bento what has no place in an object: of several texts beside elements all but one, of attributes of one name all but the last, and what follows the first element.",
         |target, call| {
             let cast = call.arguments.optional_bool(0)?.unwrap_or(false);
+            budget::make(target::bytes(&target)?.len().saturating_mul(PARSED))?;
             xml::read(target::bytes(&target)?, cast)
                 .map_err(|error| failed("failed to parse value as XML", &error))
         },
@@ -140,6 +147,7 @@ pub(super) const METHODS: &[Method] = &[
                 .map_err(|error| EvalError::new(error.to_string()))
         },
     )
+    .reach(Reach::Deep)
     .category(Category::Parsing)
     .parameters(&[
         Parameter::string("indent", "What each level is indented by.")
@@ -181,6 +189,7 @@ pub(super) const METHODS: &[Method] = &[
     Method::value("format_yaml", "The target as a YAML document, as bytes.", |target, _| {
         Ok(Value::from(yaml::write(&target).into_bytes()))
     })
+    .reach(Reach::Deep)
     .category(Category::Parsing)
     .examples(&[
         Example::new(

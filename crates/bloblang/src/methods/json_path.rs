@@ -20,9 +20,10 @@ use std::borrow::Cow;
 use millrace_message::Value;
 
 use crate::arguments::Arguments;
+use crate::budget;
 use crate::environment::Environment;
 use crate::eval_error::EvalError;
-use crate::registry::{Category, Example, Method, Parameter, PreparedMethod, Status};
+use crate::registry::{Category, Example, Method, Parameter, PreparedMethod, Reach, Status};
 
 mod evaluate;
 mod operators;
@@ -34,6 +35,7 @@ pub(super) const METHODS: &[Method] = &[Method::prepared(
     "What a JSONPath finds in the target: an array for a path with `*`, `..`, ranges, filters or several keys, else the one value.",
     json_path,
 )
+    .reach(Reach::Deep)
 .category(Category::Objects)
 .status(Status::Experimental)
 .parameters(&[Parameter::string("expression", "The path, or an expression with paths in it.")])
@@ -136,7 +138,12 @@ fn json_path(arguments: &Arguments<'_>, _: &Environment) -> Result<PreparedMetho
         EvalError::new(format!("failed to evaluate json path expression: {error}"))
     })?;
     Ok(Box::new(move |target: Cow<'_, Value>| {
-        evaluate::value(&expression, &target).map_err(EvalError::new)
+        let found = evaluate::value(&expression, &target).map_err(EvalError::new)?;
+        if found.is_built() {
+            // With `..` a value is found together with all those it stands in.
+            budget::share(evaluate::FOUND_MAX.ilog2());
+        }
+        Ok(found)
     }))
 }
 

@@ -9,13 +9,14 @@ use crate::arguments::Arguments;
 use crate::environment::Environment;
 use crate::eval_error::EvalError;
 use crate::json_schema::Schema;
-use crate::registry::{Category, Example, Method, Parameter, PreparedMethod};
+use crate::registry::{Category, Example, Method, Parameter, PreparedMethod, Reach};
 
 pub(super) const METHODS: &[Method] = &[Method::prepared(
     "json_schema",
     "The target itself when it fits a JSON Schema (draft 4, 6 or 7), else an error that lists what does not.",
     json_schema,
 )
+    .reach(Reach::Deep)
 .category(Category::Objects)
 .parameters(&[Parameter::string(
     "schema",

@@ -8,9 +8,12 @@ use millrace_message::{Text, Value, clock};
 use super::parsing::escape_html;
 use super::target;
 use crate::arguments::Arguments;
+use crate::budget;
 use crate::eval_error::EvalError;
 use crate::registry::{Category, Example, Method, Parameter, PreparedMethod};
 
+#[cfg(feature = "elliptic-curves")]
+mod ec;
 mod key;
 mod pem;
 
@@ -202,6 +205,7 @@ fn sign(arguments: &Arguments<'_>, algorithm: Algorithm) -> Result<PreparedMetho
         if claims.as_object().is_none() {
             return Err(EvalError::wrong_type(&claims, &["object"]));
         }
+        budget::unfold(&claims)?;
         token(&claims, algorithm, &signer)
             .map(Value::from)
             .map_err(|error| EvalError::new(format!("failed to sign token: {error}")))

@@ -8,6 +8,7 @@ use millrace_message::{Object, Text, Value};
 
 use super::arrays::array;
 use crate::arguments::Call;
+use crate::budget;
 use crate::eval_error::EvalError;
 use crate::outcome::Outcome;
 use crate::program::Expr;
@@ -212,6 +213,7 @@ fn filter(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError> {
             let mut kept = Vec::with_capacity(array.len());
             for element in array {
                 if passes(call.ask(test, &element)?) {
+                    budget::held(&element)?;
                     kept.push(element.into_owned());
                 }
             }
@@ -261,9 +263,11 @@ fn fold(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError> {
     let query = call.query(1)?;
     let mut tally = call.arguments.value(0).clone();
     let mut pair = Pair::new();
+    let mut account = budget::Tally::new();
     for element in array(&target)? {
         let context = pair.fill(("tally", tally), ("value", element.into_owned()));
         tally = call.ask(query, context)?.into_value().unwrap_or_default();
+        account.replaced(&tally);
     }
     Ok(tally)
 }
@@ -284,10 +288,10 @@ fn map_each(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError>
                     .map_err(|error| failed(error, &i))?
                 {
                     Outcome::Deleted => {}
-                    Outcome::Own(value) => mapped.push(value),
-                    Outcome::Ref(value) => mapped.push(value.clone()),
                     Outcome::Nothing => mapped.push(element.into_owned()),
+                    outcome => mapped.extend(outcome.into_value()),
                 }
+                mapped.last().map_or(Ok(()), budget::held)?;
             }
             Ok(Value::from(mapped))
         }
@@ -305,10 +309,13 @@ fn map_each(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError>
                 {
                     Outcome::Deleted => {}
                     Outcome::Nothing => {
+                        budget::held(&value)?;
                         mapped.insert(key, value.into_owned());
                     }
                     outcome => {
-                        mapped.insert(key, outcome.into_value().unwrap_or_default());
+                        let value = outcome.into_value().unwrap_or_default();
+                        budget::held(&value)?;
+                        mapped.insert(key, value);
                     }
                 }
             }
@@ -323,7 +330,7 @@ fn map_each_key(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalEr
     let object = target
         .as_object()
         .ok_or_else(|| EvalError::wrong_type(&target, &["object"]))?;
-    let mut mapped = Object::with_capacity(object.len());
+    let mut mapped = Vec::with_capacity(object.len());
     for (key, value) in object {
         let name = Value::String(key.clone());
         let outcome = call.ask(query, &name)?;
@@ -337,15 +344,20 @@ fn map_each_key(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalEr
                 }
             },
         };
-        mapped.insert(new, value.into_owned());
+        budget::make_text(new.len())?;
+        mapped.push((new, value.into_owned()));
     }
-    Ok(Value::Object(mapped))
+    Ok(Value::Object(mapped.into_iter().collect()))
 }
 
 /// The elements of an array to be sorted.
 fn elements(target: &Expr, outcome: &Outcome<'_>) -> Result<Vec<Value>, EvalError> {
     match outcome.value() {
-        Some(Value::Array(array)) => Ok(array.iter().map(Cow::into_owned).collect()),
+        Some(Value::Array(array)) => {
+            budget::make(array.len().saturating_mul(size_of::<Value>()))?;
+            budget::share(1);
+            Ok(array.iter().map(Cow::into_owned).collect())
+        }
         _ => Err(EvalError::wrong_outcome(outcome, &["array"]).blaming(|| target.annotation())),
     }
 }
@@ -374,7 +386,9 @@ fn sort_by<'a>(target: &'a Expr, call: &Call<'a>) -> Result<Outcome<'a>, EvalErr
     let query = call.query(0)?;
     let mut keys = Vec::with_capacity(values.len());
     for value in &values {
-        keys.push(call.ask(query, value)?.into_value().unwrap_or_default());
+        let key = call.ask(query, value)?.into_value().unwrap_or_default();
+        budget::held(&key)?;
+        keys.push(key);
     }
     let order = sorted_places(&keys).map_err(|(i, error)| {
         error

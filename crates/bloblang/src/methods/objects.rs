@@ -5,10 +5,11 @@ use std::borrow::Cow;
 use millrace_message::{Array, Object, Segment, Text, Value};
 
 use crate::arguments::{Arguments, Call};
+use crate::budget;
 use crate::environment::Environment;
 use crate::eval_error::EvalError;
 use crate::outcome::Outcome;
-use crate::registry::{Category, Default, Example, Method, Parameter, PreparedMethod};
+use crate::registry::{Category, Default, Example, Method, Parameter, PreparedMethod, Reach};
 
 const WITH: &[Parameter] = &[Parameter::any("with", "What is put into the target.")];
 
@@ -18,6 +19,7 @@ pub(super) const METHODS: &[Method] = &[
         "The object with the members of another one put into it; on a collision the other wins. Arrays are joined.",
         |target, call| combine(target, call.arguments.value(0), &mut |_, source| source),
     )
+    .reach(Reach::Deep)
     .category(Category::Objects)
     .parameters(WITH)
     .examples(&[Example::new(
@@ -32,6 +34,7 @@ pub(super) const METHODS: &[Method] = &[
         "The object with the members of another one put into it; values that collide become an array of both. Arrays are joined.",
         |target, call| combine(target, call.arguments.value(0), &mut collide),
     )
+    .reach(Reach::Deep)
     .category(Category::Objects)
     .parameters(WITH)
     .examples(&[Example::new(
@@ -42,6 +45,7 @@ pub(super) const METHODS: &[Method] = &[
         )],
     )]),
     Method::value("squash", "All objects of an array merged into one.", squash)
+        .reach(Reach::Deep)
         .category(Category::Objects)
         .examples(&[Example::new(
             "root = this.squash()",
@@ -52,6 +56,7 @@ pub(super) const METHODS: &[Method] = &[
         "An object of one member per scalar, whose keys are the dot paths that lead there.",
         collapse,
     )
+    .reach(Reach::Deep)
     .category(Category::Objects)
     .parameters(&[Parameter::bool("include_empty", "Keep empty arrays and objects.")
         .default(Default::Bool(false))])
@@ -98,6 +103,7 @@ pub(super) const METHODS: &[Method] = &[
         "key_values",
         "Each member as an object with its `key` and its `value`, in the order of the keys.",
         |target, _| {
+            budget::make(object(&target)?.len().saturating_mul(8 * size_of::<Value>()))?;
             let pairs = object(&target)?.entries().map(|(key, value)| {
                 let members = [("key", Value::String(key)), ("value", value.into_owned())];
                 Value::Object(Object::from_iter(members))
@@ -174,9 +180,17 @@ fn combine(
 }
 
 fn merge_into(target: &mut Object, source: &Object, collision: Collision<'_>) {
+    // Values that mappings build nest without limit.
+    stacker::maybe_grow(64 * 1024, 1024 * 1024, || {
+        merge_level(target, source, collision)
+    });
+}
+
+fn merge_level(target: &mut Object, source: &Object, collision: Collision<'_>) {
+    let mut added = Vec::new();
     for (key, value) in source {
         let Some(existing) = target.get_mut(&key) else {
-            target.insert(key, value.into_owned());
+            added.push((key, value.into_owned()));
             continue;
         };
         match (existing, &*value) {
@@ -189,6 +203,24 @@ fn merge_into(target: &mut Object, source: &Object, collision: Collision<'_>) {
             }
         }
     }
+    add_members(target, added);
+}
+
+/// Adds members that are not there yet.
+fn add_members(target: &mut Object, added: Vec<(Text, Value)>) {
+    /// Inserting one moves those behind it, so that many are sorted in at once.
+    const AT_ONCE: usize = 32;
+    if added.len() < AT_ONCE {
+        for (key, value) in added {
+            target.insert(key, value);
+        }
+        return;
+    }
+    let former = std::mem::take(target);
+    let former = former
+        .entries()
+        .map(|(key, value)| (key, value.into_owned()));
+    *target = former.chain(added).collect();
 }
 
 /// Both values in one array; arrays give their elements.
@@ -224,34 +256,46 @@ fn collapse(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError>
         &target,
         call.arguments.bool(0)?,
         &mut flat,
-    );
+    )?;
     Ok(Value::Object(flat.into_iter().collect()))
 }
 
-fn flatten(path: &mut String, value: &Value, include_empty: bool, flat: &mut Vec<(Text, Value)>) {
+fn flatten(
+    path: &mut String,
+    value: &Value,
+    include_empty: bool,
+    flat: &mut Vec<(Text, Value)>,
+) -> Result<(), EvalError> {
     let length = path.len();
     let mut descend = |name: &str, value: &Value, path: &mut String| {
         if !path.is_empty() {
             path.push('.');
         }
         path.push_str(&name.replace('~', "~0").replace('.', "~1"));
-        flatten(path, value, include_empty, flat);
+        let flattened = stacker::maybe_grow(64 * 1024, 1024 * 1024, || {
+            flatten(path, value, include_empty, flat)
+        });
         path.truncate(length);
+        flattened
     };
     match value {
         Value::Object(object) if !object.is_empty() => {
             for (key, value) in object {
-                descend(&key, &value, path);
+                descend(&key, &value, path)?;
             }
         }
         Value::Array(array) if !array.is_empty() => {
             for (i, value) in array.iter().enumerate() {
-                descend(&i.to_string(), &value, path);
+                descend(&i.to_string(), &value, path)?;
             }
         }
         Value::Object(_) | Value::Array(_) if !include_empty || path.is_empty() => {}
-        other => flat.push((Text::from(path.as_str()), other.clone())),
+        other => {
+            budget::bytes(2 * size_of::<Value>() + path.len())?;
+            flat.push((Text::from(path.as_str()), other.clone()));
+        }
     }
+    Ok(())
 }
 
 fn explode(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError> {
@@ -262,7 +306,16 @@ fn explode(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError> 
     let mut rest = target.clone().into_owned();
     // What is exploded is replaced in every copy; a path that leads nowhere fails below.
     let _absent = rest.delete_path(&path);
+    let copied = rest.copied();
+    if let Some(count) = place
+        .as_array()
+        .map(Array::len)
+        .or(place.as_object().map(Object::len))
+    {
+        budget::share(usize::BITS - count.leading_zeros());
+    }
     let copy = |element: Value| -> Result<Value, EvalError> {
+        budget::make(copied)?;
         let mut copy = rest.clone();
         copy.set_path(&path, element)?;
         Ok(copy)

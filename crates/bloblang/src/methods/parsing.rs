@@ -9,10 +9,11 @@ use millrace_message::{Object, Value};
 use super::strings::go_string;
 use super::target;
 use crate::arguments::{Arguments, Call};
+use crate::budget;
 use crate::environment::Environment;
 use crate::eval_error::EvalError;
 use crate::go::{csv, url};
-use crate::registry::{Category, Default, Example, Method, Parameter, PreparedMethod};
+use crate::registry::{Category, Default, Example, Method, Parameter, PreparedMethod, Reach};
 
 mod decimal;
 mod json_text;
@@ -41,6 +42,7 @@ pub(super) const METHODS: &[Method] = &[
         ),
     ]),
     Method::value("format_json", "The target as JSON over several lines, as bytes.", format_json)
+        .reach(Reach::Deep)
         .category(Category::Parsing)
         .parameters(&[
             Parameter::string("indent", "What each level is indented by.")
@@ -126,10 +128,14 @@ pub(super) const METHODS: &[Method] = &[
     )]),
 ];
 
+/// Bytes that a document takes for each byte of its source, at the most usual.
+const TAPE: usize = 4;
+
 fn parse_json(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError> {
     let keeps_numbers = call.arguments.optional_bool(0)?.unwrap_or(false);
     target::bytes(&target)?;
     let source = target.to_payload();
+    budget::make(source.len().saturating_mul(TAPE))?;
     let parsed = match Value::parse_json(source.clone()) {
         Err(error) if error.reason() == Reason::TrailingData => {
             Value::parse_json(source.slice(..error.offset()))
@@ -155,7 +161,7 @@ fn format_json(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalErr
     if is_flat || indent.is_empty() {
         return Ok(Value::from(json));
     }
-    Ok(Value::from(json_text::indent(&json, indent.as_bytes())))
+    json_text::indent(&json, indent.as_bytes()).map(Value::from)
 }
 
 fn parse_csv(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError> {
@@ -171,6 +177,7 @@ fn parse_csv(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError
         delimiter,
         lazy_quotes: call.arguments.bool(2)?,
     };
+    budget::make(records_size(&target, delimiter))?;
     let records = csv::read_all(&target.to_text(), dialect).map_err(EvalError::new)?;
     let mut records = records.into_iter();
     let first = records
@@ -194,6 +201,17 @@ fn parse_csv(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError
         Value::from(fields.collect::<Object>())
     };
     Ok(records.map(object).collect::<Vec<Value>>().into())
+}
+
+/// About how much memory the fields of a CSV text take: as many as there are delimiters and lines.
+fn records_size(target: &Value, delimiter: char) -> usize {
+    /// A text on the heap, twice: as it is read, and as a value.
+    const FIELD: usize = 4 * size_of::<Value>();
+    let text = target.as_bytes().unwrap_or_default();
+    // Whether a byte of a longer character is meant does not matter here.
+    let delimiter = u8::try_from(u32::from(delimiter)).unwrap_or(b',');
+    let ends = text.iter().filter(|it| **it == b'\n' || **it == delimiter);
+    ends.count() * FIELD
 }
 
 fn parse_url(target: &Value) -> Result<Value, EvalError> {

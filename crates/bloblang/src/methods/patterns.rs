@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 
-use millrace_message::{Object, Text, Value};
+use millrace_message::{Array, Object, Text, Value};
 use regex::{Captures, Regex};
 
 use super::target;
 use crate::arguments::Arguments;
+use crate::budget;
 use crate::environment::Environment;
 use crate::eval_error::EvalError;
 use crate::go;
@@ -20,7 +21,7 @@ const REPLACEMENT: Parameter = Parameter::string(
 
 pub(super) const METHODS: &[Method] = &[
     Method::prepared("re_match", "Whether the pattern matches anywhere in the text.", |arguments, _| {
-        matching(arguments, |regex, text| Value::Bool(regex.is_match(text)))
+        matching(arguments, |regex, text| Ok(Value::Bool(regex.is_match(text))))
     })
     .category(Category::Regex)
     .parameters(&[PATTERN])
@@ -60,7 +61,7 @@ pub(super) const METHODS: &[Method] = &[
         |arguments, _| {
             named(arguments, |regex, names, text| {
                 let captures = regex.captures(text);
-                captures.map_or_else(Object::new, |it| object(names, text, &it)).into()
+                Ok(captures.map_or_else(Object::new, |it| object(names, text, &it)).into())
             })
         },
     )
@@ -113,15 +114,15 @@ fn regex(arguments: &Arguments<'_>) -> Result<Regex, EvalError> {
 
 fn matching(
     arguments: &Arguments<'_>,
-    find: impl Fn(&Regex, &Text) -> Value + Send + Sync + 'static,
+    find: impl Fn(&Regex, &Text) -> Result<Value, EvalError> + Send + Sync + 'static,
 ) -> Result<PreparedMethod, EvalError> {
     let regex = regex(arguments)?;
-    Ok(Box::new(move |target| Ok(find(&regex, &text(&target)?))))
+    Ok(Box::new(move |target| find(&regex, &text(&target)?)))
 }
 
 fn named(
     arguments: &Arguments<'_>,
-    find: impl Fn(&Regex, &[Text], &Text) -> Value + Send + Sync + 'static,
+    find: impl Fn(&Regex, &[Text], &Text) -> Result<Value, EvalError> + Send + Sync + 'static,
 ) -> Result<PreparedMethod, EvalError> {
     let regex = regex(arguments)?;
     let names: Vec<Text> = regex
@@ -130,7 +131,7 @@ fn named(
         .map(|(number, name)| name.map_or_else(|| number.to_string().into(), Text::from))
         .collect();
     Ok(Box::new(move |target| {
-        Ok(find(&regex, &names, &text(&target)?))
+        find(&regex, &names, &text(&target)?)
     }))
 }
 
@@ -142,8 +143,14 @@ fn text(target: &Value) -> Result<Text, EvalError> {
     }
 }
 
-fn list(values: impl Iterator<Item = Value>) -> Value {
-    values.collect::<Vec<Value>>().into()
+/// What was found, each paid for.
+fn list(values: impl Iterator<Item = Value>) -> Result<Value, EvalError> {
+    let mut list = Vec::new();
+    for value in values {
+        budget::held(&value)?;
+        list.push(value);
+    }
+    Ok(list.into())
 }
 
 fn part(text: &Text, range: std::ops::Range<usize>) -> Value {
@@ -151,11 +158,11 @@ fn part(text: &Text, range: std::ops::Range<usize>) -> Value {
 }
 
 fn groups(text: &Text, captures: &Captures<'_>) -> Value {
-    list(
-        captures
-            .iter()
-            .map(|group| group.map_or(Value::from_static(""), |group| part(text, group.range()))),
-    )
+    captures
+        .iter()
+        .map(|group| group.map_or(Value::from_static(""), |group| part(text, group.range())))
+        .collect::<Array>()
+        .into()
 }
 
 fn object(names: &[Text], text: &Text, captures: &Captures<'_>) -> Object {
@@ -173,10 +180,32 @@ fn replace(arguments: &Arguments<'_>, _: &Environment) -> Result<PreparedMethod,
     let regex = regex(arguments)?;
     let replacement = arguments.text(1)?.detach();
     Ok(Box::new(move |target| {
-        let text = text(&target)?;
-        Ok(match regex.replace_all(&text, &*replacement) {
-            Cow::Borrowed(_) => Value::String(text),
-            Cow::Owned(new) => Value::from(new),
-        })
+        replaced(&regex, &text(&target)?, &replacement)
     }))
+}
+
+/// The text with every match replaced.
+fn replaced(regex: &Regex, text: &Text, replacement: &str) -> Result<Value, EvalError> {
+    /// A result that can not be longer than this is not counted while it is made.
+    const COUNTED_MIN: usize = 64 << 10;
+    let groups = replacement.bytes().filter(|it| *it == b'$').count();
+    let longest = replacement.len() + groups.saturating_mul(text.len());
+    if (text.len() + 1).saturating_mul(longest) < COUNTED_MIN {
+        return Ok(match regex.replace_all(text, replacement) {
+            Cow::Borrowed(_) => Value::String(text.clone()),
+            Cow::Owned(new) => Value::from(new),
+        });
+    }
+    let mut paid = budget::Growth::default();
+    let mut new = String::new();
+    let mut end = 0;
+    for captures in regex.captures_iter(text) {
+        let found = captures.get(0).map_or(0..0, |found| found.range());
+        new.push_str(&text[end..found.start]);
+        captures.expand(replacement, &mut new);
+        end = found.end;
+        paid.grow(new.as_bytes(), 0)?;
+    }
+    new.push_str(&text[end..]);
+    Ok(Value::from(new))
 }

@@ -6,9 +6,10 @@ use millrace_message::{Text, Value};
 
 use super::target;
 use crate::arguments::Call;
+use crate::budget;
 use crate::eval_error::EvalError;
 use crate::go;
-use crate::registry::{Category, Example, Method, Parameter, Status};
+use crate::registry::{Category, Example, Method, Parameter, Reach, Status};
 
 /// The longest result of `repeat`, in bytes.
 const REPEAT_MAX: usize = 256 << 20;
@@ -51,6 +52,7 @@ pub(super) const METHODS: &[Method] = &[
         let prefix = call.arguments.text(0)?;
         Ok(Value::Bool(target::bytes(&target)?.starts_with(prefix.as_bytes())))
     })
+    .reach(Reach::Glance)
     .category(Category::Strings)
     .parameters(&[Parameter::string("value", "The other text.")])
     .examples(&[Example::new(
@@ -61,6 +63,7 @@ pub(super) const METHODS: &[Method] = &[
         let suffix = call.arguments.text(0)?;
         Ok(Value::Bool(target::bytes(&target)?.ends_with(suffix.as_bytes())))
     })
+    .reach(Reach::Glance)
     .category(Category::Strings)
     .parameters(&[Parameter::string("value", "The other text.")])
     .examples(&[Example::new(
@@ -181,6 +184,7 @@ pub(super) const METHODS: &[Method] = &[
         "The text with its verbs (`%v`, `%d`, `%-5s`, `%.2f` and the others of Go) replaced by the arguments.",
         format,
     )
+    .reach(Reach::Deep)
     .category(Category::Strings)
     .variadic()
     .examples(&[Example::new(
@@ -295,7 +299,12 @@ fn index_of(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError>
 }
 
 fn trim(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError> {
+    /// Up to this length looking for a character in it takes no time to speak of.
+    const CUTSET: usize = 256;
     let cutset = call.arguments.optional_text(0)?;
+    if let Some(long) = cutset.filter(|it| it.len() > CUTSET) {
+        budget::look_through(long.len().saturating_mul(target.weight()))?;
+    }
     target::cut_text(target, |text| {
         let kept = match cutset {
             Some(cutset) => text.trim_matches(|character| cutset.contains(character)),
@@ -314,6 +323,7 @@ fn repeat(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError> {
             "result is longer than {REPEAT_MAX} bytes"
         )));
     }
+    budget::make_text(length.saturating_mul(count))?;
     match &*target {
         Value::Bytes(bytes) => Ok(Value::from(bytes.repeat(count))),
         _ => target::map_text(target, |text| text.repeat(count)),
@@ -331,6 +341,7 @@ fn reverse(target: Cow<'_, Value>, _: &Call<'_>) -> Result<Value, EvalError> {
 
 fn replace(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError> {
     let (old, new) = (call.arguments.text(0)?, call.arguments.text(1)?);
+    pay_for_replaced(target::bytes(&target)?, old, new)?;
     target::map_text(target, |text| text.replace(&**old, new))
 }
 
@@ -349,11 +360,33 @@ fn replace_many(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalEr
             })
         })
         .collect::<Result<_, _>>()?;
-    target::map_text(target, |text| {
-        texts.chunks_exact(2).fold(text.to_owned(), |text, pair| {
-            text.replace(&*pair[0], &pair[1])
-        })
+    target::try_map_text(target, |text| {
+        let mut text = text.to_owned();
+        for pair in texts.chunks_exact(2) {
+            budget::look_through(text.len())?;
+            pay_for_replaced(text.as_bytes(), &pair[0], &pair[1])?;
+            text = text.replace(&*pair[0], &pair[1]);
+        }
+        Ok(text)
     })
+}
+
+/// Pays for a text whose parts are replaced by longer ones.
+fn pay_for_replaced(text: &[u8], old: &str, new: &str) -> Result<(), EvalError> {
+    /// Up to this length the parts are not counted first.
+    const COUNTED_MIN: usize = 16 << 10;
+    if new.len() <= old.len() {
+        return Ok(());
+    }
+    let places = text.len() / old.len().max(1) + 1;
+    if places.saturating_mul(new.len()) < COUNTED_MIN {
+        return Ok(());
+    }
+    let places = match old.len() {
+        0 => places,
+        _ => memchr::memmem::find_iter(text, old.as_bytes()).count(),
+    };
+    budget::make(places.saturating_mul(new.len() - old.len()))
 }
 
 fn format(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError> {
@@ -361,7 +394,7 @@ fn format(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError> {
     let arguments: Vec<Value> = (0..call.arguments.len())
         .map(|at| call.arguments.value(at).clone())
         .collect();
-    Ok(Value::from(go::format::sprintf(&format, &arguments)))
+    go::format::sprintf(&format, &arguments).map(Value::from)
 }
 
 pub(super) fn escape_html(text: &str) -> String {

@@ -60,6 +60,22 @@ pub(super) fn map_text(
     }
 }
 
+/// As [`map_text`], for a change that may fail.
+///
+/// # Errors
+///
+/// When the target is of another type, or the change fails.
+pub(super) fn try_map_text(
+    target: Cow<'_, Value>,
+    change: impl FnOnce(&str) -> Result<String, EvalError>,
+) -> Result<Value, EvalError> {
+    match &*target {
+        Value::String(text) => change(text).map(Value::from),
+        Value::Bytes(_) => Ok(Value::from(change(&target.to_text())?.into_bytes())),
+        other => Err(EvalError::wrong_type(other, &["string"])),
+    }
+}
+
 /// Keeps a part of a string, or of bytes, without copying it.
 ///
 /// # Errors

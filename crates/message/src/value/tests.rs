@@ -549,3 +549,32 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_is_held_many_times_counts_as_often_when_it_is_written_out() {
+    let mut value = json(r#"{"a":[1,2,3]}"#);
+    let once = value.unfolded(usize::MAX).unwrap();
+    for _ in 0..10 {
+        value = Value::from(vec![value.clone(), value]);
+    }
+    let all = value.unfolded(usize::MAX).unwrap();
+    assert!((1_024 * once..2_048 * once).contains(&all), "{all}");
+    assert_eq!(value.unfolded(all), Some(all));
+    assert_eq!(value.unfolded(all - 1), None);
+    for _ in 0..1_000 {
+        value = Value::from(vec![value.clone(), value]);
+    }
+    assert_eq!(value.unfolded(1 << 20), None);
+    assert_eq!(value.weight(), 48);
+}
+
+#[test]
+fn a_value_of_a_document_counts_as_its_source() {
+    let value = json(r#"{"a":[1,2,3],"b":"text"}"#);
+    assert!(!value.is_built());
+    assert!((20..40).contains(&value.unfolded(1_000).unwrap()));
+    let mut changed = value.clone();
+    changed.set_path(&path("c"), value).unwrap();
+    assert!(changed.is_built());
+    assert!((40..80).contains(&changed.unfolded(1_000).unwrap()));
+}

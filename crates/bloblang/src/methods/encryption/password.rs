@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use millrace_message::Value;
 
 use crate::arguments::Call;
+use crate::budget;
 use crate::eval_error::EvalError;
 use crate::methods::target;
 
@@ -27,6 +28,9 @@ pub(super) fn argon2(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, E
         return Ok(Value::Bool(false));
     }
     let expected = Argon2Hash::parse(call.arguments.text(0)?)?;
+    let params = expected.options.params();
+    budget::steps(params.m_cost() as usize * params.t_cost() as usize)?;
+    let _memory = budget::lend(params.m_cost() as usize * 1024)?;
     let mut actual = vec![0; expected.hash.len()];
     expected
         .options
@@ -123,6 +127,9 @@ pub(super) fn bcrypt(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, E
             "the bcrypt hash has a cost of more than {COST_MAX}"
         )));
     }
+    // Cost 10 takes about 50 ms.
+    const STEPS: usize = 500;
+    budget::steps(STEPS << cost.unwrap_or_default())?;
     match bcrypt::verify(password.as_bytes(), hash) {
         Ok(is_same) => Ok(Value::Bool(is_same)),
         // The library's error may show a part of the hash.

@@ -13,7 +13,7 @@ use crate::go::regex;
 use crate::timestamps;
 
 /// How many values one path may find: `..` multiplies them.
-const FOUND_MAX: usize = 1_000_000;
+pub(super) const FOUND_MAX: usize = 1_000_000;
 
 pub(super) fn value(expression: &Node, document: &Value) -> Result<Value, String> {
     let place = Place {

@@ -3,19 +3,28 @@
 use bytes::Bytes;
 use millrace_message::{Object, Value};
 
+use crate::budget;
 use crate::eval_error::EvalError;
 
 /// Compact JSON over several lines. Empty arrays and objects stay on theirs.
-pub(super) fn indent(json: &[u8], indent: &[u8]) -> Vec<u8> {
+///
+/// # Errors
+///
+/// When it takes more room than the evaluation may take: each line begins with as many indents as
+/// it is deep.
+pub(super) fn indent(json: &[u8], indent: &[u8]) -> Result<Vec<u8>, EvalError> {
+    let mut paid = budget::Growth::default();
     let mut out = Vec::with_capacity(json.len() * 2);
     let mut depth = 0;
     let mut is_string = false;
     let mut bytes = json.iter().copied().peekable();
-    let new_line = |out: &mut Vec<u8>, depth: usize| {
+    let mut new_line = |out: &mut Vec<u8>, depth: usize| {
+        paid.grow(out, indent.len().saturating_mul(depth))?;
         out.push(b'\n');
         for _ in 0..depth {
             out.extend_from_slice(indent);
         }
+        Ok::<(), EvalError>(())
     };
     while let Some(byte) = bytes.next() {
         if is_string {
@@ -40,23 +49,23 @@ pub(super) fn indent(json: &[u8], indent: &[u8]) -> Vec<u8> {
                     continue;
                 }
                 depth += 1;
-                new_line(&mut out, depth);
+                new_line(&mut out, depth)?;
             }
             b'}' | b']' => {
                 depth = depth.saturating_sub(1);
-                new_line(&mut out, depth);
+                new_line(&mut out, depth)?;
                 out.push(byte);
             }
             b',' => {
                 out.push(byte);
-                new_line(&mut out, depth);
+                new_line(&mut out, depth)?;
             }
             b':' => out.extend_from_slice(b": "),
             b' ' | b'\t' | b'\n' | b'\r' => {}
             other => out.push(other),
         }
     }
-    out
+    Ok(out)
 }
 
 /// `<`, `>` and `&` as escapes; in JSON they stand inside strings only.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use bytes::Bytes;
-use millrace_bloblang::{Environment, Mapped, Mapping, SyntaxError, line_and_column};
+use millrace_bloblang::{Allowance, Environment, Mapped, Mapping, SyntaxError, line_and_column};
 use millrace_message::{Message, Object, Value};
 use rustix::process::{Resource, Rlimit, setrlimit};
 
@@ -50,7 +50,11 @@ fn answer(args: &EvaluateArgs) -> Result<(), String> {
     let read = stdin.take(BODY_MAX as u64).read_to_end(&mut question);
     read.map_err(|error| format!("read the question: {error}"))?;
     let (mapping, input) = texts(question.into())?;
-    let mut environment = Environment::new();
+    // What the mapping makes meets its own bound first, which can say where that is.
+    let mut environment = Environment::new().with_allowance(Allowance {
+        bytes: MEMORY_MAX / 4,
+        ..Allowance::default()
+    });
     if !args.trust_mappings {
         environment = environment.only_pure();
     }

@@ -54,6 +54,11 @@ impl Overlay {
         &self.document
     }
 
+    /// Bytes of the object that it lies over.
+    pub(crate) fn source_length(&self) -> usize {
+        self.document.length(self.index)
+    }
+
     /// Whether the next change is to be made to a built object.
     pub(super) fn is_full(&self) -> bool {
         self.changes.len() >= CHANGES_MAX

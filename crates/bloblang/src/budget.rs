@@ -1,0 +1,414 @@
+//! What one evaluation may take: steps, which stand for time, and bytes, which stand for memory.
+//!
+//! A mapping is small and what it asks for need not be: a `fold` doubles a text with each element,
+//! ranges within ranges multiply. So whatever repeats, and whatever makes much at once, pays before
+//! it goes on; what a node of an expression does by itself is bounded by the text of the mapping,
+//! and costs nothing here.
+//!
+//! - A step is one element that an expression is evaluated for, one call of a map, or
+//!   [`STEP_BYTES`] bytes that a method looks through or makes.
+//! - Bytes are those of values that were made and may still be held: when the evaluation for one
+//!   element or of one statement has ended, those that its result does not hold are given back
+//!   ([`Mark::settle`]).
+//! - Values are shared, so a container can hold another one a thousand times without taking room.
+//!   It takes the room when it is written out: who does that asks [`unfold`] before.
+//!
+//! The account belongs to the thread while a mapping runs on it: methods that are prepared when a
+//! mapping is compiled have no other way to it, and a mapping within a mapping (`bloblang`) pays
+//! from the same account.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use millrace_message::Value;
+
+use crate::eval_error::EvalError;
+
+/// How much one evaluation of a mapping, for one message, may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowance {
+    /// Elements that expressions are evaluated for, calls of maps, and 256 bytes each of what
+    /// methods look through or make.
+    pub steps: u64,
+    /// Bytes of the values that are made and held at a time, and of the result written out.
+    pub bytes: u64,
+}
+
+impl Default for Allowance {
+    /// A hundred million steps, which take ten seconds or more, and 1 GiB.
+    fn default() -> Allowance {
+        Allowance {
+            steps: 100_000_000,
+            bytes: 1 << 30,
+        }
+    }
+}
+
+impl Allowance {
+    /// What evaluating the constant parts of a mapping may take while it is compiled; what takes
+    /// more stays as it is written, and is evaluated when the mapping runs.
+    pub(crate) const COMPILE: Allowance = Allowance {
+        steps: 1_000_000,
+        bytes: 16 << 20,
+    };
+}
+
+/// An allowance that may change while mappings use it.
+pub(crate) struct Limits {
+    steps: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        let Allowance { steps, bytes } = Allowance::default();
+        Limits {
+            steps: AtomicU64::new(steps),
+            bytes: AtomicU64::new(bytes),
+        }
+    }
+}
+
+impl Limits {
+    #[inline]
+    pub fn get(&self) -> Allowance {
+        Allowance {
+            steps: self.steps.load(Ordering::Relaxed),
+            bytes: self.bytes.load(Ordering::Relaxed),
+        }
+    }
+
+    pub fn set(&self, allowance: Allowance) {
+        self.steps.store(allowance.steps, Ordering::Relaxed);
+        self.bytes.store(allowance.bytes, Ordering::Relaxed);
+    }
+}
+
+/// Bytes that count as one step.
+const STEP_BYTES: usize = 256;
+/// Smaller values are not counted where they are made, only where many of them are held.
+const SMALL: usize = 1024;
+/// So many shared containers can not make a result that is far larger than its parts: each makes
+/// it twice as large at most.
+const SHARES_FREE: u32 = 4;
+/// Less is not given back when an element or a statement is done.
+const SETTLED_MIN: u64 = 4096;
+/// What a set of arguments costs that is prepared for one call: a pattern is compiled.
+const PREPARED: usize = 100;
+
+struct Account {
+    is_open: Cell<bool>,
+    allowance: Cell<Allowance>,
+    steps: Cell<u64>,
+    bytes: Cell<u64>,
+    shares: Cell<u32>,
+}
+
+/// Where no mapping runs, nothing is bounded.
+const UNBOUNDED: Allowance = Allowance {
+    steps: u64::MAX,
+    bytes: u64::MAX,
+};
+
+thread_local! {
+    static ACCOUNT: Account = const {
+        Account {
+            is_open: Cell::new(false),
+            allowance: Cell::new(UNBOUNDED),
+            steps: Cell::new(u64::MAX),
+            bytes: Cell::new(u64::MAX),
+            shares: Cell::new(0),
+        }
+    };
+}
+
+/// An evaluation that pays from the account, until it is dropped.
+#[must_use]
+pub(crate) struct Open {
+    /// Whether the evaluation is within another one, whose account it uses.
+    is_inner: bool,
+}
+
+/// Opens the account for an evaluation; one within another goes on with that one's.
+#[inline]
+pub(crate) fn open(allowance: Allowance) -> Open {
+    ACCOUNT.with(|account| {
+        let is_inner = account.is_open.replace(true);
+        if !is_inner {
+            account.set(allowance);
+        }
+        Open { is_inner }
+    })
+}
+
+impl Drop for Open {
+    #[inline]
+    fn drop(&mut self) {
+        if !self.is_inner {
+            ACCOUNT.with(|account| {
+                account.is_open.set(false);
+                account.set(UNBOUNDED);
+            });
+        }
+    }
+}
+
+impl Account {
+    #[inline]
+    fn set(&self, allowance: Allowance) {
+        self.allowance.set(allowance);
+        self.steps.set(allowance.steps);
+        self.bytes.set(allowance.bytes);
+        self.shares.set(0);
+    }
+}
+
+/// Pays for steps. Once they are used up, every further one fails: a `.catch` can not go on.
+#[inline]
+pub(crate) fn steps(count: usize) -> Result<(), EvalError> {
+    ACCOUNT.with(
+        |account| match account.steps.get().checked_sub(count as u64) {
+            Some(left) => {
+                account.steps.set(left);
+                Ok(())
+            }
+            None => {
+                account.steps.set(0);
+                Err(EvalError::too_many_steps(account.allowance.get().steps))
+            }
+        },
+    )
+}
+
+/// Pays for bytes that are about to be held.
+#[inline]
+pub(crate) fn bytes(count: usize) -> Result<(), EvalError> {
+    ACCOUNT.with(
+        |account| match account.bytes.get().checked_sub(count as u64) {
+            Some(left) => {
+                account.bytes.set(left);
+                Ok(())
+            }
+            None => Err(EvalError::too_many_bytes(account.allowance.get().bytes)),
+        },
+    )
+}
+
+/// Pays for a value before it is made: for the time, and for the memory.
+pub(crate) fn make(count: usize) -> Result<(), EvalError> {
+    steps(count / STEP_BYTES)?;
+    bytes(count)
+}
+
+/// As [`make`], for a text that is not counted when it is small.
+#[inline]
+pub(crate) fn make_text(length: usize) -> Result<(), EvalError> {
+    match length {
+        0..SMALL => Ok(()),
+        length => make(length),
+    }
+}
+
+/// Pays for one step of an iteration.
+#[inline]
+pub(crate) fn step() -> Result<Mark, EvalError> {
+    steps(1)?;
+    Ok(mark())
+}
+
+/// How many bytes may still be made.
+pub(crate) fn left() -> usize {
+    usize::try_from(mark().0).unwrap_or(usize::MAX)
+}
+
+/// Pays for time that looking through so many bytes takes.
+pub(crate) fn look_through(count: usize) -> Result<(), EvalError> {
+    steps(count / STEP_BYTES)
+}
+
+/// Pays for a value that was made. What a container holds may come from elsewhere.
+#[inline]
+pub(crate) fn made(value: &Value) -> Result<(), EvalError> {
+    if value.is_built() {
+        share(1);
+    }
+    let weight = match value {
+        // The document that it is a part of was there before, or was paid for by who parsed it.
+        Value::Array(_) | Value::Object(_) => value.copied(),
+        _ => value.weight(),
+    };
+    match weight {
+        0..SMALL => Ok(()),
+        weight => make(weight),
+    }
+}
+
+/// Pays for looking through the value that a method is called on.
+#[inline]
+pub(crate) fn operand(value: &Value) -> Result<(), EvalError> {
+    match value.weight() {
+        0..SMALL => Ok(()),
+        weight => look_through(weight),
+    }
+}
+
+/// Pays for a value that a container is going to hold; a large one was paid for when it was made.
+#[inline]
+pub(crate) fn held(value: &Value) -> Result<(), EvalError> {
+    let weight = match value.weight() {
+        small @ 0..SMALL => small,
+        _ => 0,
+    };
+    bytes(size_of::<Value>() + weight)
+}
+
+/// Pays for arguments that are prepared for one call.
+pub(crate) fn prepared() -> Result<(), EvalError> {
+    steps(PREPARED)
+}
+
+/// Notes that a value is held once more: an array or object, or a large text.
+#[inline]
+pub(crate) fn shared(value: &Value) {
+    if value.is_built() || value.weight() >= SMALL {
+        share(1);
+    }
+}
+
+/// Notes that values are held so many more times that the result may grow by this power of two.
+pub(crate) fn share(doublings: u32) {
+    ACCOUNT.with(|account| {
+        let shares = account.shares.get().saturating_add(doublings);
+        account.shares.set(shares);
+    });
+}
+
+/// Makes sure that a value can be written out: its parts may be held many times in it.
+#[inline]
+pub(crate) fn unfold(value: &Value) -> Result<(), EvalError> {
+    if !value.is_built() || ACCOUNT.with(|account| account.shares.get() <= SHARES_FREE) {
+        return Ok(());
+    }
+    let left = ACCOUNT.with(|account| account.bytes.get());
+    match value.unfolded(usize::try_from(left).unwrap_or(usize::MAX)) {
+        Some(length) => look_through(length),
+        None => Err(EvalError::too_many_bytes(ACCOUNT.with(|account| {
+            // Looking this far took its time.
+            let steps = account.steps.get();
+            let taken = left.min(account.allowance.get().bytes) / STEP_BYTES as u64;
+            account.steps.set(steps.saturating_sub(taken));
+            account.allowance.get().bytes
+        }))),
+    }
+}
+
+/// How much was left of the bytes at a moment.
+#[derive(Clone, Copy)]
+pub(crate) struct Mark(u64);
+
+/// The account before something is evaluated.
+#[inline]
+pub(crate) fn mark() -> Mark {
+    Mark(ACCOUNT.with(|account| account.bytes.get()))
+}
+
+impl Mark {
+    /// Gives back what was paid since then for values that are no longer held: all but `result`.
+    #[inline]
+    pub fn settle(self, result: Option<&Value>) {
+        let paid = self.0.saturating_sub(mark().0);
+        if paid > SETTLED_MIN {
+            self.give_back(paid, result);
+        }
+    }
+
+    #[cold]
+    fn give_back(self, paid: u64, result: Option<&Value>) {
+        let limit = usize::try_from(paid).unwrap_or(usize::MAX);
+        let held = match result {
+            Some(value) => value.unfolded(limit).unwrap_or(limit),
+            None => 0,
+        };
+        ACCOUNT.with(|account| account.bytes.set(self.0 - held as u64));
+    }
+
+    /// How much was paid since then.
+    pub fn paid(self) -> u64 {
+        self.0.saturating_sub(mark().0)
+    }
+}
+
+/// The account of a value that is replaced again and again, as the tally of `fold`: it is settled
+/// as often as it has grown by as much as it was, so that this takes no more time than growing.
+pub(crate) struct Tally {
+    start: Mark,
+    due: u64,
+}
+
+impl Tally {
+    const DUE_MIN: u64 = 64 << 10;
+
+    pub fn new() -> Tally {
+        Tally {
+            start: mark(),
+            due: Tally::DUE_MIN,
+        }
+    }
+
+    /// The value was replaced by this one.
+    #[inline]
+    pub fn replaced(&mut self, value: &Value) {
+        if self.start.paid() > self.due {
+            self.start.settle(Some(value));
+            self.due = (2 * self.start.paid()).max(Tally::DUE_MIN);
+        }
+    }
+}
+
+/// The account of a list or text that is made piece by piece, and may become large.
+#[derive(Default)]
+pub(crate) struct Growth {
+    paid: usize,
+}
+
+impl Growth {
+    /// So many elements are about to be added.
+    #[inline]
+    pub fn grow<T>(&mut self, list: &[T], more: usize) -> Result<(), EvalError> {
+        let size = list
+            .len()
+            .saturating_add(more)
+            .saturating_mul(size_of::<T>());
+        if size <= self.paid.max(SMALL) {
+            return Ok(());
+        }
+        self.pay(size)
+    }
+
+    /// Pays for a half more than is needed: that is how vectors grow.
+    #[cold]
+    fn pay(&mut self, size: usize) -> Result<(), EvalError> {
+        let size = size.saturating_add(size / 2);
+        make(size - self.paid)?;
+        self.paid = size;
+        Ok(())
+    }
+}
+
+/// Room that is taken for a while: given back when it is dropped.
+pub(crate) struct Loan(u64);
+
+/// Pays for bytes that are only held until the loan is dropped.
+pub(crate) fn lend(count: usize) -> Result<Loan, EvalError> {
+    bytes(count)?;
+    Ok(Loan(count as u64))
+}
+
+impl Drop for Loan {
+    fn drop(&mut self) {
+        ACCOUNT.with(|account| {
+            let left = account.bytes.get().saturating_add(self.0);
+            account.bytes.set(left.min(account.allowance.get().bytes));
+        });
+    }
+}

@@ -1,0 +1,269 @@
+//! Whatever a mapping asks for, one evaluation of it takes bounded time and memory.
+
+use bytes::Bytes;
+use millrace_bloblang::{Allowance, Environment, EvalError, Mapped, Mapping};
+use millrace_message::Message;
+use proptest::prelude::*;
+
+const STEPS: u64 = 200_000;
+const BYTES: u64 = 4 << 20;
+
+fn compile(text: &str) -> Result<Mapping, String> {
+    let environment = Environment::new().only_pure().with_allowance(Allowance {
+        steps: STEPS,
+        bytes: BYTES,
+    });
+    Mapping::compile(text, &environment).map_err(|errors| format!("{text}: {errors:?}"))
+}
+
+fn compiled(text: &str) -> Mapping {
+    compile(text).unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+fn mapped(mapping: &str, payload: &str) -> Result<Option<Bytes>, EvalError> {
+    let message = Message::from(payload);
+    let mapped = compiled(mapping).map(std::slice::from_ref(&message), 0)?;
+    let mut changed = message.clone();
+    Ok(mapped
+        .apply_to(&mut changed)
+        .then(|| changed.bytes().clone()))
+}
+
+/// The most memory that this process has had, in bytes.
+fn peak() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("the system tells it");
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+    let number = line.and_then(|line| line.split_whitespace().nth(1));
+    1024 * number
+        .and_then(|it| it.parse::<u64>().ok())
+        .expect("a number")
+}
+
+/// Mappings that grow without an end, or without one that anybody waits for.
+const ENDLESS: &[&str] = &[
+    // Texts that double.
+    r#"root = range(0, 60).fold("ab", i -> i.tally + i.tally)"#,
+    r#"root = range(0, 60).fold("ab", i -> i.tally.repeat(2))"#,
+    r#"root = range(0, 60).fold("ab", i -> [i.tally, i.tally].join(""))"#,
+    r#"root = range(0, 60).fold("ab", i -> "%v%v".format(i.tally, i.tally))"#,
+    r#"root = range(0, 60).fold("ab", i -> i.tally.replace_all("b", "bb"))"#,
+    r#"root = range(0, 60).fold("ab", i -> i.tally.replace_all_many(["b", "bb"]))"#,
+    r#"root = range(0, 60).fold("ab", i -> i.tally.re_replace_all("b+", "$0$0"))"#,
+    r#"root = range(0, 60).fold("ab", i -> i.tally.encode("hex"))"#,
+    r#"root = range(0, 60).fold("\"\\", i -> i.tally.quote())"#,
+    r#"root = range(0, 60).fold("ab".bytes(), i -> i.tally + i.tally)"#,
+    // Values that hold each other twice, which only takes room when they are written.
+    r#"root = range(0, 60).fold("ab", i -> [i.tally, i.tally])"#,
+    r#"root = range(0, 60).fold("ab", i -> {"a": i.tally, "b": i.tally})"#,
+    r#"root = range(0, 60).fold([1], i -> i.tally.concat(i.tally))"#,
+    r#"root = range(0, 60).fold([1], i -> [i.tally].append(i.tally))"#,
+    r#"root = range(0, 60).fold([1], i -> [i.tally[0], i.tally[0], i.tally])"#,
+    r#"root = range(0, 60).fold([1], i -> [i.tally.filter(_ -> true), i.tally.slice(0)])"#,
+    r#"root = range(0, 60).fold({"a":1}, i -> {"a": i.tally}.merge({"a": i.tally}))"#,
+    r#"root = range(0, 60).fold("ab", i -> [i.tally, i.tally]).string().length()"#,
+    r#"root = range(0, 60).fold("ab", i -> [i.tally, i.tally]).format_json()"#,
+    r#"let a = range(0, 60).fold("ab", i -> [i.tally, i.tally])
+root = $a == range(0, 60).fold("ab", i -> [i.tally, i.tally])"#,
+    r#"let a = range(0, 60).fold("ab", i -> [i.tally, i.tally])
+root = if $a { 1 }"#,
+    r#"meta a = range(0, 60).fold("ab", i -> [i.tally, i.tally])"#,
+    "root = range(0, 60).fold({\"a\":1}, i -> {\"x\": i.tally, \"y\": i.tally}).collapse()",
+    // Products.
+    "root = range(0, 1000).map_each(_ -> range(0, 1000).map_each(_ -> range(0, 1000)))",
+    "root = range(0, 1000).map_each(_ -> range(0, 1000).map_each(_ -> range(0, 1000).length())).length()",
+    "root = range(0, 1000).filter(_ -> range(0, 1000).all(_ -> range(0, 1000).any(i -> i < 0) || true))",
+    "root = range(0, 100000).map_each([0, 1, 2, 3, 4, 5, 6, 7, now(), 9, 10, 11, 12, 13, 14, 15])",
+    "root = range(0, 100000).map_each(i -> {\"a\": {\"b\": {\"c\": i}}}).map_each(i -> i.explode(\"a\"))",
+    r#"root = range(0, 9000000).length()"#,
+    r#"root = "a".repeat(3000000).split("")"#,
+    r#"root = ",".repeat(3000000).split(",")"#,
+    r#"root = ",".repeat(3000000).bytes().split(",")"#,
+    r#"root = ",".repeat(3000000).parse_csv(parse_header_row: false)"#,
+    r#"root = "a".repeat(3000000).re_find_all("a")"#,
+    r#"root = "a".repeat(3000000).re_find_all_submatch("(a)")"#,
+    r#"root = "%1000000d".repeat(100).format(1)"#,
+    r#"root = "[".repeat(900).parse_json().catch(range(0, 900).fold([], i -> [i.tally])).format_json("x".repeat(100000))"#,
+    r#"root = range(0, 2000).fold({}, i -> {"k": i.tally}).collapse(true).length() + range(0, 2000).map_each(i -> range(0, 2000).fold({}, i -> {"k": i.tally}).collapse(true)).length()"#,
+    // Maps.
+    "map a { root = [this.apply(\"a\").catch(1), this.apply(\"a\").catch(2)] }\nroot = this.apply(\"a\")",
+    "map a { root = this.x.apply(\"a\") | this.apply(\"a\") }\nroot = this.apply(\"a\").catch(this.apply(\"a\"))",
+    "map a { root = this + this }\nroot = range(0, 60).fold(\"ab\", i -> i.tally.apply(\"a\"))",
+    // Mappings within mappings pay together.
+    r#"root = range(0, 1000).map_each(this.bloblang("root = range(0, 1000).map_each(this)"))"#,
+    r#"root = range(0, 60).fold("ab", i -> i.tally.bloblang("root = this + this"))"#,
+    // Time without memory.
+    r#"let text = "a".repeat(1000000)
+root = range(0, 100000).map_each($text.hash("sha256").length()).length()"#,
+    r#"root = range(0, 100000).map_each(i -> "x".re_match(i.string())).length()"#,
+    r#"root = range(0, 100000).sort(i -> i.left > i.right).length() + range(0, 100000).sort_by(i -> -i).length()"#,
+];
+
+/// What is wrong with the way in which a mapping without an end ends.
+fn endless(mapping: &str) -> Result<(), String> {
+    let message = Message::from("{}");
+    let compiled = compile(mapping)?;
+    let error = match compiled.map(std::slice::from_ref(&message), 0) {
+        Err(error) => error.to_string(),
+        Ok(_) => return Err(format!("it ends: {mapping}")),
+    };
+    let expected = ["takes more than", "is longer than", "exceeded maximum"];
+    let is_expected = expected.iter().any(|it| error.contains(it));
+    if !is_expected || !error.contains("(line ") || error.len() > 16_384 {
+        return Err(format!("{mapping}: {error}"));
+    }
+    let (mapped, error) = compiled.mutate(std::slice::from_ref(&message), 0);
+    if error.is_none() {
+        return Err(format!("as a mutation it ends: {mapping}"));
+    }
+    let mut changed = message.clone();
+    if mapped.apply_to(&mut changed) && changed.bytes().len() > 8 * BYTES as usize {
+        return Err(format!("{mapping}: {} bytes", changed.bytes().len()));
+    }
+    match &message.bytes()[..] {
+        b"{}" => Ok(()),
+        _ => Err(format!("{mapping}: the message has changed")),
+    }
+}
+
+#[test]
+fn mappings_without_an_end_fail_within_their_bounds_and_leave_the_message() {
+    let wrong: Vec<String> = ENDLESS.iter().filter_map(|it| endless(it).err()).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let megabytes = peak() >> 20;
+    assert!(megabytes < 256, "{megabytes} MiB");
+}
+
+#[test]
+fn an_error_names_the_limit_and_what_to_do() {
+    let steps = mapped(
+        "root = range(0, 1000).map_each(_ -> range(0, 1000).map_each(i -> i).length())",
+        "{}",
+    );
+    let steps = steps.expect_err("it takes too many steps").to_string();
+    assert!(
+        steps.contains("more than 200000 steps on one message"),
+        "{steps}"
+    );
+    assert!(steps.contains("split the message"), "{steps}");
+    let bytes = mapped("\nroot.a = \"a\".repeat(this.n)", "{\"n\":5000000}");
+    let bytes = bytes.expect_err("it takes too much memory").to_string();
+    assert!(bytes.starts_with("failed assignment (line 2): "), "{bytes}");
+    assert!(bytes.contains("more than 4194304 bytes"), "{bytes}");
+}
+
+#[test]
+fn what_is_no_longer_held_does_not_count() {
+    for mapping in [
+        // 100 MB, one after the other.
+        "root = range(0, 100).map_each(i -> \"a\".repeat(1000000).length()).sum()",
+        "root = range(0, 100).fold(\"\", i -> \"a\".repeat(1000000).slice(0, 10))",
+        "root = range(0, 100).filter(i -> \"a\".repeat(1000000).length() == i)",
+        "map long { root = \"a\".repeat(1000000).length() }\nroot = range(0, 100).map_each(i -> i.apply(\"long\"))",
+        // A tally that grows by appending is copied each time.
+        "root = range(0, 3000).fold(\"\", i -> i.tally + \"0123456789\").length()",
+        "root = range(0, 1000).fold([], i -> i.tally.append(i.value)).length()",
+        "root = range(0, 500).fold({}, i -> i.tally.merge({(i.value.string()): i.value})).length()",
+    ] {
+        let result = mapped(mapping, "{}");
+        assert!(result.is_ok(), "{mapping}: {result:?}");
+    }
+    let statements: String = (0..50)
+        .map(|i| format!("root.a{i} = \"a\".repeat(1000000).length()\n"))
+        .collect();
+    assert!(mapped(&statements, "{}").is_ok());
+}
+
+#[test]
+fn the_allowance_is_new_for_each_message() {
+    let mapping = compiled("root = range(0, 50000).map_each(i -> i).length()");
+    let batch = [Message::from("{}")];
+    for _ in 0..10 {
+        assert!(matches!(mapping.map(&batch, 0), Ok(Mapped::Changed { .. })));
+    }
+}
+
+#[test]
+fn a_catch_goes_on_with_what_is_left() {
+    let caught = "root.a = \"a\".repeat(this.n).catch(\"too long\")";
+    let result = mapped(caught, "{\"n\":5000000}").expect("it is caught");
+    assert_eq!(result.as_deref(), Some(&b"{\"a\":\"too long\"}"[..]));
+    let again =
+        "root = range(0, 1000).map_each(_ -> range(0, 1000).map_each(i -> i).length()).catch(0)";
+    assert!(mapped(&format!("{again}\nroot = [1, 2].map_each(i -> i)"), "{}").is_err());
+}
+
+#[test]
+fn a_map_that_calls_itself_without_end_meets_the_limit_of_depth() {
+    for map in [
+        "map a { root = this.apply(\"a\") }",
+        "map a { root.b = this.apply(\"a\") }",
+        "map a { root = [this].map_each(x -> x.apply(\"a\")) }",
+    ] {
+        let text = format!("{map}\nroot = this.apply(\"a\")");
+        let mapping = Mapping::compile(&text, &Environment::new()).expect("it compiles");
+        let error = mapping
+            .map(&[Message::from("{}")], 0)
+            .expect_err("it has no end");
+        let error = error.to_string();
+        assert!(error.contains("maximum allowed stacks of 5000"), "{error}");
+    }
+}
+
+#[test]
+fn constants_are_evaluated_within_bounds_when_a_mapping_is_compiled() {
+    let repeated = "root = [".to_owned() + &"\"a\".repeat(60000000), ".repeat(100) + "1]";
+    let before = peak();
+    assert!(Mapping::compile(&repeated, &Environment::new()).is_ok());
+    assert!(peak() - before < 128 << 20, "it makes them all");
+}
+
+/// Expressions that make more of what they are given, out of a few that grow.
+fn growing() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof![
+        Just("this".to_owned()),
+        Just("\"text\"".to_owned()),
+        Just("content()".to_owned()),
+        (0..2_000_u32).prop_map(|n| format!("range(0, {n})")),
+    ];
+    leaf.prop_recursive(6, 24, 3, |inner| {
+        prop_oneof![
+            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("[{a}, {b}]")),
+            (inner.clone(), inner.clone())
+                .prop_map(|(a, b)| format!("({a}.string() + {b}.string())")),
+            (inner.clone(), inner.clone())
+                .prop_map(|(a, b)| format!("{a}.array().map_each(({b}))")),
+            (inner.clone(), inner.clone())
+                .prop_map(|(a, b)| format!("{a}.array().concat({b}.array())")),
+            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!(
+                "{a}.array().fold({b}, [this.tally, this.value, this.tally])"
+            )),
+            (inner.clone(), inner.clone())
+                .prop_map(|(a, b)| format!("{a}.string().replace_all(\"1\", {b}.string())")),
+            inner
+                .clone()
+                .prop_map(|a| format!("{a}.string().repeat(50)")),
+            inner
+                .clone()
+                .prop_map(|a| format!("{a}.format_json(\"          \")")),
+            inner
+                .clone()
+                .prop_map(|a| format!("{{\"a\": {a}}}.merge({{\"a\": {a}}})")),
+            inner.prop_map(|a| format!("{a}.string().split(\"1\")")),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn whatever_grows_fails_or_fits(expression in growing(), statements in 1..4_usize) {
+        let mut text = format!("let v = {expression}\n");
+        for _ in 0..statements {
+            text.push_str("let v = [$v, $v.array().map_each(i -> [i, $v])]\n");
+        }
+        text.push_str("root = $v");
+        if let Ok(Some(result)) = mapped(&text, "[1,11,\"1\"]") {
+            // An escape takes six bytes at most, an indent is counted.
+            prop_assert!(result.len() as u64 <= 8 * BYTES, "{} bytes", result.len());
+        }
+    }
+}
