@@ -1,5 +1,7 @@
 //! The list of targets.
 
+use millrace_bloblang::{Allowance, Environment};
+
 mod decoders;
 mod evaluator;
 mod json;
@@ -43,6 +45,14 @@ pub const TARGETS: &[Target] = &[
         run: canary,
     },
 ];
+
+/// What mappings are compiled against: they reach nothing outside, and may take about a second.
+fn environment() -> Environment {
+    Environment::new().only_pure().with_allowance(Allowance {
+        steps: 200_000,
+        bytes: 32 << 20,
+    })
+}
 
 /// The target of this name.
 pub fn target(name: &str) -> Option<Target> {

@@ -5,13 +5,15 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use millrace_bloblang::{Environment, Mapping};
+use millrace_bloblang::Mapping;
 use millrace_components_schema::avro::{self, Form};
 use millrace_components_schema::protobuf::{MessageType, ReadOptions, Schema, WriteOptions};
 use millrace_formats::compression::{Algorithm, compress, decompress};
 use millrace_formats::parquet::{self, Lists};
 use millrace_formats::{msgpack, xml, yaml};
 use millrace_message::{Message, Value};
+
+use super::environment;
 
 /// The most bytes that a payload may unfold to.
 const LIMIT: usize = 1 << 20;
@@ -167,7 +169,7 @@ fn unfold(algorithm: &str, payload: &[u8]) {
 }
 
 fn map(mapping: &str, payload: &[u8]) {
-    let mapping = Mapping::compile(mapping, &Environment::new().only_pure())
+    let mapping = Mapping::compile(mapping, &environment())
         .unwrap_or_else(|errors| panic!("{mapping}: {errors:?}"));
     let batch = [Message::from_bytes(payload.to_vec())];
     if let Ok(mapped) = mapping.map(&batch, 0) {

@@ -4,8 +4,10 @@
 //! message as it was, and a mapping that reads nothing but the message gives the same result when
 //! it runs again.
 
-use millrace_bloblang::{Environment, Mapped, Mapping};
+use millrace_bloblang::{Mapped, Mapping};
 use millrace_message::Message;
+
+use super::environment;
 
 /// Functions whose results differ from call to call by their nature.
 const UNSTEADY: &[&str] = &[
@@ -39,7 +41,7 @@ pub(super) fn run(data: &[u8]) {
         None => (data, &b"{}"[..]),
     };
     let program = String::from_utf8_lossy(program);
-    let environment = Environment::new().only_pure();
+    let environment = environment();
     let Ok(mapping) = Mapping::compile(&program, &environment) else {
         return;
     };

@@ -3,11 +3,13 @@
 //! Asked: an error has a place within the text, and what a mapping is does not depend on line
 //! breaks at its end.
 
-use millrace_bloblang::{Environment, Interpolation, Mapping, Query, SyntaxError};
+use millrace_bloblang::{Interpolation, Mapping, Query, SyntaxError};
+
+use super::environment;
 
 pub(super) fn run(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
-    let environment = Environment::new().only_pure();
+    let environment = environment();
     let mapping = Mapping::compile(&text, &environment);
     places(&text, mapping.as_ref().err());
     places(&text, Query::compile(&text, &environment).err().as_ref());
