@@ -102,6 +102,8 @@ struct Account {
     steps: Cell<u64>,
     bytes: Cell<u64>,
     shares: Cell<u32>,
+    /// Whether more steps were asked for than there were.
+    is_exhausted: Cell<bool>,
 }
 
 /// Where no mapping runs, nothing is bounded.
@@ -118,6 +120,7 @@ thread_local! {
             steps: Cell::new(u64::MAX),
             bytes: Cell::new(u64::MAX),
             shares: Cell::new(0),
+            is_exhausted: Cell::new(false),
         }
     };
 }
@@ -160,10 +163,12 @@ impl Account {
         self.steps.set(allowance.steps);
         self.bytes.set(allowance.bytes);
         self.shares.set(0);
+        self.is_exhausted.set(false);
     }
 }
 
-/// Pays for steps. Once they are used up, every further one fails: a `.catch` can not go on.
+/// Pays for steps. Once they are used up, every further one fails, and with them the mapping,
+/// whatever its `.catch` made of it ([`within_steps`]).
 #[inline]
 pub(crate) fn steps(count: usize) -> Result<(), EvalError> {
     ACCOUNT.with(
@@ -174,10 +179,20 @@ pub(crate) fn steps(count: usize) -> Result<(), EvalError> {
             }
             None => {
                 account.steps.set(0);
+                account.is_exhausted.set(true);
                 Err(EvalError::too_many_steps(account.allowance.get().steps))
             }
         },
     )
+}
+
+/// Makes sure that no step failed: a result that lacks some of them is none.
+#[inline]
+pub(crate) fn within_steps() -> Result<(), EvalError> {
+    match ACCOUNT.with(|account| account.is_exhausted.get()) {
+        true => steps(usize::MAX),
+        false => Ok(()),
+    }
 }
 
 /// Pays for bytes that are about to be held.
@@ -219,6 +234,19 @@ pub(crate) fn step() -> Result<Mark, EvalError> {
 /// How many bytes may still be made.
 pub(crate) fn left() -> usize {
     usize::try_from(mark().0).unwrap_or(usize::MAX)
+}
+
+/// Makes sure that a value can be made before it is; it is paid for when it is there.
+pub(crate) fn afford(count: usize) -> Result<(), EvalError> {
+    match left() < count {
+        true => Err(too_many_bytes()),
+        false => Ok(()),
+    }
+}
+
+#[cold]
+fn too_many_bytes() -> EvalError {
+    EvalError::too_many_bytes(ACCOUNT.with(|account| account.allowance.get().bytes))
 }
 
 /// Pays for time that looking through so many bytes takes.
@@ -365,10 +393,11 @@ impl Tally {
     }
 }
 
-/// The account of a list or text that is made piece by piece, and may become large.
+/// The size of a list or text that is made piece by piece, and may become large: it is looked at
+/// now and then whether there is room for it. It is paid for when it is there.
 #[derive(Default)]
 pub(crate) struct Growth {
-    paid: usize,
+    checked: usize,
 }
 
 impl Growth {
@@ -379,19 +408,17 @@ impl Growth {
             .len()
             .saturating_add(more)
             .saturating_mul(size_of::<T>());
-        if size <= self.paid.max(SMALL) {
+        if size <= self.checked.max(SMALL) {
             return Ok(());
         }
-        self.pay(size)
+        self.check(size)
     }
 
-    /// Pays for a half more than is needed: that is how vectors grow.
+    /// Looks for a half more than is needed: that is how vectors grow.
     #[cold]
-    fn pay(&mut self, size: usize) -> Result<(), EvalError> {
-        let size = size.saturating_add(size / 2);
-        make(size - self.paid)?;
-        self.paid = size;
-        Ok(())
+    fn check(&mut self, size: usize) -> Result<(), EvalError> {
+        self.checked = size.saturating_add(size / 2);
+        afford(self.checked)
     }
 }
 

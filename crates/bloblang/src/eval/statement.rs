@@ -50,13 +50,13 @@ pub(crate) fn run_whole(
 ) -> Result<(), (usize, EvalError)> {
     let _account = budget::open(program.environment.allowance());
     let result = run(program, &program.body, batch, index, 0, state);
-    let root = state.root.value().map_or(Ok(()), budget::unfold);
-    if let Err(error) = root {
+    let last = program.body.statements.last();
+    let last_line = last.map_or(0, |statement| statement.line);
+    if let Err(error) = state.root.value().map_or(Ok(()), budget::unfold) {
         state.root = Outcome::Nothing;
-        let last = program.body.statements.last();
-        return Err((last.map_or(0, |statement| statement.line), error));
+        return Err((last_line, error));
     }
-    result
+    result.and_then(|()| budget::within_steps().map_err(|error| (last_line, error)))
 }
 
 /// Runs all statements of a body; what was done before an error stays in the state.

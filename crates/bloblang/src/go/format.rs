@@ -27,12 +27,12 @@ pub(crate) fn sprintf(format: &str, arguments: &[Value]) -> Result<String, EvalE
         next: 0,
         reordered: false,
     };
-    let mut paid = Growth::default();
+    let mut growth = Growth::default();
     let mut rest = format;
     while let Some(position) = rest.find('%') {
         printer.out.push_str(&rest[..position]);
         rest = printer.directive(&rest[position + 1..]);
-        paid.grow(printer.out.as_bytes(), 0)?;
+        growth.grow(printer.out.as_bytes(), 0)?;
     }
     printer.out.push_str(rest);
     printer.extra();

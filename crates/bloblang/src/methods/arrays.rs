@@ -263,7 +263,7 @@ fn concat(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError> {
     for position in 0..call.arguments.len() {
         length = length.saturating_add(call.arguments.array(position)?.len());
     }
-    budget::make(length.saturating_mul(size_of::<Value>()))?;
+    budget::afford(length.saturating_mul(size_of::<Value>()))?;
     let mut joined: Vec<Value> = array(&target)?.iter().map(Cow::into_owned).collect();
     for position in 0..call.arguments.len() {
         joined.extend(call.arguments.array(position)?.iter().map(Cow::into_owned));
@@ -330,13 +330,13 @@ fn join(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError> {
         .optional_text(0)?
         .map_or("", |text| text.as_str());
     let mut joined = Vec::new();
-    let mut paid = budget::Growth::default();
+    let mut growth = budget::Growth::default();
     for (i, element) in array(&target)?.iter().enumerate() {
         let Some(bytes) = element.as_bytes() else {
             let error = EvalError::wrong_type(&element, &["string"]);
             return Err(error.context(format_args!("failed to join element {i}")));
         };
-        paid.grow(&joined, delimiter.len() + bytes.len())?;
+        growth.grow(&joined, delimiter.len() + bytes.len())?;
         if i > 0 {
             joined.extend_from_slice(delimiter.as_bytes());
         }
@@ -442,10 +442,10 @@ fn split_text(text: &Text, delimiter: &str) -> Result<Value, EvalError> {
         return Ok(Value::Array(characters.collect()));
     }
     let mut parts = Vec::with_capacity(4);
-    let mut paid = budget::Growth::default();
+    let mut growth = budget::Growth::default();
     let mut start = 0;
     for (at, _) in text.match_indices(delimiter) {
-        paid.grow(&parts, 1)?;
+        growth.grow(&parts, 1)?;
         parts.push(Value::String(text.substring(start..at)));
         start = at + delimiter.len();
     }

@@ -182,7 +182,7 @@ fn combine(
 fn merge_into(target: &mut Object, source: &Object, collision: Collision<'_>) {
     // Values that mappings build nest without limit.
     stacker::maybe_grow(64 * 1024, 1024 * 1024, || {
-        merge_level(target, source, collision)
+        merge_level(target, source, collision);
     });
 }
 

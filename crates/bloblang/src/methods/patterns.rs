@@ -196,7 +196,7 @@ fn replaced(regex: &Regex, text: &Text, replacement: &str) -> Result<Value, Eval
             Cow::Owned(new) => Value::from(new),
         });
     }
-    let mut paid = budget::Growth::default();
+    let mut growth = budget::Growth::default();
     let mut new = String::new();
     let mut end = 0;
     for captures in regex.captures_iter(text) {
@@ -204,7 +204,7 @@ fn replaced(regex: &Regex, text: &Text, replacement: &str) -> Result<Value, Eval
         new.push_str(&text[end..found.start]);
         captures.expand(replacement, &mut new);
         end = found.end;
-        paid.grow(new.as_bytes(), 0)?;
+        growth.grow(new.as_bytes(), 0)?;
     }
     new.push_str(&text[end..]);
     Ok(Value::from(new))

@@ -323,7 +323,7 @@ fn repeat(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError> {
             "result is longer than {REPEAT_MAX} bytes"
         )));
     }
-    budget::make_text(length.saturating_mul(count))?;
+    budget::afford(length.saturating_mul(count))?;
     match &*target {
         Value::Bytes(bytes) => Ok(Value::from(bytes.repeat(count))),
         _ => target::map_text(target, |text| text.repeat(count)),
@@ -341,7 +341,7 @@ fn reverse(target: Cow<'_, Value>, _: &Call<'_>) -> Result<Value, EvalError> {
 
 fn replace(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError> {
     let (old, new) = (call.arguments.text(0)?, call.arguments.text(1)?);
-    pay_for_replaced(target::bytes(&target)?, old, new)?;
+    afford_replaced(target::bytes(&target)?, old, new)?;
     target::map_text(target, |text| text.replace(&**old, new))
 }
 
@@ -364,15 +364,15 @@ fn replace_many(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalEr
         let mut text = text.to_owned();
         for pair in texts.chunks_exact(2) {
             budget::look_through(text.len())?;
-            pay_for_replaced(text.as_bytes(), &pair[0], &pair[1])?;
+            afford_replaced(text.as_bytes(), &pair[0], &pair[1])?;
             text = text.replace(&*pair[0], &pair[1]);
         }
         Ok(text)
     })
 }
 
-/// Pays for a text whose parts are replaced by longer ones.
-fn pay_for_replaced(text: &[u8], old: &str, new: &str) -> Result<(), EvalError> {
+/// Makes sure that a text can be made whose parts are replaced by longer ones.
+fn afford_replaced(text: &[u8], old: &str, new: &str) -> Result<(), EvalError> {
     /// Up to this length the parts are not counted first.
     const COUNTED_MIN: usize = 16 << 10;
     if new.len() <= old.len() {
@@ -386,7 +386,7 @@ fn pay_for_replaced(text: &[u8], old: &str, new: &str) -> Result<(), EvalError> 
         0 => places,
         _ => memchr::memmem::find_iter(text, old.as_bytes()).count(),
     };
-    budget::make(places.saturating_mul(new.len() - old.len()))
+    budget::afford(places.saturating_mul(new.len() - old.len()))
 }
 
 fn format(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError> {

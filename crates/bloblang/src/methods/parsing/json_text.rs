@@ -13,13 +13,13 @@ use crate::eval_error::EvalError;
 /// When it takes more room than the evaluation may take: each line begins with as many indents as
 /// it is deep.
 pub(super) fn indent(json: &[u8], indent: &[u8]) -> Result<Vec<u8>, EvalError> {
-    let mut paid = budget::Growth::default();
+    let mut growth = budget::Growth::default();
     let mut out = Vec::with_capacity(json.len() * 2);
     let mut depth = 0;
     let mut is_string = false;
     let mut bytes = json.iter().copied().peekable();
     let mut new_line = |out: &mut Vec<u8>, depth: usize| {
-        paid.grow(out, indent.len().saturating_mul(depth))?;
+        growth.grow(out, indent.len().saturating_mul(depth))?;
         out.push(b'\n');
         for _ in 0..depth {
             out.extend_from_slice(indent);
