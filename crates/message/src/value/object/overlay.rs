@@ -157,6 +157,11 @@ impl Overlay {
         }
     }
 
+    /// The values that were set.
+    pub(crate) fn laid(&self) -> impl Iterator<Item = &Value> {
+        self.changes.iter().filter_map(|(_, value)| value.as_ref())
+    }
+
     /// Takes out the values that were set.
     pub(crate) fn take_laid(&mut self) -> impl Iterator<Item = Value> + '_ {
         self.changes.drain(..).filter_map(|(_, value)| value)
