@@ -2,12 +2,13 @@
 
 use millrace_component::Descriptor;
 
+mod awk;
 mod javascript;
 mod jmespath;
 mod wasm;
 
 /// The processors of this family.
 pub const PROCESSORS: &[Descriptor] =
-    &[javascript::COMPONENT, jmespath::COMPONENT, wasm::COMPONENT];
+    &[awk::COMPONENT, javascript::COMPONENT, jmespath::COMPONENT, wasm::COMPONENT];
 
 mod program;

@@ -19,8 +19,8 @@ const MAX_WIDTH: usize = 1_000_000;
 ///
 /// # Errors
 ///
-/// When the text takes more room than the evaluation may take.
-pub(crate) fn sprintf(format: &str, arguments: &[Value]) -> Result<String, EvalError> {
+/// When the text takes more room than the evaluation that it is part of may take.
+pub fn sprintf(format: &str, arguments: &[Value]) -> Result<String, EvalError> {
     let mut printer = Printer {
         out: String::with_capacity(format.len() + 16),
         arguments,

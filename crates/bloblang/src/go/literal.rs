@@ -85,6 +85,11 @@ fn underscores_are_placed(digits: &str, has_prefix: bool) -> bool {
     has_prefix && !digits.ends_with('_') && !digits.contains("__")
 }
 
+/// The float that a text is as Go's `strconv.ParseFloat` reads it; nothing when it is none.
+pub fn float(text: &str) -> Option<f64> {
+    parse_float(text).ok()
+}
+
 /// `strconv.ParseFloat(text, 64)`: decimal and hexadecimal, `inf` and `nan` in any case, underscores
 /// between digits.
 ///

@@ -46,6 +46,20 @@ pub(crate) struct Layout {
     parts: Vec<Part>,
 }
 
+/// A time in a layout of Go.
+pub fn format(layout: &str, at: &Zoned) -> String {
+    Layout::new(layout).format(at)
+}
+
+/// Reads a time in a layout of Go.
+///
+/// # Errors
+///
+/// What does not fit, in Go's words.
+pub fn parse(layout: &str, text: &str) -> Result<Zoned, String> {
+    Layout::new(layout).parse(text)
+}
+
 /// Where the text of a part stands in its layout, and what it stands for.
 #[derive(Clone, Debug, PartialEq)]
 struct Part {

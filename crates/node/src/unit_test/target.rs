@@ -299,7 +299,7 @@ fn reader(sources: &Arc<SourceMap>, directory: Option<&Path>, registry: &Arc<Reg
 /// # Errors
 /// Every complaint about it, one line each.
 pub fn read_case(yaml: &str, registry: &Arc<Registry>) -> Result<Case, String> {
-    read_text(yaml, registry)
+    read_part(yaml, registry)
 }
 
 /// Reads the conditions on one message from a text.
@@ -307,10 +307,10 @@ pub fn read_case(yaml: &str, registry: &Arc<Registry>) -> Result<Case, String> {
 /// # Errors
 /// As [`read_case`].
 pub fn read_conditions(yaml: &str, registry: &Arc<Registry>) -> Result<Conditions, String> {
-    read_text(yaml, registry)
+    read_part(yaml, registry)
 }
 
-fn read_text<T: FieldType>(yaml: &str, registry: &Arc<Registry>) -> Result<T, String> {
+fn read_part<T: FieldType>(yaml: &str, registry: &Arc<Registry>) -> Result<T, String> {
     let sources = Arc::new(SourceMap::new());
     let mut loader = reader(&sources, None, registry);
     let source = sources.add("definition", yaml);
