@@ -17,8 +17,6 @@ pub(crate) struct Lexer<'a> {
 pub(crate) struct Lexed {
     pub token: Token,
     pub at: usize,
-    /// Whether blanks stand before it.
-    pub after_space: bool,
 }
 
 type Result<T> = std::result::Result<T, SyntaxError>;
@@ -45,15 +43,10 @@ impl<'a> Lexer<'a> {
     /// # Errors
     /// What stands there is none.
     pub fn next(&mut self) -> Result<Lexed> {
-        let begin = self.at;
         self.skip_blanks()?;
         let at = self.at;
         let token = self.token()?;
-        Ok(Lexed {
-            token,
-            at,
-            after_space: at > begin,
-        })
+        Ok(Lexed { token, at })
     }
 
     /// Blanks, continued lines and a comment.

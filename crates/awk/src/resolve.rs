@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::SyntaxError;
-use crate::ast::{ActionPattern, Block, Expr, Name, Statement, Tree};
+use crate::ast::{ActionPattern, Expr, Name, Statement, Tree};
 use crate::code::SPECIALS;
 use crate::host;
 use crate::names::{Kind, Names};
@@ -123,7 +123,7 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn block(&mut self, block: &'a Block) -> Result<()> {
+    fn block(&mut self, block: &'a [Statement]) -> Result<()> {
         block.iter().try_for_each(|it| self.statement(it))
     }
 

@@ -43,7 +43,8 @@ impl Parser<'_> {
 
     fn statement(&mut self) -> Result<Statement> {
         let statement = self.nested(Self::bare_statement)?;
-        let is_end = |token: &Token| matches!(token, Token::Newline | Token::Sign(";" | "}"));
+        let is_end =
+            |token: &Token| matches!(token, Token::End | Token::Newline | Token::Sign(";" | "}"));
         if !is_end(&self.current.token) && !is_end(&self.previous) {
             return self.expected("`;` or the end of the line");
         }

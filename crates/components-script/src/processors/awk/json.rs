@@ -47,8 +47,8 @@ impl Work<'_> {
     /// A path that does not fit the document changes nothing.
     pub(super) fn json_set(
         &mut self,
-        arguments: &mut Arguments<'_>,
         value: Value,
+        arguments: &mut Arguments<'_>,
     ) -> Result<Answer, Fault> {
         let path = path(arguments)?;
         hold(arguments, &path)?;
@@ -58,8 +58,8 @@ impl Work<'_> {
 
     pub(super) fn json_append(
         &mut self,
-        arguments: &mut Arguments<'_>,
         value: Value,
+        arguments: &mut Arguments<'_>,
     ) -> Result<Answer, Fault> {
         let mut path = path(arguments)?;
         hold(arguments, &path)?;
