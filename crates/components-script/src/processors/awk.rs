@@ -36,7 +36,7 @@ mod variables;
 /// - `json_append(path, value)`, `json_append_int`, `json_append_float`, `json_append_bool`: append to
 ///   an array, which is made of what was there before if need be;
 /// - `json_delete(path)`, `json_length(path)` of a string or an array, and `json_type(path)`: `string`,
-///   `int`, `float`, `bool`, `array`, `object`, `null`, `undefined`;
+///   `float`, `bool`, `array`, `object`, `null`, `undefined`;
 /// - `create_json_object(key, value, ...)` and `create_json_array(value, ...)`: JSON of strings;
 /// - `metadata_get(key)` and `metadata_set(key, value)`;
 /// - `timestamp_unix(date, layout)` and `timestamp_unix_nano(date, layout)`: the seconds or nanoseconds

@@ -99,9 +99,8 @@ impl Work<'_> {
             None => "undefined",
             Some(Value::Null) => "null",
             Some(Value::Bool(_)) => "bool",
-            // What was set as an integer, here or by a mapping; numbers of a document are floats.
-            Some(Value::I64(_) | Value::U64(_)) => "int",
-            Some(Value::F64(_) | Value::Number(_)) => "float",
+            // As numbers of documents are in Bento, whole ones too.
+            Some(Value::I64(_) | Value::U64(_) | Value::F64(_) | Value::Number(_)) => "float",
             Some(Value::String(_) | Value::Bytes(_) | Value::Timestamp(_)) => "string",
             Some(Value::Array(_)) => "array",
             Some(Value::Object(_)) => "object",

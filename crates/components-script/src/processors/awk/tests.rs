@@ -140,7 +140,7 @@ fn documents_are_read_and_changed_by_paths() {
         (
             r#"{ json_set_int("i", 1); print json_type("i"), json_type("n"), json_type("f"), json_type("s"), json_type("b"), json_type("a"), json_type("o"), json_type("z") }"#,
             r#"{"n":null,"f":5,"s":"","b":false,"a":[],"o":{}}"#,
-            "int null float string bool array object undefined",
+            "float null float string bool array object undefined",
         ),
         (
             r#"{ n = json_length("p"); for (i = 0; i < n; i++) { e = json_get("p." i); if (!(e in seen)) { json_append("u", e); seen[e] = 1 } } }"#,
