@@ -112,7 +112,7 @@ fn count(bytes: &[u8], is_part: impl Fn(&u8) -> bool) -> usize {
 
 /// An integer as other languages cut one out of a float: what does not fit is the smallest.
 pub(crate) fn integer(number: f64) -> i64 {
-    match number >= -9_223_372_036_854_775_808.0 && number < 9_223_372_036_854_775_808.0 {
+    match (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&number) {
         true => number as i64,
         false => i64::MIN,
     }

@@ -53,7 +53,7 @@ impl<'a> Variables<'a> {
                 }
             }
             Value::Array(array) => {
-                for element in array.iter() {
+                for element in array {
                     nested(|| self.add(path, &element));
                 }
             }
