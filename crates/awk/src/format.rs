@@ -250,7 +250,7 @@ pub(crate) fn number(format: &str, number: f64) -> Vec<u8> {
 }
 
 /// One argument in a format whose sizes were checked.
-fn formatted(format: &str, argument: Argument) -> String {
+fn formatted(format: &str, argument: millrace_message::Value) -> String {
     // The room that a text may take is that of the mapping it is made by.
     sprintf(format, &[argument]).expect("no mapping runs here, so no room is asked for")
 }

@@ -116,7 +116,7 @@ fn stages(c: &mut Criterion) {
                 .expect("the mapping fits the payload")
         };
         group.bench_function(format!("evaluate_{name}"), |b| {
-            b.iter(|| black_box(evaluate()))
+            b.iter(|| black_box(evaluate()));
         });
         let mut result = message.clone();
         assert!(evaluate().apply_to(&mut result));

@@ -23,7 +23,7 @@ fn compiled(text: &str) -> Mapping {
 fn mapped(mapping: &str, payload: &str) -> Result<Option<Bytes>, EvalError> {
     let message = Message::from(payload);
     let mapped = compiled(mapping).map(std::slice::from_ref(&message), 0)?;
-    let mut changed = message.clone();
+    let mut changed = message;
     Ok(mapped
         .apply_to(&mut changed)
         .then(|| changed.bytes().clone()))

@@ -69,8 +69,7 @@ fn check_port(field: &str, address: &str, node: &Node, cx: &mut ReadContext) {
     let port = address.rsplit_once(':').map(|(_, port)| port);
     if port.is_none_or(|port| port.parse::<u16>().is_err()) {
         let span = node.get("address").map_or(node.span, |it| it.span);
-        let message =
-            format!("field {field}: `{address}` does not end in a port from 0 to 65535");
+        let message = format!("field {field}: `{address}` does not end in a port from 0 to 65535");
         cx.error(codes::INVALID_VALUE, span, message).help =
             Some("write it as `host:port`, such as `localhost:4195`".to_owned());
     }

@@ -8,7 +8,11 @@ mod jmespath;
 mod wasm;
 
 /// The processors of this family.
-pub const PROCESSORS: &[Descriptor] =
-    &[awk::COMPONENT, javascript::COMPONENT, jmespath::COMPONENT, wasm::COMPONENT];
+pub const PROCESSORS: &[Descriptor] = &[
+    awk::COMPONENT,
+    javascript::COMPONENT,
+    jmespath::COMPONENT,
+    wasm::COMPONENT,
+];
 
 mod program;
