@@ -1,6 +1,6 @@
 //! The `csv` scanner.
 
-use std::io::Read;
+use std::io::{Cursor, Read};
 use std::sync::Arc;
 
 use csv::{ByteRecord, ReaderBuilder};
@@ -126,6 +126,8 @@ impl ScannerFactory for Rows {
         stream: Box<dyn Read + Send>,
         details: &SourceDetails,
     ) -> Result<Box<dyn Scanner>, Error> {
+        let stream = without_mark(stream)
+            .map_err(|error| Error::retry(format!("read {}: {error}", details.name)))?;
         let mut reader = ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
@@ -283,6 +285,20 @@ impl Read for Uninterrupted {
             }
         }
     }
+}
+
+/// The stream without a byte order mark of UTF-8 at its beginning, however its bytes arrive: the
+/// library only sees one that arrives as a whole.
+fn without_mark(mut stream: Box<dyn Read + Send>) -> std::io::Result<Box<dyn Read + Send>> {
+    const MARK: &[u8] = b"\xef\xbb\xbf";
+    // With one byte more, what follows a mark does not arrive as another one.
+    let length = MARK.len() as u64 + 1;
+    let mut head = Vec::new();
+    stream.by_ref().take(length).read_to_end(&mut head)?;
+    if head.starts_with(MARK) {
+        head.drain(..MARK.len());
+    }
+    Ok(Box::new(Cursor::new(head).chain(stream)))
 }
 
 #[cfg(test)]
