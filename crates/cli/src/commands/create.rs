@@ -252,7 +252,7 @@ mod tests {
     }
 
     /// What only a user can say, with the complaint that asks for it.
-    const LEFT_TO_THE_USER: [(ComponentKind, &str, &str); 7] = [
+    const LEFT_TO_THE_USER: [(ComponentKind, &str, &str); 10] = [
         (
             ComponentKind::Input,
             "read_until",
@@ -264,6 +264,7 @@ mod tests {
             "xml_documents",
             "no option is given",
         ),
+        (ComponentKind::Processor, "avro", "there is no schema"),
         (
             ComponentKind::Processor,
             "javascript",
@@ -273,6 +274,16 @@ mod tests {
             ComponentKind::Processor,
             "json_schema",
             "there is no schema",
+        ),
+        (
+            ComponentKind::Processor,
+            "parquet_encode",
+            "it has neither a type nor fields",
+        ),
+        (
+            ComponentKind::Processor,
+            "protobuf",
+            "there is no place to read `.proto` files from",
         ),
         (ComponentKind::Processor, "xml", "no option is given"),
         (ComponentKind::Cache, "multilevel", "at least two levels"),

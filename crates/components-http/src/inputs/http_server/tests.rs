@@ -247,7 +247,7 @@ fn fields_that_cannot_work_are_complaints() {
         ),
         (
             "http_server: { sync_response: { metadata_headers: { include_patterns: ['('] } } }",
-            "pattern `(`",
+            "error parsing regexp: unclosed group",
         ),
     ] {
         let read = workbench().read::<millrace_component::InputChild>(yaml);

@@ -60,6 +60,9 @@ impl Evaluator {
             // The zone of the host is no secret, and times are shown in it.
             command.envs(std::env::var_os("TZ").map(|zone| ("TZ", zone)));
         }
+        // Memory that the allocator sets aside at the start is out of reach of the limit, and leaves no
+        // room below it for the stacks of deep recursion.
+        command.env("MIMALLOC_ARENA_RESERVE", "0");
         if let Some(directory) = &self.directory {
             command.arg("--directory").arg(directory);
         }
