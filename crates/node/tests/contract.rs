@@ -50,8 +50,8 @@ fn name(descriptor: &Descriptor) -> String {
     format!("{} {}", descriptor.kind(), descriptor.name())
 }
 
-/// Whether a call of the suite stands in the component's own file, or in the test that is named
-/// above and names the component.
+/// Whether a call of the suite stands in the component's own file, in the tests beside it, or in the
+/// test that is named above and names the component.
 fn runs_suite(descriptor: &Descriptor) -> bool {
     let (kind, component) = (suite(descriptor.kind()), descriptor.name());
     // A kind may have several suites, as inputs with and without acknowledgements.
@@ -66,9 +66,10 @@ fn runs_suite(descriptor: &Descriptor) -> bool {
         let function = format!("fn {component}_keeps_the_promises_of_a");
         return has_call(&text) && text.contains(&function);
     }
-    let mut files = std::fs::read_dir(crates()).unwrap().map(|folder| {
+    let mut files = std::fs::read_dir(crates()).unwrap().flat_map(|folder| {
         let family = folder.unwrap().path().join("src").join(format!("{kind}s"));
-        family.join(format!("{component}.rs"))
+        let tests = family.join(component).join("tests.rs");
+        [family.join(format!("{component}.rs")), tests]
     });
     files.any(|file| std::fs::read_to_string(file).is_ok_and(|text| has_call(&text)))
 }
