@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::chaos;
 use crate::step::succeeds;
-use crate::test::build_binary;
+use crate::test::{build_binary, cargo};
 
 const FOLDERS: &[&str] = &["examples", "bench/pipelines"];
 
@@ -76,22 +76,21 @@ pub fn import() -> Result<bool> {
     Ok(seen.len() == cities.len())
 }
 
-/// Runs the quickstart twice from its release build, in a folder of its own; true when every city has
-/// its answer, once.
+/// Runs the quickstart twice by the command of the README, in a folder of its own; true when every
+/// city has its answer, once.
 pub fn quickstart() -> Result<bool> {
-    let binary = build_binary(&["--release"])?.context("this tree builds no binary `millrace`")?;
     let folder = std::env::temp_dir().join(format!("millrace-quickstart-{}", std::process::id()));
     fs::create_dir_all(&folder).context("make a folder for the quickstart")?;
-    let answered = quickstart_in(&folder, &binary);
+    let answered = quickstart_in(&folder);
     fs::remove_dir_all(&folder).context("remove the folder of the quickstart")?;
     answered
 }
 
-fn quickstart_in(folder: &Path, binary: &Path) -> Result<bool> {
+fn quickstart_in(folder: &Path) -> Result<bool> {
     let out = folder.join("out.ndjson");
-    let mut command = Command::new(binary);
+    let mut command = cargo();
     command
-        .args(["run", "examples/quickstart.yaml"])
+        .args(["run", "--release", "--", "run", "examples/quickstart.yaml"])
         .env("OUT", &out)
         .env("BUFFER", folder.join("buffer.db"));
     // The second run finds that all is done.
