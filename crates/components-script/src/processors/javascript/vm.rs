@@ -36,6 +36,9 @@ pub(super) struct Program {
 struct Watch {
     deadline: Option<Instant>,
     is_stopped: bool,
+    /// Promises that were rejected with `null`, which nobody has looked at: without memory the engine
+    /// can make no other reason.
+    lost: usize,
 }
 
 impl Watch {
@@ -45,6 +48,14 @@ impl Watch {
         let deadline = *self.deadline.get_or_insert(now + time_max);
         self.is_stopped |= now > deadline;
         self.is_stopped
+    }
+
+    /// A promise was rejected with `null`, or one that was has got a handler after all.
+    fn lose(&mut self, is_handled: bool) {
+        self.lost = match is_handled {
+            true => self.lost.saturating_sub(1),
+            false => self.lost + 1,
+        };
     }
 }
 
@@ -92,6 +103,14 @@ impl Vm {
         let watch = Arc::<Mutex<Watch>>::default();
         let asked = Arc::clone(&watch);
         runtime.set_interrupt_handler(Some(Box::new(move || asked.lock().is_over(time_max))));
+        let told = Arc::clone(&watch);
+        runtime.set_host_promise_rejection_tracker(Some(Box::new(
+            move |_, _, reason, is_handled| {
+                if reason.is_null() {
+                    told.lock().lose(is_handled);
+                }
+            },
+        )));
         let context = Context::full(&runtime).map_err(|error| error.to_string())?;
         let work = Shared::default();
         context.with(|ctx| {
@@ -168,6 +187,9 @@ impl Vm {
     fn settle(&self) -> Result<(), String> {
         loop {
             match self.context.runtime().execute_pending_job() {
+                Ok(false) if self.watch.lock().lost > 0 => {
+                    return Err("a promise was rejected with null: out of memory".to_owned());
+                }
                 Ok(false) => return Ok(()),
                 Ok(true) if self.watch.lock().is_over(self.time_max) => {
                     return Err("promises go on for too long".to_owned());
