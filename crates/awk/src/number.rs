@@ -28,20 +28,13 @@ pub(crate) fn prefix(text: &[u8]) -> f64 {
     if is_hexadecimal(unsigned) {
         return hexadecimal_prefix(text, sign + 2);
     }
-    let digits = |from: usize| count(&text[from..], u8::is_ascii_digit);
-    let mut end = sign + digits(sign);
-    let mut is_number = end > sign;
-    if text.get(end) == Some(&b'.') {
-        let decimals = digits(end + 1);
-        is_number |= decimals > 0;
-        end += 1 + decimals;
-    }
-    if !is_number {
+    let Some(mut end) = end_of_digits(text, sign, u8::is_ascii_digit) else {
         return 0.0;
-    }
+    };
     if matches!(text.get(end), Some(b'e' | b'E')) {
         let signed = usize::from(matches!(text.get(end + 1), Some(b'+' | b'-')));
-        let exponent = digits((end + 1 + signed).min(text.len()));
+        let from = (end + 1 + signed).min(text.len());
+        let exponent = count(&text[from..], u8::is_ascii_digit);
         if exponent > 0 {
             end += 1 + signed + exponent;
         }
@@ -50,17 +43,9 @@ pub(crate) fn prefix(text: &[u8]) -> f64 {
 }
 
 fn hexadecimal_prefix(text: &[u8], start: usize) -> f64 {
-    let digits = |from: usize| count(&text[from..], u8::is_ascii_hexdigit);
-    let mut end = start + digits(start);
-    let mut is_number = end > start;
-    if text.get(end) == Some(&b'.') {
-        let decimals = digits(end + 1);
-        is_number |= decimals > 0;
-        end += 1 + decimals;
-    }
-    if !is_number {
+    let Some(end) = end_of_digits(text, start, u8::is_ascii_hexdigit) else {
         return 0.0;
-    }
+    };
     let mut number = text[..end].to_vec();
     if matches!(text.get(end), Some(b'p' | b'P')) {
         let signed = usize::from(matches!(text.get(end + 1), Some(b'+' | b'-')));
@@ -71,6 +56,17 @@ fn hexadecimal_prefix(text: &[u8], start: usize) -> f64 {
         }
     }
     whole(&number).unwrap_or(0.0)
+}
+
+/// Where the digits end that begin at `start`, a point among them; nothing when there are none.
+fn end_of_digits(text: &[u8], start: usize, is_digit: impl Fn(&u8) -> bool) -> Option<usize> {
+    let whole = count(&text[start..], &is_digit);
+    let end = start + whole;
+    if text.get(end) != Some(&b'.') {
+        return (whole > 0).then_some(end);
+    }
+    let decimals = count(&text[end + 1..], &is_digit);
+    (whole + decimals > 0).then_some(end + 1 + decimals)
 }
 
 /// The number that a text is as a whole, blanks around it aside.

@@ -6,14 +6,15 @@ use std::collections::HashMap;
 use std::fmt::Display;
 use std::sync::Arc;
 
-use millrace_message::{Error, Fault};
+use millrace_message::{Error, Fault, Message, MessageBatch};
+use millrace_spec::ByteSize;
 use millrace_telemetry::Scope;
 use millrace_telemetry::metric::MappingFn;
 
 use crate::config::{Configured, InputChild, OutputChild, ProcessorChild, ScannerChild};
 use crate::{
-    BatchPolicy, BuiltBuffer, BuiltCache, BuiltProcessor, BuiltRateLimit, Connection, Flow,
-    LeafInput, LeafOutput, ScannerFactory, Side, Sink, Source,
+    BatchPolicy, Batches, BuiltBuffer, BuiltCache, BuiltProcessor, BuiltRateLimit, Connection,
+    Flow, LeafInput, LeafOutput, ScannerFactory, Side, Sink, Source,
 };
 
 /// An input, built: a leaf that the engine runs, or a composite that runs its children.
@@ -133,6 +134,21 @@ impl Identity {
             label: Arc::clone(&self.label),
             cause,
         }
+    }
+
+    /// Converts the messages of a batch, each for itself; one that cannot be converted goes on as
+    /// `convert` left it, with its fault set.
+    pub fn convert_each(
+        &self,
+        mut batch: MessageBatch,
+        mut convert: impl FnMut(&mut Message) -> Result<(), Error>,
+    ) -> Batches {
+        for message in batch.iter_mut() {
+            if let Err(error) = convert(message) {
+                message.set_fault(self.fault(error));
+            }
+        }
+        smallvec::smallvec![batch]
     }
 
     /// Logs what went wrong in this component where no message carries it.
@@ -278,6 +294,12 @@ impl BuildContext {
     /// The stream that it belongs to.
     pub fn flow(&self) -> &Flow {
         &self.flow
+    }
+
+    /// How many bytes a content may become: `max`, and no more than all messages together may take.
+    pub fn bound(&self, max: ByteSize) -> usize {
+        let max = usize::try_from(max.0).unwrap_or(usize::MAX);
+        max.min(self.flow.budget().limit())
     }
 
     /// Where its metrics are registered.

@@ -39,6 +39,16 @@ pub enum Form {
     PlainJson,
 }
 
+impl Form {
+    /// One of the forms of JSON: plain, or with the names of the types of unions.
+    pub(crate) fn json(is_plain: bool) -> Self {
+        match is_plain {
+            true => Self::PlainJson,
+            false => Self::AvroJson,
+        }
+    }
+}
+
 /// What is wrong with a schema, with bytes or with a value, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AvroError {

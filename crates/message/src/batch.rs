@@ -65,6 +65,18 @@ impl MessageBatch {
         self.messages.iter_mut().map(Message::take_origin).collect()
     }
 
+    /// Gives every message a handle on the same origin, which settles when the last of them has. An
+    /// origin that no message takes fails.
+    pub fn share_origin(&mut self, origin: Origin) {
+        let Some((last, others)) = self.messages.split_last_mut() else {
+            return;
+        };
+        for message in others {
+            message.set_origin(origin.clone());
+        }
+        last.set_origin(origin);
+    }
+
     /// Settles every message by its index in `outcomes`.
     pub fn settle(mut self, outcomes: &Outcomes) {
         settle_all(self.take_origins(), outcomes);

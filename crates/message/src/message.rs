@@ -82,6 +82,15 @@ impl Message {
             .as_ref()
     }
 
+    /// The payload as a value, for components that need one.
+    ///
+    /// # Errors
+    /// As [`Message::value`], worded as what is wrong with the message.
+    pub fn json(&self) -> Result<&Value, Error> {
+        self.value()
+            .map_err(|error| Error::rejected(format!("the payload is no JSON: {error}")))
+    }
+
     /// The payload as a value when it is held in that form already.
     pub fn parsed(&self) -> Option<&Value> {
         self.value.get().and_then(|value| value.as_ref().ok())

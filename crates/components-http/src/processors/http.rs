@@ -8,7 +8,7 @@ use millrace_component::{
     AsyncProcessor, Batches, BuildContext, BuiltProcessor, Descriptor, Identity, Interpolated,
     ProcessorConfig,
 };
-use millrace_message::{Error, Message, MessageBatch, Origin};
+use millrace_message::{Error, MessageBatch, Origin};
 use millrace_spec::{Node, ReadContext, Spec};
 
 use crate::client::{
@@ -170,23 +170,9 @@ impl Http {
 }
 
 /// Gives every message that replaces a batch of another size the origins of the whole batch.
-fn redistribute(mut batch: MessageBatch, replaced: MessageBatch) -> MessageBatch {
-    let origin = Origin::merge(batch.take_origins());
-    let last = replaced.len().saturating_sub(1);
-    let mut origin = Some(origin);
+fn redistribute(mut batch: MessageBatch, mut replaced: MessageBatch) -> MessageBatch {
+    replaced.share_origin(Origin::merge(batch.take_origins()));
     replaced
-        .into_iter()
-        .enumerate()
-        .map(|(index, mut message): (usize, Message)| {
-            let handles = if index == last {
-                origin.take().unwrap_or_default()
-            } else {
-                origin.clone().unwrap_or_default()
-            };
-            message.set_origin(handles);
-            message
-        })
-        .collect()
 }
 
 #[cfg(test)]

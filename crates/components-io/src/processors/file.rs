@@ -95,11 +95,10 @@ impl Config {
 impl ProcessorConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<BuiltProcessor, Error> {
         let scanner = self.scanner.as_ref();
-        let max = usize::try_from(self.max_size.0).unwrap_or(usize::MAX);
         Ok(BuiltProcessor::Async(Arc::new(FileProcessor {
             config: self.clone(),
             scanner: scanner.map(|it| cx.scanner(it, "scanner")).transpose()?,
-            max: max.min(cx.flow().budget().limit()),
+            max: cx.bound(self.max_size),
             identity: Arc::clone(cx.identity()),
         })))
     }

@@ -23,9 +23,8 @@ pub struct Config {
 
 impl ScannerConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<Arc<dyn ScannerFactory>, Error> {
-        let max = usize::try_from(self.max_size.0).unwrap_or(usize::MAX);
         Ok(Arc::new(Factory {
-            max: max.min(cx.flow().budget().limit()),
+            max: cx.bound(self.max_size),
         }))
     }
 }

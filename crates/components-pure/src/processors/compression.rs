@@ -1,10 +1,9 @@
 //! What `compress`, `decompress` and the archives share: the formats as fields, and the bound of
 //! what is decompressed.
 
-use millrace_component::BuildContext;
 use millrace_formats::compression::{self, DecompressError};
 use millrace_message::Error;
-use millrace_spec::{ByteSize, Spec};
+use millrace_spec::Spec;
 
 /// A format that `compress` writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Spec)]
@@ -105,12 +104,6 @@ fn refused(error: DecompressError) -> Error {
         DecompressError::TooLarge(limit) => over(limit),
         DecompressError::Damaged(error) => Error::rejected(error.to_string()),
     }
-}
-
-/// How large a content may become: `max_size`, and no more than all messages together may take.
-pub(super) fn bound(max_size: ByteSize, cx: &BuildContext) -> usize {
-    let max_size = usize::try_from(max_size.0).unwrap_or(usize::MAX);
-    max_size.min(cx.flow().budget().limit())
 }
 
 /// The content is larger than `limit`.

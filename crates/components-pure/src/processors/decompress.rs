@@ -8,7 +8,7 @@ use millrace_component::{
 use millrace_message::{Error, MessageBatch};
 use millrace_spec::{ByteSize, Spec};
 
-use super::compression::{Decompression, bound, decompress};
+use super::compression::{Decompression, decompress};
 
 /// Decompresses the payload of each message.
 ///
@@ -29,7 +29,7 @@ impl ProcessorConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<BuiltProcessor, Error> {
         Ok(BuiltProcessor::Sync(Arc::new(DecompressPayload {
             algorithm: self.algorithm,
-            max_size: bound(self.max_size, cx),
+            max_size: cx.bound(self.max_size),
             identity: Arc::clone(cx.identity()),
         })))
     }

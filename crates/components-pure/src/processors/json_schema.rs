@@ -117,9 +117,7 @@ struct JsonSchema {
 
 impl JsonSchema {
     fn check(&self, message: &Message) -> Result<(), Error> {
-        let value = message
-            .value()
-            .map_err(|error| Error::rejected(format!("the payload is no JSON: {error}")))?;
+        let value = message.json()?;
         let complaints = self.schema.complaints(value);
         match complaints.is_empty() {
             true => Ok(()),
@@ -129,13 +127,9 @@ impl JsonSchema {
 }
 
 impl Processor for JsonSchema {
-    fn process(&self, mut batch: MessageBatch) -> Batches {
-        for message in batch.iter_mut() {
-            if let Err(error) = self.check(message) {
-                message.set_fault(self.identity.fault(error));
-            }
-        }
-        smallvec::smallvec![batch]
+    fn process(&self, batch: MessageBatch) -> Batches {
+        self.identity
+            .convert_each(batch, |message| self.check(message))
     }
 }
 

@@ -48,9 +48,7 @@ impl Msgpack {
     fn convert(&self, message: &mut Message) -> Result<(), Error> {
         match self.operator {
             Operator::FromJson => {
-                let value = message
-                    .value()
-                    .map_err(|error| Error::rejected(format!("the payload is no JSON: {error}")))?;
+                let value = message.json()?;
                 let bytes = msgpack::write(value);
                 message.set_bytes(bytes.map_err(|error| Error::rejected(error.to_string()))?);
             }
@@ -66,13 +64,9 @@ impl Msgpack {
 }
 
 impl Processor for Msgpack {
-    fn process(&self, mut batch: MessageBatch) -> Batches {
-        for message in batch.iter_mut() {
-            if let Err(error) = self.convert(message) {
-                message.set_fault(self.identity.fault(error));
-            }
-        }
-        smallvec::smallvec![batch]
+    fn process(&self, batch: MessageBatch) -> Batches {
+        self.identity
+            .convert_each(batch, |message| self.convert(message))
     }
 }
 

@@ -12,7 +12,7 @@ use millrace_message::{Error, Message, MessageBatch, Value};
 use millrace_spec::{ByteSize, FieldKind, FieldType, Node, ReadContext, Spec, codes};
 
 use super::composite::one_or_none;
-use super::compression::{bound, over};
+use super::compression::over;
 use super::zip_format;
 
 mod csv;
@@ -102,7 +102,7 @@ impl ProcessorConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<BuiltProcessor, Error> {
         Ok(BuiltProcessor::Sync(Arc::new(Unarchive {
             format: self.format,
-            max_size: bound(self.max_size, cx),
+            max_size: cx.bound(self.max_size),
             identity: Arc::clone(cx.identity()),
         })))
     }
@@ -150,19 +150,14 @@ impl Unarchive {
             Ok(parts) => {
                 let origin = message.take_origin();
                 message.set_bytes(Bytes::new());
-                let last = parts.len() - 1;
-                let mut origin = Some(origin);
-                for (index, part) in parts.into_iter().enumerate() {
+                let copy = |part: Part| {
                     let mut copy = message.clone();
-                    let handle = if index == last {
-                        origin.take()
-                    } else {
-                        origin.clone()
-                    };
-                    copy.set_origin(handle.unwrap_or_default());
                     part.fill(&mut copy);
-                    result.push(copy);
-                }
+                    copy
+                };
+                let mut copies: MessageBatch = parts.into_iter().map(copy).collect();
+                copies.share_origin(origin);
+                result.append(copies);
             }
             Err(error) => {
                 message.set_fault(self.identity.fault(error.context("unarchive")));

@@ -55,17 +55,13 @@ struct Xml {
 }
 
 impl Processor for Xml {
-    fn process(&self, mut batch: MessageBatch) -> Batches {
-        for message in batch.iter_mut() {
-            match xml::read(message.bytes(), self.cast) {
-                Ok(value) => message.set_value(value),
-                Err(error) => {
-                    let error = Error::rejected(format!("the payload is no XML: {error}"));
-                    message.set_fault(self.identity.fault(error));
-                }
-            }
-        }
-        smallvec::smallvec![batch]
+    fn process(&self, batch: MessageBatch) -> Batches {
+        self.identity.convert_each(batch, |message| {
+            let value = xml::read(message.bytes(), self.cast)
+                .map_err(|error| Error::rejected(format!("the payload is no XML: {error}")))?;
+            message.set_value(value);
+            Ok(())
+        })
     }
 }
 

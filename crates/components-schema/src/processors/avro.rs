@@ -143,7 +143,7 @@ impl Avro {
                 binary.map_err(wrong)?
             }
             Encoding::Textual => {
-                let value = json(message)?;
+                let value = message.json()?;
                 encode(&self.schema, value, Form::AvroJson, &mut textual).map_err(wrong)?;
                 &textual
             }
@@ -155,7 +155,7 @@ impl Avro {
 
     fn convert_from_json(&self, message: &mut Message) -> Result<(), Error> {
         let wrong = |error: AvroError| rejected("the payload does not fit the schema", &error);
-        let value = json(message)?;
+        let value = message.json()?;
         match self.encoding {
             Encoding::Single => {
                 let bytes = encode_single(&self.schema, value, Form::Native).map_err(wrong)?;
@@ -177,23 +177,14 @@ impl Avro {
     }
 }
 
-fn json(message: &Message) -> Result<&millrace_message::Value, Error> {
-    let value = message.value();
-    value.map_err(|error| Error::rejected(format!("the payload is no JSON: {error}")))
-}
-
 fn rejected(what: &str, error: &AvroError) -> Error {
     Error::rejected(format!("{what}: {error}"))
 }
 
 impl Processor for Avro {
-    fn process(&self, mut batch: MessageBatch) -> Batches {
-        for message in batch.iter_mut() {
-            if let Err(error) = self.convert(message) {
-                message.set_fault(self.identity.fault(error));
-            }
-        }
-        smallvec::smallvec![batch]
+    fn process(&self, batch: MessageBatch) -> Batches {
+        self.identity
+            .convert_each(batch, |message| self.convert(message))
     }
 }
 

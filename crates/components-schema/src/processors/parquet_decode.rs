@@ -55,13 +55,12 @@ pub struct Config {
 
 impl ProcessorConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<BuiltProcessor, Error> {
-        let max_size = usize::try_from(self.max_size.0).unwrap_or(usize::MAX);
         Ok(BuiltProcessor::Sync(Arc::new(ParquetDecode {
             lists: match self.use_parquet_list_format {
                 true => Lists::Groups,
                 false => Lists::Arrays,
             },
-            max_size: max_size.min(cx.flow().budget().limit()),
+            max_size: cx.bound(self.max_size),
             identity: Arc::clone(cx.identity()),
         })))
     }
@@ -92,20 +91,16 @@ impl ParquetDecode {
         match self.rows(&message) {
             Ok(rows) if rows.is_empty() => message.filter(&self.identity.component),
             Ok(rows) => {
-                let mut origin = Some(message.take_origin());
+                let origin = message.take_origin();
                 message.set_bytes(Bytes::new());
-                let last = rows.len() - 1;
-                for (index, row) in rows.into_iter().enumerate() {
+                let copy = |row: Value| {
                     let mut copy = message.clone();
-                    let handle = if index == last {
-                        origin.take()
-                    } else {
-                        origin.clone()
-                    };
-                    copy.set_origin(handle.unwrap_or_default());
                     copy.set_value(row);
-                    result.push(copy);
-                }
+                    copy
+                };
+                let mut copies: MessageBatch = rows.into_iter().map(copy).collect();
+                copies.share_origin(origin);
+                result.append(copies);
             }
             Err(error) => {
                 message.set_fault(self.identity.fault(error));

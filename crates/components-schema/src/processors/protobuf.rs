@@ -159,9 +159,7 @@ impl Protobuf {
                 message.set_value(value);
             }
             Operator::FromJson => {
-                let value = message
-                    .value()
-                    .map_err(|error| Error::rejected(format!("the payload is no JSON: {error}")))?;
+                let value = message.json()?;
                 let encoded = self.message.write(value, self.write)?;
                 message.set_bytes(encoded);
             }
@@ -171,13 +169,9 @@ impl Protobuf {
 }
 
 impl Processor for Protobuf {
-    fn process(&self, mut batch: MessageBatch) -> Batches {
-        for message in batch.iter_mut() {
-            if let Err(error) = self.convert(message) {
-                message.set_fault(self.identity.fault(error));
-            }
-        }
-        smallvec::smallvec![batch]
+    fn process(&self, batch: MessageBatch) -> Batches {
+        self.identity
+            .convert_each(batch, |message| self.convert(message))
     }
 }
 

@@ -54,10 +54,7 @@ pub struct Config {
 impl ProcessorConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<BuiltProcessor, Error> {
         let options = AvroOptions {
-            form: match self.avro_raw_json {
-                true => Form::PlainJson,
-                false => Form::AvroJson,
-            },
+            form: Form::json(self.avro_raw_json),
             sanitize: self.sanitize_namespace_names,
         };
         Ok(BuiltProcessor::Async(Arc::new(Decode {

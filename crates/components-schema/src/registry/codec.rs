@@ -118,7 +118,7 @@ impl Codec {
         out.extend_from_slice(&id.to_be_bytes());
         match self {
             Self::Avro(schema, form) => {
-                encode(schema, json(message)?, *form, &mut out).map_err(|error| unfit(&error))?;
+                encode(schema, message.json()?, *form, &mut out).map_err(|error| unfit(&error))?;
             }
             Self::Json(schema) => {
                 conforms(schema, message)?;
@@ -134,13 +134,8 @@ fn unfit(error: &avro::AvroError) -> Error {
     Error::rejected(format!("the message does not fit the schema: {error}"))
 }
 
-fn json(message: &Message) -> Result<&Value, Error> {
-    let value = message.value();
-    value.map_err(|error| Error::rejected(format!("the payload is no JSON: {error}")))
-}
-
 fn conforms(schema: &json_schema::Schema, message: &Message) -> Result<(), Error> {
-    let complaints = schema.complaints(json(message)?);
+    let complaints = schema.complaints(message.json()?);
     match complaints.is_empty() {
         true => Ok(()),
         false => Err(Error::rejected(format!(

@@ -35,13 +35,9 @@ pub struct Config {
 
 impl ScannerConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<Arc<dyn ScannerFactory>, Error> {
-        let max = usize::try_from(self.max_size.0).unwrap_or(usize::MAX);
         Ok(Arc::new(Factory {
-            form: match self.raw_json {
-                true => Form::PlainJson,
-                false => Form::AvroJson,
-            },
-            max: max.min(cx.flow().budget().limit()),
+            form: Form::json(self.raw_json),
+            max: cx.bound(self.max_size),
         }))
     }
 }

@@ -92,9 +92,7 @@ struct Jmespath {
 
 impl Jmespath {
     fn search(&self, message: &mut Message) -> Result<(), Error> {
-        let value = message
-            .value()
-            .map_err(|error| Error::rejected(format!("the payload is no JSON: {error}")))?;
+        let value = message.json()?;
         let data = Arc::new(variable::of_value(value, 0)?);
         let mut cx = Context::new(self.query.as_str(), &DEFAULT_RUNTIME);
         let found = interpret(&data, self.query.as_ast(), &mut cx)
@@ -108,13 +106,9 @@ impl Jmespath {
 }
 
 impl Processor for Jmespath {
-    fn process(&self, mut batch: MessageBatch) -> Batches {
-        for message in batch.iter_mut() {
-            if let Err(error) = self.search(message) {
-                message.set_fault(self.identity.fault(error));
-            }
-        }
-        smallvec::smallvec![batch]
+    fn process(&self, batch: MessageBatch) -> Batches {
+        self.identity
+            .convert_each(batch, |message| self.search(message))
     }
 }
 
