@@ -151,9 +151,9 @@ impl<'a> Call<'a> {
         'a: 'v,
     {
         let mark = budget::step()?;
-        let outcome = query.eval_with(&self.cx, value)?;
-        mark.settle(outcome.owned());
-        Ok(outcome)
+        let result = query.eval_with(&self.cx, value);
+        mark.settle(|| result.as_ref().ok().and_then(Outcome::owned));
+        result
     }
 
     /// The query at `position`; it was checked to be there when the mapping was compiled.

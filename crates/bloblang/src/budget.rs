@@ -257,6 +257,14 @@ pub(crate) fn look_through(count: usize) -> Result<(), EvalError> {
 /// Pays for a value that was made. What a container holds may come from elsewhere.
 #[inline]
 pub(crate) fn made(value: &Value) -> Result<(), EvalError> {
+    match value.is_light() {
+        true => Ok(()),
+        false => made_heavy(value),
+    }
+}
+
+#[inline(never)]
+fn made_heavy(value: &Value) -> Result<(), EvalError> {
     if value.is_built() {
         share(1);
     }
@@ -274,20 +282,38 @@ pub(crate) fn made(value: &Value) -> Result<(), EvalError> {
 /// Pays for looking through the value that a method is called on.
 #[inline]
 pub(crate) fn operand(value: &Value) -> Result<(), EvalError> {
+    match value.is_light() {
+        true => Ok(()),
+        false => operand_heavy(value),
+    }
+}
+
+#[inline(never)]
+fn operand_heavy(value: &Value) -> Result<(), EvalError> {
     match value.weight() {
         0..SMALL => Ok(()),
         weight => look_through(weight),
     }
 }
 
-/// Pays for a value that a container is going to hold; a large one was paid for when it was made.
+/// Pays for a value that a container is going to hold; a large one was paid for when it was made,
+/// and may be held elsewhere as well.
 #[inline]
 pub(crate) fn held(value: &Value) -> Result<(), EvalError> {
-    let weight = match value.weight() {
-        small @ 0..SMALL => small,
-        _ => 0,
+    let weight = match value.is_light() {
+        true => 0,
+        false => held_heavy(value),
     };
     bytes(size_of::<Value>() + weight)
+}
+
+#[inline(never)]
+fn held_heavy(value: &Value) -> usize {
+    let weight = value.weight();
+    if value.is_built() || weight >= SMALL {
+        share(1);
+    }
+    if weight < SMALL { weight } else { 0 }
 }
 
 /// Pays for arguments that are prepared for one call.
@@ -298,6 +324,13 @@ pub(crate) fn prepared() -> Result<(), EvalError> {
 /// Notes that a value is held once more: an array or object, or a large text.
 #[inline]
 pub(crate) fn shared(value: &Value) {
+    if !value.is_light() {
+        shared_heavy(value);
+    }
+}
+
+#[inline(never)]
+fn shared_heavy(value: &Value) {
     if value.is_built() || value.weight() >= SMALL {
         share(1);
     }
@@ -343,10 +376,10 @@ pub(crate) fn mark() -> Mark {
 impl Mark {
     /// Gives back what was paid since then for values that are no longer held: all but `result`.
     #[inline]
-    pub fn settle(self, result: Option<&Value>) {
-        let paid = self.0.saturating_sub(mark().0);
+    pub fn settle<'v>(self, result: impl FnOnce() -> Option<&'v Value>) {
+        let paid = self.paid();
         if paid > SETTLED_MIN {
-            self.give_back(paid, result);
+            self.give_back(paid, result());
         }
     }
 
@@ -361,6 +394,7 @@ impl Mark {
     }
 
     /// How much was paid since then.
+    #[inline]
     pub fn paid(self) -> u64 {
         self.0.saturating_sub(mark().0)
     }
@@ -387,7 +421,7 @@ impl Tally {
     #[inline]
     pub fn replaced(&mut self, value: &Value) {
         if self.start.paid() > self.due {
-            self.start.settle(Some(value));
+            self.start.settle(|| Some(value));
             self.due = (2 * self.start.paid()).max(Tally::DUE_MIN);
         }
     }

@@ -510,6 +510,14 @@ impl MethodCall {
     /// The result of the method, paid for.
     #[inline]
     fn made<'a>(&self, result: Result<Value, EvalError>) -> Result<Outcome<'a>, EvalError> {
+        match result {
+            Ok(value) if value.is_light() => Ok(Outcome::Own(value)),
+            result => self.made_heavy(result),
+        }
+    }
+
+    #[inline(never)]
+    fn made_heavy<'a>(&self, result: Result<Value, EvalError>) -> Result<Outcome<'a>, EvalError> {
         result
             .and_then(|value| {
                 match self.method.reach {
@@ -533,15 +541,25 @@ impl MethodCall {
                 );
             }
         };
-        match self.method.reach {
-            Reach::Glance => {}
-            Reach::Whole => budget::operand(&target)?,
-            Reach::Deep => {
-                budget::operand(&target)?;
-                budget::unfold(&target)?;
-            }
+        if !target.is_light() {
+            self.look_through(&target)?;
         }
         Ok(target)
+    }
+}
+
+impl MethodCall {
+    /// Pays for looking at a target, as far as the method does.
+    #[inline(never)]
+    fn look_through(&self, target: &Value) -> Result<(), EvalError> {
+        match self.method.reach {
+            Reach::Glance => Ok(()),
+            Reach::Whole => budget::operand(target),
+            Reach::Deep => {
+                budget::operand(target)?;
+                budget::unfold(target)
+            }
+        }
     }
 }
 

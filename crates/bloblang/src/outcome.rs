@@ -121,10 +121,7 @@ impl<'a> From<Cow<'a, Value>> for Outcome<'a> {
     fn from(value: Cow<'a, Value>) -> Outcome<'a> {
         match value {
             Cow::Borrowed(value) => Outcome::Ref(value),
-            Cow::Owned(value) => {
-                budget::shared(&value);
-                Outcome::Own(value)
-            }
+            Cow::Owned(value) => Outcome::Own(value),
         }
     }
 }

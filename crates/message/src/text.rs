@@ -143,6 +143,12 @@ impl Text {
         })
     }
 
+    /// Whether it is stored within its 24 bytes.
+    #[inline]
+    pub(crate) fn is_inline(&self) -> bool {
+        matches!(self.0, Repr::Inline { .. })
+    }
+
     #[inline]
     fn inline(text: &str) -> Text {
         debug_assert!(text.len() <= Text::INLINE_MAX);

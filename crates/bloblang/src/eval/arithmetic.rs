@@ -114,14 +114,11 @@ impl Numeric {
 /// Pays for what an operator makes of large operands.
 #[inline]
 pub(crate) fn pay(operator: Operator, left: &Value, right: &Value) -> Result<(), EvalError> {
-    match operator {
-        Operator::Add => match (left, right) {
-            (Value::String(_) | Value::Bytes(_), Value::String(_) | Value::Bytes(_)) => {
-                budget::make_text(left.weight() + right.weight())
-            }
-            _ => Ok(()),
-        },
-        Operator::Equal | Operator::NotEqual if left.is_built() && right.is_built() => {
+    match (operator, left) {
+        (Operator::Add, Value::String(_) | Value::Bytes(_)) => {
+            budget::make_text(left.weight() + right.weight())
+        }
+        (Operator::Equal | Operator::NotEqual, _) if left.is_built() && right.is_built() => {
             budget::unfold(left)?;
             budget::unfold(right)
         }

@@ -87,7 +87,10 @@ fn execute(
         StatementKind::Assign { target, value } => {
             let mark = budget::mark();
             let outcome = evaluate(program, value, batch, index, depth, state)?;
-            mark.settle(outcome.owned());
+            if let Outcome::Own(value) = &outcome {
+                budget::shared(value);
+            }
+            mark.settle(|| outcome.owned());
             match outcome {
                 Outcome::Nothing => Ok(()),
                 outcome => assign(target, outcome, state),

@@ -288,10 +288,19 @@ fn map_each(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError>
                     .map_err(|error| failed(error, &i))?
                 {
                     Outcome::Deleted => {}
-                    Outcome::Nothing => mapped.push(element.into_owned()),
-                    outcome => mapped.extend(outcome.into_value()),
+                    Outcome::Nothing => {
+                        budget::held(&element)?;
+                        mapped.push(element.into_owned());
+                    }
+                    Outcome::Own(value) => {
+                        budget::held(&value)?;
+                        mapped.push(value);
+                    }
+                    Outcome::Ref(value) => {
+                        budget::held(value)?;
+                        mapped.push(value.clone());
+                    }
                 }
-                mapped.last().map_or(Ok(()), budget::held)?;
             }
             Ok(Value::from(mapped))
         }

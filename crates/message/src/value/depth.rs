@@ -37,6 +37,7 @@ pub(crate) fn drop_values(values: impl Iterator<Item = Value>) {
 }
 
 /// Whether it is an array or object that holds values of its own.
+#[inline]
 pub(super) fn is_container(value: &Value) -> bool {
     matches!(
         value,

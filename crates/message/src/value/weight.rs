@@ -14,8 +14,17 @@ impl Value {
     /// built arrays and objects without what their elements hold.
     #[inline]
     pub fn weight(&self) -> usize {
+        // Most values are scalars or texts; what takes a call more is kept out of their way.
         match self {
             Value::String(text) => text.len(),
+            Value::Bytes(_) | Value::Array(_) | Value::Object(_) => self.weight_of_shared(),
+            _ => 0,
+        }
+    }
+
+    #[inline(never)]
+    fn weight_of_shared(&self) -> usize {
+        match self {
             Value::Bytes(bytes) => bytes.len(),
             Value::Array(array) => array.weight(),
             Value::Object(object) => object.weight(),
@@ -43,49 +52,29 @@ impl Value {
         super::depth::is_container(self)
     }
 
+    /// Whether it takes no room beside itself: a scalar, or a text that is stored within.
+    #[inline]
+    pub fn is_light(&self) -> bool {
+        match self {
+            Value::String(text) => text.is_inline(),
+            Value::Bytes(_) | Value::Array(_) | Value::Object(_) => false,
+            _ => true,
+        }
+    }
+
     /// About how many bytes it takes written out, each value as often as it is held; nothing when
     /// that is more than `limit`, which also bounds the time this takes.
     pub fn unfolded(&self, limit: usize) -> Option<usize> {
-        let mut total = self.written();
-        let mut pending = Vec::new();
-        if self.is_built() {
-            pending.push(self);
+        let mut walk = Unfolding {
+            total: self.written(),
+            limit,
+            deeper: Vec::new(),
+        };
+        walk.add_held(self, 0)?;
+        while let Some(container) = walk.deeper.pop() {
+            walk.add_held(container, 0)?;
         }
-        while let Some(container) = pending.pop() {
-            let mut count = |value: &Value, key: usize| {
-                total = total.saturating_add(value.written() + key);
-                total <= limit
-            };
-            match container {
-                Value::Array(Array(array::Repr::Built(elements))) => {
-                    for element in &elements.0 {
-                        if !count(element, 0) {
-                            return None;
-                        }
-                    }
-                    pending.extend(elements.0.iter().filter(|it| it.is_built()));
-                }
-                Value::Object(Object(object::Repr::Built(members))) => {
-                    for (key, value) in &members.0 {
-                        if !count(value, key.len()) {
-                            return None;
-                        }
-                    }
-                    let values = members.0.iter().map(|(_, value)| value);
-                    pending.extend(values.filter(|it| it.is_built()));
-                }
-                Value::Object(Object(object::Repr::Overlay(overlay))) => {
-                    for value in overlay.laid() {
-                        if !count(value, 0) {
-                            return None;
-                        }
-                    }
-                    pending.extend(overlay.laid().filter(|it| it.is_built()));
-                }
-                _ => {}
-            }
-        }
-        (total <= limit).then_some(total)
+        (walk.total <= limit).then_some(walk.total)
     }
 
     /// What the value adds to a text it is written into, without the elements of a built one.
@@ -103,6 +92,57 @@ impl Value {
                 Value::Object(Object(object::Repr::Overlay(overlay))) => overlay.source_length(),
                 _ => 0,
             }
+    }
+}
+
+/// A walk through all that a value holds, however often it does.
+struct Unfolding<'a> {
+    total: usize,
+    limit: usize,
+    /// Containers that nest too deep for the stack; their own size is counted already.
+    deeper: Vec<&'a Value>,
+}
+
+impl<'a> Unfolding<'a> {
+    /// Levels that are walked on the stack.
+    const LEVELS: usize = 32;
+
+    /// Adds what a container holds; nothing when that is too much.
+    fn add_held(&mut self, container: &'a Value, level: usize) -> Option<()> {
+        match container {
+            Value::Array(Array(array::Repr::Built(elements))) => {
+                self.add_all(elements.0.iter().map(|element| (0, element)), level)
+            }
+            Value::Object(Object(object::Repr::Built(members))) => {
+                let members = members.0.iter().map(|(key, value)| (key.len(), value));
+                self.add_all(members, level)
+            }
+            Value::Object(Object(object::Repr::Overlay(overlay))) => {
+                self.add_all(overlay.laid().map(|value| (0, value)), level)
+            }
+            _ => Some(()),
+        }
+    }
+
+    /// Adds values with the length of their keys. The limit is looked at once for all of them:
+    /// they are there, so that counting them is no endless task.
+    #[inline]
+    fn add_all(
+        &mut self,
+        values: impl Iterator<Item = (usize, &'a Value)>,
+        level: usize,
+    ) -> Option<()> {
+        for (key, value) in values {
+            self.total = self.total.saturating_add(value.written() + key);
+            if !value.is_built() {
+                continue;
+            }
+            match level < Self::LEVELS {
+                true => self.add_held(value, level + 1)?,
+                false => self.deeper.push(value),
+            }
+        }
+        (self.total <= self.limit).then_some(())
     }
 }
 
