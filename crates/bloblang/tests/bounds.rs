@@ -139,6 +139,27 @@ fn mappings_without_an_end_fail_within_their_bounds_and_leave_the_message() {
 }
 
 #[test]
+fn a_text_of_the_message_counts_each_time_that_the_result_holds_it() {
+    let text = "a".repeat(100_000);
+    let message = Message::from(&*format!("{{\"t\":\"{text}\"}}"));
+    for mapping in [
+        "root = range(0, 1000).map_each(_ -> this.t)",
+        "root = range(0, 1000).map_each(_ -> [this.t])",
+        "root = range(0, 1000).map_each(_ -> {\"a\": this.t})",
+        "root = range(0, 1000).map_each(_ -> json(\"t\"))",
+        "let t = this.t\nroot = range(0, 1000).map_each(_ -> $t)",
+        "let t = this\nroot = range(0, 1000).map_each(_ -> $t.t)",
+        "root = range(0, 1000).fold([], i -> i.tally.append(this.t))",
+        "root = range(0, 1000).fold({}, i -> i.tally.merge({(i.value.string()): this.t}))",
+        "map held { root.a = this.t }\nroot = range(0, 1000).map_each(_ -> this.apply(\"held\"))",
+    ] {
+        let result = compiled(mapping).map(std::slice::from_ref(&message), 0);
+        let error = result.expect_err(mapping).to_string();
+        assert!(error.contains("takes more than"), "{mapping}: {error}");
+    }
+}
+
+#[test]
 fn an_error_names_the_limit_and_what_to_do() {
     let steps = mapped(
         "root = range(0, 1000).map_each(_ -> range(0, 1000).map_each(i -> i).length())",
