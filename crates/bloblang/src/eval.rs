@@ -4,23 +4,20 @@
 //! copies nothing; contexts live on the Rust stack, so binding a lambda's parameter or changing
 //! `this` allocates nothing.
 
-use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use millrace_message::{Message, Metadata, Object, Segment, Text, Value};
 
-use crate::arguments::{self, Argument, Arguments, Call};
 use crate::ast::Operator;
-use crate::budget;
-use crate::eval_error::{EvalError, shortened};
+use crate::eval_error::EvalError;
 use crate::outcome::{NULL, Outcome};
-use crate::program::{
-    Base, Binary, Expr, FunctionCall, If, Key, Match, MethodCall, Path, Pattern, Program, dotted,
-};
-use crate::registry::{FunctionRun, MethodRun, Reach};
+use crate::program::{Base, Binary, Expr, Path, Program, dotted};
 
 pub(crate) mod access;
 pub(crate) mod arithmetic;
+mod call;
+pub(crate) mod choice;
+mod literal;
 pub(crate) mod statement;
 
 /// What stays the same while the expressions of one statement are evaluated.
@@ -127,8 +124,8 @@ impl Expr {
             Expr::Nothing => Ok(Outcome::Nothing),
             Expr::Deleted => Ok(Outcome::Deleted),
             Expr::Metadata(key) => metadata(cx, key.as_ref()),
-            Expr::Array(elements) => array(elements, cx),
-            Expr::Object(members) => object(members, cx),
+            Expr::Array(elements) => literal::array(elements, cx),
+            Expr::Object(members) => literal::object(members, cx),
             Expr::Not(operand) => not(operand, cx),
             Expr::Lambda(lambda) => {
                 let value = cx
@@ -293,47 +290,6 @@ pub(crate) fn metadata_object(metadata: &Metadata) -> Value {
         .into()
 }
 
-fn array<'a>(elements: &'a [Expr], cx: &Cx<'a>) -> Result<Outcome<'a>, EvalError> {
-    let mut values = Vec::with_capacity(elements.len());
-    for element in elements {
-        values.extend(element.eval(cx)?.into_value());
-    }
-    values.iter().try_for_each(budget::held)?;
-    Ok(Outcome::Own(Value::from(values)))
-}
-
-fn object<'a>(members: &'a [(Key, Expr)], cx: &Cx<'a>) -> Result<Outcome<'a>, EvalError> {
-    let mut object = Object::with_capacity(members.len());
-    for (key, value) in members {
-        let key = match key {
-            Key::Static(key) => key.clone(),
-            Key::Dynamic(key) => key_text(key, cx)?,
-        };
-        let outcome = value
-            .eval(cx)
-            .map_err(|error| error.context(format_args!("failed to resolve '{key}' value")))?;
-        if let Some(value) = outcome.into_value() {
-            budget::held(&value)?;
-            object.insert(key, value);
-        }
-    }
-    Ok(Outcome::Own(Value::from(object)))
-}
-
-fn key_text(key: &Expr, cx: &Cx<'_>) -> Result<Text, EvalError> {
-    let outcome = key
-        .eval(cx)
-        .map_err(|error| error.context("failed to resolve key"))?;
-    match outcome.value() {
-        Some(Value::String(text)) => Ok(text.clone()),
-        Some(bytes @ Value::Bytes(_)) => Ok(bytes.to_text()),
-        _ => Err(EvalError::complete(format!(
-            "mapping returned invalid key type: {}",
-            outcome.type_name()
-        ))),
-    }
-}
-
 fn not<'a>(operand: &'a Expr, cx: &Cx<'a>) -> Result<Outcome<'a>, EvalError> {
     let outcome = operand.eval(cx)?;
     match outcome.value() {
@@ -378,230 +334,5 @@ impl Binary {
             _ => truth(&self.right)?,
         };
         Ok(Outcome::Own(Value::Bool(result)))
-    }
-}
-
-impl If {
-    fn eval<'a>(&'a self, cx: &Cx<'a>) -> Result<Outcome<'a>, EvalError> {
-        for (i, (condition, value)) in self.branches.iter().enumerate() {
-            let outcome = condition.eval(cx).map_err(|error| match i {
-                0 => error.context("failed to check if condition"),
-                i => error.context(format_args!("failed to check if condition {i}")),
-            })?;
-            if is_true(&outcome, condition)? {
-                return value.eval(cx);
-            }
-        }
-        match &self.otherwise {
-            Some(value) => value.eval(cx),
-            None => Ok(Outcome::Nothing),
-        }
-    }
-}
-
-/// The truth of a condition: a bool, or null for false.
-fn is_true(outcome: &Outcome<'_>, condition: &Expr) -> Result<bool, EvalError> {
-    match outcome.value() {
-        Some(Value::Bool(bool)) => Ok(*bool),
-        Some(Value::Null) => Ok(false),
-        _ => Err(non_boolean(outcome, condition)),
-    }
-}
-
-#[cold]
-pub(crate) fn non_boolean(outcome: &Outcome<'_>, condition: &Expr) -> EvalError {
-    let value = outcome.value_or_null();
-    let shown = match budget::unfold(value) {
-        Ok(()) => shortened(&value.to_text()).into_owned(),
-        Err(_) => "…".to_owned(),
-    };
-    EvalError::complete(format!(
-        "{} resolved to a non-boolean value {} ({})",
-        condition.annotation(),
-        shown,
-        outcome.type_name()
-    ))
-}
-
-impl Match {
-    fn eval<'a>(&'a self, cx: &Cx<'a>) -> Result<Outcome<'a>, EvalError> {
-        let Some(context) = &self.context else {
-            // Without a context of its own, `this` stays what it is (and may be missing).
-            let this = cx.this(String::new).unwrap_or(&NULL);
-            return self.choose(cx, this);
-        };
-        let outcome = context.eval(cx)?;
-        let value = outcome.value_or_null();
-        let scope = Scope {
-            value,
-            outer: cx.this,
-        };
-        let inner = Cx {
-            this: This::Scope(&scope),
-            ..*cx
-        };
-        self.choose(&inner, value).map(Outcome::into_owned)
-    }
-
-    fn choose<'a>(&'a self, cx: &Cx<'a>, value: &Value) -> Result<Outcome<'a>, EvalError> {
-        for (i, (pattern, result)) in self.cases.iter().enumerate() {
-            let matches = match pattern {
-                Pattern::Any => true,
-                Pattern::Equals(literal) => value.loosely_equals(literal),
-                Pattern::Condition(condition) => {
-                    let outcome = condition.eval(cx).map_err(|error| {
-                        error.context(format_args!("failed to check match case {i}"))
-                    })?;
-                    matches!(outcome.value(), Some(Value::Bool(true)))
-                }
-            };
-            if matches {
-                return result.eval(cx);
-            }
-        }
-        Ok(Outcome::Nothing)
-    }
-}
-
-impl MethodCall {
-    fn eval<'a>(&'a self, cx: &Cx<'a>) -> Result<Outcome<'a>, EvalError> {
-        if let Some(prepared) = &self.prepared {
-            let target = self.target(cx)?;
-            return self.made(prepared(target));
-        }
-        if !self
-            .arguments
-            .iter()
-            .any(|argument| matches!(argument, Argument::Dynamic { .. }))
-        {
-            return self.run(&Call {
-                cx: *cx,
-                arguments: Arguments::fixed(&self.arguments),
-            });
-        }
-        let about = &self.method.about;
-        let dynamic = arguments::evaluate(about.name, &about.parameters, &self.arguments, cx)?;
-        let arguments = Arguments {
-            list: &self.arguments,
-            dynamic: &dynamic,
-        };
-        self.run(&Call { cx: *cx, arguments })
-            .map(Outcome::into_owned)
-    }
-
-    #[inline]
-    fn run<'a>(&'a self, call: &Call<'a>) -> Result<Outcome<'a>, EvalError> {
-        if self.method.reach == Reach::Deep {
-            let mut arguments = call.arguments.dynamic.iter().filter_map(Outcome::value);
-            arguments.try_for_each(budget::unfold)?;
-        }
-        let result = match self.method.run {
-            MethodRun::Control(run) => return run(&self.target, call),
-            MethodRun::Value(run) => run(self.target(&call.cx)?, call),
-            MethodRun::Prepare(prepare) => {
-                budget::prepared()?;
-                let prepared = prepare(&call.arguments, &call.cx.frame.program.environment)?;
-                prepared(self.target(&call.cx)?)
-            }
-        };
-        self.made(result)
-    }
-
-    /// The result of the method, paid for.
-    #[inline]
-    fn made<'a>(&self, result: Result<Value, EvalError>) -> Result<Outcome<'a>, EvalError> {
-        match result {
-            Ok(value) if value.is_light() => Ok(Outcome::Own(value)),
-            result => self.made_heavy(result),
-        }
-    }
-
-    #[inline(never)]
-    fn made_heavy<'a>(&self, result: Result<Value, EvalError>) -> Result<Outcome<'a>, EvalError> {
-        result
-            .and_then(|value| {
-                match self.method.reach {
-                    // What it gives is a part of its target.
-                    Reach::Glance => budget::shared(&value),
-                    Reach::Whole | Reach::Deep => budget::made(&value)?,
-                }
-                Ok(Outcome::Own(value))
-            })
-            .map_err(|error| error.blaming(|| self.target.annotation()))
-    }
-
-    #[inline]
-    fn target<'a>(&'a self, cx: &Cx<'a>) -> Result<Cow<'a, Value>, EvalError> {
-        let target = match self.target.eval(cx)? {
-            Outcome::Ref(value) => Cow::Borrowed(value),
-            Outcome::Own(value) => Cow::Owned(value),
-            outcome => {
-                return Err(
-                    EvalError::wrong_outcome(&outcome, &[]).blaming(|| self.target.annotation())
-                );
-            }
-        };
-        if !target.is_light() {
-            self.look_through(&target)?;
-        }
-        Ok(target)
-    }
-}
-
-impl MethodCall {
-    /// Pays for looking at a target, as far as the method does.
-    #[inline(never)]
-    fn look_through(&self, target: &Value) -> Result<(), EvalError> {
-        match self.method.reach {
-            Reach::Glance => Ok(()),
-            Reach::Whole => budget::operand(target),
-            Reach::Deep => {
-                budget::operand(target)?;
-                budget::unfold(target)
-            }
-        }
-    }
-}
-
-impl FunctionCall {
-    fn eval<'a>(&'a self, cx: &Cx<'a>) -> Result<Outcome<'a>, EvalError> {
-        if !self
-            .arguments
-            .iter()
-            .any(|argument| matches!(argument, Argument::Dynamic { .. }))
-        {
-            return self.run(
-                cx,
-                &Call {
-                    cx: *cx,
-                    arguments: Arguments::fixed(&self.arguments),
-                },
-            );
-        }
-        let about = &self.function.about;
-        let dynamic = arguments::evaluate(about.name, &about.parameters, &self.arguments, cx)?;
-        let arguments = Arguments {
-            list: &self.arguments,
-            dynamic: &dynamic,
-        };
-        self.run(cx, &Call { cx: *cx, arguments })
-            .map(Outcome::into_owned)
-    }
-
-    #[inline]
-    fn run<'a>(&'a self, cx: &Cx<'a>, call: &Call<'a>) -> Result<Outcome<'a>, EvalError> {
-        let result = match (&self.prepared, self.function.run) {
-            (Some(prepared), _) => prepared(call),
-            (None, FunctionRun::Value(run)) => run(call),
-            (None, FunctionRun::Control(run)) => return run(cx, call),
-            (None, FunctionRun::Prepare(prepare)) => {
-                budget::prepared()?;
-                prepare(&call.arguments, &cx.frame.program.environment)?(call)
-            }
-        };
-        let value = result?;
-        // Some functions give the same value again and again.
-        budget::shared(&value);
-        Ok(Outcome::Own(value))
     }
 }

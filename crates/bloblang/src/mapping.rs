@@ -277,14 +277,10 @@ impl Mapping {
     }
 
     fn state<'a>(&self, root: Outcome<'static>, top: StateTop<'a>) -> State<'a> {
-        State {
-            root,
-            metadata: None,
-            assigns_metadata: true,
-            variables: self.0.variables(),
-            members: self.0.body.members,
-            top,
-        }
+        let mut state = State::new(&self.0.body, self.0.variables(), top);
+        state.root = root;
+        state.assigns_metadata = true;
+        state
     }
 }
 
@@ -376,14 +372,9 @@ impl Query {
         batch: &[Message],
         index: usize,
     ) -> Result<Outcome<'static>, EvalError> {
-        let mut state = State {
-            root: Outcome::Nothing,
-            metadata: message.map(|message| Cow::Borrowed(&message.metadata)),
-            assigns_metadata: false,
-            variables: self.0.variables(),
-            members: self.0.body.members,
-            top: StateTop::Borrowed(top),
-        };
+        let top = StateTop::Borrowed(top);
+        let mut state = State::new(&self.0.body, self.0.variables(), top);
+        state.metadata = message.map(|message| Cow::Borrowed(&message.metadata));
         statement::run_whole(&self.0, batch, index, &mut state).map_err(|(_, error)| error)?;
         Ok(state.root)
     }

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use millrace_message::{Message, Metadata, Object, PathError, Segment, Text, Value};
 
-use super::{Cx, Frame, Top, non_boolean};
+use super::choice::non_boolean;
+use super::{Cx, Frame, Top};
 use crate::budget;
 use crate::eval_error::EvalError;
 use crate::outcome::Outcome;
@@ -29,6 +30,20 @@ pub(crate) struct State<'a> {
     pub members: usize,
     /// What `this` is.
     pub top: StateTop<'a>,
+}
+
+impl<'a> State<'a> {
+    /// The state before the first line of a body, without metadata.
+    pub fn new(body: &Body, variables: Vec<Option<Value>>, top: StateTop<'a>) -> State<'a> {
+        State {
+            root: Outcome::Nothing,
+            metadata: None,
+            assigns_metadata: false,
+            variables,
+            members: body.members,
+            top,
+        }
+    }
 }
 
 /// What `this` is at the level of statements.
@@ -315,15 +330,10 @@ pub(crate) fn call_map<'a>(
         .transpose()?;
     stacker::maybe_grow(MAP_STACK, MAP_STACK_SEGMENT, || {
         let frame = cx.frame;
-        let mut state = State {
-            root: Outcome::Nothing,
-            // Readable; the parser refuses assignments of metadata within maps.
-            metadata: frame.metadata.map(Cow::Borrowed),
-            assigns_metadata: false,
-            variables: vec![None; map.body.variables],
-            members: map.body.members,
-            top: StateTop::Borrowed(Top::Value(value)),
-        };
+        let variables = vec![None; map.body.variables];
+        let mut state = State::new(&map.body, variables, StateTop::Borrowed(Top::Value(value)));
+        // Readable; the parser refuses assignments of metadata within maps.
+        state.metadata = frame.metadata.map(Cow::Borrowed);
         run(
             frame.program,
             &map.body,
