@@ -137,6 +137,15 @@ impl Interpolated {
         self.compiled.resolve_bytes(batch, index).map_err(failure)
     }
 
+    /// Compiles a text that stands in no config.
+    ///
+    /// # Errors
+    /// Everything that is wrong with its expressions, with places in the text.
+    pub fn compile(text: &str) -> Result<Self, Vec<SyntaxError>> {
+        let compiled = Interpolation::compile(text, &Environment::new())?;
+        Ok(Self { compiled })
+    }
+
     /// A text without interpolations, whatever it looks like.
     pub fn literal(text: &str) -> Self {
         Self {

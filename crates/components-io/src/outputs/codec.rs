@@ -1,6 +1,6 @@
 //! How messages are written to a stream of bytes: `lines`, `append`, `delim:x`, `all-bytes`.
 
-use millrace_message::MessageBatch;
+use millrace_message::Message;
 use millrace_spec::{FieldKind, FieldType, Node, ReadContext, codes};
 
 /// How messages become bytes of a stream.
@@ -15,16 +15,14 @@ pub(super) enum Codec {
 }
 
 impl Codec {
-    /// Appends what is to be written for a batch.
-    pub(super) fn encode(&self, batch: &MessageBatch, out: &mut Vec<u8>) {
-        for message in batch.iter() {
-            let begin = out.len();
-            message.write_to(out);
-            if let Self::Delimited(delimiter) = self
-                && !out[begin..].ends_with(delimiter)
-            {
-                out.extend_from_slice(delimiter);
-            }
+    /// Appends what is to be written for a message.
+    pub(super) fn encode(&self, message: &Message, out: &mut Vec<u8>) {
+        let begin = out.len();
+        message.write_to(out);
+        if let Self::Delimited(delimiter) = self
+            && !out[begin..].ends_with(delimiter)
+        {
+            out.extend_from_slice(delimiter);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The `file` output.
 
+use std::borrow::Cow;
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::Path;
@@ -40,13 +41,7 @@ impl OutputConfig for Config {
         if let Some(path) = self.path.as_static() {
             cx.flow().writes_to(&path);
         }
-        let output = FileOutput {
-            path: self.path.clone(),
-            codec: self.codec.clone(),
-            open: None,
-            text: Vec::new(),
-            ends: Vec::new(),
-        };
+        let output = FileOutput::new(self.path.clone(), self.codec.clone());
         Ok(OutputPart::Leaf(LeafOutput::serial(BuiltOutput::Blocking(
             Box::new(output),
         ))))
@@ -59,16 +54,31 @@ struct FileOutput {
     path: Interpolated,
     codec: Codec,
     open: Option<(String, File)>,
-    /// What is to be written in one step, and where each batch of it ends.
+    /// What is to be written in one step.
     text: Vec<u8>,
-    ends: Vec<usize>,
+    ends: Vec<End>,
 }
 
+/// Where a message ends in the text of a step, and which one of the run it is.
+struct End {
+    at: usize,
+    batch: usize,
+    index: usize,
+}
+
+/// The messages of a run that were not written.
+#[derive(Default)]
+struct Failures(Vec<(usize, usize, Error)>);
+
 impl FileOutput {
-    fn path_of(&self, batch: &MessageBatch) -> Result<String, Error> {
-        let path = self.path.resolve(batch, 0);
-        path.map(std::borrow::Cow::into_owned)
-            .map_err(|error| error.context("path"))
+    fn new(path: Interpolated, codec: Codec) -> Self {
+        Self {
+            path,
+            codec,
+            open: None,
+            text: Vec::new(),
+            ends: Vec::new(),
+        }
     }
 
     /// The error of a path: with a fixed one, what does not pass by itself ends the output.
@@ -109,81 +119,87 @@ impl FileOutput {
         }
     }
 
-    /// Writes batches of one path in one step: how many were written whole, and the error that
-    /// stopped it.
-    fn append(&mut self, path: &str, batches: &[MessageBatch]) -> (usize, Option<Error>) {
-        let mut text = std::mem::take(&mut self.text);
-        let mut ends = std::mem::take(&mut self.ends);
-        text.clear();
-        ends.clear();
-        for batch in batches {
-            self.codec.encode(batch, &mut text);
-            ends.push(text.len());
+    /// Writes what was gathered for a path in one step.
+    fn flush(&mut self, path: &str, failures: &mut Failures) {
+        if self.ends.is_empty() {
+            return;
         }
-        let written = match self.file(path) {
-            Ok(file) => match append_whole(file, &text, &ends) {
-                Ok(()) => (batches.len(), None),
-                Err((whole, error)) => (
-                    whole,
-                    Some(Error::retry(format!("write `{path}`: {error}"))),
-                ),
+        let text = std::mem::take(&mut self.text);
+        let ends = std::mem::take(&mut self.ends);
+        let (whole, error) = match self.codec {
+            Codec::AllBytes => match self.replace(path, &text) {
+                Ok(()) => (ends.len(), None),
+                Err(error) => (0, Some(error)),
             },
-            Err(error) => (0, Some(error)),
+            Codec::Delimited(_) | Codec::Append => self.append(path, &text, &ends),
         };
-        if written.1.is_some() {
-            // A part of a message may have stayed in it: it is looked at again when it is opened.
-            self.open = None;
+        if let Some(error) = error {
+            let unwritten = ends[whole..].iter();
+            let failed = unwritten.map(|end| (end.batch, end.index, error.clone()));
+            failures.0.extend(failed);
         }
         (self.text, self.ends) = (text, ends);
-        written
+        self.text.clear();
+        self.ends.clear();
     }
 
-    /// Replaces the content of the file by each message in turn.
-    fn replace(&mut self, path: &str, batch: &MessageBatch) -> Result<(), Error> {
+    /// How many messages were written whole, and the error that stopped it.
+    fn append(&mut self, path: &str, text: &[u8], ends: &[End]) -> (usize, Option<Error>) {
+        let written = match self.file(path) {
+            Ok(file) => match append_whole(file, text, ends) {
+                Ok(()) => return (ends.len(), None),
+                Err((whole, error)) => (whole, Error::retry(format!("write `{path}`: {error}"))),
+            },
+            Err(error) => (0, error),
+        };
+        // A part of a message may have stayed in it: it is looked at again when it is opened.
+        self.open = None;
+        (written.0, Some(written.1))
+    }
+
+    /// Replaces the content of the file by a message.
+    fn replace(&mut self, path: &str, text: &[u8]) -> Result<(), Error> {
         let context = |error| self.unusable("write", path, &error);
-        for message in batch.iter() {
-            create_folder(Path::new(path)).map_err(context)?;
-            std::fs::write(path, message.bytes()).map_err(context)?;
-        }
-        Ok(())
+        create_folder(Path::new(path)).map_err(context)?;
+        std::fs::write(path, text).map_err(context)
     }
 }
 
 impl BlockingOutput for FileOutput {
     fn write(&mut self, run: &[MessageBatch], results: &mut Vec<Result<(), WriteError>>) {
-        let mut rest = run;
-        while let Some(first) = rest.first() {
-            let path = match self.path_of(first) {
-                Ok(path) => path,
-                Err(error) => {
-                    results.push(Err(WriteError::all(error)));
-                    rest = &rest[1..];
-                    continue;
+        let fixed = self.path.as_static().map(Cow::into_owned);
+        let mut failures = Failures::default();
+        // Messages that follow each other to the same file are written in one step.
+        let mut current = fixed.clone().unwrap_or_default();
+        for (at, batch) in run.iter().enumerate() {
+            for (index, message) in batch.iter().enumerate() {
+                if fixed.is_none() {
+                    match self.path.resolve(batch, index) {
+                        Ok(path) if *path == *current => {}
+                        Ok(path) => {
+                            let path = path.into_owned();
+                            self.flush(&current, &mut failures);
+                            current = path;
+                        }
+                        Err(error) => {
+                            failures.0.push((at, index, error.context("path")));
+                            continue;
+                        }
+                    }
                 }
-            };
-            if self.codec == Codec::AllBytes {
-                results.push(self.replace(&path, first).map_err(WriteError::all));
-                rest = &rest[1..];
-                continue;
-            }
-            // With a fixed path the whole run is one write.
-            let same = match self.path.as_static() {
-                Some(_) => rest.len(),
-                None => {
-                    1 + rest[1..]
-                        .iter()
-                        .take_while(|it| self.goes_to(it, &path))
-                        .count()
+                if self.codec == Codec::AllBytes {
+                    self.flush(&current, &mut failures);
                 }
-            };
-            let (batches, later) = rest.split_at(same);
-            let (whole, error) = self.append(&path, batches);
-            results.extend((0..whole).map(|_| Ok(())));
-            if let Some(error) = error {
-                results.extend(batches[whole..].iter().map(|_| Err(error.clone().into())));
+                self.codec.encode(message, &mut self.text);
+                self.ends.push(End {
+                    at: self.text.len(),
+                    batch: at,
+                    index,
+                });
             }
-            rest = later;
         }
+        self.flush(&current, &mut failures);
+        results.extend(failures.into_results(run));
     }
 
     fn reads(&self) -> Reads {
@@ -199,9 +215,21 @@ impl BlockingOutput for FileOutput {
     }
 }
 
-impl FileOutput {
-    fn goes_to(&self, batch: &MessageBatch, path: &str) -> bool {
-        self.path_of(batch).is_ok_and(|other| other == path)
+impl Failures {
+    fn into_results(mut self, run: &[MessageBatch]) -> Vec<Result<(), WriteError>> {
+        let mut results: Vec<_> = run.iter().map(|_| Ok(())).collect();
+        self.0.sort_by_key(|(batch, index, _)| (*batch, *index));
+        for same in self.0.chunk_by(|(a, ..), (b, ..)| a == b) {
+            let (batch, _, first) = &same[0];
+            results[*batch] = Err(match same.len() == run[*batch].len() {
+                true => WriteError::all(first.clone()),
+                false => {
+                    let failed = same.iter().map(|(_, index, error)| (*index, error.clone()));
+                    WriteError::some(failed.collect())
+                }
+            });
+        }
+        results
     }
 }
 
@@ -239,13 +267,9 @@ fn end_torn_message(file: &mut File, path: &Path, delimiter: &[u8]) -> std::io::
     }
 }
 
-/// Appends `text`, which has a whole batch at each of `ends`. After an error the file is cut back
-/// to the last whole batch, as far as it can be; says how many batches are in it.
-fn append_whole(
-    file: &mut File,
-    text: &[u8],
-    ends: &[usize],
-) -> Result<(), (usize, std::io::Error)> {
+/// Appends `text`, in which a message ends at each of `ends`. After an error the file is cut back
+/// to the last whole message, as far as it can be; says how many of them are in it.
+fn append_whole(file: &mut File, text: &[u8], ends: &[End]) -> Result<(), (usize, std::io::Error)> {
     let mut written = 0;
     while written < text.len() {
         match file.write(&text[written..]) {
@@ -263,11 +287,11 @@ fn append_whole(
 fn cut_back(
     file: &mut File,
     written: usize,
-    ends: &[usize],
+    ends: &[End],
     error: std::io::Error,
 ) -> (usize, std::io::Error) {
-    let whole = ends.partition_point(|end| *end <= written);
-    let keep = if whole == 0 { 0 } else { ends[whole - 1] };
+    let whole = ends.partition_point(|end| end.at <= written);
+    let keep = if whole == 0 { 0 } else { ends[whole - 1].at };
     let torn = (written - keep) as u64;
     if torn > 0 {
         let cut = file
@@ -286,15 +310,24 @@ fn cut_back(
 
 #[cfg(test)]
 mod tests {
-    use millrace_message::{ErrorClass, Message};
+    use millrace_message::{ErrorClass, Message, Outcome};
 
     use super::*;
+
+    /// Two messages of four bytes.
+    fn ends() -> [End; 2] {
+        [4, 8].map(|at| End {
+            at,
+            batch: 0,
+            index: at / 4 - 1,
+        })
+    }
 
     #[test]
     fn a_full_disk_leaves_no_part_of_a_message() {
         // `/dev/full` refuses every write as a full disk does.
         let mut file = OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let (whole, error) = append_whole(&mut file, b"one\ntwo\n", &[4, 8]).unwrap_err();
+        let (whole, error) = append_whole(&mut file, b"one\ntwo\n", &ends()).unwrap_err();
         assert_eq!(whole, 0);
         assert_eq!(error.kind(), ErrorKind::StorageFull);
     }
@@ -306,19 +339,13 @@ mod tests {
         let mut file = open(&path).unwrap();
         file.write_all(b"old\none\ntw").unwrap();
         let full = || ErrorKind::StorageFull.into();
-        let (whole, _) = cut_back(&mut file, 6, &[4, 8], full());
+        let (whole, _) = cut_back(&mut file, 6, &ends(), full());
         assert_eq!(whole, 1);
         assert_eq!(std::fs::read(&path).unwrap(), b"old\none\n");
     }
 
     fn output(path: &Path, codec: Codec) -> FileOutput {
-        FileOutput {
-            path: Interpolated::literal(&path.display().to_string()),
-            codec,
-            open: None,
-            text: Vec::new(),
-            ends: Vec::new(),
-        }
+        FileOutput::new(Interpolated::literal(&path.display().to_string()), codec)
     }
 
     #[test]
@@ -367,13 +394,7 @@ mod tests {
                 (Interpolated::literal(&place), ErrorClass::Fatal),
                 (Interpolated::literal("/dev/full"), ErrorClass::Retry),
             ] {
-                let mut output = FileOutput {
-                    path,
-                    codec: codec.clone(),
-                    open: None,
-                    text: Vec::new(),
-                    ends: Vec::new(),
-                };
+                let mut output = FileOutput::new(path, codec.clone());
                 let mut results = Vec::new();
                 output.write(&[Message::from("a").into()], &mut results);
                 let error = results.remove(0).unwrap_err();
@@ -382,17 +403,84 @@ mod tests {
         }
     }
 
+    fn batch(texts: &[&str]) -> MessageBatch {
+        texts.iter().map(|text| Message::from(*text)).collect()
+    }
+
+    /// An output whose path is the field `to` of each message, in a folder.
+    fn routed(folder: &Path, codec: Codec) -> FileOutput {
+        let path = format!("{}/${{! this.to }}", folder.display());
+        let path = Interpolated::compile(&path).unwrap();
+        FileOutput::new(path, codec)
+    }
+
+    #[test]
+    fn each_message_of_a_batch_goes_to_its_own_file() {
+        for codec in [Codec::AllBytes, Codec::Delimited(Box::from(*b"\n"))] {
+            let folder = tempfile::tempdir().unwrap();
+            let mut output = routed(folder.path(), codec.clone());
+            let run = [
+                batch(&[r#"{"to":"a"}"#, r#"{"to":"b"}"#, r#"{"to":"a","x":1}"#]),
+                batch(&[r#"{"to":"c"}"#]),
+            ];
+            let mut results = Vec::new();
+            output.write(&run, &mut results);
+            assert!(results.len() == 2 && results.iter().all(Result::is_ok));
+            let content = |name| std::fs::read_to_string(folder.path().join(name)).unwrap();
+            let expected = match codec {
+                Codec::AllBytes => [r#"{"to":"a","x":1}"#, r#"{"to":"b"}"#, r#"{"to":"c"}"#],
+                _ => [
+                    "{\"to\":\"a\"}\n{\"to\":\"a\",\"x\":1}\n",
+                    "{\"to\":\"b\"}\n",
+                    "{\"to\":\"c\"}\n",
+                ],
+            };
+            assert_eq!(["a", "b", "c"].map(content), expected);
+        }
+    }
+
+    #[test]
+    fn a_message_whose_file_can_not_be_written_fails_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("folder")).unwrap();
+        let mut output = routed(folder.path(), Codec::Delimited(Box::from(*b"\n")));
+        let run = [
+            batch(&[
+                r#"{"to":"a"}"#,
+                r#"{"to":"folder"}"#,
+                "no JSON",
+                r#"{"to":"b"}"#,
+            ]),
+            batch(&[r#"{"to":"folder"}"#]),
+            batch(&[r#"{"to":"b"}"#]),
+        ];
+        let mut results = Vec::new();
+        output.write(&run, &mut results);
+        let outcomes: Vec<Vec<bool>> = results
+            .into_iter()
+            .zip(&run)
+            .map(|(result, batch)| match result {
+                Ok(()) => vec![true; batch.len()],
+                Err(error) => {
+                    let outcomes = error.into_outcomes(batch.len()).into_each(batch.len());
+                    outcomes
+                        .iter()
+                        .map(|outcome| matches!(outcome, Outcome::Delivered))
+                        .collect()
+                }
+            })
+            .collect();
+        let expected = [vec![true, false, false, true], vec![false], vec![true]];
+        assert_eq!(outcomes, expected);
+        let b = std::fs::read_to_string(folder.path().join("b")).unwrap();
+        assert_eq!(b.lines().count(), 2);
+    }
+
     #[test]
     fn a_run_is_written_in_order_with_one_delimiter_for_each_message() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("sub/out").display().to_string();
-        let mut output = FileOutput {
-            path: Interpolated::literal(&path),
-            codec: Codec::Delimited(Box::from(*b"\n")),
-            open: None,
-            text: Vec::new(),
-            ends: Vec::new(),
-        };
+        let path = folder.path().join("sub/out");
+        let mut output = output(&path, Codec::Delimited(Box::from(*b"\n")));
         let run = [Message::from("a").into(), Message::from("b\n").into()];
         let mut results = Vec::new();
         output.write(&run, &mut results);

@@ -48,7 +48,9 @@ impl<W: Write + Send> BlockingOutput for Stdout<W> {
     fn write(&mut self, run: &[MessageBatch], results: &mut Vec<Result<(), WriteError>>) {
         self.text.clear();
         for batch in run {
-            self.codec.encode(batch, &mut self.text);
+            for message in batch.iter() {
+                self.codec.encode(message, &mut self.text);
+            }
         }
         let written = self
             .to
