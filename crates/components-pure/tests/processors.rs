@@ -88,7 +88,11 @@ async fn a_message_that_was_not_delivered_is_no_duplicate_when_it_comes_again() 
     let outcomes = heard.outcomes().expect("everything has settled");
     assert_eq!(
         outcomes,
-        ["failed: no queue", "failed: no queue", "filtered by dedupe"]
+        [
+            "failed: no queue",
+            "failed: no queue",
+            "failed: the message that this one is a duplicate of was not delivered: no queue"
+        ]
     );
 
     let (replay, heard) = batch(&["a", "b"]);
@@ -103,6 +107,45 @@ async fn a_message_that_was_not_delivered_is_no_duplicate_when_it_comes_again() 
     let (duplicate, heard) = batch(&["a"]);
     assert!(dedupe.process(duplicate).await.is_empty());
     assert_eq!(heard.outcomes().expect("settled"), ["filtered by dedupe"]);
+}
+
+#[tokio::test]
+async fn a_duplicate_is_acknowledged_when_the_message_on_its_way_is_and_fails_with_it() {
+    let dedupe = processor("dedupe:\n  cache: seen\n  key: ${! content() }\n");
+    let ends: [(fn(Batches), &str); 2] = [
+        (deliver, "filtered by dedupe"),
+        (
+            fail,
+            "failed: the message that this one is a duplicate of was not delivered: no queue",
+        ),
+    ];
+    for (settle, expected) in ends {
+        let (first, _) = batch(&[expected]);
+        let passed = dedupe.process(first).await;
+        let (second, heard) = batch(&[expected]);
+        assert!(dedupe.process(second).await.is_empty());
+        let (third, heard_later) = batch(&[expected]);
+        assert!(dedupe.process(third).await.is_empty());
+        assert_eq!(heard.outcomes(), None, "the first one has not arrived");
+        settle(passed);
+        assert_eq!(heard.outcomes().expect("it settles"), [expected]);
+        assert_eq!(heard_later.outcomes().expect("it settles"), [expected]);
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_is_lost_on_its_way_gives_its_duplicates_back() {
+    let dedupe = processor("dedupe:\n  cache: seen\n  key: ${! content() }\n");
+    let (first, heard_first) = batch(&["a"]);
+    let passed = dedupe.process(first).await;
+    let (second, heard) = batch(&["a"]);
+    assert!(dedupe.process(second).await.is_empty());
+    drop(passed);
+    assert!(heard_first.outcomes().expect("it settles")[0].starts_with("failed: "));
+    assert!(heard.outcomes().expect("it settles")[0].starts_with("failed: "));
+    let (again, heard) = batch(&["a"]);
+    deliver(dedupe.process(again).await);
+    assert_eq!(heard.outcomes().expect("settled"), ["delivered"]);
 }
 
 #[tokio::test]

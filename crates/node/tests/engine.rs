@@ -12,6 +12,7 @@ mod engine {
     pub mod fallback;
     pub mod fatal;
     pub mod flush;
+    pub mod order;
     pub mod probe;
     pub mod read_until;
     pub mod replay;

@@ -110,9 +110,13 @@ impl Chain {
             .all(|segment| matches!(segment, Segment::Sync(_)))
     }
 
-    /// Runs all batches of a run through a chain that never waits, one processor after the other.
-    /// Asynchronous segments are passed over: call it only when [`Chain::is_sync`].
-    pub fn run_sync(&self, mut batches: Batches) -> Batches {
+    /// Runs a batch through a chain that never waits. Asynchronous segments are passed over: call
+    /// it only when [`Chain::is_sync`].
+    ///
+    /// A batch goes through the whole chain before the next one begins: what its processors leave
+    /// in a cache or a counter is what the next batch finds there.
+    pub fn run_sync(&self, batch: MessageBatch) -> Batches {
+        let mut batches: Batches = smallvec::smallvec![batch];
         for segment in &self.segments {
             if let Segment::Sync(run) = segment {
                 batches = self.run_segment(run, batches);
@@ -126,7 +130,7 @@ impl Chain {
         self.run_all(smallvec::smallvec![batch]).await
     }
 
-    /// Runs all batches of a run through the chain, one processor after the other.
+    /// Runs what became of one batch through the chain, one processor after the other.
     pub(crate) async fn run_all(&self, mut batches: Batches) -> Batches {
         for segment in &self.segments {
             batches = match segment {

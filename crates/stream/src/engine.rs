@@ -365,7 +365,7 @@ struct SyncChain(Chain);
 
 impl Processor for SyncChain {
     fn process(&self, batch: MessageBatch) -> Batches {
-        self.0.run_sync(smallvec::smallvec![batch])
+        self.0.run_sync(batch)
     }
 }
 

@@ -145,7 +145,7 @@ impl Worker {
 
     fn process(&self, batch: MessageBatch) -> millrace_component::Batches {
         if self.chain.is_sync() {
-            return self.chain.run_sync(smallvec::smallvec![batch]);
+            return self.chain.run_sync(batch);
         }
         self.runtime.block_on(async {
             tokio::select! {

@@ -62,36 +62,26 @@ impl Worker {
         let mut run = Vec::with_capacity(max);
         let mut results = VecDeque::with_capacity(max);
         while self.input.pop_run_blocking(max, &mut run) {
-            let batches: Batches = run.drain(..).collect();
-            // A panic drops what the chain held, which gives it back to its source.
-            let processed = catch_unwind(AssertUnwindSafe(|| {
-                let mut processed = self.process(batches);
-                self.reads.strip(&mut processed);
-                processed
-            }));
-            match processed {
-                Ok(processed) => results.extend(processed),
-                Err(_) => error!("a processor panicked; its messages go back to their source"),
+            for batch in run.drain(..) {
+                // A panic drops what the chain held, which gives it back to its source.
+                match catch_unwind(AssertUnwindSafe(|| self.process(batch))) {
+                    Ok(processed) => results.extend(processed),
+                    Err(_) => error!("a processor panicked; its messages go back to their source"),
+                }
             }
+            self.reads.strip(results.make_contiguous());
             self.output.push_run_blocking(&mut results);
             results.clear();
         }
     }
 
-    fn process(&self, batches: Batches) -> Batches {
+    fn process(&self, batch: MessageBatch) -> Batches {
         if self.chain.is_sync() {
-            return self.chain.run_sync(batches);
+            return self.chain.run_sync(batch);
         }
         self.runtime.block_on(async {
-            let work = async {
-                let mut results = Batches::new();
-                for batch in batches {
-                    results.extend(self.chain.run(batch).await);
-                }
-                results
-            };
             tokio::select! {
-                results = work => results,
+                results = self.chain.run(batch) => results,
                 () = self.abort.cancelled() => Batches::new(),
             }
         })

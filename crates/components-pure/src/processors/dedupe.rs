@@ -1,6 +1,7 @@
 //! The `dedupe` processor.
 
-use std::collections::HashSet;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -27,6 +28,11 @@ use super::composite::{InPlace, built_in_place};
 /// done before the source hears of the failure. A key is not removed when the process dies between
 /// the two; with a cache that survives the process, the redelivery of such a message is taken for
 /// a duplicate until the key expires. Caches in memory have no such gap.
+///
+/// A duplicate of a message that is still on its way is acknowledged when that message is, and
+/// fails when it fails: its source is not told that a message has arrived of which no copy has.
+/// That holds between the messages of one `dedupe`; of messages that another one or another
+/// process has let through, only the key is known.
 ///
 /// Where Bento drops a message whose key cannot be resolved, Millrace sets its error flag and lets
 /// it go on.
@@ -72,11 +78,12 @@ enum Strategy {
 impl ProcessorConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<BuiltProcessor, Error> {
         Ok(built_in_place(Dedupe {
-            keys: Keys {
+            keys: Arc::new(Keys {
                 cache: cx.cache(&self.cache)?,
-                owed: Arc::default(),
+                on_way: Mutex::default(),
+                owed: Mutex::default(),
                 identity: Arc::clone(cx.identity()),
-            },
+            }),
             key: self.key.clone(),
             drop_on_err: self.drop_on_err,
             strategy: self.strategy,
@@ -91,7 +98,7 @@ pub const COMPONENT: Descriptor = Descriptor::processor::<Config>();
 const CACHE_ERROR: &str = "dedupe_cache_error";
 
 struct Dedupe {
-    keys: Keys,
+    keys: Arc<Keys>,
     key: Interpolated,
     drop_on_err: bool,
     strategy: Strategy,
@@ -101,9 +108,11 @@ struct Dedupe {
 /// What becomes of a message.
 enum Verdict {
     /// Its key is new, and added.
-    New(Box<str>),
+    New(Claim),
     /// Its key was there.
     Duplicate,
+    /// Another message with its key is on its way, and settles it.
+    Waits,
     /// Its key is not known.
     Keyless(Error),
     /// The cache was not to be asked.
@@ -111,19 +120,15 @@ enum Verdict {
 }
 
 impl Dedupe {
-    async fn verdict(&self, batch: &[Message], index: usize) -> Verdict {
+    async fn verdict(&self, batch: &mut [Message], index: usize) -> Verdict {
         let key = match self.key.resolve(batch, index) {
-            Ok(key) => key,
+            Ok(key) => Arc::from(key),
             Err(error) => return Verdict::Keyless(error.context("resolve `key`")),
         };
-        match self.keys.add(&key).await {
-            Ok(Added::Stored) => Verdict::New(key.into()),
-            Ok(Added::AlreadyThere) => Verdict::Duplicate,
-            Err(error) => Verdict::Unknown(error.context("add a key to the cache")),
-        }
+        self.keys.judge(key, &mut batch[index]).await
     }
 
-    async fn verdicts(&self, batch: &[Message]) -> SmallVec<[Verdict; 1]> {
+    async fn verdicts(&self, batch: &mut [Message]) -> SmallVec<[Verdict; 1]> {
         let mut verdicts = SmallVec::new();
         for step in 0..batch.len() {
             let index = match self.strategy {
@@ -148,7 +153,8 @@ impl Dedupe {
         place: usize,
     ) -> bool {
         match verdict {
-            Verdict::New(key) => claims.add(message, key, place),
+            Verdict::New(claim) => claims.add(message, claim, place),
+            Verdict::Waits => return false,
             Verdict::Duplicate => {
                 message.filter(&self.identity.component);
                 return false;
@@ -187,16 +193,45 @@ impl InPlace for Dedupe {
 }
 
 /// The keys seen.
-#[derive(Clone)]
 struct Keys {
     cache: BuiltCache,
+    /// The keys of messages that are on their way, each with the origins of its duplicates.
+    on_way: Mutex<HashMap<Arc<str>, Vec<Origin>>>,
     /// Keys that are still in the cache though their messages were not delivered, since the cache
     /// could not be asked to remove them.
-    owed: Arc<Mutex<HashSet<Box<str>>>>,
+    owed: Mutex<HashSet<Arc<str>>>,
     identity: Arc<Identity>,
 }
 
 impl Keys {
+    /// Adds the key of a message unless it is there.
+    async fn judge(self: &Arc<Self>, key: Arc<str>, message: &mut Message) -> Verdict {
+        match self.on_way.lock().entry(Arc::clone(&key)) {
+            Entry::Occupied(mut there) => {
+                there.get_mut().push(message.take_origin());
+                return Verdict::Waits;
+            }
+            Entry::Vacant(place) => place.insert(Vec::new()),
+        };
+        let claim = Claim {
+            keys: Arc::clone(self),
+            key,
+            is_settled: false,
+        };
+        match self.add(&claim.key).await {
+            Ok(Added::Stored) => Verdict::New(claim),
+            Ok(Added::AlreadyThere) => {
+                claim.keep();
+                Verdict::Duplicate
+            }
+            Err(error) => {
+                let error = error.context("add a key to the cache");
+                claim.fail(&error);
+                Verdict::Unknown(error)
+            }
+        }
+    }
+
     async fn add(&self, key: &str) -> Result<Added, Error> {
         let added = self.cache.add(key, Bytes::from_static(b"t"), None).await?;
         if added == Added::AlreadyThere && self.owed.lock().remove(key) {
@@ -205,75 +240,125 @@ impl Keys {
         Ok(added)
     }
 
-    fn owe(&self, key: Box<str>, error: &Error) {
+    fn owe(&self, key: &Arc<str>, error: &Error) {
         self.identity.log_warning(format_args!(
             "remove the key of an undelivered message: {error}"
         ));
-        self.owed.lock().insert(key);
+        self.owed.lock().insert(Arc::clone(key));
     }
 
     /// Forgets the keys of messages that were not delivered, then says so to their sources.
-    fn forget(&self, failed: Vec<(Claim, Outcome)>, runtime: Option<Handle>) {
+    fn forget(self: &Arc<Self>, failed: Vec<(Watched, Error)>, runtime: Option<Handle>) {
         match (&self.cache, runtime) {
             (BuiltCache::Local(cache), _) => {
-                for (claim, outcome) in failed {
-                    if let Err(error) = cache.delete(&claim.key) {
-                        self.owe(claim.key, &error);
+                for (watched, failure) in failed {
+                    if let Err(error) = cache.delete(&watched.claim.key) {
+                        self.owe(&watched.claim.key, &error);
                     }
-                    claim.origin.settle(outcome);
+                    watched.fail(failure);
                 }
             }
             (BuiltCache::Remote(cache), Some(runtime)) => {
-                let (keys, cache) = (self.clone(), Arc::clone(cache));
+                let (keys, cache) = (Arc::clone(self), Arc::clone(cache));
                 runtime.spawn(async move {
-                    for (claim, outcome) in failed {
-                        if let Err(error) = cache.delete(&claim.key).await {
-                            keys.owe(claim.key, &error);
+                    for (watched, failure) in failed {
+                        if let Err(error) = cache.delete(&watched.claim.key).await {
+                            keys.owe(&watched.claim.key, &error);
                         }
-                        claim.origin.settle(outcome);
+                        watched.fail(failure);
                     }
                 });
             }
             (BuiltCache::Remote(_), None) => {
                 let error = Error::fatal("there is no runtime to ask the cache from");
-                for (claim, outcome) in failed {
-                    self.owe(claim.key, &error);
-                    claim.origin.settle(outcome);
+                for (watched, failure) in failed {
+                    self.owe(&watched.claim.key, &error);
+                    watched.fail(failure);
                 }
             }
         }
     }
 }
 
-/// A key that was added for a message, and the origin of that message.
+/// A key that was added for a message that is on its way.
 struct Claim {
-    key: Box<str>,
+    keys: Arc<Keys>,
+    key: Arc<str>,
+    is_settled: bool,
+}
+
+impl Claim {
+    /// The message has arrived, or nobody asks whether it does: its duplicates are such.
+    fn keep(mut self) {
+        let by = Arc::clone(&self.keys.identity.component);
+        self.settle(&Outcome::Filtered { by });
+    }
+
+    /// The message has not arrived, so that its duplicates are all that is left of it.
+    fn fail(mut self, error: &Error) {
+        self.settle_failed(error);
+    }
+
+    fn settle_failed(&mut self, error: &Error) {
+        let error = error.clone();
+        let error = error.context("the message that this one is a duplicate of was not delivered");
+        self.settle(&Outcome::Failed(error));
+    }
+
+    fn settle(&mut self, outcome: &Outcome) {
+        self.is_settled = true;
+        let duplicates = self.keys.on_way.lock().remove(&self.key);
+        for duplicate in duplicates.into_iter().flatten() {
+            duplicate.settle(outcome.clone());
+        }
+    }
+}
+
+impl Drop for Claim {
+    /// What was dropped on its way goes back to its source, and its duplicates with it.
+    fn drop(&mut self) {
+        if !self.is_settled {
+            self.settle_failed(&Error::retry("it was given up on its way"));
+        }
+    }
+}
+
+/// A claim, and the origin of its message.
+struct Watched {
+    claim: Claim,
     origin: Origin,
+}
+
+impl Watched {
+    fn fail(self, error: Error) {
+        self.claim.fail(&error);
+        self.origin.settle(Outcome::Failed(error));
+    }
 }
 
 /// The keys that were added for the messages of one batch.
 #[derive(Default)]
 struct Claims {
-    claims: SmallVec<[Claim; 1]>,
+    watched: SmallVec<[Watched; 1]>,
     /// The places of their messages in the batch that goes on.
     places: SmallVec<[usize; 1]>,
 }
 
 impl Claims {
     /// Notes the key of a message. Copies that no source waits for are never replayed.
-    fn add(&mut self, message: &mut Message, key: Box<str>, place: usize) {
-        if !message.origin().is_detached() {
-            self.claims.push(Claim {
-                key,
-                origin: message.take_origin(),
-            });
-            self.places.push(place);
+    fn add(&mut self, message: &mut Message, claim: Claim, place: usize) {
+        if message.origin().is_detached() {
+            claim.keep();
+            return;
         }
+        let origin = message.take_origin();
+        self.watched.push(Watched { claim, origin });
+        self.places.push(place);
     }
 
     /// Lets the messages report to these claims, which report to their sources.
-    fn watch(self, batch: &mut MessageBatch, keys: &Keys) {
-        if self.claims.is_empty() {
+    fn watch(self, batch: &mut MessageBatch, keys: &Arc<Keys>) {
+        if self.watched.is_empty() {
             return;
         }
         let runtime = match keys.cache {
@@ -281,8 +366,8 @@ impl Claims {
             BuiltCache::Remote(_) => Handle::try_current().ok(),
         };
         let release = Release {
-            claims: self.claims,
-            keys: keys.clone(),
+            watched: self.watched,
+            keys: Arc::clone(keys),
             runtime,
         };
         let origins = Transaction::open(self.places.len(), Box::new(release));
@@ -294,18 +379,21 @@ impl Claims {
 
 /// Keeps the keys of messages that were delivered, and forgets the others.
 struct Release {
-    claims: SmallVec<[Claim; 1]>,
-    keys: Keys,
+    watched: SmallVec<[Watched; 1]>,
+    keys: Arc<Keys>,
     runtime: Option<Handle>,
 }
 
 impl Settle for Release {
     fn settle(self: Box<Self>, outcomes: SmallVec<[Outcome; 1]>) {
         let mut failed = Vec::new();
-        for (claim, outcome) in self.claims.into_iter().zip(outcomes) {
+        for (watched, outcome) in self.watched.into_iter().zip(outcomes) {
             match outcome {
-                Outcome::Failed(_) => failed.push((claim, outcome)),
-                _ => claim.origin.settle(outcome),
+                Outcome::Failed(error) => failed.push((watched, error)),
+                outcome => {
+                    watched.claim.keep();
+                    watched.origin.settle(outcome);
+                }
             }
         }
         if !failed.is_empty() {

@@ -1,0 +1,50 @@
+//! What one message leaves in a cache is what the next one finds there.
+
+use super::bench::Bench;
+
+/// Takes the messages that a pipeline of one thread makes of twenty that are all waiting.
+async fn made(processors: &str, expected: usize) -> Vec<String> {
+    let mut bench = Bench::start(&format!(
+        "
+input: {{ probe: {{}} }}
+pipeline: {{ threads: 1, processors: [ {processors} ] }}
+output: {{ probe: {{}} }}
+cache_resources: [ {{ label: kept, memory: {{}} }} ]
+"
+    ));
+    bench.send_numbers(0..20);
+    let mut made = Vec::new();
+    while made.len() < expected {
+        made.extend(bench.written().await.payloads);
+    }
+    let (balance, result) = bench.end().await;
+    result.unwrap();
+    assert_eq!(balance.received, 20);
+    assert_eq!(balance.delivered as usize, expected);
+    made
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_goes_through_the_whole_pipeline_before_the_next_one_begins() {
+    let counted = made(
+        "{ branch: { processors: [ { cache: { resource: kept, operator: get, key: n } } ], \
+         result_map: 'meta n = content().number()' } }, \
+         { catch: [] }, \
+         { mapping: 'meta n = @n.or(0) + 1' }, \
+         { cache: { resource: kept, operator: set, key: n, value: '${! @n }' } }, \
+         { mapping: 'root = @n.string()' }",
+        20,
+    );
+    let numbers: Vec<_> = (1..=20).map(|it| it.to_string()).collect();
+    assert_eq!(counted.await, numbers);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_removed_behind_a_dedupe_is_new_for_the_next_message() {
+    let passed = made(
+        "{ dedupe: { cache: kept, key: same } }, \
+         { cache: { resource: kept, operator: delete, key: same } }",
+        20,
+    );
+    assert_eq!(passed.await.len(), 20);
+}
