@@ -12,10 +12,12 @@ pub mod compression;
 pub mod msgpack;
 mod number;
 pub mod parquet;
+mod room;
 mod whole;
 pub mod xml;
 pub mod yaml;
 
+pub use room::Room;
 pub use whole::read_whole;
 
 /// How deep the containers of a document may nest, as for JSON.

@@ -7,14 +7,18 @@
 use jiff::{Timestamp, tz::TimeZone};
 use millrace_message::{Array, Object, Text, Value};
 
-use crate::{DEPTH_MAX, FormatError, nested};
+use crate::{DEPTH_MAX, FormatError, Room, nested};
 
 /// The value at the start of `source`; what follows it is passed over, as in Bento.
 ///
 /// # Errors
 /// The bytes are cut, hold what this reader does not know, or nest deeper than [`DEPTH_MAX`].
 pub fn read(source: &[u8]) -> Result<Value, FormatError> {
-    Reader { rest: source }.value(0)
+    let mut reader = Reader {
+        rest: source,
+        room: Room::for_message(source),
+    };
+    reader.value(0)
 }
 
 /// The bytes of a value.
@@ -31,6 +35,7 @@ const TIMESTAMP: i8 = -1;
 
 struct Reader<'a> {
     rest: &'a [u8],
+    room: Room,
 }
 
 impl<'a> Reader<'a> {
@@ -135,13 +140,16 @@ impl<'a> Reader<'a> {
         ))
     }
 
-    /// Elements take at least a byte each, so that no more room is made than the message has bytes.
-    fn room(&self, count: usize) -> usize {
-        count.min(self.rest.len())
+    /// For how many elements room is made before they are read, each of `size` bytes at least.
+    fn room(&mut self, count: usize, size: usize) -> Result<usize, FormatError> {
+        match count > self.rest.len() / size {
+            true => Err(FormatError::new("unexpected end of the message")),
+            false => Ok(self.room.take(count)),
+        }
     }
 
     fn array(&mut self, count: usize, depth: usize) -> Result<Value, FormatError> {
-        let mut elements = Vec::with_capacity(self.room(count));
+        let mut elements = Vec::with_capacity(self.room(count, 1)?);
         for _ in 0..count {
             elements.push(nested(|| self.value(depth + 1))?);
         }
@@ -149,7 +157,7 @@ impl<'a> Reader<'a> {
     }
 
     fn object(&mut self, count: usize, depth: usize) -> Result<Value, FormatError> {
-        let mut members = Vec::with_capacity(self.room(count) / 2);
+        let mut members = Vec::with_capacity(self.room(count, 2)?);
         for _ in 0..count {
             let code = self.byte()?;
             let key = self.text(code)?;

@@ -5,6 +5,7 @@
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use millrace_formats::Room;
 use millrace_message::{Array, Number, Object, Text, Value};
 
 use super::schema::{Decimal, Id, Int, Kind, Long, Record, Schema};
@@ -14,7 +15,7 @@ use super::{AvroError, DEPTH_MAX, Form, Result, decimal, nested};
 const EMPTY_MIN: usize = 1 << 16;
 /// For how many fields of records within each other room is made.
 const FIELDS_MAX: usize = 1 << 20;
-/// For how many items room is made at once: blocks nest, and each may claim any number.
+/// For how many items room is made at once: blocks may claim any number of those without bytes.
 const ROOM_MAX: usize = 1024;
 
 /// The value at the start of `bytes`, and what follows it.
@@ -29,6 +30,7 @@ pub fn decode<'a>(schema: &Schema, bytes: &'a [u8], form: Form) -> Result<(Value
         rest: bytes,
         empty_left: EMPTY_MIN + bytes.len(),
         fields_left: FIELDS_MAX,
+        room: Room::for_message(bytes),
     };
     let value = reader.value(schema.root, 0)?;
     Ok((value, reader.rest))
@@ -40,6 +42,7 @@ struct Reader<'s, 'a> {
     rest: &'a [u8],
     empty_left: usize,
     fields_left: usize,
+    room: Room,
 }
 
 /// The integer at the start of `bytes`, in variable length, and what follows it.
@@ -247,6 +250,12 @@ impl<'s, 'a> Reader<'s, 'a> {
         Ok(usize::try_from(count).unwrap_or(usize::MAX))
     }
 
+    /// For how many items room is made before they are read, each of `size` bytes.
+    fn room(&mut self, count: usize, size: usize) -> usize {
+        self.room
+            .take(count.min(self.rest.len() / size).min(ROOM_MAX))
+    }
+
     fn array(&mut self, items: Id, depth: usize) -> Result<Value> {
         let mut values = Vec::new();
         loop {
@@ -254,7 +263,7 @@ impl<'s, 'a> Reader<'s, 'a> {
             if count == 0 {
                 return Ok(Value::Array(Array::from(values)));
             }
-            values.reserve(count.min(self.rest.len()).min(ROOM_MAX));
+            values.reserve(self.room(count, 1));
             for _ in 0..count {
                 let value = self.value(items, depth + 1);
                 values.push(value.map_err(|error| error.below(format!("[{}]", values.len())))?);
@@ -269,7 +278,7 @@ impl<'s, 'a> Reader<'s, 'a> {
             if count == 0 {
                 break;
             }
-            members.reserve(count.min(self.rest.len() / 2).min(ROOM_MAX));
+            members.reserve(self.room(count, 2));
             for _ in 0..count {
                 let key = self.text()?;
                 match self.value(of, depth + 1) {

@@ -31,6 +31,10 @@ pub(super) fn read(
             Ok((0..count).map(bit).collect())
         }
         (_, None) => {
+            // Each value has its length before it.
+            if count > data.len() / 4 {
+                return cut();
+            }
             let mut rest = data;
             let mut values = Vec::with_capacity(count);
             for _ in 0..count {

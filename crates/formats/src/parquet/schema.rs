@@ -174,7 +174,8 @@ impl<'a, 'b> Builder<'a, 'b> {
         if children > self.rest.len() {
             return damaged("the schema has fewer fields than it says");
         }
-        let mut fields = Vec::with_capacity(children);
+        // Groups nest, and each may claim all fields that are left.
+        let mut fields = Vec::new();
         for _ in 0..children {
             fields.push(self.field(levels)?);
         }
