@@ -16,6 +16,7 @@ use prost_reflect::{DynamicMessage, MessageDescriptor};
 
 pub use schema::Schema;
 
+mod nesting;
 mod number;
 mod problem;
 mod schema;
@@ -52,6 +53,11 @@ pub struct MessageType {
 }
 
 impl MessageType {
+    /// What the type is made of.
+    pub fn descriptor(&self) -> &MessageDescriptor {
+        &self.descriptor
+    }
+
     /// The value of an encoded message.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ mod cache;
 mod client;
 mod codec;
 mod config;
+mod protobuf;
 mod references;
 mod store;
 #[cfg(test)]

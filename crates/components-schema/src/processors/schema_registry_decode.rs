@@ -19,8 +19,13 @@ use crate::registry::{AvroOptions, Codec, Latest, PREFIX, RegistryConfig, Store}
 /// used; one that nobody used for ten minutes is forgotten. Fetching takes five seconds at most, and
 /// the registry is not asked for the same schema again within a second after a failure.
 ///
-/// Schemas may be of the types AVRO and JSON. Messages of JSON are checked, and go on as they are
-/// without what stands before them.
+/// Schemas may be of the types AVRO, JSON and PROTOBUF. Messages of JSON are checked, and go on as
+/// they are without what stands before them.
+///
+/// Before a Protobuf message stands which type of its schema it has. It becomes the JSON of
+/// Protobuf's own [mapping](https://protobuf.dev/programming-guides/json/), as by the processor
+/// `protobuf`; schemas import others by the names of their references, and the files of
+/// `google/protobuf` without any.
 ///
 /// Avro values have the form of Avro's JSON encoding: one of a union is an object whose only key is
 /// the name of its type, as in `{"string": "a"}`, and null stays null; bytes are text whose

@@ -21,8 +21,14 @@ use crate::registry::{AvroOptions, Codec, Latest, RegistryConfig, Store};
 /// used for ten minutes is forgotten. Fetching takes five seconds at most, and the registry is not
 /// asked for the same schema again within a second after a failure.
 ///
-/// Schemas may be of the types AVRO and JSON. Messages of JSON are checked, and go on as they are
-/// behind the number.
+/// Schemas may be of the types AVRO, JSON and PROTOBUF. Messages of JSON are checked, and go on as
+/// they are behind the number.
+///
+/// Protobuf messages are made of the JSON of Protobuf's own
+/// [mapping](https://protobuf.dev/programming-guides/json/), as by the processor `protobuf`. Where a
+/// schema has several types, a message gets the first one that it fits, in the order of the schema;
+/// types within others are not tried. Which type it is stands before the message. Schemas import
+/// others by the names of their references, and the files of `google/protobuf` without any.
 ///
 /// Avro values have the form of Avro's JSON encoding: one of a union is an object whose only key is
 /// the name of its type, as in `{"string": "a"}`, and null stays null; bytes are text whose

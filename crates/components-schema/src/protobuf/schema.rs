@@ -1,13 +1,14 @@
 //! Message types out of the texts of `.proto` files.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use millrace_message::Error;
 use prost_reflect::{DescriptorPool, MessageDescriptor};
 use protox::Compiler;
 use protox::file::{ChainFileResolver, File, FileResolver, GoogleFileResolver};
 
-use super::MessageType;
+use super::{MessageType, nesting};
 
 /// What some `.proto` files define.
 #[derive(Clone, Debug)]
@@ -21,8 +22,17 @@ impl Schema {
     /// `google/protobuf` need not be among them.
     ///
     /// # Errors
-    /// A file is no Protobuf, imports one that is not there, or defines what another one defines.
+    /// A file is no Protobuf, nests too deep, imports one that is not there, or defines what another
+    /// one defines.
     pub fn compile(files: BTreeMap<String, String>) -> Result<Self, Error> {
+        for (name, text) in &files {
+            nesting::check(text).map_err(|line| {
+                let most = nesting::DEPTH_MAX;
+                Error::fatal(format!(
+                    "{name}:{line}: this nests deeper than {most} brackets"
+                ))
+            })?;
+        }
         let names: Vec<String> = files.keys().cloned().collect();
         let mut resolver = ChainFileResolver::new();
         resolver.add(Texts(files));
@@ -77,6 +87,11 @@ fn described(name: &str, error: &protox::Error) -> String {
 struct Texts(BTreeMap<String, String>);
 
 impl FileResolver for Texts {
+    fn resolve_path(&self, path: &Path) -> Option<String> {
+        let name = path.to_str()?;
+        self.0.contains_key(name).then(|| name.to_owned())
+    }
+
     fn open_file(&self, name: &str) -> Result<File, protox::Error> {
         match self.0.get(name) {
             Some(text) => File::from_source(name, text),

@@ -5,6 +5,7 @@ use millrace_bloblang::json_schema;
 use millrace_message::{Error, Message, Object, Value};
 
 use super::client::{Client, Registered, SchemaKind};
+use super::protobuf::MessageTypes;
 use super::references::{self, Referenced};
 use crate::avro::{self, Form, Schema, decode, encode};
 
@@ -20,6 +21,7 @@ pub(crate) struct AvroOptions {
 pub(crate) enum Codec {
     Avro(Schema, Form),
     Json(json_schema::Schema),
+    Protobuf(MessageTypes),
 }
 
 /// What precedes a message: 0, and the number of its schema.
@@ -46,11 +48,16 @@ impl Codec {
                 Self::json(registered, &references)
                     .map_err(|error| Error::rejected(format!("this is no JSON Schema: {error}")))
             }
-            SchemaKind::Protobuf => Err(Error::rejected(
-                "schemas of type PROTOBUF are not supported: the types are AVRO and JSON",
-            )),
+            SchemaKind::Protobuf => {
+                let references = references::of(client, registered).await?;
+                MessageTypes::compile(&registered.schema, references)
+                    .map(Self::Protobuf)
+                    .map_err(|error| {
+                        Error::rejected(format!("this is no Protobuf schema: {error}"))
+                    })
+            }
             SchemaKind::Other(other) => Err(Error::rejected(format!(
-                "schemas of type `{other}` are not supported: the types are AVRO and JSON"
+                "schemas of type `{other}` are not supported: the types are AVRO, JSON and PROTOBUF"
             ))),
         }
     }
@@ -104,6 +111,7 @@ impl Codec {
                     return Err(error);
                 }
             }
+            Self::Protobuf(types) => message.set_value(types.decode(body)?),
         }
         Ok(())
     }
@@ -124,6 +132,7 @@ impl Codec {
                 conforms(schema, message)?;
                 out.extend_from_slice(message.bytes());
             }
+            Self::Protobuf(types) => types.encode(message.json()?, &mut out)?,
         }
         message.set_bytes(out);
         Ok(())

@@ -76,7 +76,7 @@ async fn messages_of_one_batch_may_have_several_schemas() {
 async fn a_message_that_cannot_be_decoded_says_why() {
     let registry = Registry::start().await;
     registry.avro(3, "foo", SCHEMA);
-    registry.schema("/schemas/ids/4", 4, "PROTOBUF", "message m {}", "");
+    registry.schema("/schemas/ids/4", 4, "PROTOBUF", "message m {\n  !", "");
     registry.schema("/schemas/ids/5", 5, "XML", "<x/>", "");
     registry.schema(
         "/schemas/ids/6",
@@ -97,7 +97,7 @@ async fn a_message_that_cannot_be_decoded_says_why() {
         (b"\x06\0\0\0\x03".to_vec(), "version number 6 not supported"),
         (b"\0\0\0".to_vec(), "shorter than the number"),
         (framed(3, b"\x06fo"), "`Name`: the message ends too early"),
-        (framed(4, b""), "PROTOBUF are not supported"),
+        (framed(4, b""), "this is no Protobuf schema: schema:2:"),
         (framed(5, b""), "`XML` are not supported"),
         (framed(6, b""), "other characters than [A-Za-z0-9_]"),
         (
