@@ -9,6 +9,8 @@ mod references;
 mod store;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use cache::Latest;
 pub(crate) use codec::{AvroOptions, Codec, PREFIX};

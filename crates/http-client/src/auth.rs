@@ -323,4 +323,39 @@ mod tests {
         assert!(!format!("{value:?}").contains("Basic"));
         assert_eq!(value.as_bytes(), b"Basic dXNlcjpzZWNyZXQ=");
     }
+
+    /// A key that protects nothing.
+    const RSA_KEY: &str = include_str!("auth/test_key.pem");
+
+    #[test]
+    fn a_token_is_signed_by_each_method_of_rsa() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), RSA_KEY).unwrap();
+        let key = PrivateKeyDer::from_pem_slice(RSA_KEY.as_bytes()).unwrap();
+        let key = RsaKeyPair::from_pkcs8(key.secret_der()).unwrap();
+        for (method, algorithm) in [
+            ("RS256", &signature::RSA_PKCS1_2048_8192_SHA256),
+            ("RS384", &signature::RSA_PKCS1_2048_8192_SHA384),
+            ("RS512", &signature::RSA_PKCS1_2048_8192_SHA512),
+        ] {
+            let jwt = Jwt {
+                enabled: true,
+                private_key_file: file.path().display().to_string(),
+                signing_method: method.to_owned(),
+                claims: OrderedMap(Vec::new()),
+                headers: OrderedMap(Vec::new()),
+            };
+            let token = jwt.token().unwrap();
+            let (signed, signature) = token.rsplit_once('.').unwrap();
+            let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
+            signature::UnparsedPublicKey::new(algorithm, key.public().as_ref())
+                .verify(signed.as_bytes(), &signature)
+                .expect("the key has signed it");
+            let header = URL_SAFE_NO_PAD
+                .decode(signed.split('.').next().unwrap())
+                .unwrap();
+            let expected = format!(r#"{{"alg":"{method}","typ":"JWT"}}"#);
+            assert_eq!(header, expected.as_bytes());
+        }
+    }
 }

@@ -8,9 +8,15 @@ use millrace_component::BuiltProcessor;
 use millrace_component::conformance::Workbench;
 use millrace_message::{Message, Value};
 use parking_lot::Mutex;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+
+mod authority;
+
+pub(crate) use authority::Authority;
 
 /// What the registry does when it is asked for a path.
 #[derive(Clone)]
@@ -43,7 +49,16 @@ impl Registry {
 
     /// One at an address, as after a restart.
     pub(crate) async fn start_at(address: &str) -> Self {
-        let listener = TcpListener::bind(address).await.unwrap();
+        Self::serve(TcpListener::bind(address).await.unwrap(), None)
+    }
+
+    /// One that is asked over TLS.
+    pub(crate) async fn start_tls(config: ServerConfig) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::serve(listener, Some(TlsAcceptor::from(Arc::new(config))))
+    }
+
+    fn serve(listener: TcpListener, tls: Option<TlsAcceptor>) -> Self {
         let address = listener.local_addr().unwrap();
         let state = Arc::<Mutex<State>>::default();
         let shared = Arc::clone(&state);
@@ -51,7 +66,18 @@ impl Registry {
             let mut connections = tokio::task::JoinSet::new();
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                connections.spawn(serve(stream, Arc::clone(&shared)));
+                let (tls, state) = (tls.clone(), Arc::clone(&shared));
+                connections.spawn(async move {
+                    match tls {
+                        None => serve(stream, state).await,
+                        // Clients that are not let in are what some tests are about.
+                        Some(tls) => {
+                            if let Ok(stream) = tls.accept(stream).await {
+                                serve(stream, state).await;
+                            }
+                        }
+                    }
+                });
             }
         });
         Self {
@@ -104,7 +130,7 @@ pub(crate) fn latest(subject: &str) -> String {
     format!("/subjects/{subject}/versions/latest")
 }
 
-async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) {
+async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, state: Arc<Mutex<State>>) {
     loop {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
@@ -114,6 +140,13 @@ async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) {
             }
         }
         let head = String::from_utf8_lossy(&head).into_owned();
+        let length = head
+            .lines()
+            .find_map(|it| it.strip_prefix("content-length: "));
+        let mut body = vec![0; length.map_or(0, |it| it.parse().unwrap())];
+        if stream.read_exact(&mut body).await.is_err() {
+            return;
+        }
         let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
         let answer = {
             let mut state = state.lock();
@@ -122,16 +155,17 @@ async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) {
         };
         let unknown = r#"{"error_code":40403,"message":"Schema not found"}"#.to_owned();
         let (status, headers, body) = match answer {
-            Some(Answer::Status(status, headers, body)) => (status, headers, body),
-            None => (404, "", unknown),
+            Some(Answer::Status(status, headers, body)) => (status, headers, body.into_bytes()),
+            None => (404, "", unknown.into_bytes()),
             Some(Answer::Cut) => return,
             Some(Answer::Hang) => std::future::pending().await,
         };
-        let text = format!(
-            "HTTP/1.1 {status} x\r\n{headers}content-length: {}\r\n\r\n{body}",
+        let head = format!(
+            "HTTP/1.1 {status} x\r\n{headers}content-length: {}\r\n\r\n",
             body.len()
         );
-        if stream.write_all(text.as_bytes()).await.is_err() {
+        let answer = [head.into_bytes(), body].concat();
+        if stream.write_all(&answer).await.is_err() {
             return;
         }
     }
