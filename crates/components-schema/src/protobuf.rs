@@ -1,21 +1,24 @@
 //! Protobuf: message types out of `.proto` files, and the way between messages as they are encoded
 //! and values, by Protobuf's own mapping to JSON.
 //!
-//! [`Schema::compile`] takes the texts of `.proto` files, [`Schema::message`] finds a type among
-//! them, [`MessageType::read`] and [`MessageType::write`] convert messages of it. A 64-bit integer
+//! [`Schema::compile`] takes the texts of `.proto` files, [`Schema::compiled`] takes them as others
+//! have compiled them, [`Schema::message`] finds a type among them, [`MessageType::read`] and [`MessageType::write`] convert messages of it. A 64-bit integer
 //! is a text, an enum is the name of its value, bytes are base64, and the types of
 //! `google.protobuf` have the forms that the mapping gives them.
 //!
 //! Encoded messages come from anybody: sizes are checked against the bytes that are there, and
 //! messages nest [`DEPTH_MAX`] levels deep at most, what an `Any` holds included.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use millrace_message::{Error, Value};
 use prost::Message as _;
-use prost_reflect::{DynamicMessage, MessageDescriptor};
+use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor};
 
 pub use schema::Schema;
 
+mod descriptors;
 mod nesting;
 mod number;
 mod problem;
@@ -50,12 +53,22 @@ pub struct MessageType {
     descriptor: MessageDescriptor,
     /// Whether any type of its schema has required fields, which have to be looked for then.
     has_required: bool,
+    /// Where else there are types that an `Any` may hold.
+    others: Arc<[DescriptorPool]>,
 }
 
 impl MessageType {
     /// What the type is made of.
     pub fn descriptor(&self) -> &MessageDescriptor {
         &self.descriptor
+    }
+
+    /// The same type, for whom an `Any` may hold the types of these schemas as well.
+    pub fn beside<'a>(mut self, others: impl IntoIterator<Item = &'a Schema>) -> Self {
+        let others: Vec<&Schema> = others.into_iter().collect();
+        self.has_required |= others.iter().any(|it| it.has_required);
+        self.others = others.into_iter().map(|it| it.pool().clone()).collect();
+        self
     }
 
     /// The value of an encoded message.
@@ -70,6 +83,7 @@ impl MessageType {
         let reader = to_value::Reader {
             options,
             has_required: self.has_required,
+            others: &self.others,
         };
         reader.root(&message).map_err(|problem| {
             Error::rejected(format!("message `{name}` has no JSON form: {problem}"))
@@ -85,6 +99,7 @@ impl MessageType {
         let writer = to_wire::Writer {
             options,
             has_required: self.has_required,
+            others: &self.others,
         };
         let message = writer.root(&self.descriptor, value).map_err(|problem| {
             let name = self.descriptor.full_name();

@@ -13,6 +13,7 @@ pub(crate) mod testing;
 mod tests;
 
 pub(crate) use cache::Latest;
+pub(crate) use client::reason;
 pub(crate) use codec::{AvroOptions, Codec, PREFIX};
-pub(crate) use config::RegistryConfig;
+pub(crate) use config::{RegistryConfig, check_url};
 pub(crate) use store::Store;

@@ -28,6 +28,24 @@ pub struct TransportConfig {
     expect_continue_timeout: millrace_spec::Duration,
 }
 
+/// As a config that names none of the fields.
+impl Default for TransportConfig {
+    fn default() -> Self {
+        let seconds = |seconds| std::time::Duration::from_secs(seconds).into();
+        Self {
+            dial_context: DialContext {
+                timeout: seconds(30),
+                keep_alive: seconds(30),
+            },
+            force_http2: true,
+            max_idle_connections: 100,
+            idle_connection_timeout: seconds(90),
+            tls_handshake_timeout: seconds(10),
+            expect_continue_timeout: seconds(1),
+        }
+    }
+}
+
 /// Making a connection.
 #[derive(Clone, Debug, Spec)]
 pub struct DialContext {

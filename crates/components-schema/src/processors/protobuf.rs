@@ -7,17 +7,21 @@ use millrace_component::{
 };
 use millrace_message::{Error, Message, MessageBatch};
 use millrace_spec::{Node, ReadContext, Spec, codes};
+use parking_lot::Mutex;
 
+use self::fetched::Fetched;
 use crate::protobuf::{MessageType, ReadOptions, Schema, WriteOptions};
 
+mod bsr;
+mod fetched;
 mod files;
 #[cfg(test)]
 mod tests;
 
 /// Turns Protobuf messages into JSON, or JSON into Protobuf messages.
 ///
-/// The types are read from `.proto` files when the pipeline starts, and the JSON is that of
-/// Protobuf's own [mapping](https://protobuf.dev/programming-guides/json/): names in camel case,
+/// The types are read from `.proto` files when the pipeline starts, or fetched from a Buf Schema
+/// Registry when the first message comes. The JSON is that of Protobuf's own [mapping](https://protobuf.dev/programming-guides/json/): names in camel case,
 /// enums by name, 64-bit integers as texts, bytes as base64, times as RFC 3339, and `Any` as an
 /// object with its type as `@type`. Both forms of a field's name are read.
 ///
@@ -29,6 +33,11 @@ mod tests;
 ///         message: testing.Person
 ///         import_paths: [ testing/schema ]
 /// ```
+///
+/// Types of a Buf Schema Registry are fetched once; a newer version of a module is seen by the next
+/// run. Fetching takes ten seconds at most. While they cannot be had, messages go on unchanged with
+/// their error flag set, and the registry is asked again: after a second where it did not answer,
+/// after a minute where it refused or does not have the type. An `Any` may hold types of all modules.
 ///
 /// A message that is not of the type goes on unchanged, with its error flag set. Messages nest 100
 /// levels deep at most.
@@ -54,9 +63,10 @@ pub struct Config {
     /// import each other by their path from the folder; those of `google/protobuf` are always there.
     #[spec(default = [], example = ["testing/schema"])]
     import_paths: Vec<String>,
-    /// Modules of a Buf Schema Registry. They are not supported: `run` refuses them.
+    /// Modules of a Buf Schema Registry, in place of `import_paths`. The first one that defines the
+    /// type is where it is taken from.
     #[spec(default = [])]
-    bsr: Vec<Module>,
+    bsr: Vec<bsr::Module>,
 }
 
 /// What is done with a message.
@@ -68,28 +78,6 @@ enum Operator {
     FromJson,
 }
 
-/// A module of a Buf Schema Registry.
-#[derive(Clone, Debug, Spec)]
-#[allow(dead_code, reason = "the fields are read, and the module is refused")]
-struct Module {
-    /// The name of the module.
-    #[spec(example = "buf.build/exampleco/mymodule")]
-    module: String,
-    /// The address of the registry; that of the module, when it is empty.
-    #[spec(default = "", advanced)]
-    url: String,
-    /// The key that the registry asks for.
-    #[spec(default = "", secret)]
-    api_key: String,
-    /// The version of the module; the latest, when it is empty.
-    #[spec(default = "", advanced)]
-    version: String,
-}
-
-const NO_REGISTRY: &str = "types are not loaded from a Buf Schema Registry, and `run` refuses this";
-const EXPORT: &str = "save the `.proto` files, as with `buf export MODULE -o DIR`, and name the folder \
-                      in `import_paths`";
-
 fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
     let span = |field| node.get(field).map_or(node.span, |it: &Node| it.span);
     if config.message.is_empty() {
@@ -100,34 +88,26 @@ fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
         )
         .help = Some("name it in full, as `message: package.Message`".to_owned());
     }
-    if !config.bsr.is_empty() {
-        // As of a component that is not in this build: the config may be right elsewhere.
-        cx.warn(codes::NOT_SUPPORTED, span("bsr"), NO_REGISTRY).help = Some(EXPORT.to_owned());
-    } else if config.import_paths.is_empty() {
-        let message = "there is no place to read `.proto` files from";
-        cx.error(codes::MISSING_FIELD, node.span, message).help =
-            Some("name folders or files in `import_paths`, as `[ . ]`".to_owned());
+    match (config.import_paths.is_empty(), config.bsr.is_empty()) {
+        (true, true) => {
+            let message = "there is no place to read types from";
+            cx.error(codes::MISSING_FIELD, node.span, message).help = Some(
+                "name folders or files in `import_paths`, as `[ . ]`, or a module in `bsr`"
+                    .to_owned(),
+            );
+        }
+        (false, false) => {
+            let message = "both `import_paths` and `bsr` are set";
+            cx.error(codes::CONFLICT, span("bsr"), message).help =
+                Some("remove one of them: types are read from one place".to_owned());
+        }
+        _ => {}
     }
 }
 
 impl ProcessorConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<BuiltProcessor, Error> {
-        if !self.bsr.is_empty() {
-            return Err(Error::fatal(format!("{NO_REGISTRY}: {EXPORT}")));
-        }
-        let files = files::read(&self.import_paths)?;
-        let schema = Schema::compile(files)
-            .map_err(|error| error.context("compile the files of `import_paths`"))?;
-        let message = schema.message(&self.message).ok_or_else(|| {
-            Error::fatal(format!(
-                "the files of `import_paths` ({}) define no message `{}`; it is named in full, as \
-                 `package.Message`",
-                self.import_paths.join(", "),
-                self.message
-            ))
-        })?;
-        Ok(BuiltProcessor::Sync(Arc::new(Protobuf {
-            message,
+        let conversion = Conversion {
             operator: self.operator,
             read: ReadOptions {
                 use_proto_names: self.use_proto_names,
@@ -136,31 +116,63 @@ impl ProcessorConfig for Config {
             write: WriteOptions {
                 discard_unknown: self.discard_unknown,
             },
-            identity: Arc::clone(cx.identity()),
+        };
+        let identity = Arc::clone(cx.identity());
+        if !self.bsr.is_empty() {
+            let modules = self.bsr.iter().map(|it| bsr::Client::new(it, cx));
+            return Ok(BuiltProcessor::Async(Arc::new(Fetched {
+                modules: modules.collect::<Result<_, _>>()?,
+                message: self.message.clone(),
+                known: Mutex::default(),
+                asking: tokio::sync::Mutex::default(),
+                conversion,
+                identity,
+            })));
+        }
+        Ok(BuiltProcessor::Sync(Arc::new(Protobuf {
+            message: self.message()?,
+            conversion,
+            identity,
         })))
+    }
+}
+
+impl Config {
+    /// The type, out of the files of `import_paths`.
+    fn message(&self) -> Result<MessageType, Error> {
+        let files = files::read(&self.import_paths)?;
+        let schema = Schema::compile(files)
+            .map_err(|error| error.context("compile the files of `import_paths`"))?;
+        schema.message(&self.message).ok_or_else(|| {
+            Error::fatal(format!(
+                "the files of `import_paths` ({}) define no message `{}`; it is named in full, as \
+                 `package.Message`",
+                self.import_paths.join(", "),
+                self.message
+            ))
+        })
     }
 }
 
 pub const COMPONENT: Descriptor = Descriptor::processor::<Config>();
 
-struct Protobuf {
-    message: MessageType,
+/// What is done with messages, and how.
+#[derive(Clone, Copy)]
+struct Conversion {
     operator: Operator,
     read: ReadOptions,
     write: WriteOptions,
-    identity: Arc<Identity>,
 }
 
-impl Protobuf {
-    fn convert(&self, message: &mut Message) -> Result<(), Error> {
+impl Conversion {
+    fn apply(self, types: &MessageType, message: &mut Message) -> Result<(), Error> {
         match self.operator {
             Operator::ToJson => {
-                let value = self.message.read(message.bytes().clone(), self.read)?;
+                let value = types.read(message.bytes().clone(), self.read)?;
                 message.set_value(value);
             }
             Operator::FromJson => {
-                let value = message.json()?;
-                let encoded = self.message.write(value, self.write)?;
+                let encoded = types.write(message.json()?, self.write)?;
                 message.set_bytes(encoded);
             }
         }
@@ -168,10 +180,17 @@ impl Protobuf {
     }
 }
 
+struct Protobuf {
+    message: MessageType,
+    conversion: Conversion,
+    identity: Arc<Identity>,
+}
+
 impl Processor for Protobuf {
     fn process(&self, batch: MessageBatch) -> Batches {
+        let conversion = self.conversion;
         self.identity
-            .convert_each(batch, |message| self.convert(message))
+            .convert_each(batch, |message| conversion.apply(&self.message, message))
     }
 }
 

@@ -2,19 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use millrace_message::Error;
 use prost_reflect::{DescriptorPool, MessageDescriptor};
 use protox::Compiler;
 use protox::file::{ChainFileResolver, File, FileResolver, GoogleFileResolver};
 
-use super::{MessageType, nesting};
+use super::{MessageType, descriptors, nesting};
 
 /// What some `.proto` files define.
 #[derive(Clone, Debug)]
 pub struct Schema {
     pool: DescriptorPool,
-    has_required: bool,
+    pub(super) has_required: bool,
 }
 
 impl Schema {
@@ -43,11 +44,25 @@ impl Schema {
                 .open_file(name)
                 .map_err(|error| Error::fatal(described(name, &error)))?;
         }
-        let pool = compiler.descriptor_pool();
+        Ok(Self::of(compiler.descriptor_pool()))
+    }
+
+    /// What others have compiled: an encoded `google.protobuf.FileDescriptorSet`, with all files that
+    /// are imported.
+    ///
+    /// # Errors
+    /// The bytes are none, or the files do not fit together.
+    pub fn compiled(descriptors: &[u8]) -> Result<Self, Error> {
+        descriptors::read(descriptors)
+            .map(Self::of)
+            .map_err(Error::fatal)
+    }
+
+    fn of(pool: DescriptorPool) -> Self {
         let has_required = pool
             .all_messages()
             .any(|message| message.fields().any(|field| field.is_required()));
-        Ok(Self { pool, has_required })
+        Self { pool, has_required }
     }
 
     /// The message of this full name, as `package.Message`.
@@ -61,6 +76,7 @@ impl Schema {
         MessageType {
             descriptor,
             has_required: self.has_required,
+            others: Arc::default(),
         }
     }
 

@@ -6,19 +6,21 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use millrace_message::{Array, Object, Text, Value};
 use prost_reflect::{
-    DynamicMessage, EnumDescriptor, FieldDescriptor, Kind, MapKey, ReflectMessage, Value as Wire,
+    DescriptorPool, DynamicMessage, EnumDescriptor, FieldDescriptor, Kind, MapKey, ReflectMessage,
+    Value as Wire,
 };
 
 use super::problem::Problem;
 use super::{DEPTH_MAX, ReadOptions, number, well_known};
 
 /// Makes values of the messages of a schema.
-pub(super) struct Reader {
+pub(super) struct Reader<'a> {
     pub options: ReadOptions,
     pub has_required: bool,
+    pub others: &'a [DescriptorPool],
 }
 
-impl Reader {
+impl Reader<'_> {
     pub fn root(&self, message: &DynamicMessage) -> Result<Value, Problem> {
         self.message(message, 1)
     }

@@ -11,7 +11,8 @@ use bytes::Bytes;
 use millrace_message::value::timestamp;
 use millrace_message::{Object, Value};
 use prost_reflect::{
-    DynamicMessage, EnumDescriptor, FieldDescriptor, Kind, MapKey, MessageDescriptor, Value as Wire,
+    DescriptorPool, DynamicMessage, EnumDescriptor, FieldDescriptor, Kind, MapKey,
+    MessageDescriptor, Value as Wire,
 };
 
 use super::problem::Problem;
@@ -20,12 +21,13 @@ use super::well_known::{self, Shape};
 use super::{DEPTH_MAX, WriteOptions, number};
 
 /// Makes messages of values.
-pub(super) struct Writer {
+pub(super) struct Writer<'a> {
     pub options: WriteOptions,
     pub has_required: bool,
+    pub others: &'a [DescriptorPool],
 }
 
-impl Writer {
+impl Writer<'_> {
     pub fn root(
         &self,
         descriptor: &MessageDescriptor,

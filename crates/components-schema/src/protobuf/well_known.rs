@@ -3,7 +3,9 @@
 use bytes::Bytes;
 use millrace_message::{Object, Text, Value};
 use prost::Message as _;
-use prost_reflect::{DynamicMessage, MessageDescriptor, ReflectMessage, Value as Wire};
+use prost_reflect::{
+    DescriptorPool, DynamicMessage, MessageDescriptor, ReflectMessage, Value as Wire,
+};
 
 use super::number;
 use super::problem::Problem;
@@ -52,7 +54,7 @@ pub(super) fn form(name: &str) -> Option<Form> {
     })
 }
 
-impl Reader {
+impl Reader<'_> {
     /// A message of a well-known type.
     pub(super) fn well_known(
         &self,
@@ -93,7 +95,7 @@ impl Reader {
         if url.is_empty() && content.is_empty() {
             return Ok(Value::Object(Object::new()));
         }
-        let descriptor = resolve(&message.descriptor(), url)?;
+        let descriptor = resolve(&message.descriptor(), self.others, url)?;
         let name = descriptor.full_name().to_owned();
         let inner = DynamicMessage::decode(descriptor, content.clone()).map_err(|error| {
             Problem::new(format!("the content is no message `{name}`: {error}"))
@@ -114,7 +116,7 @@ impl Reader {
     }
 }
 
-impl Writer {
+impl Writer<'_> {
     /// A value as a message of a well-known type.
     pub(super) fn well_known(
         &self,
@@ -205,7 +207,7 @@ impl Writer {
             .as_str()
             .filter(|it| !it.is_empty())
             .ok_or_else(not_any)?;
-        let descriptor = resolve(&message.descriptor(), url)?;
+        let descriptor = resolve(&message.descriptor(), self.others, url)?;
         let inner = if form(descriptor.full_name()).is_some() {
             self.check_known(members, &["@type", "value"])?;
             let value = members.get("value").ok_or_else(|| {
@@ -233,13 +235,16 @@ impl Writer {
 }
 
 /// The type that a URL ends with.
-fn resolve(any: &MessageDescriptor, url: &str) -> Result<MessageDescriptor, Problem> {
+fn resolve(
+    any: &MessageDescriptor,
+    others: &[DescriptorPool],
+    url: &str,
+) -> Result<MessageDescriptor, Problem> {
     let name = url.rsplit('/').next().unwrap_or(url);
-    any.parent_pool().get_message_by_name(name).ok_or_else(|| {
-        Problem::new(format!(
-            "the type `{url}` is in none of the `.proto` files that were given"
-        ))
-    })
+    let mut pools = std::iter::once(any.parent_pool()).chain(others);
+    pools
+        .find_map(|pool| pool.get_message_by_name(name))
+        .ok_or_else(|| Problem::new(format!("the type `{url}` is in none of the schemas")))
 }
 
 fn set(message: &mut DynamicMessage, number: u32, value: Wire) -> Result<(), Problem> {

@@ -211,9 +211,9 @@ fn escaped(subject: &str) -> String {
     percent_encoding::utf8_percent_encode(subject, KEPT).to_string()
 }
 
-/// What a registry says of an error: its `message`. Other answers may repeat what they were sent,
+/// What the registry says of an error: its `message`. Other answers may repeat what they were sent,
 /// and are not shown.
-fn reason(body: &Bytes) -> String {
+pub(crate) fn reason(body: &Bytes) -> String {
     let answer = Value::parse_json(body.clone()).ok();
     let message = answer.as_ref().and_then(|it| it.get("message"));
     match message.as_deref().and_then(Value::as_str) {

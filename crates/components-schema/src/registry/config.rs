@@ -29,8 +29,13 @@ pub(crate) struct RegistryConfig {
 }
 
 fn check(config: &mut RegistryConfig, node: &Node, cx: &mut ReadContext) {
+    check_url(config.url.expose(), node, cx);
+}
+
+/// Refuses a field `url` that holds none, and keeps its password out of what is shown.
+pub(crate) fn check_url(url: &str, node: &Node, cx: &mut ReadContext) {
     let place = node.get("url");
-    match parse_url(config.url.expose()) {
+    match parse_url(url) {
         Err(_) if place.is_some_and(|url| cx.is_placeholder(url)) => {}
         Err(reason) => {
             if let Some(place) = place {

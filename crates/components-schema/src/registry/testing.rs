@@ -23,6 +23,8 @@ pub(crate) use authority::Authority;
 pub(crate) enum Answer {
     /// A status, headers with their line ends, and a body.
     Status(u16, &'static str, String),
+    /// A body of the type `application/proto`.
+    Protobuf(Vec<u8>),
     /// Closes the connection without a word.
     Cut,
     /// Never answers.
@@ -33,6 +35,7 @@ pub(crate) enum Answer {
 struct State {
     answers: HashMap<String, Answer>,
     requests: Vec<String>,
+    bodies: Vec<Vec<u8>>,
 }
 
 /// A registry on a port of its own. What it does not know is not found.
@@ -113,6 +116,11 @@ impl Registry {
         self.state.lock().requests.clone()
     }
 
+    /// The bodies of all requests.
+    pub(crate) fn bodies(&self) -> Vec<Vec<u8>> {
+        self.state.lock().bodies.clone()
+    }
+
     /// Goes away, and closes its connections.
     pub(crate) async fn stop(mut self) {
         self.task.abort();
@@ -151,11 +159,13 @@ async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, state: Arc<Mutex
         let answer = {
             let mut state = state.lock();
             state.requests.push(head);
+            state.bodies.push(body);
             state.answers.get(&path).cloned()
         };
         let unknown = r#"{"error_code":40403,"message":"Schema not found"}"#.to_owned();
         let (status, headers, body) = match answer {
             Some(Answer::Status(status, headers, body)) => (status, headers, body.into_bytes()),
+            Some(Answer::Protobuf(body)) => (200, "content-type: application/proto\r\n", body),
             None => (404, "", unknown.into_bytes()),
             Some(Answer::Cut) => return,
             Some(Answer::Hang) => std::future::pending().await,

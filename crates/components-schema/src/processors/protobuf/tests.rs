@@ -74,8 +74,23 @@ fn a_schema_that_cannot_be_used_is_refused_with_the_remedy() {
             "the type has no name",
         ),
         (
-            "protobuf: { operator: to_json, message: a.B, bsr: [ { module: b/c/d } ] }".to_owned(),
-            "buf export",
+            "protobuf: { operator: to_json, message: a.B, bsr: [ { module: c/d } ] }".to_owned(),
+            "`buf.build/exampleco/mymodule`",
+        ),
+        (
+            "protobuf: { operator: to_json, message: a.B, bsr: [ { module: '//d' } ] }".to_owned(),
+            "does not name its registry",
+        ),
+        (
+            "protobuf: { operator: to_json, message: a.B, import_paths: [ . ], \
+             bsr: [ { module: b/c/d } ] }"
+                .to_owned(),
+            "both `import_paths` and `bsr`",
+        ),
+        (
+            "protobuf: { operator: to_json, message: a.B, bsr: [ { module: b, url: x } ] }"
+                .to_owned(),
+            "url: ",
         ),
         (
             config("to_json", "testing.Person", Path::new("/nowhere")),
