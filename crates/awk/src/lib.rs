@@ -40,6 +40,7 @@ mod pattern;
 mod records;
 mod resolve;
 mod splitter;
+mod stepper;
 mod token;
 mod value;
 

@@ -65,6 +65,12 @@ impl Meter {
         self.started.set(None);
     }
 
+    /// How many steps were taken.
+    #[cfg(test)]
+    pub fn steps(&self) -> u64 {
+        self.steps.get()
+    }
+
     /// Takes so many steps.
     ///
     /// # Errors

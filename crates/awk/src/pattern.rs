@@ -1,15 +1,17 @@
 //! Regular expressions: Go's syntax, bounded in size, and searched in time that is linear in the
-//! text.
+//! text. Short texts are searched at once, long ones piece by piece.
 
 use std::collections::HashMap;
 use std::ops::Range;
 use std::rc::Rc;
+use std::sync::{Arc, OnceLock};
 
 use regex_automata::meta::Regex;
 use regex_automata::{Input, util::syntax};
 
 use crate::Fault;
 use crate::meter::Meter;
+use crate::stepper::{CACHES_MAX, Purse, Stepper};
 
 /// The largest automaton, in bytes.
 const SIZE_MAX: usize = 512 << 10;
@@ -17,34 +19,43 @@ const SIZE_MAX: usize = 512 << 10;
 const CACHE_MAX: usize = 256 << 10;
 /// How many expressions that a run makes are kept, and how large they may be together.
 const KEPT_MAX: usize = 64;
-const KEPT_SIZE_MAX: usize = 4 << 20;
+const KEPT_SIZE_MAX: usize = 16 << 20;
 /// What it takes to compile an expression, in steps.
 const COMPILE_STEPS: u64 = 20_000;
 /// From which length of a text on the clock is read before each search.
 const LONG: usize = 4 << 10;
+/// The longest text that is searched at once: in the worst case a byte takes some 10 ns for each part
+/// of the expression.
+const WHOLE_MAX: usize = 16 << 10;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Pattern {
     regex: Regex,
     size: usize,
+    /// The expression as it was compiled.
+    source: Arc<str>,
+    /// What searches long texts, once there was one; nothing, when the expression does not allow it.
+    stepper: OnceLock<Option<Arc<Stepper>>>,
 }
 
 impl Pattern {
     /// # Errors
     /// What is wrong with the expression.
     pub fn compile(pattern: &str) -> Result<Self, String> {
-        let syntax = syntax::Config::new().utf8(false).dot_matches_new_line(true);
+        let source = millrace_bloblang::translate_regex(pattern);
         let config = Regex::config()
             .nfa_size_limit(Some(SIZE_MAX))
             .hybrid_cache_capacity(CACHE_MAX);
         let regex = Regex::builder()
-            .syntax(syntax)
+            .syntax(syntax())
             .configure(config)
-            .build(&millrace_bloblang::translate_regex(pattern));
+            .build(&source);
         match regex {
             Ok(regex) => Ok(Self {
                 size: regex.memory_usage(),
                 regex,
+                source: Arc::from(&*source),
+                stepper: OnceLock::new(),
             }),
             Err(error) if error.size_limit().is_some() => {
                 Err("the regular expression is too large".to_owned())
@@ -61,9 +72,14 @@ impl Pattern {
         }
     }
 
-    /// The memory it takes, about, in bytes.
+    /// The memory of the expression itself, about, in bytes.
     pub fn size(&self) -> usize {
         self.size
+    }
+
+    /// The most memory it takes, with what searches long texts, about, in bytes.
+    fn held(&self) -> usize {
+        2 * self.size + CACHES_MAX + self.source.len()
     }
 
     /// Takes the steps of a search over so many bytes: more for large expressions.
@@ -80,14 +96,48 @@ impl Pattern {
     }
 
     pub fn is_match(&self, text: &[u8], meter: &Meter) -> Result<bool, Fault> {
+        if text.len() > WHOLE_MAX {
+            return Ok(self.find(text, meter)?.is_some());
+        }
         self.charge(text.len(), meter)?;
         Ok(self.regex.is_match(Input::new(text)))
     }
 
     /// The first match.
     pub fn find(&self, text: &[u8], meter: &Meter) -> Result<Option<Range<usize>>, Fault> {
+        if text.len() > WHOLE_MAX {
+            let pay = |bytes| self.pay(bytes, meter);
+            return self.find_long(text, 0, &mut Purse::new(&pay), meter);
+        }
         self.charge(text.len(), meter)?;
         Ok(self.regex.find(Input::new(text)).map(|it| it.range()))
+    }
+
+    /// Takes the steps of a piece of a long text, and reads the clock.
+    fn pay(&self, bytes: usize, meter: &Meter) -> Result<(), Fault> {
+        self.charge(bytes, meter)?;
+        meter.check_time()
+    }
+
+    /// The first match from `from` on, searched piece by piece.
+    fn find_long(
+        &self,
+        text: &[u8],
+        from: usize,
+        purse: &mut Purse<'_>,
+        meter: &Meter,
+    ) -> Result<Option<Range<usize>>, Fault> {
+        let compile = || Stepper::compile(&self.source, syntax(), SIZE_MAX).map(Arc::new);
+        match self.stepper.get_or_init(compile) {
+            Some(stepper) => stepper.find(text, from, purse),
+            None => {
+                // It is searched at once, so the worst case is paid before.
+                let bytes = (text.len() - from) as u64;
+                meter.step(bytes.saturating_mul(self.size as u64) / 64)?;
+                let input = Input::new(text).range(from..);
+                Ok(self.regex.find(input).map(|it| it.range()))
+            }
+        }
     }
 
     /// Hands every match to `found` until it says that this is enough. An empty match right behind
@@ -98,18 +148,31 @@ impl Pattern {
         meter: &Meter,
         mut found: impl FnMut(Range<usize>) -> Result<bool, Fault>,
     ) -> Result<(), Fault> {
-        self.charge(text.len(), meter)?;
         let mut at = 0;
         let mut last_end = None;
+        // The end of a text is paid for once, where it gets short enough to be searched at once.
+        let mut is_paid = false;
+        let pay = |bytes| self.pay(bytes, meter);
+        let mut purse = Purse::new(&pay);
         while at <= text.len() {
             meter.step(1)?;
-            if text.len() - at > LONG {
-                meter.check_time()?;
-            }
-            let Some(range) = self.regex.find(Input::new(text).range(at..)) else {
+            let left = text.len() - at;
+            let range = if left > WHOLE_MAX {
+                self.find_long(text, at, &mut purse, meter)?
+            } else {
+                if !is_paid {
+                    self.charge(left, meter)?;
+                    is_paid = true;
+                }
+                if left > LONG {
+                    meter.check_time()?;
+                }
+                let input = Input::new(text).range(at..);
+                self.regex.find(input).map(|it| it.range())
+            };
+            let Some(range) = range else {
                 return Ok(());
             };
-            let range = range.range();
             let is_repeated = range.is_empty() && last_end == Some(range.start);
             at = match range.end == at {
                 true => at + character_length(&text[at..]),
@@ -122,6 +185,11 @@ impl Pattern {
         }
         Ok(())
     }
+}
+
+/// How expressions are read.
+fn syntax() -> syntax::Config {
+    syntax::Config::new().utf8(false).dot_matches_new_line(true)
 }
 
 /// How many bytes the first character takes; 1 at the end and for what is no character.
@@ -164,7 +232,7 @@ impl Patterns {
             let shown = String::from_utf8_lossy(&pattern[..pattern.len().min(100)]);
             Fault::new(format!("invalid regex {shown:?}: {reason}"))
         })?;
-        let size = compiled.size() + pattern.len();
+        let size = compiled.held() + pattern.len();
         if self.kept.len() == KEPT_MAX || self.size + size > KEPT_SIZE_MAX {
             self.kept.clear();
             self.size = 0;
@@ -175,3 +243,6 @@ impl Patterns {
         Ok(compiled)
     }
 }
+
+#[cfg(test)]
+mod tests;
