@@ -107,6 +107,8 @@ pub(crate) enum Expr {
     /// A regular expression that stands alone: whether the record matches it.
     Regex(String),
     Field(Box<Expr>),
+    /// A field by its name in the header.
+    NamedField(Box<Expr>),
     Variable(Name),
     Element(Name, Vec<Expr>),
     /// In brackets: a value, never a place to assign to.
@@ -164,9 +166,11 @@ impl Expr {
             | Expr::Regex(_)
             | Expr::Variable(_)
             | Expr::Getline(None) => vec![],
-            Expr::Field(it) | Expr::Group(it) | Expr::Unary(_, it) | Expr::Getline(Some(it)) => {
-                vec![it]
-            }
+            Expr::Field(it)
+            | Expr::NamedField(it)
+            | Expr::Group(it)
+            | Expr::Unary(_, it)
+            | Expr::Getline(Some(it)) => vec![it],
             Expr::Step { target, .. } => vec![target],
             Expr::Element(_, list)
             | Expr::List(list, _)

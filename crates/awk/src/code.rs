@@ -112,11 +112,13 @@ pub(crate) enum Special {
     Filename,
     Fnr,
     Fs,
+    Inputmode,
     Nf,
     Nr,
     Ofmt,
     Ofs,
     Ors,
+    Outputmode,
     Rlength,
     Rs,
     Rstart,
@@ -124,17 +126,19 @@ pub(crate) enum Special {
     Subsep,
 }
 
-pub(crate) const SPECIALS: [(&str, Special); 15] = [
+pub(crate) const SPECIALS: [(&str, Special); 17] = [
     ("ARGC", Special::Argc),
     ("CONVFMT", Special::Convfmt),
     ("FILENAME", Special::Filename),
     ("FNR", Special::Fnr),
     ("FS", Special::Fs),
+    ("INPUTMODE", Special::Inputmode),
     ("NF", Special::Nf),
     ("NR", Special::Nr),
     ("OFMT", Special::Ofmt),
     ("OFS", Special::Ofs),
     ("ORS", Special::Ors),
+    ("OUTPUTMODE", Special::Outputmode),
     ("RLENGTH", Special::Rlength),
     ("RS", Special::Rs),
     ("RSTART", Special::Rstart),
@@ -152,7 +156,7 @@ pub(crate) enum PatternRef {
 /// What a text is split by.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Separator {
-    /// What `FS` is.
+    /// What `INPUTMODE` says, or what `FS` is.
     Fields,
     /// A text on the stack.
     Stack,
@@ -175,6 +179,8 @@ pub(crate) enum Op {
     Load(Place),
     /// `( -- field)`
     FieldAt(i32),
+    /// `(name -- field)`
+    FieldNamed,
     /// `(value [index] -- value)`
     Store(Place),
     /// `(value [index] -- value)`

@@ -6,6 +6,7 @@
 use std::rc::Rc;
 
 use crate::Fault;
+use crate::csv::{self, InputMode, OutputMode, Part};
 use crate::meter::{Held, Meter, Text};
 use crate::splitter::Splitter;
 use crate::value::Value;
@@ -22,6 +23,23 @@ enum Field {
         text: Text,
         is_input: bool,
     },
+}
+
+impl Field {
+    fn text<'a>(&'a self, source: &'a [u8]) -> &'a [u8] {
+        match self {
+            Field::Cut(begin, end) => &source[*begin as usize..*end as usize],
+            Field::Set { text, .. } => text,
+        }
+    }
+}
+
+/// How the fields of a record are put together.
+#[derive(Clone, Copy)]
+pub(crate) enum Joiner<'a> {
+    /// With a text between them.
+    Text(&'a [u8]),
+    Csv(OutputMode),
 }
 
 pub(crate) struct Record {
@@ -61,40 +79,79 @@ impl Record {
     }
 
     /// The record as a text.
-    pub fn line(&mut self, separator: &[u8]) -> Result<&Text, Fault> {
-        self.put_together(separator)?;
+    pub fn line(&mut self, joiner: Joiner<'_>) -> Result<&Text, Fault> {
+        self.put_together(joiner)?;
         Ok(&self.line)
     }
 
     /// Puts the record together when a field was set.
-    pub fn put_together(&mut self, separator: &[u8]) -> Result<(), Fault> {
+    pub fn put_together(&mut self, joiner: Joiner<'_>) -> Result<(), Fault> {
         if !self.is_stale {
             return Ok(());
         }
         self.meter.step(self.fields.len() as u64)?;
-        let mut size = 0;
-        for field in &self.fields {
-            size += separator.len()
-                + match field {
-                    Field::Cut(begin, end) => (end - begin) as usize,
-                    Field::Set { text, .. } => text.len(),
-                };
-        }
+        let line = match joiner {
+            Joiner::Text(separator) => self.joined(separator)?,
+            Joiner::Csv(mode) => {
+                let mut line = Vec::new();
+                for (index, field) in self.fields.iter().enumerate() {
+                    let text = field.text(&self.source);
+                    mode.push(&mut line, text, index == 0, &self.meter)?;
+                }
+                line
+            }
+        };
+        self.line = self.meter.text(line)?;
+        self.is_input = false;
+        self.is_stale = false;
+        Ok(())
+    }
+
+    fn joined(&self, separator: &[u8]) -> Result<Vec<u8>, Fault> {
+        let lengths = self.fields.iter().map(|it| it.text(&self.source).len());
+        let size = lengths.sum::<usize>() + separator.len() * self.fields.len();
         self.meter.room(size)?;
         let mut line = Vec::with_capacity(size);
         for (index, field) in self.fields.iter().enumerate() {
             if index > 0 {
                 line.extend_from_slice(separator);
             }
-            line.extend_from_slice(match field {
-                Field::Cut(begin, end) => &self.source[*begin as usize..*end as usize],
-                Field::Set { text, .. } => text,
-            });
+            line.extend_from_slice(field.text(&self.source));
         }
-        self.line = self.meter.text(line)?;
-        self.is_input = false;
-        self.is_stale = false;
-        Ok(())
+        Ok(line)
+    }
+
+    /// Splits the record as one of CSV.
+    pub fn split_csv(&mut self, mode: InputMode) -> Result<(), Fault> {
+        if self.is_split {
+            return Ok(());
+        }
+        self.is_split = true;
+        self.source = self.line.clone();
+        self.fields.clear();
+        self.held.clear();
+        if self.source.len() > u32::MAX as usize {
+            return Err(Fault::new("the record is longer than 4 GiB"));
+        }
+        let Self {
+            fields,
+            held,
+            source,
+            meter,
+            ..
+        } = self;
+        let found = csv::read(source, mode, meter, |part| {
+            held.add(FIELD_SIZE)?;
+            fields.push(match part {
+                Part::Cut(range) => Field::Cut(range.start as u32, range.end as u32),
+                Part::Unquoted(text) => Field::Set {
+                    text: meter.text(text)?,
+                    is_input: true,
+                },
+            });
+            Ok(())
+        });
+        found.map(drop)
     }
 
     pub fn split(&mut self, splitter: &Splitter, cuts_lines: bool) -> Result<(), Fault> {
@@ -142,9 +199,9 @@ impl Record {
     }
 
     /// A field; 0 is the record. Negative numbers count from the end.
-    pub fn get(&mut self, index: i64, separator: &[u8]) -> Result<Value, Fault> {
+    pub fn get(&mut self, index: i64, joiner: Joiner<'_>) -> Result<Value, Fault> {
         if index == 0 {
-            let line = self.line(separator)?.clone();
+            let line = self.line(joiner)?.clone();
             return Ok(match self.is_input {
                 true => Value::Input(line),
                 false => Value::Text(line),

@@ -27,6 +27,7 @@ mod array;
 mod ast;
 mod code;
 mod compile;
+mod csv;
 mod fields;
 mod format;
 mod host;

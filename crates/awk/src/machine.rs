@@ -1,5 +1,6 @@
 //! Runs compiled programs.
 
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -115,6 +116,8 @@ struct Run<'a> {
     /// How records are cut, once the first is read.
     record_splitter: Option<RecordSplitter>,
     record: Record,
+    /// The numbers of the fields by their names, once there was a header.
+    field_names: Option<HashMap<Text, i64>>,
     specials: Specials,
     random: Random,
 
@@ -138,6 +141,7 @@ impl<'a> Run<'a> {
             records: Records::new(input),
             record_splitter: None,
             record: Record::new(meter),
+            field_names: None,
             specials: Specials::default(),
             random: Random::default(),
             output: Vec::new(),

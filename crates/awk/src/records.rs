@@ -1,12 +1,17 @@
 //! The input as records.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use memchr::{memchr, memmem};
 
 use crate::Fault;
+use crate::csv::{self, InputMode, Part};
 use crate::meter::Meter;
 use crate::pattern::Pattern;
+
+/// The byte order mark that some files begin with.
+const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// What separates records. It is what `RS` is when the first record is read.
 pub(crate) enum RecordSplitter {
@@ -16,6 +21,7 @@ pub(crate) enum RecordSplitter {
     Paragraphs,
     Text(Vec<u8>),
     Pattern(Rc<Pattern>),
+    Csv(InputMode),
 }
 
 /// The input, and how far it was read.
@@ -26,13 +32,22 @@ pub(crate) struct Records<'a> {
 
 /// A record, and the text that ended it.
 pub(crate) struct Found<'a> {
-    pub record: &'a [u8],
+    pub record: Cow<'a, [u8]>,
     pub terminator: Option<&'a [u8]>,
 }
 
 impl<'a> Records<'a> {
     pub fn new(input: &'a [u8]) -> Self {
         Self { input, at: 0 }
+    }
+
+    /// What was not read yet, without a byte order mark at its begin.
+    pub fn rest(&self) -> &'a [u8] {
+        let rest = &self.input[self.at..];
+        match self.at {
+            0 => rest.strip_prefix(MARK).unwrap_or(rest),
+            _ => rest,
+        }
     }
 
     /// Leaves out what was not read yet.
@@ -50,11 +65,12 @@ impl<'a> Records<'a> {
             return Ok(None);
         }
         let (length, found) = match splitter {
+            RecordSplitter::Csv(mode) => return self.next_csv(*mode, meter, |_| Ok(())),
             RecordSplitter::Lines => lines(rest),
             RecordSplitter::Text(separator) => {
                 let end = memmem::find(rest, separator).unwrap_or(rest.len());
                 let found = Found {
-                    record: &rest[..end],
+                    record: Cow::Borrowed(&rest[..end]),
                     terminator: None,
                 };
                 ((end + separator.len()).min(rest.len()), Some(found))
@@ -64,7 +80,7 @@ impl<'a> Records<'a> {
                 let range = pattern.find(rest, meter)?.filter(|it| !it.is_empty());
                 let range = range.unwrap_or(rest.len()..rest.len());
                 let found = Found {
-                    record: &rest[..range.start],
+                    record: Cow::Borrowed(&rest[..range.start]),
                     terminator: Some(&rest[range.clone()]),
                 };
                 (range.end, Some(found))
@@ -76,12 +92,38 @@ impl<'a> Records<'a> {
     }
 }
 
+impl<'a> Records<'a> {
+    /// The next record of CSV, with each of its fields.
+    pub fn next_csv(
+        &mut self,
+        mode: InputMode,
+        meter: &Meter,
+        each: impl FnMut(Part) -> Result<(), Fault>,
+    ) -> Result<Option<Found<'a>>, Fault> {
+        let rest = self.rest();
+        self.at = self.input.len() - rest.len();
+        let Some(span) = csv::read(rest, mode, meter, each)? else {
+            self.skip_rest();
+            return Ok(None);
+        };
+        self.at += span.end;
+        let record = &rest[span.record];
+        Ok(Some(Found {
+            record: match span.has_returns {
+                true => record.iter().copied().filter(|it| *it != b'\r').collect(),
+                false => Cow::Borrowed(record),
+            },
+            terminator: None,
+        }))
+    }
+}
+
 fn lines(rest: &[u8]) -> (usize, Option<Found<'_>>) {
     let end = memchr(b'\n', rest);
     let length = end.map_or(rest.len(), |it| it + 1);
     let record = &rest[..end.unwrap_or(rest.len())];
     let found = Found {
-        record: record.strip_suffix(b"\r").unwrap_or(record),
+        record: Cow::Borrowed(record.strip_suffix(b"\r").unwrap_or(record)),
         terminator: None,
     };
     (length, Some(found))
@@ -101,7 +143,7 @@ fn paragraphs(rest: &[u8]) -> (usize, Option<Found<'_>>) {
             let next = end + breaks(end);
             let record = &rest[start..end];
             let found = Found {
-                record: record.strip_suffix(b"\r").unwrap_or(record),
+                record: Cow::Borrowed(record.strip_suffix(b"\r").unwrap_or(record)),
                 terminator: Some(&rest[end..next]),
             };
             return (next, Some(found));
@@ -112,7 +154,7 @@ fn paragraphs(rest: &[u8]) -> (usize, Option<Found<'_>>) {
     let record = record.strip_suffix(b"\n").unwrap_or(record);
     let record = record.strip_suffix(b"\r").unwrap_or(record);
     let found = Found {
-        record,
+        record: Cow::Borrowed(record),
         terminator: Some(&rest[start + record.len()..]),
     };
     (rest.len(), Some(found))

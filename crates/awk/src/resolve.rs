@@ -81,12 +81,6 @@ impl<'a> Resolver<'a> {
         if SPECIALS.iter().any(|(it, _)| *it == name.text) {
             return Ok(None);
         }
-        if ["INPUTMODE", "OUTPUTMODE", "FIELDS"].contains(&&*name.text) {
-            return error(
-                name,
-                format!("`{}`: the modes for CSV are not supported", name.text),
-            );
-        }
         if self.functions.contains_key(&*name.text) {
             return error(
                 name,
@@ -94,7 +88,7 @@ impl<'a> Resolver<'a> {
             );
         }
         let entry = self.names.entry((None, name.text.clone()));
-        if ["ARGV", "ENVIRON"].contains(&&*name.text) {
+        if ["ARGV", "ENVIRON", "FIELDS"].contains(&&*name.text) {
             self.names.set(entry, Kind::Array);
         }
         Ok(Some(entry))

@@ -250,3 +250,60 @@ fn run_any(source: &str) -> Result<Outcome, String> {
     let outcome = machine.run(b"a b\nc", &[], &[], &mut NoHost);
     outcome.map_err(|it| it.to_string())
 }
+
+#[test]
+fn hostile_records_of_csv_cost_steps_and_memory_that_are_counted() {
+    let commas = ",".repeat(200_000);
+    let quotes = format!("\"{}", "\"\"".repeat(2_500_000));
+    let lines = "#\n".repeat(200_000);
+    let field = format!("\"{}\"", "a".repeat(1_500_000));
+    check(
+        &[
+            (r#"BEGIN { INPUTMODE = "csv" } { print NF }"#, &commas),
+            (
+                r#"BEGIN { INPUTMODE = "csv header" } { print NF }"#,
+                &commas,
+            ),
+            (r#"BEGIN { INPUTMODE = "csv" } { print $1 }"#, &quotes),
+            (
+                r#"BEGIN { INPUTMODE = "csv" } { a = $1; b = a "x"; print b }"#,
+                &field,
+            ),
+        ],
+        "holds more than 4194304 bytes",
+    );
+    run(
+        r#"BEGIN { INPUTMODE = "csv comment=#" } { print NF }"#,
+        &lines,
+    )
+    .unwrap();
+    let source = r#"BEGIN { INPUTMODE = "csv" } { for (;;) { $0 = $0; NF } }"#;
+    check(
+        &[(source, &"a,b,".repeat(100))],
+        "takes more than 2000000 steps",
+    );
+    // An unset field is written for each step that sets one.
+    let source = r#"BEGIN { OUTPUTMODE = "csv"; $900000 = "\"" }"#;
+    check(&[(source, "")], "holds more than 4194304 bytes");
+}
+
+proptest::proptest! {
+    /// What is written as CSV is read again.
+    #[test]
+    fn fields_survive_being_written_and_read(
+        fields in proptest::collection::vec("[a-b,;\"\n #]{0,5}", 1..5),
+    ) {
+        // A record of one empty field is an empty line, which is no record.
+        proptest::prop_assume!(fields != [""]);
+        let assigned: Vec<_> = (1..).zip(&fields).map(|(number, field): (usize, &String)| {
+            let text = field.replace('"', "\\\"").replace('\n', "\\n");
+            format!("${number} = \"{text}\"")
+        }).collect();
+        let source = format!("BEGIN {{ OUTPUTMODE = \"csv\"; {}; print }}", assigned.join("; "));
+        let written = run(&source, "").unwrap().output;
+        let source = r#"BEGIN { INPUTMODE = "csv" } { for (i = 1; i <= NF; i++) printf "<%s>", $i }"#;
+        let read = run(source, std::str::from_utf8(&written).unwrap()).unwrap().output;
+        let expected: String = fields.iter().map(|it| format!("<{it}>")).collect();
+        assert_eq!(String::from_utf8(read).unwrap(), expected);
+    }
+}

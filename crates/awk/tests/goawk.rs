@@ -52,3 +52,8 @@ fn texts_are_searched_and_replaced_as_goawk_does() {
 fn printf_writes_what_goawk_writes() {
     check(table::PRINTF);
 }
+
+#[test]
+fn values_between_commas_are_read_and_written_as_goawk_does() {
+    check(table::CSV);
+}

@@ -20,8 +20,6 @@ fn what_would_reach_out_of_the_message_is_refused_by_name() {
         (r#"BEGIN { print "x" > "file" }"#, "`>`"),
         (r#"BEGIN { printf "x" >> "file" }"#, "`>>`"),
         (r#"BEGIN { getline x < "file" }"#, "`getline <`"),
-        (r#"BEGIN { INPUTMODE = "csv" }"#, "`INPUTMODE`"),
-        (r#"{ print @"name" }"#, "CSV"),
     ] {
         let error = Program::compile(source, &[]).expect_err(source);
         assert!(error.message.contains(complaint), "{source}: {error}");
@@ -165,4 +163,66 @@ fn functions_of_the_host_are_called_unless_the_program_has_its_own() {
     let error = run("BEGIN { add(1, 2, 3) }").unwrap_err();
     assert_eq!(error.to_string(), "the host says no");
     assert!(Program::compile("BEGIN { add(1, 2, 3, 4) }", &functions).is_err());
+}
+
+#[test]
+fn a_mode_that_is_none_and_a_name_without_a_header_are_refused() {
+    for (source, complaint) in [
+        (
+            r#"BEGIN { INPUTMODE = "xml" }"#,
+            "invalid input mode \"xml\"",
+        ),
+        (
+            r#"BEGIN { INPUTMODE = "csv foo" }"#,
+            "invalid input mode key \"foo\"",
+        ),
+        (
+            r#"BEGIN { INPUTMODE = "csv separator=" }"#,
+            "invalid CSV/TSV separator \"\"",
+        ),
+        (
+            r#"BEGIN { INPUTMODE = "csv separator=ab" }"#,
+            "invalid CSV/TSV separator \"ab\"",
+        ),
+        (
+            r#"BEGIN { INPUTMODE = "csv separator=\"" }"#,
+            "invalid CSV field separator",
+        ),
+        (
+            r#"BEGIN { INPUTMODE = "csv comment=," }"#,
+            "invalid CSV field separator",
+        ),
+        (
+            r#"BEGIN { INPUTMODE = "csv header=x" }"#,
+            "invalid header value \"x\"",
+        ),
+        (
+            r#"BEGIN { OUTPUTMODE = "csv header" }"#,
+            "invalid output mode key \"header\"",
+        ),
+        (
+            r#"BEGIN { OUTPUTMODE = "json" }"#,
+            "invalid output mode \"json\"",
+        ),
+        (r#"{ print @"x" }"#, "add `header` to `INPUTMODE`"),
+    ] {
+        let program = Program::compile(source, &[]).unwrap();
+        let mut machine = Machine::new(&program, Limits::default()).unwrap();
+        let error = machine
+            .run(b"a\n", &[], &[], &mut NoHost)
+            .expect_err(source);
+        assert!(error.to_string().contains(complaint), "{source}: {error}");
+    }
+    for source in [r#"BEGIN { @"x" = 1 }"#, "BEGIN { FIELDS = 1 }"] {
+        Program::compile(source, &[]).expect_err(source);
+    }
+}
+
+#[test]
+fn a_variable_of_the_host_can_set_the_mode() {
+    let program = Program::compile(r#"{ print @"b" }"#, &[]).unwrap();
+    let mut machine = Machine::new(&program, Limits::default()).unwrap();
+    let variables: &[(&str, &[u8])] = &[("INPUTMODE", b"csv header")];
+    let outcome = machine.run(b"a,b\n1,2\n", variables, &[], &mut NoHost);
+    assert_eq!(outcome.unwrap().output, b"2\n");
 }

@@ -32,6 +32,10 @@ impl Compiler<'_> {
                 }
                 _ => self.load(expression)?,
             },
+            Expr::NamedField(name) => {
+                self.expression(name)?;
+                self.op(Op::FieldNamed);
+            }
             Expr::Variable(_) | Expr::Element(..) => self.load(expression)?,
             Expr::List(list, _) => self.expressions(list)?,
             Expr::Unary(unary, value) => {

@@ -75,6 +75,11 @@ impl Run<'_> {
                 let field = self.field(index.into())?;
                 self.push(field);
             }
+            Op::FieldNamed => {
+                let name = self.pop();
+                let field = self.named_field(&name)?;
+                self.push(field);
+            }
             Op::Load(place) => {
                 let target = self.target(place)?;
                 let value = self.read(&target)?;

@@ -2,18 +2,32 @@
 
 use super::Run;
 use crate::Fault;
+use crate::array::Array;
 use crate::code::Place;
+use crate::csv::{InputMode, Part};
 use crate::meter::Text;
+use crate::records::RecordSplitter;
 use crate::value::Value;
+
+/// What the name of a field takes beside its text.
+const NAME_SIZE: usize = 64;
 
 impl Run<'_> {
     /// The next record, which is counted.
     pub(super) fn next_record(&mut self) -> Result<Option<Text>, Fault> {
         if self.record_splitter.is_none() {
             self.refuse_files()?;
-            let separator = self.specials.rs().to_vec();
-            self.record_splitter = Some(self.record_splitter_of(&separator)?);
+            self.record_splitter = Some(match self.specials.input_mode {
+                Some(mode) => RecordSplitter::Csv(mode),
+                None => {
+                    let separator = self.specials.rs().to_vec();
+                    self.record_splitter_of(&separator)?
+                }
+            });
             self.specials.filename = Value::Input(self.text(&b"-"[..])?);
+            if let Some(mode) = self.specials.input_mode.filter(|it| it.has_header) {
+                self.read_header(mode)?;
+            }
         }
         let Some(splitter) = &self.record_splitter else {
             return Ok(None);
@@ -27,7 +41,49 @@ impl Run<'_> {
         });
         self.specials.nr = self.specials.nr.saturating_add(1);
         self.specials.fnr = self.specials.fnr.saturating_add(1);
-        self.text(found.record).map(Some)
+        self.text(&*found.record).map(Some)
+    }
+
+    /// The first record, which has the names of the fields.
+    fn read_header(&mut self, mode: InputMode) -> Result<(), Fault> {
+        let mut names = Vec::new();
+        let (meter, held) = (self.meter, &mut self.held);
+        let rest = self.records.rest();
+        let found = self.records.next_csv(mode, meter, |part| {
+            held.add(NAME_SIZE)?;
+            names.push(match part {
+                Part::Cut(range) => meter.text(&rest[range])?,
+                Part::Unquoted(text) => meter.text(text)?,
+            });
+            Ok(())
+        })?;
+        if found.is_none() {
+            return Ok(());
+        }
+        if let Some(index) = self.code.arrays.get("FIELDS") {
+            let mut fields = Array::new(meter);
+            for (number, name) in (1_u64..).zip(&names) {
+                let key = itoa::Buffer::new().format(number).as_bytes().to_vec();
+                *fields.get(&key, meter)? = Value::Text(name.clone());
+            }
+            self.arrays[*index as usize] = fields;
+        }
+        self.field_names = Some(names.into_iter().zip(1..).collect());
+        Ok(())
+    }
+
+    /// A field by its name in the header.
+    pub(super) fn named_field(&mut self, name: &Value) -> Result<Value, Fault> {
+        let name = self.text_of(name)?;
+        let Some(names) = &self.field_names else {
+            return Err(Fault::new(
+                "`@` needs a header with the names of the fields: add `header` to `INPUTMODE`",
+            ));
+        };
+        match names.get(&name) {
+            Some(number) => self.field(*number),
+            None => Ok(Value::Text(Text::default())),
+        }
     }
 
     /// A program may name files in `ARGV`; they are not read.
@@ -85,6 +141,15 @@ impl Run<'_> {
 
     pub(super) fn print(&mut self, count: usize) -> Result<(), Fault> {
         let values = self.stack.split_off(self.stack.len() - count);
+        if let Some(mode) = self.specials.output_mode {
+            let mut line = Vec::new();
+            for (index, value) in values.iter().enumerate() {
+                let text = value.bytes(&self.specials.ofmt);
+                mode.push(&mut line, &text, index == 0, self.meter)?;
+            }
+            line.push(b'\n');
+            return self.write_out(&line);
+        }
         for (index, value) in values.iter().enumerate() {
             if index > 0 {
                 let separator = self.specials.ofs().to_vec();

@@ -2,6 +2,8 @@
 
 use super::Run;
 use crate::code::Special;
+use crate::csv::{InputMode, OutputMode};
+use crate::fields::Joiner;
 use crate::meter::Text;
 use crate::records::RecordSplitter;
 use crate::splitter::Splitter;
@@ -16,6 +18,8 @@ pub(super) struct Specials {
     pub filename: Value,
     pub fnr: i64,
     pub fs: Option<Text>,
+    pub input_mode: Option<InputMode>,
+    pub output_mode: Option<OutputMode>,
     pub splitter: Splitter,
     pub nr: i64,
     pub ofmt: String,
@@ -36,6 +40,8 @@ impl Default for Specials {
             filename: Value::Unset,
             fnr: 0,
             fs: None,
+            input_mode: None,
+            output_mode: None,
             splitter: Splitter::Blanks,
             nr: 0,
             ofmt: "%.6g".to_owned(),
@@ -62,6 +68,14 @@ impl Specials {
 
     pub fn ofs(&self) -> &[u8] {
         or(&self.ofs, b" ")
+    }
+
+    /// What stands between the fields of a record that is put together.
+    pub fn joiner(&self) -> Joiner<'_> {
+        match self.output_mode {
+            Some(mode) => Joiner::Csv(mode),
+            None => Joiner::Text(self.ofs()),
+        }
     }
 
     pub fn ors(&self) -> &[u8] {
@@ -96,6 +110,14 @@ impl Run<'_> {
             Special::Rlength => return integer(specials.rlength),
             Special::Argc => return integer(specials.argc),
             Special::Filename => return Ok(specials.filename.clone()),
+            Special::Inputmode => {
+                let text = specials.input_mode.map(|it| it.text()).unwrap_or_default();
+                return Ok(Value::Text(self.meter.text(text.into_bytes())?));
+            }
+            Special::Outputmode => {
+                let text = specials.output_mode.map(|it| it.text()).unwrap_or_default();
+                return Ok(Value::Text(self.meter.text(text.into_bytes())?));
+            }
             Special::Convfmt => specials.convfmt.as_bytes(),
             Special::Ofmt => specials.ofmt.as_bytes(),
             Special::Fs => specials.fs(),
@@ -130,8 +152,17 @@ impl Run<'_> {
                 self.specials.fs = Some(text);
             }
             Special::Ofs => {
-                self.record.put_together(self.specials.ofs())?;
+                self.record.put_together(self.specials.joiner())?;
                 self.specials.ofs = Some(self.text_of(value)?);
+            }
+            Special::Inputmode => {
+                let text = self.text_of(value)?;
+                self.specials.input_mode = InputMode::parse(&String::from_utf8_lossy(&text))?;
+            }
+            Special::Outputmode => {
+                self.record.put_together(self.specials.joiner())?;
+                let text = self.text_of(value)?;
+                self.specials.output_mode = OutputMode::parse(&String::from_utf8_lossy(&text))?;
             }
             Special::Ors => self.specials.ors = Some(self.text_of(value)?),
             Special::Rs => {

@@ -6,7 +6,8 @@ use super::Run;
 use crate::Fault;
 use crate::array::Array;
 use crate::code::{ArrayRef, PatternRef, Place, Separator};
-use crate::meter::Meter;
+use crate::csv::{self, Part};
+use crate::meter::{Meter, Text};
 use crate::pattern::Pattern;
 use crate::value::Value;
 
@@ -55,12 +56,12 @@ impl<'a> Run<'a> {
     }
 
     pub(super) fn split(&mut self, array: ArrayRef, by: Separator) -> Result<(), Fault> {
-        let splitter = match by {
-            Separator::Fields => self.specials.splitter.clone(),
+        let (splitter, mode) = match by {
+            Separator::Fields => (self.specials.splitter.clone(), self.specials.input_mode),
             Separator::Stack => {
                 let separator = self.pop();
                 let separator = self.text_of(&separator)?;
-                self.splitter(&separator)?
+                (self.splitter(&separator)?, None)
             }
         };
         let text = self.pop();
@@ -69,13 +70,26 @@ impl<'a> Run<'a> {
         let index = self.array_index(array);
         let mut parts = Array::new(self.meter);
         let mut count = 0_u64;
-        splitter.split(&text, self.meter, |range| {
+        let mut add = |part: Text| {
             self.meter.step(1)?;
             count += 1;
             let key = itoa::Buffer::new().format(count).as_bytes().to_vec();
-            *parts.get(&key, self.meter)? = Value::Input(self.meter.text(&text[range])?);
+            *parts.get(&key, self.meter)? = Value::Input(part);
             Ok(())
-        })?;
+        };
+        match mode {
+            Some(mode) => {
+                csv::read(&text, mode, self.meter, |part| {
+                    add(match part {
+                        Part::Cut(range) => self.meter.text(&text[range])?,
+                        Part::Unquoted(text) => self.meter.text(text)?,
+                    })
+                })?;
+            }
+            None => splitter.split(&text, self.meter, |range| {
+                add(self.meter.text(&text[range])?)
+            })?,
+        }
         self.arrays[index] = parts;
         self.push(Value::Number(count as f64));
         Ok(())

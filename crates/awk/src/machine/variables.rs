@@ -99,6 +99,9 @@ impl Run<'_> {
 
     pub(super) fn split_record(&mut self) -> Result<(), Fault> {
         let specials = &self.specials;
+        if let Some(mode) = specials.input_mode {
+            return self.record.split_csv(mode);
+        }
         // Where empty lines separate records, line breaks separate fields too.
         let one_character = crate::format::characters(specials.fs()) == 1;
         let cuts_lines = specials.rs().is_empty() && one_character;
@@ -109,7 +112,7 @@ impl Run<'_> {
         if index != 0 {
             self.split_record()?;
         }
-        self.record.get(index, self.specials.ofs())
+        self.record.get(index, self.specials.joiner())
     }
 
     pub(super) fn set_field(&mut self, index: i64, text: Text) -> Result<(), Fault> {
@@ -122,7 +125,7 @@ impl Run<'_> {
     }
 
     pub(super) fn line(&mut self) -> Result<Text, Fault> {
-        self.record.line(self.specials.ofs()).cloned()
+        self.record.line(self.specials.joiner()).cloned()
     }
 
     /// Takes steps for a text that is looked at as a whole.

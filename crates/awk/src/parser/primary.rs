@@ -34,7 +34,10 @@ impl Parser<'_> {
             }
             Token::Sign("(") => self.brackets(),
             Token::Sign("@") => {
-                self.error("fields have numbers, not names: the modes for CSV are not supported")
+                self.next()?;
+                let name = self.nested(Self::primary)?;
+                check_list(&name)?;
+                Ok(Expr::NamedField(Box::new(name)))
             }
             Token::Name(_) => self.variable_or_call(),
             Token::Keyword("getline") => self.getline(),

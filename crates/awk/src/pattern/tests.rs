@@ -94,7 +94,7 @@ fn records_that_an_expression_separates_cost_as_much_as_the_input_is_long() {
     let mut records = Records::new(&input);
     let mut count = 0;
     while let Some(found) = records.next(&splitter, &meter).unwrap() {
-        assert_eq!(found.record, b"some text");
+        assert_eq!(&*found.record, b"some text");
         count += 1;
     }
     assert_eq!(count, MEGABYTE / 11);

@@ -27,6 +27,21 @@ mod variables;
 /// leaves the payload as it is. The language is POSIX AWK: strings are bytes, regular expressions have
 /// Go's syntax, loops over the keys of an array go up.
 ///
+/// Comma- and tab-separated values are read and written as by GoAWK: `INPUTMODE` and `OUTPUTMODE`, set
+/// in `BEGIN`, are `csv` or `tsv`, behind which may stand `separator=|`, and for the input `comment=#`
+/// and `header`. Quoted fields may hold separators and line breaks. With a header `@"name"` is the field
+/// of that name, and `FIELDS` has the names by their numbers:
+///
+/// ```yaml
+/// pipeline:
+///   processors:
+///     - awk:
+///         codec: text
+///         program: |
+///           BEGIN { INPUTMODE = "csv header"; OUTPUTMODE = "tsv" }
+///           @"country" == "NZ" { print @"name", @"city" }
+/// ```
+///
 /// Programs work with the message by these functions, which they may define anew; arguments at the end
 /// may be left out:
 ///

@@ -36,6 +36,12 @@ fn what_is_printed_becomes_the_payload_without_its_last_line_break() {
         ("text", "{ s += $1 } END { print s }", "1\n2\n3", "6"),
         ("text", "/x/", "none here", "none here"),
         (
+            "text",
+            r#"BEGIN { INPUTMODE = "csv header"; OUTPUTMODE = "tsv" } @"c" == "NZ" { print @"n", @"c" }"#,
+            "c,n\nNZ,\"Te Aroha, north\"\nUS,x\n",
+            "Te Aroha, north\tNZ",
+        ),
+        (
             "json",
             "{ print obj_foo }",
             r#"{"obj":{"foo":"hello"}}"#,
