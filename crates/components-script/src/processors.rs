@@ -5,6 +5,7 @@ use millrace_component::Descriptor;
 mod awk;
 mod javascript;
 mod jmespath;
+mod jq;
 mod wasm;
 
 /// The processors of this family.
@@ -12,6 +13,7 @@ pub const PROCESSORS: &[Descriptor] = &[
     awk::COMPONENT,
     javascript::COMPONENT,
     jmespath::COMPONENT,
+    jq::COMPONENT,
     wasm::COMPONENT,
 ];
 

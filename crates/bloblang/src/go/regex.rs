@@ -71,11 +71,28 @@ fn push_escape(out: &mut String, rest: &mut Peekable<Chars<'_>>, in_class: bool)
         ('b', false) => out.push_str("(?-u:\\b)"),
         ('B', false) => out.push_str("(?:(?-u:\\b)(?-u:\\B)|(?-u:\\B))"),
         ('Q', false) => push_quoted(out, rest),
+        ('p' | 'P' | 'x', _) => {
+            out.push('\\');
+            out.push(escaped);
+            push_braced(out, rest);
+        }
         // With a backslash they would be the bounds of a word.
         ('<' | '>', _) => out.push(escaped),
         (other, _) => {
             out.push('\\');
             out.push(other);
+        }
+    }
+}
+
+/// The name of a class or the code of a character, which may stand in braces.
+fn push_braced(out: &mut String, rest: &mut Peekable<Chars<'_>>) {
+    if rest.peek() == Some(&'{') {
+        for inner in rest.by_ref() {
+            out.push(inner);
+            if inner == '}' {
+                break;
+            }
         }
     }
 }
@@ -146,6 +163,8 @@ mod tests {
             (r"^[^\d]$", "5", false),
             (r"\bfoo\b", "a foo b", true),
             (r"^\s$", "\u{a0}", false),
+            (r"^\p{L}\pN[\p{Lu}\x{3b1}]\x{e9}$", "é1Éé", true),
+            (r"^\P{L}$", "é", false),
         ] {
             assert_eq!(
                 compile(pattern).unwrap().is_match(text),

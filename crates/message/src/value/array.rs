@@ -83,6 +83,14 @@ impl Array {
         }
     }
 
+    /// Whether writing to it copies its elements first.
+    pub fn is_shared(&self) -> bool {
+        match &self.0 {
+            Repr::Built(elements) => Arc::strong_count(elements) > 1,
+            Repr::Node { .. } => true,
+        }
+    }
+
     /// The elements to write to. A place in a document is expanded by one level; a vector that
     /// somebody else holds is copied.
     pub fn make_mut(&mut self) -> &mut Vec<Value> {

@@ -1,6 +1,8 @@
 //! Equality: the structural one of Rust code and the lenient one of Bloblang's `==`.
 
-use super::{Array, Object, Value, depth, timestamp};
+use std::sync::Arc;
+
+use super::{Array, Object, Value, array, depth, object, timestamp};
 
 /// Structural equality: numbers by value whatever their form (`1`, `1.0` and `1e0` are equal),
 /// strings and bytes are different types.
@@ -57,6 +59,39 @@ impl Value {
             (Value::Array(a), Value::Array(b)) => arrays_match(a, b, Value::loosely_equals),
             (Value::Object(a), Value::Object(b)) => objects_match(a, b, Value::loosely_equals),
             (a, b) => numbers_equal(a, b).unwrap_or(false),
+        }
+    }
+}
+
+impl Value {
+    /// Whether both are one thing: containers by their place in memory, in no time whatever their
+    /// size, everything else by value.
+    pub fn is_same(&self, other: &Value) -> bool {
+        match (self, other) {
+            (Value::Array(Array(a)), Value::Array(Array(b))) => match (a, b) {
+                (array::Repr::Built(a), array::Repr::Built(b)) => Arc::ptr_eq(a, b),
+                (
+                    array::Repr::Node { index, document },
+                    array::Repr::Node {
+                        index: at,
+                        document: other,
+                    },
+                ) => index == at && Arc::ptr_eq(document, other),
+                _ => false,
+            },
+            (Value::Object(Object(a)), Value::Object(Object(b))) => match (a, b) {
+                (object::Repr::Built(a), object::Repr::Built(b)) => Arc::ptr_eq(a, b),
+                (object::Repr::Overlay(a), object::Repr::Overlay(b)) => Arc::ptr_eq(a, b),
+                (
+                    object::Repr::Node { index, document },
+                    object::Repr::Node {
+                        index: at,
+                        document: other,
+                    },
+                ) => index == at && Arc::ptr_eq(document, other),
+                _ => false,
+            },
+            _ => self == other,
         }
     }
 }

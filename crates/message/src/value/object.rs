@@ -101,6 +101,15 @@ impl Object {
         }
     }
 
+    /// Whether writing to it copies its members first; over a place in a document changes are laid.
+    pub fn is_shared(&self) -> bool {
+        match &self.0 {
+            Repr::Built(members) => Arc::strong_count(members) > 1,
+            Repr::Overlay(overlay) => Arc::strong_count(overlay) > 1 || overlay.is_full(),
+            Repr::Node { .. } => false,
+        }
+    }
+
     /// The members in ascending order of their keys.
     pub fn entries(&self) -> Entries<'_> {
         Entries::of(self)

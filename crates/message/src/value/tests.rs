@@ -578,3 +578,35 @@ fn a_value_of_a_document_counts_as_its_source() {
     assert!(changed.is_built());
     assert!((40..80).contains(&changed.unfolded(1_000).unwrap()));
 }
+
+#[test]
+fn containers_are_the_same_only_in_one_place() {
+    let read = Value::parse_json(Bytes::from_static(b"{\"a\":[1],\"b\":[1]}")).unwrap();
+    let (a, b) = (read.get("a").unwrap(), read.get("b").unwrap());
+    assert!(a.is_same(&a) && a.is_same(&read.get("a").unwrap()));
+    assert!(*a == *b && !a.is_same(&b));
+    let built = Value::from(vec![Value::Null]);
+    assert!(built.is_same(&built.clone()));
+    assert!(!built.is_same(&Value::from(vec![Value::Null])));
+    assert!(Value::from(1.0).is_same(&Value::from(1_i64)));
+}
+
+#[test]
+fn a_container_is_shared_as_long_as_somebody_else_holds_it() {
+    let Value::Array(mut array) = json("[1]") else {
+        panic!("an array");
+    };
+    assert!(array.is_shared());
+    array.make_mut().push(Value::Null);
+    assert!(!array.is_shared());
+    let other = array.clone();
+    assert!(array.is_shared() && other.is_shared());
+    drop(other);
+    assert!(!array.is_shared());
+
+    let mut object = Object::new();
+    object.insert("a", Value::Null);
+    assert!(!object.is_shared());
+    let other = object.clone();
+    assert!(object.is_shared() && other.is_shared());
+}
