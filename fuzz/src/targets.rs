@@ -1,9 +1,13 @@
 //! The list of targets.
 
+use std::borrow::Cow;
+
 use millrace_bloblang::{Allowance, Environment};
 
+mod awk;
 mod decoders;
 mod evaluator;
+mod jq;
 mod json;
 mod scanners;
 mod syntax;
@@ -39,6 +43,14 @@ pub const TARGETS: &[Target] = &[
         name: "scanners",
         run: scanners::run,
     },
+    Target {
+        name: "awk",
+        run: awk::run,
+    },
+    Target {
+        name: "jq",
+        run: jq::run,
+    },
     // Fails on purpose: whoever fuzzes it sees that the fuzzer finds what there is to find.
     Target {
         name: "canary",
@@ -52,6 +64,15 @@ fn environment() -> Environment {
         steps: 200_000,
         bytes: 32 << 20,
     })
+}
+
+/// A program and what it is run on: a zero byte stands between them.
+fn parts(data: &[u8]) -> (Cow<'_, str>, &[u8]) {
+    let (program, input) = match data.iter().position(|byte| *byte == 0) {
+        Some(at) => (&data[..at], &data[at + 1..]),
+        None => (data, &b"{}"[..]),
+    };
+    (String::from_utf8_lossy(program), input)
 }
 
 /// The target of this name.

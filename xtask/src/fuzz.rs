@@ -14,7 +14,15 @@ use crate::test::cargo;
 
 const PACKAGE: &str = "millrace-fuzz";
 /// The targets of `fuzz/src/targets.rs` that are fuzzed when none is named.
-const TARGETS: &[&str] = &["syntax", "evaluator", "json", "decoders", "scanners"];
+const TARGETS: &[&str] = &[
+    "syntax",
+    "evaluator",
+    "json",
+    "decoders",
+    "scanners",
+    "awk",
+    "jq",
+];
 /// What makes the compiler count coverage in the way that libFuzzer reads.
 const FLAGS: &[&str] = &[
     "-Cpasses=sancov-module",
@@ -146,7 +154,7 @@ mod tests {
             let arguments: Vec<String> = arguments.iter().map(|it| (*it).to_owned()).collect();
             parse(&arguments).map(|it| (it.targets.len(), it.seconds))
         };
-        assert_eq!(parsed(&[]).unwrap(), (5, 600));
+        assert_eq!(parsed(&[]).unwrap(), (7, 600));
         assert_eq!(parsed(&["json", "--seconds", "3"]).unwrap(), (1, 3));
         assert!(parsed(&["jason"]).is_err());
         assert!(parsed(&["--seconds"]).is_err());

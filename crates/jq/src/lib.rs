@@ -14,7 +14,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Programs and inputs may come from anybody. A run takes no more steps and bytes than its
+//! Programs and inputs may come from anybody. A run takes no more steps, bytes and time than its
 //! [`Limits`] allow, and ends with [`Error::Limit`] else; nothing in the program catches that. Calls,
 //! alternatives and variables lie on the heap, so no recursion meets the end of a stack. Programs see
 //! no files, no environment and no other inputs; they do see the clock and the time zone of the host.

@@ -4,6 +4,8 @@
 //! spaces between them, an error behind `!`, or `refused` when it is no query. Rows whose errors are
 //! worded differently here hold no more than the `!`.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use bytes::Bytes;
 use millrace_jq::{Error, Limits, Program};
 use millrace_message::Value;

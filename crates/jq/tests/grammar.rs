@@ -1,5 +1,7 @@
 //! Programs that a small grammar gives.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::time::Duration;
 
 use bytes::Bytes;

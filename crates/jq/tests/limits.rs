@@ -1,5 +1,7 @@
 //! Programs and messages that want more than there is.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;

@@ -7,7 +7,7 @@
 use millrace_bloblang::{Mapped, Mapping};
 use millrace_message::Message;
 
-use super::environment;
+use super::{environment, parts};
 
 /// Functions whose results differ from call to call by their nature.
 const UNSTEADY: &[&str] = &[
@@ -36,11 +36,7 @@ const UNSTEADY: &[&str] = &[
 ];
 
 pub(super) fn run(data: &[u8]) {
-    let (program, payload) = match data.iter().position(|byte| *byte == 0) {
-        Some(at) => (&data[..at], &data[at + 1..]),
-        None => (data, &b"{}"[..]),
-    };
-    let program = String::from_utf8_lossy(program);
+    let (program, payload) = parts(data);
     let environment = environment();
     let Ok(mapping) = Mapping::compile(&program, &environment) else {
         return;

@@ -22,9 +22,9 @@ mod tests;
 /// none removes the message, which counts as filtered. A message that is no JSON, or on which the
 /// query fails, goes on unchanged, with its error flag set.
 ///
-/// The language is that of gojq. A query takes at most 20 million steps on a message and builds at
-/// most 256 MiB for it, or `memory_limit` when that is less; beyond that it fails. It sees no
-/// environment variables, no files and no other messages, and `halt` is an error.
+/// The language is that of gojq. A query takes at most 20 million steps and a minute on a message, and
+/// builds at most 256 MiB for it, or `memory_limit` when that is less; beyond that it fails. It sees
+/// no environment variables, no files and no other messages, and `halt` is an error.
 #[derive(Clone, Debug, Spec)]
 #[spec(processor = "jq", category = "Mapping")]
 pub struct Config {

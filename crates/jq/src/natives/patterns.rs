@@ -104,8 +104,7 @@ impl Pattern {
         mut found: impl FnMut(&Captures) -> Result<(), Fail>,
     ) -> Result<(), Fail> {
         self.charge(budget, text.len())?;
-        let mut searches = self.regex.captures_iter(Input::new(text));
-        while let Some(captures) = searches.next() {
+        for captures in self.regex.captures_iter(Input::new(text)) {
             let end = captures.get_match().map_or(text.len(), |it| it.end());
             found(&captures)?;
             if !is_global {

@@ -84,7 +84,7 @@ impl Parser {
             TokenKind::Field(name) => {
                 self.at += 1;
                 let key = Ast::boxed(Kind::Literal(Value::from(name)), range.clone());
-                Kind::Index(Ast::boxed(Kind::Identity, range.clone()), key)
+                Kind::Index(Ast::boxed(Kind::Identity, range), key)
             }
             TokenKind::Variable(name) => {
                 self.at += 1;

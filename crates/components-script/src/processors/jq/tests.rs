@@ -154,3 +154,14 @@ fn a_query_that_is_none_is_refused_where_it_is_wrong() {
     let error = try_processor(&format!("jq: {{ query: '{deep}' }}")).err();
     assert!(error.is_some_and(|it| it.contains("nests deeper")));
 }
+
+#[test]
+fn a_mistake_is_shown_at_its_line_and_column() {
+    let config = "jq:\n  query: |\n    .foo\n    | nothing(.bar)\n";
+    let error = try_processor(config)
+        .err()
+        .expect("there is no such function");
+    assert!(error.contains("4:7"), "{error}");
+    assert!(error.contains("    | nothing(.bar)"), "{error}");
+    assert!(error.contains("^^^"), "{error}");
+}
