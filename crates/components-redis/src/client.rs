@@ -248,25 +248,23 @@ impl Redis {
         // The client takes its algorithms from the process; a second installation changes nothing.
         let _installed = rustls::crypto::ring::default_provider().install_default();
         let tls = &self.tls;
-        let root_cert = if !tls.enabled {
-            None
-        } else if !tls.root_cas.is_empty() {
-            Some(tls.root_cas.clone().into_bytes())
-        } else if !tls.root_cas_file.is_empty() {
-            Some(read_file("tls.root_cas_file", &tls.root_cas_file)?)
-        } else {
-            None
-        };
-        let client_tls = match tls.client_certs.first().filter(|_| tls.enabled) {
+        if !tls.enabled {
+            return Ok(Some(TlsCertificates {
+                client_tls: None,
+                root_cert: None,
+            }));
+        }
+        // The PEM is parsed before the client does it: that one's errors quote the key.
+        let root_cert = tls.root_pem().map_err(|error| refused(&error))?;
+        let client_tls = match tls.client_certs.first() {
             None => None,
-            Some(cert) if !cert.cert.is_empty() => Some(ClientTlsConfig {
-                client_cert: cert.cert.clone().into_bytes(),
-                client_key: cert.key.clone().into_bytes(),
-            }),
-            Some(cert) => Some(ClientTlsConfig {
-                client_cert: read_file("tls.client_certs.cert_file", &cert.cert_file)?,
-                client_key: read_file("tls.client_certs.key_file", &cert.key_file)?,
-            }),
+            Some(cert) => {
+                let (client_cert, client_key) = cert.pem().map_err(|error| refused(&error))?;
+                Some(ClientTlsConfig {
+                    client_cert,
+                    client_key,
+                })
+            }
         };
         Ok(Some(TlsCertificates {
             client_tls,
@@ -319,11 +317,9 @@ impl Redis {
     }
 }
 
-fn read_file(field: &str, path: &str) -> RedisResult<Vec<u8>> {
-    std::fs::read(path).map_err(|error| {
-        let text = format!("{field}: read `{path}`: {error}");
-        RedisError::from((redis::ErrorKind::InvalidClientConfig, "TLS", text))
-    })
+fn refused(error: &Error) -> RedisError {
+    let text = error.text().to_owned();
+    RedisError::from((redis::ErrorKind::InvalidClientConfig, "TLS", text))
 }
 
 impl ConnectionLike for Link {
@@ -351,5 +347,38 @@ impl ConnectionLike for Link {
             Self::Server(link) => link.get_db(),
             Self::Cluster(link) => link.get_db(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use millrace_component::conformance::Workbench;
+
+    use super::*;
+
+    fn client(fields: &str) -> Arc<Redis> {
+        let yaml = format!("url: rediss://127.0.0.1:1\ntls: {{ enabled: true, {fields} }}");
+        let fields: ClientFields = Workbench::new([]).read(&yaml).unwrap();
+        fields.redis().unwrap()
+    }
+
+    #[test]
+    fn a_private_key_whose_line_breaks_are_lost_is_not_quoted() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path.display().to_string()
+        };
+        let chain = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        let key = "-----BEGIN PRIVATE KEY-----MC4CAQAwBQYDK2Vw-----END PRIVATE KEY-----";
+        let (chain, key) = (file("chain.pem", chain), file("key.pem", key));
+        let fields = format!("client_certs: [ {{ cert_file: {chain}, key_file: {key} }} ]");
+        let error = client(&fields).certificates().err().unwrap().to_string();
+        assert!(error.contains("tls.client_certs.key_file: "), "{error}");
+        assert!(
+            !error.contains("MC4C") && !error.contains("77, 67, 52, 67"),
+            "{error}"
+        );
     }
 }

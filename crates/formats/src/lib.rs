@@ -9,6 +9,7 @@ use std::fmt;
 
 pub mod archive;
 pub mod compression;
+mod file;
 pub mod msgpack;
 mod number;
 pub mod parquet;
@@ -17,6 +18,7 @@ mod whole;
 pub mod xml;
 pub mod yaml;
 
+pub use file::{FileError, read_file, read_text_file};
 pub use room::Room;
 pub use whole::read_whole;
 

@@ -6,11 +6,11 @@ use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use http::{Method, Uri};
 use millrace_message::Error;
 use millrace_spec::{Node, OrderedMap, ReadContext, Resolved, Secret, Spec, codes};
+use millrace_tls::pem;
 use rand::Rng;
 use ring::signature::{Ed25519KeyPair, RsaEncoding, RsaKeyPair};
 use ring::{hmac, signature};
 use rustls::pki_types::PrivateKeyDer;
-use rustls::pki_types::pem::PemObject;
 
 /// Name and password.
 #[derive(Clone, Debug, Spec)]
@@ -209,7 +209,7 @@ impl Jwt {
         let file = &self.private_key_file;
         let wrong =
             |reason: &str| Error::fatal(format!("read jwt.private_key_file `{file}`: {reason}"));
-        let key = PrivateKeyDer::from_pem_file(file).map_err(|error| wrong(&error.to_string()))?;
+        let key = pem::private_key_of_file(file).map_err(|reason| wrong(&reason))?;
         let mut header = vec![
             ("alg".to_owned(), format!("\"{}\"", self.signing_method)),
             ("typ".to_owned(), "\"JWT\"".to_owned()),
@@ -314,6 +314,37 @@ mod tests {
         assert!(
             value.contains("oauth_signature=\"tR3%2BTy81lMeYAr%2FFid0kMTYa%2FWM%3D\""),
             "{value}"
+        );
+    }
+
+    /// The whole key is then the label of the first line, which the parser's error shows.
+    #[test]
+    fn a_private_key_whose_line_breaks_are_lost_is_not_quoted() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key.pem");
+        let pem = "-----BEGIN PRIVATE KEY-----MC4CAQAwBQYDK2VwBCIEIA==-----END PRIVATE KEY-----";
+        std::fs::write(&path, pem).unwrap();
+        let jwt = |file: &str| Jwt {
+            enabled: true,
+            private_key_file: file.to_owned(),
+            signing_method: "EdDSA".to_owned(),
+            claims: OrderedMap(Vec::new()),
+            headers: OrderedMap(Vec::new()),
+        };
+        let error = jwt(&path.to_string_lossy()).token().unwrap_err();
+        let text = error.text();
+        assert!(
+            text.starts_with("read jwt.private_key_file `/"),
+            "the place is named: {text}"
+        );
+        assert!(
+            !text.contains("MC4C") && !text.contains("77, 67, 52, 67"),
+            "{text}"
+        );
+        let error = jwt("/dev/zero").token().unwrap_err();
+        assert!(
+            error.text().ends_with("it is a device, not a regular file"),
+            "{error}"
         );
     }
 

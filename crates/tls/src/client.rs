@@ -1,16 +1,14 @@
 //! From the fields to a rustls client configuration.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use millrace_message::Error;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{WebPkiSupportedAlgorithms, ring};
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
-use crate::{ClientCert, TlsConfig, TlsSettings};
+use crate::{ClientCert, TlsConfig, TlsSettings, pem};
 
 impl TlsConfig {
     /// The client configuration that these settings stand for; the system's certificates are
@@ -60,17 +58,9 @@ impl TlsSettings {
     }
 
     fn roots(&self) -> Result<RootCertStore, Error> {
-        let named = if !self.root_cas.is_empty() {
-            Some(certificates("tls.root_cas", self.root_cas.as_bytes())?)
-        } else if !self.root_cas_file.is_empty() {
-            let pem = read("tls.root_cas_file", &self.root_cas_file)?;
-            Some(certificates("tls.root_cas_file", &pem)?)
-        } else {
-            None
-        };
         let mut roots = RootCertStore::empty();
-        match named {
-            Some(named) => {
+        match self.named_roots()? {
+            Some((_, named)) => {
                 for certificate in named {
                     roots.add(certificate).map_err(|error| {
                         Error::fatal(format!("tls: a root certificate is not usable: {error}"))
@@ -84,43 +74,75 @@ impl TlsSettings {
         }
         Ok(roots)
     }
+
+    /// The certificates that are trusted instead of the system's, as PEM, for libraries that want
+    /// it so.
+    ///
+    /// # Errors
+    /// A file cannot be read, or holds no certificate; the field is named.
+    pub fn root_pem(&self) -> Result<Option<Vec<u8>>, Error> {
+        Ok(self.named_roots()?.map(|(pem, _)| pem))
+    }
+
+    fn named_roots(&self) -> Result<Option<(Vec<u8>, Vec<CertificateDer<'static>>)>, Error> {
+        let (field, pem) = if !self.root_cas.is_empty() {
+            ("tls.root_cas", self.root_cas.clone().into_bytes())
+        } else if !self.root_cas_file.is_empty() {
+            let field = "tls.root_cas_file";
+            (field, read(field, &self.root_cas_file)?)
+        } else {
+            return Ok(None);
+        };
+        let named = pem::certificates(&pem).map_err(|reason| wrong(field, &reason))?;
+        Ok(Some((pem, named)))
+    }
 }
 
 type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
 impl ClientCert {
     fn load(&self) -> Result<Identity, Error> {
-        let (chain, key, field) = if self.cert_file.is_empty() {
+        let (chain, key) = self.read()?;
+        self.parse(&chain, &key)
+    }
+
+    /// The chain and the key as PEM, for libraries that want it so.
+    ///
+    /// # Errors
+    /// A file cannot be read, or is not what it should be; the field is named.
+    pub fn pem(&self) -> Result<(Vec<u8>, Vec<u8>), Error> {
+        let (chain, key) = self.read()?;
+        self.parse(&chain, &key)?;
+        Ok((chain, key))
+    }
+
+    fn read(&self) -> Result<(Vec<u8>, Vec<u8>), Error> {
+        if self.cert_file.is_empty() {
             let (chain, key) = (self.cert.as_bytes(), self.key.as_bytes());
-            (chain.to_vec(), key.to_vec(), "key")
-        } else {
-            let chain = read("tls.client_certs.cert_file", &self.cert_file)?;
-            let key = read("tls.client_certs.key_file", &self.key_file)?;
-            (chain, key, "key_file")
+            return Ok((chain.to_vec(), key.to_vec()));
+        }
+        let chain = read("tls.client_certs.cert_file", &self.cert_file)?;
+        let key = read("tls.client_certs.key_file", &self.key_file)?;
+        Ok((chain, key))
+    }
+
+    fn parse(&self, chain: &[u8], key: &[u8]) -> Result<Identity, Error> {
+        let (chain_field, key_field) = match self.cert_file.is_empty() {
+            true => ("tls.client_certs.cert", "tls.client_certs.key"),
+            false => ("tls.client_certs.cert_file", "tls.client_certs.key_file"),
         };
-        let chain = certificates("tls.client_certs", &chain)?;
-        // The parser's error is left out: it may quote the key.
-        let key = PrivateKeyDer::from_pem_slice(&key).map_err(|_| {
-            Error::fatal(format!(
-                "tls.client_certs.{field}: not an unencrypted private key in PEM form"
-            ))
-        })?;
+        let chain = pem::certificates(chain).map_err(|reason| wrong(chain_field, &reason))?;
+        let key = pem::private_key(key).map_err(|reason| wrong(key_field, &reason))?;
         Ok((chain, key))
     }
 }
 
-fn read(field: &str, path: &str) -> Result<Vec<u8>, Error> {
-    std::fs::read(Path::new(path))
-        .map_err(|error| Error::fatal(format!("{field}: read `{path}`: {error}")))
+fn wrong(field: &str, reason: &str) -> Error {
+    Error::fatal(format!("{field}: {reason}"))
 }
 
-fn certificates(field: &str, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let parsed: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    match parsed {
-        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
-        Ok(_) => Err(Error::fatal(format!("{field}: no certificate in PEM form"))),
-        Err(error) => Err(Error::fatal(format!("{field}: {error}"))),
-    }
+fn read(field: &str, path: &str) -> Result<Vec<u8>, Error> {
+    pem::read(path).map_err(|reason| Error::fatal(format!("{field}: read `{path}`: {reason}")))
 }
 
 /// Accepts every certificate: what `skip_cert_verify` asks for. Signatures of the handshake are

@@ -4,6 +4,7 @@
 //! made, so that a component which makes one for every connection picks up renewed certificates.
 
 mod client;
+pub mod pem;
 
 use std::ops::Deref;
 

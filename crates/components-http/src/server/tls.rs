@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use millrace_message::Error;
+use millrace_tls::pem;
 use rustls::ServerConfig;
 use rustls::crypto::ring;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
 
 /// What accepts encrypted connections; `None` when both files are empty.
@@ -29,11 +28,10 @@ pub(super) fn acceptor(
     let fatal = |what: &str, file: &str, reason: String| {
         Error::fatal(format!("`{field}`: read {what} `{file}`: {reason}"))
     };
-    let certificates = CertificateDer::pem_file_iter(cert_file)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| fatal("cert_file", cert_file, error.to_string()))?;
-    let key = PrivateKeyDer::from_pem_file(key_file)
-        .map_err(|error| fatal("key_file", key_file, error.to_string()))?;
+    let certificates = pem::certificates_of_file(cert_file)
+        .map_err(|reason| fatal("cert_file", cert_file, reason))?;
+    let key =
+        pem::private_key_of_file(key_file).map_err(|reason| fatal("key_file", key_file, reason))?;
     let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|error| Error::fatal(format!("`{field}`: set up TLS: {error}")))?
@@ -42,4 +40,29 @@ pub(super) fn acceptor(
         .map_err(|error| fatal("cert_file", cert_file, error.to_string()))?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(Some(TlsAcceptor::from(Arc::new(config))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_private_key_whose_line_breaks_are_lost_is_not_quoted() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path.to_string_lossy().into_owned()
+        };
+        let chain = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        let key = "-----BEGIN PRIVATE KEY-----MC4CAQAwBQYDK2Vw-----END PRIVATE KEY-----";
+        let (chain, key) = (file("chain.pem", chain), file("key.pem", key));
+        for (cert_file, key_file) in [(&chain, &key), (&key, &key)] {
+            let error = acceptor(cert_file, key_file, "http.address").err().unwrap();
+            let text = error.text();
+            assert!(text.starts_with("`http.address`: read "), "{text}");
+            assert!(!text.contains("MC4C"), "{text}");
+            assert!(!text.contains("77, 67, 52, 67"), "{text}");
+        }
+    }
 }

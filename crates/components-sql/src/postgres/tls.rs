@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use millrace_message::Error;
+use millrace_tls::pem;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
 };
@@ -41,8 +41,8 @@ impl Tls {
         let config = match &target.ssl_client {
             None => builder.with_no_client_auth(),
             Some((certificate, key)) => {
-                let key = PrivateKeyDer::from_pem_file(key)
-                    .map_err(|error| file_error("sslkey", key, &error))?;
+                let key = pem::private_key_of_file(key)
+                    .map_err(|reason| file_error("sslkey", key, &reason))?;
                 builder
                     .with_client_auth_cert(certificates("sslcert", certificate)?, key)
                     .map_err(|error| Error::fatal(format!("`sslcert`: {error}")))?
@@ -55,13 +55,11 @@ impl Tls {
 }
 
 fn certificates(field: &str, path: &str) -> Result<Vec<CertificateDer<'static>>, Error> {
-    CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect)
-        .map_err(|error| file_error(field, path, &error))
+    pem::certificates_of_file(path).map_err(|reason| file_error(field, path, &reason))
 }
 
-fn file_error(field: &str, path: &str, error: &dyn std::fmt::Display) -> Error {
-    Error::fatal(format!("`{field}`: read `{path}`: {error}"))
+fn file_error(field: &str, path: &str, reason: &str) -> Error {
+    Error::fatal(format!("`{field}`: read `{path}`: {reason}"))
 }
 
 /// Verifies as much of a certificate as the mode asks for; signatures always.
@@ -242,5 +240,40 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dsn::{Driver, Target};
+
+    #[test]
+    fn a_private_key_whose_line_breaks_are_lost_is_not_quoted() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path.to_string_lossy().into_owned()
+        };
+        let chain = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        let key = "-----BEGIN PRIVATE KEY-----MC4CAQAwBQYDK2Vw-----END PRIVATE KEY-----";
+        let (chain, key) = (file("chain.pem", chain), file("key.pem", key));
+        for query in [
+            format!("sslmode=require&sslcert={chain}&sslkey={key}"),
+            format!("sslmode=verify-ca&sslrootcert={key}"),
+        ] {
+            let dsn = format!("postgres://u:p@localhost/db?{query}");
+            let Ok(Target::Postgres(target)) = Target::parse(Driver::Postgres, &dsn) else {
+                panic!("{dsn} is a DSN of PostgreSQL");
+            };
+            let error = Tls::new(&target).err().unwrap();
+            let text = error.text();
+            assert!(text.starts_with("`ssl"), "{text}");
+            assert!(
+                !text.contains("MC4C") && !text.contains("77, 67, 52, 67"),
+                "{text}"
+            );
+        }
     }
 }
