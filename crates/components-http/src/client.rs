@@ -6,8 +6,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use millrace_component::{Backoff, BuildContext, BuiltRateLimit, clock};
-use millrace_http_client::{Dump, Failure, Settings, Transport, redirect, shown};
+use millrace_http_client::{Dump, Failure, Settings, Transport, redirect, scrubbed, shown};
 use millrace_message::{Error, ErrorClass, Message};
+use millrace_telemetry::Redactor;
 use millrace_telemetry::metric::HttpClientMetrics;
 use tokio::time::Instant;
 use tracing::warn;
@@ -293,7 +294,7 @@ impl Client {
                 }
             }
         };
-        let error = failed.error.context(shown(&url));
+        let error = scrubbed(&failed.error.context(shown(&url)));
         Ok(Err(Attempt { error, ..failed }))
     }
 
@@ -440,7 +441,8 @@ impl HasStatus for Reply {
     fn reason(&self) -> String {
         // Cut first: the body may be large.
         let start = &self.body[..self.body.len().min(4 * REASON_CHARS)];
-        let text = String::from_utf8_lossy(start);
+        // A cut secret is not recognised as one: it is masked before.
+        let text = Redactor::global().text_of(&String::from_utf8_lossy(start));
         let text: String = text
             .chars()
             .map(|it| if it.is_control() { ' ' } else { it })

@@ -6,6 +6,7 @@ use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use http::{Method, Uri};
 use millrace_message::Error;
 use millrace_spec::{Node, OrderedMap, ReadContext, Resolved, Secret, Spec, codes};
+use millrace_telemetry::Redactor;
 use millrace_tls::pem;
 use rand::Rng;
 use ring::signature::{Ed25519KeyPair, RsaEncoding, RsaKeyPair};
@@ -106,6 +107,9 @@ impl Signer {
         } else {
             None
         };
+        if let Some(fixed) = &fixed {
+            hide(fixed);
+        }
         Ok(Self {
             oauth: oauth.enabled.then(|| oauth.clone()),
             fixed,
@@ -131,6 +135,21 @@ pub fn basic_value(user: &str, password: &str) -> HeaderValue {
         "Basic {}",
         STANDARD.encode(format!("{user}:{password}"))
     ))
+}
+
+/// Keeps what stands behind the scheme of an `Authorization` out of everything that is shown: a
+/// server may repeat it.
+pub fn hide(authorization: &HeaderValue) {
+    let text = authorization.to_str().unwrap_or_default();
+    let credentials = text.split_once(' ').map_or(text, |(_, it)| it);
+    Redactor::global().add(credentials);
+}
+
+/// The error without secrets: what a server says of a request may repeat what it was sent, and an
+/// error is shown to people who may not know it.
+#[must_use]
+pub fn scrubbed(error: &Error) -> Error {
+    Error::new(error.class(), Redactor::global().text_of(error))
 }
 
 /// A header value that is never printed; empty when the text cannot stand in a header.

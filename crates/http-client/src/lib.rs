@@ -16,7 +16,7 @@ mod url;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
-pub use auth::{BasicAuth, Jwt, OAuth, Signer, secret_value};
+pub use auth::{BasicAuth, Jwt, OAuth, Signer, hide, scrubbed, secret_value};
 pub use body::{Body, Chunk};
 pub use dump::{Dump, SECRET_HEADERS};
 pub use post::Poster;

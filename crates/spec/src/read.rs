@@ -7,7 +7,7 @@ use crate::{
 use millrace_diagnostics::{
     Code, Diagnostic, Diagnostics, Redactor, Severity, SourceMap, Span, did_you_mean,
 };
-use millrace_telemetry::redact::{MASK, mask_quoted};
+use millrace_telemetry::redact::{MASK, is_secret_name, mask_quoted};
 use std::any::{Any, TypeId};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -318,6 +318,14 @@ impl ReadContext {
     /// Remembers as secret the values of all variables that were used within a span.
     pub fn add_secret_env(&mut self, span: Span) {
         let values: Vec<String> = self.env.values_within(span).map(str::to_owned).collect();
+        self.redactor.extend(values);
+    }
+
+    /// As [`Self::add_secret_env`], of those variables alone whose names say that they are secret.
+    pub fn add_secret_named_env(&mut self, span: Span) {
+        let uses = self.env.within(span);
+        let secret = uses.filter(|it| is_secret_name(&it.name));
+        let values: Vec<String> = secret.map(|it| it.value.clone()).collect();
         self.redactor.extend(values);
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use millrace_component::{Interpolated, MetadataFilter, RateLimitRef};
 use millrace_http_client::{BasicAuth, Jwt, OAuth, SECRET_HEADERS, TransportConfig};
 use millrace_spec::{ByteSize, Node, OrderedMap, ReadContext, SecretAddress, Spec, codes};
+use millrace_telemetry::redact::is_secret_name;
 use millrace_tls::TlsConfig;
 
 use super::auth::{DigestAuth, Negotiate};
@@ -128,10 +129,12 @@ fn check_headers(config: &ClientConfig, node: &Node, cx: &mut ReadContext) {
     for (name, _) in &config.headers.0 {
         let entry = entries.find(|entry| *entry.key == **name);
         let value = entry.map(|entry| &entry.value);
-        if SECRET_HEADERS.contains(&&*name.to_ascii_lowercase())
-            && let Some(value) = value
-        {
-            cx.add_secret(value);
+        if let Some(value) = value {
+            if SECRET_HEADERS.contains(&&*name.to_ascii_lowercase()) || is_secret_name(name) {
+                cx.add_secret(value);
+            } else {
+                cx.add_secret_named_env(value.span);
+            }
         }
         if http::HeaderName::from_bytes(name.as_bytes()).is_err() {
             let span = value.map_or(node.span, |it| it.span);

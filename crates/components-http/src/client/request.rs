@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use http::{Method, Request};
 use millrace_component::{Interpolated, NameFilter};
-use millrace_http_client::{AGENT, Signer, Transport, Url, parse_url};
+use millrace_http_client::{AGENT, Signer, Transport, Url, hide, parse_url};
 use millrace_message::{Error, Message};
 use millrace_spec::{Node, ReadContext, Spec, codes};
 
@@ -116,6 +116,11 @@ impl RequestPlan {
             ),
             None => Target::Interpolated(request.url.clone()),
         };
+        if let Target::Fixed(url) = &url
+            && let Some(authorization) = url.authorization()
+        {
+            hide(authorization);
+        }
         let headers = config.headers.0.iter();
         let headers = headers
             .map(|(name, value)| header_plan(name, value))

@@ -271,6 +271,38 @@ async fn credentials_are_sent_and_never_shown() {
 }
 
 #[tokio::test]
+async fn what_a_server_repeats_of_a_request_is_shown_without_its_secrets() {
+    let echo =
+        "got Authorization: Basic dXNlcjpodW50ZXI1aHVudGVyNQ== and dXNlcjpodW50ZXI1aHVudGVyNQ==";
+    let server = Server::start([Step::status(400, "", echo)]).await;
+    let basic =
+        "retries: 0, basic_auth: { enabled: true, username: user, password: hunter5hunter5 }";
+    let error = error_of(&*output(&server.url(), basic)).await;
+    assert!(
+        error.text().ends_with("Authorization: Basic *** and ***"),
+        "{error}"
+    );
+
+    let url = format!("http://user:hunter6hunter6@{}/path", server.address);
+    let echo = "got dXNlcjpodW50ZXI2aHVudGVyNg==";
+    let server = Server::start([Step::status(400, "", echo)]).await;
+    let url = url.replace(
+        &url[url.find('@').unwrap() + 1..],
+        &format!("{}/path", server.address),
+    );
+    let error = error_of(&*output(&url, "retries: 0")).await;
+    assert!(error.text().ends_with("got ***"), "{error}");
+
+    // The error ends within the secret.
+    let key = "planted-key-0123456789";
+    millrace_telemetry::Redactor::global().add(key);
+    let server = Server::start([Step::status(400, "", &format!("{}{key}", "x".repeat(500)))]).await;
+    let fields = format!("retries: 0, headers: {{ X-Key: {key} }}");
+    let error = error_of(&*output(&server.url(), &fields)).await;
+    assert!(error.text().ends_with("xx***"), "{error}");
+}
+
+#[tokio::test]
 async fn an_oauth2_token_is_fetched_once_and_used() {
     let token = Step::status(
         200,

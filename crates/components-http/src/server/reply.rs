@@ -2,6 +2,7 @@
 
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
+use millrace_telemetry::Redactor;
 
 use crate::Body;
 
@@ -15,9 +16,10 @@ pub fn json(status: StatusCode, body: impl Into<Body>) -> Response<Body> {
     with_type(status, "application/json", body.into())
 }
 
-/// A response of plain text that says why, with the line break that Go's servers end it with.
+/// A response of plain text that says why, with the line break that Go's servers end it with, and
+/// without secrets: whoever asks may be a stranger.
 pub(crate) fn error(status: StatusCode, reason: &str) -> Response<Body> {
-    text(status, format!("{reason}\n"))
+    text(status, format!("{}\n", Redactor::global().redact(reason)))
 }
 
 fn with_type(status: StatusCode, content_type: &'static str, body: Body) -> Response<Body> {

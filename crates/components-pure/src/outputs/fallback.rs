@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use millrace_component::{BuildContext, Descriptor, OutputChild, OutputConfig, OutputPart, Sink};
 use millrace_message::{Error, MessageBatch, Outcomes};
 use millrace_spec::Spec;
+use millrace_telemetry::Redactor;
 
 use super::retrying::Pending;
 
@@ -65,7 +66,9 @@ impl Sink for Fallback {
                 break;
             }
             pending.for_each(|message, error| {
-                message.metadata.set("fallback_error", error.text());
+                // It may go anywhere from here.
+                let text = Redactor::global().text_of(error);
+                message.metadata.set("fallback_error", text);
             });
         }
         pending.finish()

@@ -5,9 +5,10 @@ use http::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue, USER_AGENT};
 use http::{Method, Request, StatusCode, Uri};
 use millrace_component::BuildContext;
 use millrace_http_client::{
-    AGENT, Failure, Reply, Settings, Signer, Transport, Url, parse_url, redirect, shown,
+    AGENT, Failure, Reply, Settings, Signer, Transport, Url, parse_url, redirect, scrubbed, shown,
 };
 use millrace_message::{Error, Value};
+use millrace_telemetry::Redactor;
 use millrace_telemetry::metric::HttpClientMetrics;
 use millrace_tls::TlsConfig;
 
@@ -110,7 +111,7 @@ impl Client {
 
     async fn get(&self, path: &str, what: &str) -> Result<Registered, Error> {
         let uri = self.target(path)?;
-        let context = |error: Error| error.context(format!("{}: {what}", shown(&uri)));
+        let context = |error: Error| scrubbed(&error.context(format!("{}: {what}", shown(&uri))));
         let reply = self.ask(&uri).await.map_err(context)?;
         match reply.status {
             StatusCode::OK => registered(reply.body)
@@ -218,6 +219,8 @@ pub(crate) fn reason(body: &Bytes) -> String {
     let message = answer.as_ref().and_then(|it| it.get("message"));
     match message.as_deref().and_then(Value::as_str) {
         Some(message) => {
+            // A cut secret is not recognised as one: it is masked before.
+            let message = Redactor::global().redact(message);
             let message: String = message.chars().take(REASON_MAX).collect();
             format!(": {message}")
         }

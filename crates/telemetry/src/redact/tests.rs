@@ -76,6 +76,8 @@ fn escaped_and_encoded_forms_are_masked() {
         format!("{secret:?}"),
         "pa%22ss%5Cwo%20rd%0A%C3%BC".to_owned(),
         "pa%22ss%5cwo%20rd%0a%c3%bc".to_owned(),
+        "pa%22ss%5Cwo+rd%0A%C3%BC".to_owned(),
+        "pa%22ss%5cwo+rd%0a%c3%bc".to_owned(),
     ] {
         let text = format!("before {form} after");
         let redacted = redactor.redact(&text);
@@ -88,6 +90,18 @@ fn serde_json_like(text: &str) -> String {
     text.replace('\\', "\\\\")
         .replace('"', "\\\"")
         .replace('\n', "\\n")
+}
+
+#[test]
+fn a_secret_is_masked_in_forms_as_browsers_and_as_go_encode_them() {
+    for form in [
+        "so+se*cr%7Eet",
+        "so+se%2Acr~et",
+        "so+se%2acr~et",
+        "so+se*cr%7eet",
+    ] {
+        check(&["so se*cr~et"], &format!("q={form}&x"), "q=***&x");
+    }
 }
 
 #[test]

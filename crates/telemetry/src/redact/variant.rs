@@ -31,6 +31,7 @@ pub(super) fn variants_of(secret: &str) -> Vec<String> {
     variants.push(format!("{trimmed:?}").trim_matches('"').to_owned());
     variants.push(percent_encoded(trimmed, true));
     variants.push(percent_encoded(trimmed, false));
+    variants.extend(form_encoded(trimmed));
     if let Some(decoded) = percent_decoded(trimmed) {
         variants.push(decoded);
     }
@@ -77,6 +78,18 @@ fn percent_encoded(text: &str, upper: bool) -> String {
         _ => part.to_owned(),
     };
     encoded.map(lower).collect()
+}
+
+/// As a form or a query is encoded, with `+` for a blank. Go leaves `~` as it is, browsers leave `*`.
+fn form_encoded(text: &str) -> [String; 4] {
+    let upper = percent_encoded(text, true).replace("%20", "+");
+    let lower = percent_encoded(text, false).replace("%20", "+");
+    [
+        upper.replace("%2A", "*").replace('~', "%7E"),
+        lower.replace("%2a", "*").replace('~', "%7e"),
+        upper,
+        lower,
+    ]
 }
 
 /// `None` when there is nothing to decode, or it is no text.

@@ -45,6 +45,22 @@ async fn a_failed_message_is_a_502_with_its_error() {
 }
 
 #[tokio::test]
+async fn the_error_of_a_502_holds_no_secret() {
+    millrace_telemetry::Redactor::global().add("planted-secret-1");
+    let (mut input, address) = input("  timeout: 60s").await;
+    let client = post(&address, "/post", "", "m");
+    let incoming = input.read().await.unwrap();
+    let text = "the server answers: authorization: Bearer abc.def, key planted-secret-1";
+    settle(incoming, &failed(text));
+    let answer = client.await.unwrap();
+    assert_eq!(status(&answer), "502");
+    assert!(
+        answer.ends_with("authorization: Bearer ***, key ***\n"),
+        "{answer}"
+    );
+}
+
+#[tokio::test]
 async fn a_message_that_takes_too_long_is_a_408_and_is_not_cancelled() {
     let (mut input, address) = input("  timeout: 50ms").await;
     let client = post(&address, "/post", "", "slow");
