@@ -19,7 +19,8 @@ pub(crate) struct ClientConfig {
     /// Headers of each request.
     #[spec(default = {})]
     pub(crate) headers: OrderedMap<Interpolated>,
-    /// Which metadata of a message become headers of its request.
+    /// Which metadata of a message become headers of its request; `Host` and those that frame it on
+    /// its connection, such as `Content-Length`, never do.
     #[spec(advanced)]
     pub(crate) metadata: MetadataFilter,
     /// The level at which each request and response is logged, without credentials; empty for

@@ -3,10 +3,12 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use http::header::{
+    AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
+};
 use http::{Method, Request};
 use millrace_component::{Interpolated, NameFilter};
-use millrace_http_client::{AGENT, Signer, Transport, Url, hide, parse_url};
+use millrace_http_client::{AGENT, Signer, Transport, Url, hide, is_framing, parse_url};
 use millrace_message::{Error, Message};
 use millrace_spec::{Node, ReadContext, Spec, codes};
 
@@ -192,6 +194,10 @@ impl RequestPlan {
             if self.metadata.includes(key) {
                 let name = HeaderName::from_bytes(key.as_bytes())
                     .map_err(|_| Error::rejected(format!("metadata `{key}` is no header name")))?;
+                // They are those of the request that the message came from, or of an answer.
+                if is_framing(&name) || name == HOST {
+                    continue;
+                }
                 let value = header_value(&name, &value.to_text())?;
                 headers.append(name, value);
             }

@@ -302,6 +302,38 @@ async fn what_a_server_repeats_of_a_request_is_shown_without_its_secrets() {
     assert!(error.text().ends_with("xx***"), "{error}");
 }
 
+/// As in a proxy: the headers of the request that came in are passed on.
+#[tokio::test]
+async fn metadata_do_not_become_headers_that_frame_the_request() {
+    let server = Server::start([OK()]).await;
+    let output = output(&server.url(), "metadata: { include_patterns: [ '.*' ] }");
+    let mut batch = batch(&["hello"]);
+    for (name, value) in [
+        ("Content-Length", "1"),
+        ("Transfer-Encoding", "chunked"),
+        ("Connection", "close"),
+        ("Host", "elsewhere"),
+        ("Proxy-Authorization", "Basic x"),
+        ("X-Kept", "v"),
+    ] {
+        batch[0].metadata.set(name, value);
+    }
+    output.write(&batch).await.unwrap();
+    let request = server.requests()[0].to_ascii_lowercase();
+    assert!(request.contains("content-length: 5\r\n"), "{request}");
+    assert!(request.contains("x-kept: v\r\n"), "{request}");
+    assert!(request.ends_with("\r\n\r\nhello"), "{request}");
+    for absent in [
+        "content-length: 1",
+        "transfer-encoding",
+        "connection:",
+        "elsewhere",
+        "proxy-",
+    ] {
+        assert!(!request.contains(absent), "{absent}: {request}");
+    }
+}
+
 #[tokio::test]
 async fn an_oauth2_token_is_fetched_once_and_used() {
     let token = Step::status(

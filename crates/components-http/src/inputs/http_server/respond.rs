@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 use millrace_component::{BuildContext, Interpolated, MetadataFilter, NameFilter};
+use millrace_http_client::is_framing;
 use millrace_message::{Message, MessageBatch};
 use millrace_spec::{Node, OrderedMap, ReadContext, Spec, codes};
 use tracing::error;
@@ -20,7 +21,8 @@ pub(super) struct SyncResponse {
     /// The headers of the response.
     #[spec(default = {"Content-Type": "application/octet-stream"})]
     headers: OrderedMap<Interpolated>,
-    /// Which metadata of the response become headers of it.
+    /// Which metadata of the response become headers of it; those that frame it on its connection,
+    /// such as `Content-Length`, never do.
     metadata_headers: MetadataFilter,
 }
 
@@ -143,6 +145,8 @@ impl Responder {
                 continue;
             }
             match HeaderName::from_bytes(name.as_bytes()) {
+                // The length and the encoding of the answer are its own.
+                Ok(header) if is_framing(&header) => {}
                 Ok(header) => self.set(headers, header, value.to_text().as_bytes()),
                 Err(_) => self.complain(&format!("metadata `{name}` is no header name")),
             }

@@ -148,6 +148,47 @@ async fn a_synchronous_response_is_the_answer_with_its_status_and_headers() {
     assert!(answer.ends_with("\r\n\r\nanswer"), "{answer}");
 }
 
+/// As when the headers of another answer (`extract_headers`) are passed on.
+#[tokio::test]
+async fn metadata_do_not_become_headers_that_frame_the_answer() {
+    let (mut input, address) =
+        input("  sync_response: { metadata_headers: { include_patterns: [ '.*' ] } }").await;
+    let client = post(&address, "/post", "", "question");
+    let incoming = input.read().await.unwrap();
+    let mut reply = incoming.batch.detached();
+    reply[0].set_bytes("answer");
+    for (name, value) in [
+        ("content-length", "1"),
+        ("Transfer-Encoding", "chunked"),
+        ("connection", "upgrade"),
+        ("upgrade", "websocket"),
+        ("trailer", "x"),
+        ("keep-alive", "timeout=5"),
+        ("te", "trailers"),
+        ("proxy-authenticate", "Basic"),
+        ("x-kept", "v"),
+    ] {
+        reply[0].metadata.set(name, value);
+    }
+    let context = incoming.batch[0].context().cloned().unwrap();
+    context.replies.as_ref().unwrap().push(reply);
+    settle(incoming, &Outcome::Delivered);
+    let answer = client.await.unwrap().to_ascii_lowercase();
+    assert!(answer.contains("content-length: 6\r\n"), "{answer}");
+    assert!(answer.contains("x-kept: v\r\n"), "{answer}");
+    assert!(answer.ends_with("\r\n\r\nanswer"), "{answer}");
+    for name in [
+        "transfer-encoding",
+        "upgrade",
+        "trailer",
+        "keep-alive",
+        "te",
+        "proxy-",
+    ] {
+        assert!(!answer.contains(&format!("\r\n{name}")), "{answer}");
+    }
+}
+
 #[tokio::test]
 async fn bodies_above_the_limit_are_refused_announced_or_not() {
     let (_input, address) = input("  max_body_size: 10").await;
