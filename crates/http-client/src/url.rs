@@ -49,7 +49,12 @@ pub fn parse_url(text: &str) -> Result<Url, String> {
     let Some((scheme, rest)) = text.split_once("://") else {
         return Err("it does not begin with `http://` or `https://`".to_owned());
     };
-    if !matches!(scheme, "http" | "https") {
+    if !is_scheme(scheme) {
+        // It may be anything, with a `://` further behind.
+        return Err("it does not begin with `http://` or `https://`".to_owned());
+    }
+    let scheme = scheme.to_ascii_lowercase();
+    if !matches!(&*scheme, "http" | "https") {
         return Err(format!("scheme `{scheme}` is neither `http` nor `https`"));
     }
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
@@ -58,6 +63,10 @@ pub fn parse_url(text: &str) -> Result<Url, String> {
         Some((user, host)) => (Some(user), host),
         None => (None, authority),
     };
+    if !has_valid_port(host) {
+        // It is not quoted: it may be a password with a `/` in it.
+        return Err("its port is not a number from 0 to 65535".to_owned());
+    }
     let path: Cow<'_, str> = percent_encoding::utf8_percent_encode(path, ENCODED).into();
     let slash = if path.starts_with('/') { "" } else { "/" };
     let uri: Uri = format!("{scheme}://{host}{slash}{path}")
@@ -84,6 +93,23 @@ pub fn parse_url(text: &str) -> Result<Url, String> {
     })
 }
 
+/// Whether a text can be the scheme of a URL.
+pub(crate) fn is_scheme(text: &str) -> bool {
+    let is_letter = |it: char| it.is_ascii_alphanumeric() || matches!(it, '+' | '-' | '.');
+    text.starts_with(|it: char| it.is_ascii_alphabetic()) && text.chars().all(is_letter)
+}
+
+/// Whether what stands behind the colon of a host can be a port; an empty one is the usual one.
+fn has_valid_port(host: &str) -> bool {
+    let behind = match host.rsplit_once(']') {
+        Some((_, behind)) => behind,
+        None => host,
+    };
+    let port = behind.rsplit_once(':').map_or("", |(_, port)| port);
+    // A sign is no digit, though the parser takes it.
+    port.is_empty() || port.bytes().all(|it| it.is_ascii_digit()) && port.parse::<u16>().is_ok()
+}
+
 /// What of a URL may be shown: scheme, host and path.
 pub fn shown(uri: &Uri) -> String {
     let scheme = uri.scheme_str().unwrap_or("http");
@@ -103,6 +129,34 @@ mod tests {
         assert_eq!(url.authorization.unwrap(), "Basic dXNlcjpwQHNz");
         assert_eq!(url.password.as_deref(), Some("p@ss"));
         assert_eq!(shown(&url.uri), "http://host:81/a%20b");
+    }
+
+    /// It would be left out, and the usual port be taken.
+    #[test]
+    fn a_port_that_is_none_is_refused_and_not_quoted() {
+        for port in ["99999", "65536", "-1", "+80", "abc", "8 0"] {
+            for host in ["127.0.0.1", "user:p@host", "[::1]"] {
+                let error = parse_url(&format!("http://{host}:{port}/a")).unwrap_err();
+                assert!(!error.contains(port), "{host}:{port}: {error}");
+            }
+        }
+        for (text, expected) in [
+            ("http://host:65535/a", Some(65535)),
+            ("http://host:/a", None),
+            ("http://[::1]:81/a", Some(81)),
+            ("http://[::1]/a", None),
+        ] {
+            assert_eq!(parse_url(text).unwrap().uri.port_u16(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_scheme_may_have_capitals() {
+        assert_eq!(parse_url("HTTP://host/A").unwrap().uri, "http://host/A");
+        assert_eq!(
+            parse_url("Https://host").unwrap().uri.scheme_str(),
+            Some("https")
+        );
     }
 
     #[test]
