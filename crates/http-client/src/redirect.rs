@@ -5,8 +5,9 @@ use http::header::{
     AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, HeaderMap, LOCATION, WWW_AUTHENTICATE,
 };
 use http::{Method, Request, StatusCode, Uri};
+use percent_encoding::{CONTROLS, percent_encode};
 
-use crate::url::parse_url;
+use crate::url::{is_scheme, parse_url};
 
 /// Where a response sends the request on to, if it does.
 ///
@@ -16,35 +17,89 @@ pub fn target(from: &Uri, status: StatusCode, headers: &HeaderMap) -> Option<Res
     if !matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
         return None;
     }
-    let location = headers.get(LOCATION)?;
+    // An empty one is none, as for Go.
+    let location = headers.get(LOCATION).filter(|it| !it.is_empty())?;
     let wrong =
-        |reason: &str| format!("the server redirects to something else than a URL: {reason}");
-    let Ok(location) = location.to_str() else {
-        return Some(Err(wrong("it is not text")));
-    };
-    let joined = join(from, location);
-    Some(parse_url(&joined).map(|it| it.uri).map_err(|it| wrong(&it)))
+        |reason: String| format!("the server redirects to something else than a URL: {reason}");
+    // Whatever is no ASCII is encoded byte by byte: it need not be UTF-8.
+    let location = percent_encode(location.as_bytes(), CONTROLS).to_string();
+    let joined = join(from, &location);
+    Some(parse_url(&joined).map(|it| it.uri).map_err(wrong))
 }
 
-/// A reference as an absolute URL (RFC 3986, section 5, without dots in paths).
+/// A reference as an absolute URL (RFC 3986, section 5.2).
 fn join(from: &Uri, reference: &str) -> String {
-    let scheme = from.scheme_str().unwrap_or("http");
-    let authority = from.authority().map_or("", |it| it.as_str());
-    if reference.contains("://") {
-        return reference.to_owned();
+    let reference = reference.split('#').next().unwrap_or_default();
+    let base = from.authority().map_or("", |it| it.as_str());
+    let (scheme, rest) = match split_scheme(reference) {
+        Some((scheme, rest)) => (scheme, rest),
+        None => (from.scheme_str().unwrap_or("http"), reference),
+    };
+    let Some(rest) = rest.strip_prefix("//") else {
+        if split_scheme(reference).is_some() {
+            // Such as `mailto:`: whoever parses it refuses it.
+            return reference.to_owned();
+        }
+        return format!("{scheme}://{base}{}", joined_path(from, reference));
+    };
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (authority, rest) = rest.split_at(end);
+    let (path, query) = split_query(rest);
+    format!("{scheme}://{authority}{}{query}", without_dots(path))
+}
+
+/// Path and query of a reference that has no host of its own.
+fn joined_path(from: &Uri, reference: &str) -> String {
+    let (path, query) = split_query(reference);
+    if path.is_empty() {
+        let kept = from.query().filter(|_| query.is_empty());
+        let kept = kept.map_or_else(|| query.to_owned(), |it| format!("?{it}"));
+        return format!("{}{kept}", from.path());
     }
-    if let Some(rest) = reference.strip_prefix("//") {
-        return format!("{scheme}://{rest}");
+    if path.starts_with('/') {
+        return format!("{}{query}", without_dots(path));
     }
-    if reference.starts_with('/') {
-        return format!("{scheme}://{authority}{reference}");
+    let base = from.path();
+    let folder = base.rfind('/').map_or("/", |at| &base[..=at]);
+    format!("{}{query}", without_dots(&format!("{folder}{path}")))
+}
+
+/// The scheme and what stands behind its colon.
+fn split_scheme(reference: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = reference.split_once(':')?;
+    is_scheme(scheme).then_some((scheme, rest))
+}
+
+/// The path, and the query with its `?`.
+fn split_query(reference: &str) -> (&str, &str) {
+    reference.split_at(reference.find('?').unwrap_or(reference.len()))
+}
+
+/// A path without `.` and `..` (RFC 3986, section 5.2.4).
+fn without_dots(path: &str) -> String {
+    let mut kept: Vec<&str> = Vec::new();
+    let Some(rest) = path.strip_prefix('/') else {
+        return path.to_owned();
+    };
+    let mut segments = rest.split('/').peekable();
+    while let Some(segment) = segments.next() {
+        let is_last = segments.peek().is_none();
+        match segment {
+            "." => {}
+            ".." => {
+                kept.pop();
+            }
+            segment => {
+                kept.push(segment);
+                continue;
+            }
+        }
+        if is_last {
+            // What is left is a folder.
+            kept.push("");
+        }
     }
-    let path = from.path();
-    if reference.starts_with('?') {
-        return format!("{scheme}://{authority}{path}{reference}");
-    }
-    let folder = path.rfind('/').map_or("/", |at| &path[..=at]);
-    format!("{scheme}://{authority}{folder}{reference}")
+    format!("/{}", kept.join("/"))
 }
 
 /// The method of the next request, as browsers and Go choose it.
@@ -88,8 +143,56 @@ mod tests {
             ("/x", "https://host:1/x"),
             ("x?y", "https://host:1/a/x?y"),
             ("?y", "https://host:1/a/b?y"),
+            ("#y", "https://host:1/a/b?q=1"),
+            (
+                "/x?next=http://foo/bar",
+                "https://host:1/x?next=http://foo/bar",
+            ),
+            ("x/../y?q=a/../b", "https://host:1/a/y?q=a/../b"),
+            ("?q=http://z/", "https://host:1/a/b?q=http://z/"),
+            ("HTTP://Other/./x/../y", "HTTP://Other/y"),
+            ("./dot/../x", "https://host:1/a/x"),
+            ("../../../x", "https://host:1/x"),
+            ("..", "https://host:1/"),
+            ("/x/.", "https://host:1/x/"),
+            ("/x//y/..//z", "https://host:1/x///z"),
+            ("http://other", "http://other"),
+            ("//other?q#f", "https://other?q"),
+            ("x:y", "x:y"),
         ] {
-            assert_eq!(join(&from, reference), expected);
+            assert_eq!(join(&from, reference), expected, "{reference}");
+        }
+    }
+
+    #[test]
+    fn a_target_is_followed_as_it_was_meant_or_refused_without_its_query() {
+        let from: Uri = "http://host/a".parse().unwrap();
+        let aimed = |location: &[u8]| {
+            let value = http::HeaderValue::from_bytes(location).unwrap();
+            let headers = HeaderMap::from_iter([(LOCATION, value)]);
+            target(&from, StatusCode::FOUND, &headers).map(|it| it.map(|it| it.to_string()))
+        };
+        for (location, expected) in [
+            ("/caf\u{e9}?q=\u{e9}", "http://host/caf%C3%A9?q=%C3%A9"),
+            ("HTTP://other/x", "http://other/x"),
+            (
+                "/final?next=http://foo/bar",
+                "http://host/final?next=http://foo/bar",
+            ),
+        ] {
+            assert_eq!(aimed(location.as_bytes()), Some(Ok(expected.to_owned())));
+        }
+        assert_eq!(aimed(b"/\xff"), Some(Ok("http://host/%FF".to_owned())));
+        assert_eq!(aimed(b""), None);
+        for location in [
+            "ftp://other/?token=planted",
+            "mailto:planted@x?token=planted",
+            "//?token=planted",
+            "http://other:99999/?token=planted",
+            "http://planted:planted/?a",
+        ] {
+            let error = aimed(location.as_bytes()).unwrap().unwrap_err();
+            assert!(!error.contains("planted"), "{location}: {error}");
         }
     }
 
