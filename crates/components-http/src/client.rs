@@ -93,9 +93,9 @@ struct Retries {
 /// What a status means.
 #[derive(Debug)]
 struct Statuses {
-    back_off: Vec<u16>,
-    drop: Vec<u16>,
-    success: Vec<u16>,
+    back_off: Vec<i64>,
+    drop: Vec<i64>,
+    success: Vec<i64>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -111,7 +111,7 @@ enum Meaning {
 
 impl Statuses {
     fn meaning(&self, status: StatusCode) -> Meaning {
-        let code = status.as_u16();
+        let code = i64::from(status.as_u16());
         if self.drop.contains(&code) {
             Meaning::GiveUp
         } else if self.back_off.contains(&code) {
