@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use millrace_formats::read_text_file;
 use millrace_message::{Segment, Text, Value};
 
 use crate::ast::{
@@ -25,6 +26,8 @@ mod fold;
 
 /// How many files may import each other in a row.
 const IMPORT_DEPTH_MAX: usize = 16;
+/// The largest file that is imported.
+const IMPORT_BYTES_MAX: usize = 16 << 20;
 
 /// Compiles a mapping.
 ///
@@ -164,7 +167,7 @@ impl<'a> Compiler<'a> {
             );
             return None;
         }
-        let text = match std::fs::read_to_string(&path) {
+        let text = match read_text_file(&path, IMPORT_BYTES_MAX) {
             Ok(text) => text,
             Err(error) => {
                 self.error(

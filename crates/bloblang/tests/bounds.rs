@@ -177,6 +177,41 @@ fn an_error_names_the_limit_and_what_to_do() {
     assert!(bytes.contains("more than 4194304 bytes"), "{bytes}");
 }
 
+/// A sparse file has its size without having the bytes.
+#[test]
+fn a_file_is_read_up_to_what_is_left_and_not_when_it_is_none() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str, size: u64| {
+        let path = folder.path().join(name);
+        let file = std::fs::File::create(&path).expect("a file");
+        file.set_len(size).expect("a size");
+        path.display().to_string()
+    };
+    let (large, fits) = (file("large", 3 << 30), file("fits", BYTES / 2 + 1));
+    let environment = Environment::new().with_allowance(Allowance {
+        steps: STEPS,
+        bytes: BYTES,
+    });
+    let error = |mapping: String| {
+        let mapping = Mapping::compile(&mapping, &environment).expect("a mapping");
+        let message = Message::from("{}");
+        let mapped = mapping.map(std::slice::from_ref(&message), 0);
+        mapped.err().map(|error| error.to_string())
+    };
+    for flag in ["", ", no_cache: true"] {
+        let text = error(format!("root = file(path: \"{large}\"{flag}).length()")).expect("it fails");
+        assert!(text.contains(&large) && text.contains("mapping_limits.bytes"), "{text}");
+        assert!(text.contains(&format!("larger than {BYTES} bytes")), "{text}");
+    }
+    let text = error("root = file(\"/dev/zero\").length()".to_owned()).expect("it fails");
+    assert!(text.contains("it is a device, not a regular file"), "{text}");
+    // What is held twice counts twice.
+    let read = format!("file(path: \"{fits}\", no_cache: true)");
+    assert_eq!(error(format!("root = {read}.length()")), None);
+    let text = error(format!("let a = {read}\nlet b = {read}\nroot = $a.length() + $b.length()"));
+    assert!(text.is_some_and(|it| it.contains("larger than")));
+}
+
 #[test]
 fn what_is_no_longer_held_does_not_count() {
     for mapping in [

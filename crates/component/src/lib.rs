@@ -52,7 +52,7 @@ pub use input::{Ack, BLOCKING_READ_MAX, BlockingInput, BuiltInput, Incoming, Inp
 pub use ledger::{Balance, Kind, LOST_WITH_BUFFER, Ledger, STOPPED, UNREADABLE};
 pub use mapping_caches::MappingCaches;
 pub use metadata_filter::{MetadataExclusion, MetadataFilter, NameFilter};
-pub use millrace_formats::read_whole;
+pub use millrace_formats::{FileError, read_file, read_text_file, read_whole};
 pub use not_built::check as check_not_built;
 pub use output::{BlockingOutput, BuiltOutput, LeafOutput, Output, Reads, WriteError};
 pub use pattern::Pattern;

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use millrace_component::BuildContext;
+use millrace_component::{BuildContext, read_text_file};
 use millrace_message::Error;
 use millrace_spec::{Duration as ConfigDuration, Node, ReadContext, SecretAddress, Spec, codes};
 
 use crate::database::{Database, Init};
 use crate::dsn::Target;
+
+/// The largest init file.
+const INIT_BYTES_MAX: usize = 16 << 20;
 
 /// The kind of database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Spec)]
@@ -281,7 +284,7 @@ impl PoolFields {
         let mut statements = Vec::new();
         for pattern in self.init_files.iter().flatten() {
             for path in crate::database::expand(pattern)? {
-                let text = std::fs::read_to_string(&path).map_err(|error| {
+                let text = read_text_file(&path, INIT_BYTES_MAX).map_err(|error| {
                     Error::fatal(format!("init_files: read `{}`: {error}", path.display()))
                 })?;
                 statements.push((format!("init file `{}`", path.display()), text));

@@ -26,7 +26,9 @@ pub fn expand_files(paths: &[String], extensions: &[&str]) -> Result<Vec<PathBuf
             continue;
         }
         let found = millrace_component::files::expand(path).map_err(|error| error.to_string())?;
-        files.extend(found.into_iter().filter(|path| path.is_file()));
+        // What is no regular file is refused by name when it is read.
+        let exists = |path: &PathBuf| path.exists() && !path.is_dir();
+        files.extend(found.into_iter().filter(exists));
         if files.len() == before {
             return Err(format!("{path}: no such file"));
         }

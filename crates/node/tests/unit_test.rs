@@ -526,6 +526,36 @@ tests:
     assert_eq!(failed, [""; 0]);
 }
 
+/// Opening it would wait for somebody to write into it.
+#[test]
+fn a_named_pipe_is_refused_by_name_wherever_a_test_names_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    let pipe = pipe.display();
+    let failed = failures(&format!(
+        "
+pipeline: {{ processors: [{{ mapping: root = this }}] }}
+tests:
+  - name: content
+    input_batch: [{{ file_content: {pipe} }}]
+    output_batches: [[{{}}]]
+  - name: condition
+    input_batch: [{{ content: '{{}}' }}]
+    output_batches: [[{{ file_equals: {pipe} }}]]
+  - name: mapping
+    target_mapping: {pipe}
+    input_batch: [{{ content: '{{}}' }}]
+    output_batches: [[{{}}]]
+"
+    ));
+    assert_eq!(failed.len(), 3, "{failed:?}");
+    for failed in failed {
+        assert!(failed.contains("it is a named pipe, not a regular file"), "{failed}");
+    }
+}
+
 #[test]
 fn batches_pass_each_processor_one_after_the_other() {
     holds(

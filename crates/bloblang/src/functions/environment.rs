@@ -5,9 +5,11 @@ use std::sync::OnceLock;
 
 use bytes::Bytes;
 use jiff::tz::TimeZone;
+use millrace_formats::{FileError, read_file};
 use millrace_message::{Text, Value, clock};
 
 use crate::arguments::{Arguments, Call};
+use crate::budget;
 use crate::environment::{Caches, Environment};
 use crate::eval_error::EvalError;
 use crate::registry::{Category, Default, Example, Function, Parameter, PreparedFunction, Status};
@@ -162,10 +164,17 @@ fn env(
     Ok(Box::new(move |_| Ok(value.clone())))
 }
 
+/// The content of a file, paid for from the account of the mapping.
 fn read(path: &Path) -> Result<Bytes, EvalError> {
-    std::fs::read(path)
-        .map(Bytes::from)
-        .map_err(|error| EvalError::new(format!("read file `{}`: {error}", path.display())))
+    let content = read_file(path, budget::left()).map_err(|error| {
+        let remedy = match &error {
+            FileError::TooLarge(_) => ", which `mapping_limits.bytes` leaves to the mapping",
+            _ => "",
+        };
+        EvalError::new(format!("read file `{}`: {error}{remedy}", path.display()))
+    })?;
+    budget::make(content.len())?;
+    Ok(Bytes::from(content))
 }
 
 fn file(

@@ -1,9 +1,11 @@
 //! Methods that look addresses up in a MaxMind database.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 
+use millrace_formats::read_file;
 use millrace_message::{Object, Value};
 
 use super::target;
@@ -67,6 +69,9 @@ pub(super) const METHODS: &[Method] = &[
 
 type Database = maxminddb::Reader<Vec<u8>>;
 
+/// The largest database that is read: the largest there are have half of it.
+const DATABASE_BYTES_MAX: usize = 1 << 30;
+
 /// The databases that are open: several methods, and several mappings, share one.
 static OPEN: LazyLock<Mutex<HashMap<String, Weak<Database>>>> = LazyLock::new(Mutex::default);
 
@@ -75,8 +80,9 @@ fn open(path: &str) -> Result<Arc<Database>, EvalError> {
     if let Some(database) = databases.get(path).and_then(Weak::upgrade) {
         return Ok(database);
     }
-    let database = Database::open_readfile(path)
-        .map_err(|error| EvalError::new(format!("open `{path}`: {error}")))?;
+    let failed = |error: &dyn fmt::Display| EvalError::new(format!("open `{path}`: {error}"));
+    let content = read_file(path, DATABASE_BYTES_MAX).map_err(|error| failed(&error))?;
+    let database = Database::from_source(content).map_err(|error| failed(&error))?;
     let database = Arc::new(database);
     databases.retain(|_, held| held.strong_count() > 0);
     databases.insert(path.to_owned(), Arc::downgrade(&database));

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use millrace_bloblang::{Environment, Mapping, SyntaxError};
+use millrace_component::read_text_file;
 use millrace_diagnostics::{Diagnostic, Diagnostics, Renderer, SourceMap, Span};
 use millrace_message::Message;
 use millrace_spec::codes;
@@ -42,6 +43,9 @@ pub fn blobl(args: &BloblArgs) -> ExitCode {
     }
 }
 
+/// The largest file of a mapping.
+const MAPPING_BYTES_MAX: usize = 16 << 20;
+
 struct Mapper {
     mapping: Mapping,
     pretty: Option<Mapping>,
@@ -54,7 +58,7 @@ impl Mapper {
         let (name, text, directory) = match (&args.file, &args.mapping) {
             (Some(path), _) => {
                 let name = path.display().to_string();
-                let text = std::fs::read_to_string(path)
+                let text = read_text_file(path, MAPPING_BYTES_MAX)
                     .map_err(|error| format!("read the mapping {name}: {error}"))?;
                 (name, text, path.parent().map(Path::to_owned))
             }

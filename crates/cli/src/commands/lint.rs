@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use millrace_component::Registry;
+use millrace_component::{Registry, read_text_file};
 use millrace_node::{Loaded, Main, RootConfig, expand_files};
+use millrace_spec::tree::MAX_TEXT_BYTES;
 use millrace_spec::{FieldSpec, LintOptions, Spec};
 
 use super::config::{components, found_config, is_named, load_config, load_main};
@@ -187,7 +188,8 @@ impl Page {
 /// Reads the blocks of a Markdown file that begin with ```yaml.
 fn read_page(path: &Path) -> Result<Page, String> {
     let name = path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|error| format!("read {name}: {error}"))?;
+    let text =
+        read_text_file(path, MAX_TEXT_BYTES).map_err(|error| format!("read {name}: {error}"))?;
     let mut page = Page::default();
     // The mark by which a page says that its blocks are no whole configs.
     if text.starts_with("\n# BENTO LINT DISABLE") {

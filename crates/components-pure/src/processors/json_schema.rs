@@ -1,13 +1,12 @@
 //! The `json_schema` processor.
 
-use std::fs::File;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use millrace_bloblang::json_schema::Schema;
 use millrace_component::{
     Batches, BuildContext, BuiltProcessor, Descriptor, Identity, Processor, ProcessorConfig,
-    read_whole,
+    read_file,
 };
 use millrace_message::{Error, Message, MessageBatch, Value};
 use millrace_spec::{Node, ReadContext, Spec, codes};
@@ -84,10 +83,9 @@ impl Config {
             Source::None => return Err(failed("none is given".to_owned())),
             Source::File(path) => {
                 let path = path.strip_prefix("file://").unwrap_or(path);
-                let read = File::open(path).and_then(|file| read_whole(file, FILE_MAX, 0));
-                let content = read.map_err(|error| failed(format!("`{path}`: {error}")))?;
-                let too_large = || failed(format!("`{path}` is larger than {FILE_MAX} bytes"));
-                content.ok_or_else(too_large)?.into()
+                let read = read_file(path, FILE_MAX);
+                read.map_err(|error| failed(format!("`{path}`: {error}")))?
+                    .into()
             }
         };
         parse(source).map_err(failed)

@@ -1,11 +1,10 @@
 //! The `avro` processor.
 
-use std::fs::File;
 use std::sync::Arc;
 
 use millrace_component::{
     Batches, BuildContext, BuiltProcessor, Descriptor, Identity, Processor, ProcessorConfig,
-    read_whole,
+    read_text_file,
 };
 use millrace_message::{Error, Message, MessageBatch};
 use millrace_spec::{Node, ReadContext, Spec, codes};
@@ -96,12 +95,8 @@ impl Config {
             return Schema::parse(&self.schema).map_err(|error| failed(error.to_string()));
         };
         let failed = |reason: &dyn std::fmt::Display| failed(format!("`{path}`: {reason}"));
-        let read = File::open(path).and_then(|file| read_whole(file, FILE_MAX, 0));
-        let content = read.map_err(|error| failed(&error))?;
-        let content =
-            content.ok_or_else(|| failed(&format!("it is larger than {FILE_MAX} bytes")))?;
-        let text = std::str::from_utf8(&content).map_err(|error| failed(&error))?;
-        Schema::parse(text).map_err(|error| failed(&error))
+        let text = read_text_file(path, FILE_MAX).map_err(|error| failed(&error))?;
+        Schema::parse(&text).map_err(|error| failed(&error))
     }
 }
 

@@ -1,11 +1,10 @@
 //! The `wasm` processor.
 
-use std::fs::File;
 use std::sync::Arc;
 
 use millrace_component::{
     Batches, BuildContext, BuiltProcessor, Descriptor, Identity, Processor, ProcessorConfig,
-    read_whole,
+    read_file,
 };
 use millrace_message::{Error, Message, MessageBatch};
 use millrace_spec::Spec;
@@ -49,10 +48,7 @@ impl ProcessorConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<BuiltProcessor, Error> {
         let path = &self.module_path;
         let failed = |reason: String| Error::fatal(format!("module `{path}`: {reason}"));
-        let module = File::open(path)
-            .and_then(|file| read_whole(file, FILE_MAX, 0))
-            .map_err(|error| failed(error.to_string()))?
-            .ok_or_else(|| failed(format!("the file is larger than {FILE_MAX} bytes")))?;
+        let module = read_file(path, FILE_MAX).map_err(|error| failed(error.to_string()))?;
         let memory_max = MEMORY_MAX.min(cx.flow().budget().limit());
         let program = Program::new(&module, &self.function, memory_max).map_err(failed)?;
         let first = program.start().map_err(failed)?;

@@ -1,9 +1,8 @@
 //! The files that the patterns of a command line name, and the variables that some of them hold.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use millrace_component::{files, read_whole};
+use millrace_component::{files, read_text_file};
 use millrace_diagnostics::Diagnostic;
 use millrace_spec::codes;
 use millrace_spec::env::parse_dotenv;
@@ -38,19 +37,9 @@ fn expand_one(pattern: &str) -> Result<Vec<PathBuf>, String> {
 /// The text of a file, which may be anything: larger than memory, or a device without an end.
 ///
 /// # Errors
-/// It cannot be read, is too large, or no UTF-8.
+/// It cannot be read, is no regular file, too large, or no UTF-8.
 pub fn read_text(path: &Path) -> Result<String, String> {
-    let read = || match read_whole(File::open(path)?, MAX_TEXT_BYTES, 0)? {
-        Some(bytes) => Ok(bytes),
-        None => Err(std::io::Error::other(format!(
-            "the file is larger than {MAX_TEXT_BYTES} bytes"
-        ))),
-    };
-    let bytes = read().map_err(|error| error.to_string())?;
-    String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        format!("it is not UTF-8: the byte at offset {at}")
-    })
+    read_text_file(path, MAX_TEXT_BYTES).map_err(|error| error.to_string())
 }
 
 /// The assignments of the files that patterns name, and what is wrong with those files.
@@ -78,7 +67,7 @@ mod tests {
     #[test]
     fn a_file_without_an_end_is_refused() {
         let error = read_text(Path::new("/dev/zero")).expect_err("it has no end");
-        assert!(error.contains("larger than"), "{error}");
+        assert_eq!(error, "it is a device, not a regular file");
         assert!(read_text(Path::new("/nowhere")).is_err());
     }
 }

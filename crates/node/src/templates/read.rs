@@ -13,6 +13,7 @@ use super::definition::Definition;
 use super::template::Template;
 use super::trial;
 use crate::expand_files;
+use crate::load::read_text;
 
 /// What the names of template files end in, in a folder of them.
 const EXTENSIONS: [&str; 2] = ["yaml", "yml"];
@@ -166,7 +167,7 @@ impl Reader {
     /// Reads one file; variables in it stay as they are, as in Bento.
     fn file(&mut self, path: &Path) -> Option<File> {
         let name = path.display().to_string();
-        let text = match std::fs::read_to_string(path) {
+        let text = match read_text(path) {
             Ok(text) => text,
             Err(error) => {
                 self.refuse(format!("read {name}: {error}"));

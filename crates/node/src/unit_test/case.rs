@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use jiff::Timestamp;
+use millrace_component::read_file;
 use millrace_message::Message;
 use millrace_spec::diagnostics::Span;
 use millrace_spec::{FieldKind, FieldType, Node, OrderedMap, ReadContext, Spec, codes};
@@ -48,6 +49,9 @@ pub struct Case {
     pub clock: Option<Instant>,
 }
 
+/// The largest file that a test reads.
+pub(super) const FILE_BYTES_MAX: usize = 256 << 20;
+
 /// A message that goes in.
 #[derive(Clone, Debug, Spec)]
 pub struct InputMessage {
@@ -71,7 +75,7 @@ impl InputMessage {
         let content = match (&self.file_content, &self.json_content, &self.content) {
             (Some(file), _, _) => {
                 let path = directory.join(file);
-                let read = std::fs::read(&path);
+                let read = read_file(&path, FILE_BYTES_MAX);
                 read.map_err(|error| format!("read {}: {error}", path.display()))?
             }
             (None, Some(Document(value)), _) => value.to_json().to_vec(),

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use millrace_component::{Pattern, Query};
+use millrace_component::{Pattern, Query, read_file};
 use millrace_message::{Message, Value};
 use millrace_spec::diagnostics::Span;
 use millrace_spec::{OrderedMap, Spec};
 
-use super::case::Given;
+use super::case::{FILE_BYTES_MAX, Given};
 use super::document::{Document, JsonText};
 use super::json_difference::{Comparison, compare};
 
@@ -199,7 +199,7 @@ struct File(PathBuf);
 
 impl File {
     fn read(&self, what: &str) -> Result<Vec<u8>, String> {
-        let read = std::fs::read(&self.0);
+        let read = read_file(&self.0, FILE_BYTES_MAX);
         read.map_err(|error| format!("read {what} {}: {error}", self.0.display()))
     }
 

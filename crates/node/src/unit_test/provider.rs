@@ -17,7 +17,7 @@ use super::case::Case;
 use super::execute::Provide;
 use crate::RootConfig;
 use crate::components::services_of_tests;
-use crate::load::{Loader, declared};
+use crate::load::{Loader, declared, read_text};
 use crate::memory;
 
 /// A config whose processors are tested.
@@ -87,8 +87,7 @@ impl ConfigFile<'_> {
     fn mapping(&self, case: &Case) -> Result<Processors, String> {
         let file = self.directory().join(&case.target_mapping);
         let name = file.display().to_string();
-        let text =
-            std::fs::read_to_string(&file).map_err(|error| format!("read {name}: {error}"))?;
+        let text = read_text(&file).map_err(|error| format!("read {name}: {error}"))?;
         let mut loader = self.loader(case);
         let mappings = self.mappings(&loader, &file);
         let source = self.sources.add(&*name, &*text);

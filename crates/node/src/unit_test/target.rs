@@ -99,7 +99,8 @@ pub fn find(files: &[PathBuf], registry: &Arc<Registry>) -> Result<Vec<Target>, 
     let mut definitions = BTreeMap::new();
     for file in files {
         let config = config_of(file);
-        if !config.is_file() {
+        // What is no regular file is refused by name when it is read.
+        if !config.exists() {
             let (config, file) = (config.display(), file.display());
             return Err(format!(
                 "{file}: the config that it tests, {config}, does not exist"

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use millrace_bloblang::format;
+use millrace_component::read_text_file;
 use millrace_node::expand_files;
 
 use super::render;
@@ -12,7 +13,7 @@ use crate::args::FmtArgs;
 use crate::commands::{complain, print};
 
 /// The longest mapping that is read, in bytes.
-const TEXT_MAX: u64 = 64 << 20;
+const TEXT_MAX: usize = 64 << 20;
 
 /// Formats files, or the standard input.
 pub fn fmt(args: &FmtArgs) -> ExitCode {
@@ -64,8 +65,7 @@ fn from_stdin(check: bool) -> Result<bool, String> {
 /// Whether a file is in order afterwards.
 fn one_file(path: &Path, args: &FmtArgs) -> Result<bool, String> {
     let name = path.display().to_string();
-    let file = std::fs::File::open(path).map_err(|error| format!("read {name}: {error}"))?;
-    let text = read(file, &name)?;
+    let text = read_text_file(path, TEXT_MAX).map_err(|error| format!("read {name}: {error}"))?;
     let formatted = formatted(&name, &text)?;
     if !args.check && !args.write {
         return Ok(print(&formatted) == ExitCode::SUCCESS);
@@ -82,9 +82,9 @@ fn one_file(path: &Path, args: &FmtArgs) -> Result<bool, String> {
 
 fn read(from: impl Read, name: &str) -> Result<String, String> {
     let mut text = String::new();
-    let read = from.take(TEXT_MAX + 1).read_to_string(&mut text);
+    let read = from.take(TEXT_MAX as u64 + 1).read_to_string(&mut text);
     read.map_err(|error| format!("read {name}: {error}"))?;
-    if text.len() as u64 > TEXT_MAX {
+    if text.len() > TEXT_MAX {
         return Err(format!("{name} is longer than {TEXT_MAX} bytes"));
     }
     Ok(text)

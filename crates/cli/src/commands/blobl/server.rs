@@ -4,12 +4,12 @@
 //! `--host` says otherwise. A mapping is evaluated in a process of its own (`evaluate`) that sees no
 //! file and no environment variable unless `--trust-mappings` is given.
 
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use millrace_component::read_text_file;
 use millrace_components_http::server::Handler;
 use millrace_components_http::{HttpConfig, HttpService};
 use millrace_diagnostics::SourceMap;
@@ -18,6 +18,7 @@ use millrace_spec::{FieldType, Literal, Node, ReadContext};
 use parking_lot::Mutex;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::MAPPING_BYTES_MAX;
 use super::fmt::replace;
 use crate::args::ServerArgs;
 use crate::commands::{complain, print};
@@ -105,6 +106,9 @@ struct Texts {
     edited: Mutex<u64>,
 }
 
+/// The largest file of an input.
+const INPUT_BYTES_MAX: usize = 256 << 20;
+
 struct Text {
     text: Mutex<String>,
     saved_to: Option<PathBuf>,
@@ -112,14 +116,12 @@ struct Text {
 
 impl Texts {
     fn read(args: &ServerArgs) -> Result<Self, String> {
-        let read = |path: &Option<PathBuf>, default: &str| {
+        let read = |path: &Option<PathBuf>, limit: usize, default: &str| {
             let text = match path {
                 None => default.to_owned(),
-                Some(path) => match std::fs::read_to_string(path) {
+                Some(path) => match read_text_file(path, limit) {
                     Ok(text) => text,
-                    Err(error) if args.write && error.kind() == ErrorKind::NotFound => {
-                        default.to_owned()
-                    }
+                    Err(error) if args.write && error.is_not_found() => default.to_owned(),
                     Err(error) => return Err(format!("read {}: {error}", path.display())),
                 },
             };
@@ -129,8 +131,8 @@ impl Texts {
             })
         };
         Ok(Self {
-            mapping: read(&args.mapping_file, MAPPING)?,
-            input: read(&args.input_file, INPUT)?,
+            mapping: read(&args.mapping_file, MAPPING_BYTES_MAX, MAPPING)?,
+            input: read(&args.input_file, INPUT_BYTES_MAX, INPUT)?,
             edited: Mutex::default(),
         })
     }

@@ -1,9 +1,8 @@
 //! Where the modules of a program are found, by the rules of Node.js for CommonJS.
 
-use std::fs::File;
 use std::path::{Component, Path, PathBuf};
 
-use millrace_component::read_whole;
+use millrace_component::read_text_file;
 use millrace_message::Value;
 
 /// The largest file of a program or a module, in bytes.
@@ -96,9 +95,5 @@ fn without_dots(path: &Path) -> PathBuf {
 /// # Errors
 /// The file cannot be read, is too large, or is no UTF-8.
 pub(super) fn read(path: &Path) -> Result<String, String> {
-    let content = File::open(path)
-        .and_then(|file| read_whole(file, FILE_MAX, 0))
-        .map_err(|error| error.to_string())?
-        .ok_or_else(|| format!("the file is larger than {FILE_MAX} bytes"))?;
-    String::from_utf8(content).map_err(|_| "the file is no UTF-8".to_owned())
+    read_text_file(path, FILE_MAX).map_err(|error| error.to_string())
 }
