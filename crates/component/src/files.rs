@@ -58,13 +58,29 @@ pub fn expand(pattern: &str) -> Result<Vec<PathBuf>, Error> {
     Ok(found)
 }
 
+/// Whether a pattern is well-formed; no folder is read.
+///
+/// # Errors
+/// It is malformed.
+pub fn check(pattern: &str) -> Result<(), Error> {
+    let mut segments = pattern.split("**").filter(|it| it.contains(MAGIC));
+    segments.try_for_each(|segment| {
+        Pattern::new(segment)
+            .map(drop)
+            .map_err(|error| malformed(segment, &error))
+    })
+}
+
+fn malformed(pattern: &str, error: &glob::PatternError) -> Error {
+    Error::fatal(format!("pattern `{pattern}`: {error}"))
+}
+
 /// The paths that match a pattern without `**`.
 fn matches(pattern: &str) -> Result<Vec<PathBuf>, Error> {
     if pattern.is_empty() {
         return Ok(Vec::new());
     }
-    let paths = glob::glob(pattern)
-        .map_err(|error| Error::fatal(format!("pattern `{pattern}`: {error}")))?;
+    let paths = glob::glob(pattern).map_err(|error| malformed(pattern, &error))?;
     paths
         .map(|path| path.map_err(|error| Error::fatal(format!("read a folder: {error}"))))
         .collect()
@@ -113,6 +129,16 @@ mod tests {
             .collect();
         names.sort();
         names
+    }
+
+    #[test]
+    fn a_malformed_pattern_is_found_without_reading_folders() {
+        for pattern in ["/x/[a", "/x/**/[a", "***"] {
+            assert!(check(pattern).is_err(), "{pattern}");
+        }
+        for pattern in ["/x/[a]", "/x/**", "**/*.js", "/x/y", ""] {
+            assert!(check(pattern).is_ok(), "{pattern}");
+        }
     }
 
     #[test]

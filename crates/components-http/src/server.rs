@@ -39,6 +39,7 @@ pub use cors::Cors;
 pub(crate) use hold::Hold;
 pub use hyper::body::Incoming as RequestBody;
 pub use reply::{json, text};
+pub(crate) use routes::check_path;
 pub use routes::{Handler, Params, Peer, Route, Routes, TlsDetails};
 
 use crate::Body;

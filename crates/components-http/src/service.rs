@@ -18,8 +18,13 @@ use parking_lot::Mutex;
 
 use crate::Body;
 use crate::server::{
-    BasicAuth, Cors, Handler, Hold, Params, Peer, Route, Routes, Server, ServerOptions, text,
+    BasicAuth, Cors, Handler, Hold, Params, Peer, Route, Routes, Server, ServerOptions, check_path,
+    text,
 };
+
+mod uses;
+
+pub use uses::check_endpoint_uses;
 
 /// The prefix under which every path is served beside `root_path`.
 const OWN_ROOT: &str = "/millrace";
@@ -60,7 +65,23 @@ pub struct HttpConfig {
 fn check_address(config: &mut HttpConfig, node: &Node, cx: &mut ReadContext) {
     if config.enabled {
         check_port("http.address", &config.address, node, cx);
+        check_certificate(&config.cert_file, &config.key_file, node, cx);
     }
+}
+
+/// Complains of a certificate without its key, and of a key without its certificate.
+fn check_certificate(cert_file: &str, key_file: &str, node: &Node, cx: &mut ReadContext) {
+    if cert_file.is_empty() == key_file.is_empty() {
+        return;
+    }
+    let (given, missing) = match key_file.is_empty() {
+        true => ("cert_file", "key_file"),
+        false => ("key_file", "cert_file"),
+    };
+    let span = node.get(given).map_or(node.span, |it| it.span);
+    let message = "TLS needs both `cert_file` and `key_file`, and only one is set";
+    cx.error(codes::MISSING_FIELD, span, message).help =
+        Some(format!("set `{missing}`, or remove `{given}`"));
 }
 
 /// Complains of an `address` without a port. Whether there is such an address shows only when the
@@ -292,12 +313,15 @@ pub(crate) fn check_endpoints(
             cx.error(codes::INVALID_VALUE, place("allowed_verbs"), message);
         }
     }
-    for (field, path) in paths {
-        if !path.is_empty() && !path.starts_with('/') {
-            let message = format!("path `{path}` does not begin with `/`");
-            cx.error(codes::INVALID_VALUE, place(field), message);
+    let paths = paths.iter().filter(|(_, path)| !path.is_empty());
+    for (field, path) in paths.clone() {
+        if let Err(error) = check_path(path) {
+            cx.error(codes::INVALID_VALUE, place(field), error.text());
         }
     }
+    let address = (&*endpoint.address, place("address"));
+    let paths = paths.map(|(field, path)| ((*path).to_owned(), place(field)));
+    uses::add(address, paths, cx);
     if endpoint.address.is_empty() {
         let help = "set `address`, or use the same field of the section `http`";
         let message = |field: &str| format!("field {field} has no effect without an `address`");
@@ -315,6 +339,7 @@ pub(crate) fn check_endpoints(
         }
     } else {
         check_port("address", &endpoint.address, node, cx);
+        check_certificate(&endpoint.cert_file, &endpoint.key_file, node, cx);
     }
 }
 

@@ -5,11 +5,20 @@ use std::sync::Arc;
 
 use millrace_component::Identity;
 use millrace_message::Error;
+use millrace_spec::{Node, ReadContext, codes};
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::AsyncRead;
 use tokio::process::{Child, Command};
 
 use crate::bounded_lines::{BoundedLines, Line};
+
+/// Complains of a command without a name: there is none to start.
+pub(crate) fn check_name(name: &String, node: &Node, cx: &mut ReadContext) {
+    if name.is_empty() {
+        cx.error(codes::INVALID_VALUE, node.span, "field name is empty")
+            .help = Some("name the command to start".to_owned());
+    }
+}
 
 /// A running command in a process group of its own.
 ///

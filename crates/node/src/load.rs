@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use millrace_component::{MappingCaches, Registry, check_resource_uses};
+use millrace_components_http::service::check_endpoint_uses;
 use millrace_diagnostics::{Diagnostic, Diagnostics, Renderer, SourceMap, Span};
 use millrace_spec::env::{Environment, Unset, interpolate};
 use millrace_spec::path::Schema;
@@ -17,7 +18,7 @@ use millrace_spec::{
 use millrace_stream::ResourcesConfig;
 use millrace_telemetry::Redactor;
 
-use crate::{RootConfig, strict};
+use crate::{RootConfig, strict, surface};
 
 pub use paths::read_env_files;
 pub(crate) use paths::read_text;
@@ -191,6 +192,9 @@ pub fn load(files: &Files, registry: &Arc<Registry>) -> Loaded {
     let mappings = loader.cx.extension::<millrace_bloblang::Environment>();
     if let (Some(config), Some(mappings)) = (&config, mappings) {
         mappings.set_allowance(config.mapping_limits.allowance());
+    }
+    if let Some(config) = &config {
+        check_endpoint_uses(&config.http, &surface::PATHS, &mut loader.cx);
     }
     let config = loader.with_resources(main.as_ref(), config, &files.resources);
     if files.lint.deny_weaker_guarantees
@@ -412,3 +416,6 @@ pub(crate) fn declared(config: &Node) -> Vec<(ComponentKind, String)> {
     }
     labels
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,17 @@ use parking_lot::Mutex;
 
 use crate::metrics::Metrics;
 
+/// The paths that the process serves itself, beside `/ping`.
+pub(crate) const PATHS: [&str; 7] = [
+    "/version",
+    "/health/live",
+    "/endpoints",
+    "/metrics",
+    "/stats",
+    "/ready",
+    "/health/ready",
+];
+
 /// Mounts what can be served before the stream runs.
 ///
 /// # Errors
@@ -135,6 +146,27 @@ fn typed(content_type: &'static str, body: String) -> Response<Body> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_paths_of_the_process_are_those_that_it_serves() {
+        let config = crate::load::load(&Default::default(), &Arc::new(crate::registry())).config;
+        let config = config.expect("an empty config has its defaults");
+        let service = HttpService::new(config.http).unwrap();
+        let metrics = Arc::new(Metrics::new(&config.metrics));
+        let _process = mount_process(&service, &metrics).unwrap();
+        let _stream = mount_stream(&service, &Arc::default()).unwrap();
+        let served: BTreeSet<_> = service
+            .endpoints()
+            .iter()
+            .map(|it| it.0.to_string())
+            .collect();
+        let listed = PATHS.into_iter().chain(["/ping"]).map(str::to_owned);
+        assert_eq!(served, listed.collect());
+    }
+
     #[test]
     fn the_paths_are_listed_with_what_they_are_for() {
         let endpoints = [("/a".into(), "What \"a\" is.".into())];

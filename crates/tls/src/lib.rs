@@ -12,6 +12,7 @@ use millrace_spec::{Node, ReadContext, Spec, codes};
 
 /// TLS settings of a client, where they can be switched off.
 #[derive(Clone, Debug, Default, Spec)]
+#[spec(check = check_enabled)]
 pub struct TlsConfig {
     /// Whether these settings are used; without it the system's certificates are trusted.
     #[spec(default = false)]
@@ -79,6 +80,43 @@ impl Deref for TlsConfig {
 
     fn deref(&self) -> &TlsSettings {
         &self.settings
+    }
+}
+
+fn check_enabled(config: &mut TlsConfig, node: &Node, cx: &mut ReadContext) {
+    if config.enabled {
+        check_texts(&config.settings, node, cx);
+    }
+}
+
+/// Complains of texts that are no PEM; files are read when a run begins.
+pub fn check_texts(config: &TlsSettings, node: &Node, cx: &mut ReadContext) {
+    let certificates = |pem: &[u8]| pem::certificates(pem).map(drop);
+    let private_key = |pem: &[u8]| pem::private_key(pem).map(drop);
+    check_text(("root_cas", &config.root_cas), certificates, node, cx);
+    let nodes = node.get("client_certs").and_then(Node::as_sequence);
+    for (cert, node) in config.client_certs.iter().zip(nodes.into_iter().flatten()) {
+        check_text(("cert", &cert.cert), certificates, node, cx);
+        check_text(("key", &cert.key), private_key, node, cx);
+    }
+}
+
+fn check_text(
+    (field, text): (&str, &str),
+    parse: impl Fn(&[u8]) -> Result<(), String>,
+    node: &Node,
+    cx: &mut ReadContext,
+) {
+    let at = node.get(field).unwrap_or(node);
+    if text.is_empty() || cx.is_placeholder(at) {
+        return;
+    }
+    if let Err(reason) = parse(text.as_bytes()) {
+        cx.error(
+            codes::INVALID_VALUE,
+            at.span,
+            format!("field {field}: {reason}"),
+        );
     }
 }
 

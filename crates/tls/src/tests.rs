@@ -2,6 +2,10 @@
 
 use millrace_message::Error;
 
+use std::sync::Arc;
+
+use millrace_spec::FieldType;
+
 use super::*;
 
 fn error_of(config: &TlsConfig) -> Error {
@@ -21,6 +25,35 @@ fn a_missing_file_is_named_with_its_field() {
         text.starts_with("tls.root_cas_file: read `/nowhere/ca.pem`"),
         "{text}"
     );
+}
+
+#[test]
+fn a_text_that_is_no_pem_is_complained_of_when_the_config_is_read() {
+    let complaints = |yaml: &str| {
+        let sources = Arc::new(millrace_spec::diagnostics::SourceMap::new());
+        let source = sources.add("test.yaml", yaml);
+        let mut diagnostics = millrace_spec::diagnostics::Diagnostics::new();
+        let text = millrace_spec::env::InterpolatedText::verbatim(yaml, source);
+        let node = millrace_spec::tree::parse(&text, &mut diagnostics).unwrap();
+        let mut cx = ReadContext::new(sources);
+        let _config = TlsConfig::read(&node, &mut cx);
+        let told = cx.diagnostics().iter();
+        told.map(|it| it.message.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        complaints("{ enabled: true, root_cas: abc }"),
+        ["field root_cas: no certificate in PEM form"]
+    );
+    let certs = "client_certs: [ { cert: abc, key: planted } ]";
+    assert_eq!(
+        complaints(&format!("{{ enabled: true, {certs} }}")),
+        [
+            "field cert: no certificate in PEM form",
+            "field key: not an unencrypted private key in PEM form"
+        ]
+    );
+    // Settings that are switched off are left out.
+    assert!(complaints("{ root_cas: abc }").is_empty());
 }
 
 #[test]

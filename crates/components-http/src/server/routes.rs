@@ -212,6 +212,14 @@ impl Routes {
     }
 }
 
+/// Whether a text is a path that can be served.
+///
+/// # Errors
+/// Fatal, with what is wrong.
+pub(crate) fn check_path(path: &str) -> Result<(), Error> {
+    parse(path).map(drop)
+}
+
 impl Table {
     fn entries(&self) -> impl Iterator<Item = &Arc<Entry>> {
         self.exact.values().chain(&self.patterns)
@@ -220,20 +228,11 @@ impl Table {
 
 impl Entry {
     fn new(path: &str, description: &str, handler: Arc<dyn Handler>) -> Result<Self, Error> {
-        let Some(rest) = path.strip_prefix('/') else {
-            return Err(Error::fatal(format!(
-                "path `{path}` does not begin with `/`"
-            )));
-        };
-        let is_prefix = rest.is_empty() || rest.ends_with('/');
-        let rest = rest.strip_suffix('/').unwrap_or(rest);
-        let segments = rest
-            .split('/')
-            .filter(|it| !(rest.is_empty() && it.is_empty()));
+        let (segments, is_prefix) = parse(path)?;
         Ok(Self {
             path: path.into(),
             description: description.into(),
-            segments: segments.map(segment).collect::<Result<_, _>>()?,
+            segments,
             is_prefix,
             handler,
         })
@@ -280,6 +279,22 @@ impl Entry {
         }
         self.is_prefix.then_some(params)
     }
+}
+
+/// The segments of a path, and whether it stands for everything below it.
+fn parse(path: &str) -> Result<(Vec<Segment>, bool), Error> {
+    let Some(rest) = path.strip_prefix('/') else {
+        return Err(Error::fatal(format!(
+            "path `{path}` does not begin with `/`"
+        )));
+    };
+    let is_prefix = rest.is_empty() || rest.ends_with('/');
+    let rest = rest.strip_suffix('/').unwrap_or(rest);
+    let segments = rest
+        .split('/')
+        .filter(|it| !(rest.is_empty() && it.is_empty()));
+    let segments = segments.map(segment).collect::<Result<_, _>>()?;
+    Ok((segments, is_prefix))
 }
 
 fn segment(text: &str) -> Result<Segment, Error> {

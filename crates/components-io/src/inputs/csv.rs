@@ -8,7 +8,7 @@ use millrace_component::{
 use millrace_message::Error;
 use millrace_spec::{Node, ReadContext, Spec, codes};
 
-use super::file::expand;
+use super::file::{check_patterns, expand};
 use super::scanned::{ScannedInput, Stream};
 use crate::scanners::csv::{Delimiter, Metadata, Rows};
 
@@ -24,7 +24,7 @@ use crate::scanners::csv::{Delimiter, Metadata, Rows};
 #[spec(input = "csv", category = "Local", check = check)]
 pub struct Config {
     /// Paths of files, or patterns.
-    #[spec(example = ["./rows.csv"])]
+    #[spec(example = ["./rows.csv"], lint = check_patterns)]
     paths: Vec<String>,
     /// Whether the first row of each file holds names.
     #[spec(default = true)]

@@ -7,7 +7,7 @@ use millrace_component::{
     ScannerChild,
 };
 use millrace_message::Error;
-use millrace_spec::Spec;
+use millrace_spec::{Node, ReadContext, Spec, codes};
 
 use super::scanned::{ScannedInput, Stream};
 
@@ -22,7 +22,7 @@ use super::scanned::{ScannedInput, Stream};
 #[spec(input = "file", category = "Local")]
 pub struct Config {
     /// Paths of files, or patterns; what matches a pattern is read in order of the names.
-    #[spec(example = ["./messages/*.ndjson"])]
+    #[spec(example = ["./messages/*.ndjson"], lint = check_patterns)]
     paths: Vec<String>,
     /// How each file is cut into messages.
     #[spec(default = {"lines": {}})]
@@ -60,6 +60,16 @@ impl InputConfig for Config {
 }
 
 pub const COMPONENT: Descriptor = Descriptor::input::<Config>();
+
+/// Complains of patterns that are malformed.
+pub(super) fn check_patterns(paths: &Vec<String>, node: &Node, cx: &mut ReadContext) {
+    let items = node.as_sequence().into_iter().flatten();
+    for (path, item) in paths.iter().zip(items) {
+        if let Err(error) = millrace_component::files::check(path) {
+            cx.error(codes::INVALID_VALUE, item.span, error.text());
+        }
+    }
+}
 
 /// The place of an input beside which there is no other.
 const ONLY_INPUT: &str = "root.input";

@@ -32,7 +32,7 @@ use crate::process_group::{ProcessGroup, log_errors};
 #[spec(input = "subprocess", status = "stable", category = "Utility")]
 pub struct Config {
     /// The command.
-    #[spec(example = "cat")]
+    #[spec(example = "cat", lint = crate::process_group::check_name)]
     name: String,
     /// Its arguments.
     #[spec(default = [])]

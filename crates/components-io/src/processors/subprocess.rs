@@ -38,7 +38,7 @@ use running::{Command, Running};
 #[spec(processor = "subprocess", status = "stable", category = "Integration")]
 pub struct Config {
     /// The command.
-    #[spec(example = "cat")]
+    #[spec(example = "cat", lint = crate::process_group::check_name)]
     name: String,
     /// Its arguments.
     #[spec(default = [])]

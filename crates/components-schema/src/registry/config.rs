@@ -2,7 +2,7 @@
 
 use millrace_http_client::{BasicAuth, Jwt, OAuth, TransportConfig, parse_url};
 use millrace_spec::{Node, ReadContext, SecretAddress, Spec, codes};
-use millrace_tls::TlsSettings;
+use millrace_tls::{TlsSettings, check_texts};
 
 /// Where a registry is and who asks it.
 #[derive(Clone, Debug, Spec)]
@@ -29,6 +29,9 @@ pub(crate) struct RegistryConfig {
 }
 
 fn check(config: &mut RegistryConfig, node: &Node, cx: &mut ReadContext) {
+    if let Some(tls) = node.get("tls") {
+        check_texts(&config.tls, tls, cx);
+    }
     check_url(config.url.expose(), node, cx);
 }
 
