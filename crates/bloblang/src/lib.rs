@@ -68,10 +68,13 @@ pub use environment::{Caches, Environment};
 pub use error::{SyntaxError, line_and_column};
 pub use eval_error::EvalError;
 pub use format::format;
-pub use go::format::sprintf;
-pub use go::literal::float as parse_float;
+pub use go::format::{quote, sprintf};
+pub use go::literal::{
+    float as parse_float, integer as parse_integer, parse_duration, unsigned as parse_unsigned,
+};
 pub use go::regex::{compile as compile_regex, translate as translate_regex};
 pub use go::time::{format as format_time, parse as parse_time};
+pub use go::url::{Url, escape_query};
 pub use mapping::{Interpolation, Mapped, Mapping, Payload, Query};
 pub use outcome::Outcome;
 pub use timestamps::from_value as timestamp;

@@ -311,7 +311,7 @@ pub(super) fn push_padded(out: &mut String, text: &str, spec: Spec) {
 }
 
 /// `strconv.Quote`: a Go string literal, with escapes for what cannot be printed.
-pub(crate) fn quote(text: &str) -> String {
+pub fn quote(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
     for character in text.chars() {

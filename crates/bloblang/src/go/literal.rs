@@ -19,7 +19,7 @@ impl Fault {
 }
 
 /// `strconv.ParseInt(text, 0, 64)`: a sign, a prefix that names the base, underscores between
-/// digits when there is a prefix.
+/// digits.
 ///
 /// # Errors
 ///
@@ -82,7 +82,17 @@ fn split_base(text: &str) -> (&str, u32, bool) {
 
 /// An underscore stands after a prefix or a digit and before a digit.
 fn underscores_are_placed(digits: &str, has_prefix: bool) -> bool {
-    has_prefix && !digits.ends_with('_') && !digits.contains("__")
+    (has_prefix || !digits.starts_with('_')) && !digits.ends_with('_') && !digits.contains("__")
+}
+
+/// The integer that a text is as Go reads a literal of one; nothing when it is none or does not fit.
+pub fn integer(text: &str) -> Option<i64> {
+    parse_int(text).ok()
+}
+
+/// The same without a sign.
+pub fn unsigned(text: &str) -> Option<u64> {
+    parse_uint(text).ok()
 }
 
 /// The float that a text is as Go's `strconv.ParseFloat` reads it; nothing when it is none.
@@ -184,7 +194,7 @@ pub(crate) fn parse_bool(text: &str) -> Result<bool, Fault> {
 /// # Errors
 ///
 /// What is wrong with the text, in Go's words.
-pub(crate) fn parse_duration(text: &str) -> Result<i64, String> {
+pub fn parse_duration(text: &str) -> Result<i64, String> {
     let invalid = || format!("time: invalid duration {text:?}");
     let (is_negative, mut rest) = match text.as_bytes().first() {
         Some(b'-') => (true, &text[1..]),
@@ -284,7 +294,10 @@ mod tests {
             ("0x_ff", Ok(255)),
             ("-9223372036854775808", Ok(i64::MIN)),
             ("9223372036854775808", Err(Fault::Range)),
-            ("1_000", Err(Fault::Syntax)),
+            ("1_000", Ok(1000)),
+            ("_1", Err(Fault::Syntax)),
+            ("1__0", Err(Fault::Syntax)),
+            ("1_", Err(Fault::Syntax)),
             ("089", Err(Fault::Syntax)),
             ("", Err(Fault::Syntax)),
             ("-", Err(Fault::Syntax)),

@@ -1,7 +1,9 @@
-//! URLs as Go's package `net/url` takes them apart.
+//! URLs as Go's package `net/url` takes them apart and puts them together.
+
+use std::fmt;
 
 /// `url.QueryEscape`: everything but letters, digits and `-_.~` is escaped, a blank becomes `+`.
-pub(crate) fn escape_query(bytes: &[u8]) -> String {
+pub fn escape_query(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len() + 8);
     for byte in bytes {
         match byte {
@@ -75,7 +77,7 @@ pub(crate) fn parse_query(query: &str) -> Result<Vec<Pair>, String> {
 
 /// The parts of a URL.
 #[derive(Debug, Default, PartialEq)]
-pub(crate) struct Url {
+pub struct Url {
     pub scheme: String,
     pub opaque: String,
     /// Name, and password where there is one.
@@ -173,6 +175,68 @@ impl Url {
     }
 }
 
+impl Url {
+    /// The user as it stands in a URL, with the password; empty where there is none.
+    pub fn user_text(&self) -> String {
+        let escaped = |part: &str| escape_part(part.as_bytes(), USER);
+        match &self.user {
+            None => String::new(),
+            Some((name, None)) => escaped(name),
+            Some((name, Some(password))) => format!("{}:{}", escaped(name), escaped(password)),
+        }
+    }
+
+    fn escaped_path(&self) -> String {
+        match (self.raw_path.is_empty(), &*self.path) {
+            (false, _) => self.raw_path.clone(),
+            (true, "*") => "*".to_owned(),
+            (true, path) => escape_part(path.as_bytes(), PATH),
+        }
+    }
+}
+
+impl fmt::Display for Url {
+    /// `URL.String`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.scheme.is_empty() {
+            write!(f, "{}:", self.scheme)?;
+        }
+        if self.opaque.is_empty() {
+            let has_place = !self.host.is_empty() || self.user.is_some();
+            if has_place || !self.scheme.is_empty() && !self.path.is_empty() {
+                f.write_str("//")?;
+            }
+            if self.user.is_some() {
+                write!(f, "{}@", self.user_text())?;
+            }
+            f.write_str(&escape_part(self.host.as_bytes(), HOST))?;
+            let path = self.escaped_path();
+            if !path.is_empty() && !path.starts_with('/') && !self.host.is_empty() {
+                f.write_str("/")?;
+            }
+            // A colon in the first name would make a scheme of it.
+            let first = path.split('/').next().unwrap_or("");
+            if self.scheme.is_empty() && !has_place && first.contains(':') {
+                f.write_str("./")?;
+            }
+            f.write_str(&path)?;
+        } else {
+            f.write_str(&self.opaque)?;
+        }
+        if !self.raw_query.is_empty() {
+            write!(f, "?{}", self.raw_query)?;
+        }
+        match (self.fragment.is_empty(), self.raw_fragment.is_empty()) {
+            (true, _) => Ok(()),
+            (false, false) => write!(f, "#{}", self.raw_fragment),
+            (false, true) => {
+                let escaped = escape_part(self.fragment.as_bytes(), FRAGMENT);
+                write!(f, "#{escaped}")
+            }
+        }
+    }
+}
+
 fn split_scheme(text: &str) -> Result<(&str, &str), String> {
     for (at, byte) in text.bytes().enumerate() {
         match byte {
@@ -212,7 +276,9 @@ fn check_host(host: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// What Go leaves as it is in a path and in a fragment, beside letters and digits.
+/// What Go leaves as it is in a path, a fragment and elsewhere, beside letters and digits.
+const HOST: &[u8] = b"-_.~!$&'()*+,;=:[]<>\"";
+const USER: &[u8] = b"-_.~$&+,;=";
 const PATH: &[u8] = b"-_.~$&+,/:;=@";
 const FRAGMENT: &[u8] = b"-_.~$&+,/:;=?@!()*'";
 
