@@ -121,8 +121,8 @@ impl Environment {
         self.allowance.get()
     }
 
-    /// What reads an environment variable.
-    pub(crate) fn variable(&self, name: &str) -> Option<String> {
+    /// An environment variable; nothing when it is not set.
+    pub fn variable(&self, name: &str) -> Option<String> {
         match &self.variables {
             Some(variables) => variables.get(name).cloned(),
             None => std::env::var(name).ok(),

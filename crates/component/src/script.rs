@@ -50,6 +50,15 @@ impl Mapping {
         self.compiled.map(batch, index).map_err(failure)
     }
 
+    /// What the mapping makes of a bare value, which belongs to no message: nothing when `root` is
+    /// deleted, the value itself where it is never assigned.
+    ///
+    /// # Errors
+    /// The line of the mapping that failed, and why.
+    pub fn map_value(&self, this: &Value) -> Result<Option<Value>, Error> {
+        self.compiled.map_value(this).map_err(failure)
+    }
+
     /// Runs the mapping with message `index` of the batch as both source and target: `root`
     /// begins as the message, and `this` sees what was assigned below it.
     ///

@@ -6,6 +6,7 @@ mod awk;
 mod javascript;
 mod jmespath;
 mod jq;
+mod template;
 mod wasm;
 
 /// The processors of this family.
@@ -14,6 +15,7 @@ pub const PROCESSORS: &[Descriptor] = &[
     javascript::COMPONENT,
     jmespath::COMPONENT,
     jq::COMPONENT,
+    template::COMPONENT,
     wasm::COMPONENT,
 ];
 

@@ -33,8 +33,9 @@ impl Default for Limits {
     }
 }
 
-/// How many steps there are between two readings of the clock.
-const CLOCK_STEPS: u64 = 1 << 14;
+/// How many steps there are between two readings of the clock: looking for a member of a large object
+/// is one step, and takes long.
+const CLOCK_STEPS: u64 = 1 << 10;
 
 pub(crate) struct Meter {
     pub limits: Limits,

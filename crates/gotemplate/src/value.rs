@@ -111,8 +111,8 @@ impl Val {
             Val::Bytes(bytes) => !bytes.is_empty(),
             Val::Time(_) | Val::Version(_) => true,
             Val::Month(number) | Val::Weekday(number) => *number != 0,
-            Val::List(list) => list.len() > 0,
-            Val::Map(map) => map.len() > 0,
+            Val::List(list) => !list.is_empty(),
+            Val::Map(map) => !map.is_empty(),
         }
     }
 

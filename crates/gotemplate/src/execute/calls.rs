@@ -6,6 +6,10 @@ use crate::ast::Operand;
 use crate::functions::{Call, Callee, HostArgument, Type};
 use crate::value::Val;
 
+/// What a call of the host takes, in steps: the host bounds the call itself, and by these the clock is
+/// read now and then.
+const HOST_STEPS: usize = 1000;
+
 impl<'p> Walker<'p, '_> {
     /// Calls a function; `place` is what errors of the function itself are about, `last` the value
     /// that comes down the pipeline.
@@ -81,6 +85,7 @@ impl<'p> Walker<'p, '_> {
     }
 
     fn host(&mut self, index: usize, argument: &Val) -> Result<Val, Fault> {
+        self.run.meter.step(HOST_STEPS)?;
         let argument = argument.to_value(&self.run.meter)?;
         let value = self.run.host.call(index, argument).map_err(Fault::new)?;
         Val::of_mapping(&value, &self.run.meter)

@@ -78,7 +78,7 @@ fn numbers(
     let count = usize::try_from(count).unwrap_or(usize::MAX);
     call.room(count.saturating_mul(size_of::<Val>()))?;
     Ok((0..count as i64)
-        .map(|index| start + index * step)
+        .map(|index| start.wrapping_add(index.wrapping_mul(step)))
         .collect())
 }
 

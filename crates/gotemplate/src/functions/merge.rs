@@ -31,18 +31,12 @@ fn overwrite(call: &mut Call<'_, '_>) -> Answer {
 fn merge(call: &Call<'_, '_>, overwrites: bool) -> Answer {
     let into = call.map(0);
     for index in 1..call.values.len() {
-        merge_into(&into, &call.map(index), overwrites, call, 0)?;
+        merge_into(&into, &call.map(index), overwrites, 0)?;
     }
     Ok(Val::Map(into))
 }
 
-fn merge_into(
-    into: &Map,
-    from: &Map,
-    overwrites: bool,
-    call: &Call<'_, '_>,
-    depth: usize,
-) -> Result<(), Fault> {
+fn merge_into(into: &Map, from: &Map, overwrites: bool, depth: usize) -> Result<(), Fault> {
     if depth > DEPTH_MAX {
         return fail(format!("a value nests deeper than {DEPTH_MAX} levels"));
     }
@@ -58,7 +52,7 @@ fn merge_into(
             continue;
         }
         if let (Val::Map(from), Some(Val::Map(into))) = (&value, &before) {
-            nested(|| merge_into(into, from, overwrites, call, depth + 1))?;
+            nested(|| merge_into(into, from, overwrites, depth + 1))?;
         }
         let is_list = matches!(value, Val::List(_) | Val::Bytes(_));
         if let Some(before) = before.as_ref().filter(|it| it.is_true()) {

@@ -108,6 +108,13 @@ impl List {
         }
     }
 
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Self::Document(array, ..) => array.iter().next().is_none(),
+            other => other.len() == 0,
+        }
+    }
+
     pub fn len(&self) -> usize {
         match self {
             Self::Nothing(_) => 0,
@@ -121,10 +128,14 @@ impl List {
     pub fn get(&self, index: usize) -> Result<Option<Val>, Fault> {
         match self {
             Self::Nothing(_) => Ok(None),
-            Self::Document(array, numbers, meter) => array
-                .get(index)
-                .map(|value| Val::of_document(&value, *numbers, meter))
-                .transpose(),
+            Self::Document(array, numbers, meter) => {
+                // The elements before it are passed over one by one.
+                meter.step(index / 16)?;
+                let found = array.get(index);
+                found
+                    .map(|value| Val::of_document(&value, *numbers, meter))
+                    .transpose()
+            }
             Self::Made(elements, range) => Ok(elements.values[range.clone()].get(index).cloned()),
         }
     }

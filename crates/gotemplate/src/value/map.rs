@@ -103,6 +103,13 @@ impl Map {
         }
     }
 
+    pub fn is_empty(&self) -> bool {
+        match &*self.0.entries.borrow() {
+            Entries::Document(object, _) => object.is_empty(),
+            Entries::Made(entries) => entries.is_empty(),
+        }
+    }
+
     pub fn contains(&self, key: &str) -> bool {
         match &*self.0.entries.borrow() {
             Entries::Document(object, _) => object.contains_key(key),
