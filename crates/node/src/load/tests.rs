@@ -31,13 +31,13 @@ fn a_path_that_is_taken_is_refused_with_its_place_and_the_reason_of_a_run() {
         (
             "{}",
             &["http_server: { path: /metrics }"][..],
-            &["test.yaml(5,31) path `/metrics` is served by another component already"][..],
+            &["test.yaml(5,30) path `/metrics` is served by another component already"][..],
         ),
-        ("{}", &["http_server: { path: /bento/ping }"], &["(5,31)"]),
+        ("{}", &["http_server: { path: /bento/ping }"], &["(5,30) path `/bento/ping`"]),
         (
             "{ root_path: /x }",
             &["http_server: { path: /x/a, ws_path: /a }"],
-            &["(5,43) path `/a`"],
+            &["(5,45) path `/x/a`"],
         ),
         (
             "{}",
@@ -45,7 +45,7 @@ fn a_path_that_is_taken_is_refused_with_its_place_and_the_reason_of_a_run() {
                 "http_server: { ws_path: /w }",
                 "http_server: { ws_path: /v }",
             ],
-            &["(6,9) path `/post`"],
+            &["(6,22) path `/post`"],
         ),
         (
             "{ enabled: false }",
@@ -60,7 +60,7 @@ fn a_path_that_is_taken_is_refused_with_its_place_and_the_reason_of_a_run() {
         (
             "{ enabled: false }",
             &["http_server: { address: 'a:1', path: /a, ws_path: /a }"],
-            &["(5,60) path `/a` is served by another component already"],
+            &["(5,59) path `/a` is served by another component already"],
         ),
     ] {
         let found = complaints(&inputs(http, of));
