@@ -25,6 +25,15 @@ const QUOTED_COLUMNS: usize = 120;
 /// Columns kept before the place when a line is cut.
 const COLUMNS_BEFORE: usize = 40;
 
+/// The most complaints of one config that are shown: one mistake in a template may be thousands.
+const SHOWN_MAX: usize = 50;
+
+/// Says how many of so many complaints are not shown.
+fn left_out(complaints: usize) -> Option<String> {
+    let more = complaints.checked_sub(SHOWN_MAX).filter(|more| *more > 0)?;
+    Some(format!("and {more} more complaints"))
+}
+
 /// Turns diagnostics into text.
 pub struct Renderer<'a> {
     sources: &'a SourceMap,
@@ -60,10 +69,21 @@ impl<'a> Renderer<'a> {
         self
     }
 
-    /// All diagnostics in full, separated by empty lines.
+    /// The diagnostics in full, separated by empty lines; of very many the first ones.
     pub fn render_all(&self, diagnostics: &Diagnostics) -> String {
-        let texts: Vec<_> = diagnostics.iter().map(|it| self.render(it)).collect();
+        let shown = diagnostics.iter().take(SHOWN_MAX);
+        let mut texts: Vec<_> = shown.map(|it| self.render(it)).collect();
+        texts.extend(left_out(diagnostics.len()).map(|it| it + "\n"));
         texts.join("\n")
+    }
+
+    /// As [`Renderer::render_all`], one line each.
+    pub fn lines<'d>(&self, diagnostics: impl IntoIterator<Item = &'d Diagnostic>) -> Vec<String> {
+        let mut diagnostics = diagnostics.into_iter();
+        let shown = diagnostics.by_ref().take(SHOWN_MAX);
+        let mut lines: Vec<_> = shown.map(|it| self.one_line(it)).collect();
+        lines.extend(left_out(SHOWN_MAX + diagnostics.count()));
+        lines
     }
 
     /// One diagnostic in full; ends with a line break.

@@ -28,6 +28,28 @@ fn the_line_is_quoted_with_a_caret_label_and_help() {
 }
 
 #[test]
+fn of_very_many_complaints_the_first_are_shown_and_the_others_counted() {
+    let (map, id) = one("input:\n  huh: what\n");
+    let several = |count: usize| {
+        let mut diagnostics = Diagnostics::new();
+        for _ in 0..count {
+            diagnostics.push(unknown(Span::new(id, 9, 12)));
+        }
+        let renderer = Renderer::new(&map);
+        let lines = renderer.lines(diagnostics.iter());
+        (renderer.render_all(&diagnostics), lines)
+    };
+    let (text, lines) = several(50);
+    assert_eq!((text.matches("error[").count(), lines.len()), (50, 50));
+    assert!(!text.contains("more complaints"));
+    let (text, lines) = several(12_489);
+    assert_eq!((text.matches("error[").count(), lines.len()), (50, 51));
+    for last in [text.trim_end(), &lines[50]] {
+        assert!(last.ends_with("and 12439 more complaints"), "{last}");
+    }
+}
+
+#[test]
 fn the_form_of_one_line_has_path_line_and_column() {
     let (map, id) = one("input:\n  huh: what\n");
     let renderer = Renderer::new(&map);
