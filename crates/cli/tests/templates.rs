@@ -282,6 +282,42 @@ tests:
 }
 
 #[test]
+fn template_files_among_the_configs_are_left_out_or_said_to_be_templates() {
+    let config = "\
+pipeline: { processors: [ { label: loud, shout: {} } ] }
+tests:
+  - name: louder
+    input_batch: [ { content: a } ]
+    output_batches: [ [ { content_equals: A! } ] ]
+";
+    let folder = Folder::new(&[
+        ("templates/shout.yaml", SHOUT),
+        ("config.yaml", config),
+        (".cache/broken.yaml", "nonsense: ["),
+    ]);
+    for line in [
+        "lint -t ./templates ./...",
+        "lint -t templates/shout.yaml templates/shout.yaml config.yaml",
+        "test -t templates ./...",
+    ] {
+        let (printed, told, code) = folder.run(line);
+        assert_eq!((&*told, code), ("", Some(0)), "{line}: {printed}");
+    }
+    for line in ["lint templates/shout.yaml", "test templates/shout.yaml"] {
+        let (printed, told, code) = folder.run(line);
+        let said = printed + &told;
+        let hint = "this is a template of a component, and no config (`millrace template lint` \
+                    checks it, and `-t`";
+        assert!(said.contains(hint), "{line}: {said}");
+        assert_eq!(
+            (said.matches("shout.yaml(").count(), code),
+            (1, Some(1)),
+            "{said}"
+        );
+    }
+}
+
+#[test]
 fn the_page_of_the_guide_says_what_happens() {
     let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/guide/templates.md");
     let page = std::fs::read_to_string(page).unwrap();

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// The files that paths, patterns and folders stand for. Of the files below a folder those are meant
-/// that have one of the extensions.
+/// that have one of the extensions, and are not in a hidden folder, such as `.git`.
 ///
 /// # Errors
 /// A path stands for nothing.
@@ -46,10 +46,18 @@ fn walk(folder: &Path, extensions: &[&str], files: &mut Vec<PathBuf>) -> Result<
     for path in paths {
         let extension = path.extension().and_then(|it| it.to_str());
         if path.is_dir() {
-            walk(&path, extensions, files)?;
+            if !is_hidden(&path) {
+                walk(&path, extensions, files)?;
+            }
         } else if extension.is_some_and(|it| extensions.contains(&it)) {
             files.push(path);
         }
     }
     Ok(())
+}
+
+/// Whether a folder is none of those that people keep their own files in.
+fn is_hidden(folder: &Path) -> bool {
+    let name = folder.file_name().and_then(|it| it.to_str());
+    name.is_some_and(|it| it.starts_with('.'))
 }

@@ -28,5 +28,5 @@ pub use millrace_telemetry::log::{LogLevel, show_status};
 pub use report::Report;
 pub use resource_lint::{ResourceLint, lint_resource, resource_kind};
 pub use run::{RunError, run};
-pub use templates::Templates;
+pub use templates::{Templates, without_templates};
 pub use watch::{Changes, Watcher};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use millrace_component::{MappingCaches, Registry, check_resource_uses};
 use millrace_components_http::service::check_endpoint_uses;
-use millrace_diagnostics::{Diagnostic, Diagnostics, Renderer, SourceMap, Span};
+use millrace_diagnostics::{Diagnostic, Diagnostics, Renderer, SourceMap, Span, did_you_mean};
 use millrace_spec::env::{Environment, Unset, interpolate};
 use millrace_spec::path::Schema;
 use millrace_spec::render::normalise;
@@ -18,10 +18,14 @@ use millrace_spec::{
 use millrace_stream::ResourcesConfig;
 use millrace_telemetry::Redactor;
 
+use crate::templates::refuse_template;
 use crate::{RootConfig, strict, surface};
 
 pub use paths::read_env_files;
 pub(crate) use paths::read_text;
+
+/// Among how many files beside a missing one its name is looked for.
+const NEIGHBOURS_MAX: usize = 1000;
 
 /// Which texts make up a config.
 #[derive(Clone, Debug, Default)]
@@ -83,7 +87,7 @@ impl Loaded {
             .render_all(&self.diagnostics)
     }
 
-    /// The complaints, one line each: `path(line,col) message`.
+    /// The complaints, one line each, `path(line,col) message`; of very many the first ones.
     pub fn lines(&self) -> Vec<String> {
         self.lines_of(|_| true)
     }
@@ -91,8 +95,7 @@ impl Loaded {
     /// As [`Loaded::lines`], of those complaints alone for which `told` holds.
     pub fn lines_of(&self, told: impl Fn(&Diagnostic) -> bool) -> Vec<String> {
         let renderer = Renderer::new(&self.sources).redact(self.redactor.clone());
-        let diagnostics = self.diagnostics.iter().filter(|it| told(it));
-        diagnostics.map(|it| renderer.one_line(it)).collect()
+        renderer.lines(self.diagnostics.iter().filter(|it| told(it)))
     }
 
     /// A complaint about a field that shows only when the config runs: with its place, where the
@@ -178,6 +181,11 @@ pub fn load(files: &Files, registry: &Arc<Registry>) -> Loaded {
         return loader.refused(registry);
     }
     let mut main = loader.read_main(&files.main);
+    if let Some(tree) = &main
+        && refuse_template(tree, &mut loader.cx)
+    {
+        return loader.refused(registry);
+    }
     if let Some(tree) = &mut main {
         loader.apply_overrides(tree, &files.set, registry);
     }
@@ -252,10 +260,6 @@ impl Loader {
         found
     }
 
-    fn refuse(&mut self, code: millrace_diagnostics::Code, message: String) {
-        self.cx.report(Diagnostic::error(code, message));
-    }
-
     /// What was loaded when there is no use in reading the config.
     fn refused(mut self, registry: &Arc<Registry>) -> Loaded {
         Loaded {
@@ -314,7 +318,10 @@ impl Loader {
         match read_text(path) {
             Ok(text) => self.parse(&name, &text),
             Err(error) => {
-                self.refuse(codes::UNREADABLE_FILE, format!("read {name}: {error}"));
+                let mut complaint =
+                    Diagnostic::error(codes::UNREADABLE_FILE, format!("read {name}: {error}"));
+                complaint.help = remedy(path);
+                self.cx.report(complaint);
                 None
             }
         }
@@ -394,6 +401,27 @@ impl Loader {
         }
         config.filter(|_| complete && is_all_known)
     }
+}
+
+/// What to do about a config that cannot be read.
+fn remedy(path: &Path) -> Option<String> {
+    if path.is_dir() {
+        let help = "name one config in this folder; `lint` and `test` take whole folders";
+        return Some(help.to_owned());
+    }
+    if path.exists() {
+        return None;
+    }
+    let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
+    let beside = std::fs::read_dir(folder.unwrap_or(Path::new("."))).ok()?;
+    let names: Vec<String> = beside
+        .take(NEIGHBOURS_MAX)
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|name| name.ends_with(".yaml") || name.ends_with(".yml"))
+        .collect();
+    let name = path.file_name()?.to_str()?;
+    let near = did_you_mean(name, names.iter().map(String::as_str));
+    near.or_else(|| Some("name a file that exists".to_owned()))
 }
 
 /// The labels of the resources that a config declares, whatever else is wrong with it.

@@ -16,5 +16,5 @@ mod read;
 mod template;
 mod trial;
 
-pub use read::Templates;
-pub(crate) use read::template_files;
+pub use read::{Templates, without_templates};
+pub(crate) use read::{refuse_template, template_files};

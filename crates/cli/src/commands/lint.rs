@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use millrace_component::{Registry, read_text_file};
-use millrace_node::{Loaded, Main, RootConfig, expand_files};
+use millrace_node::{Loaded, Main, RootConfig, expand_files, without_templates};
 use millrace_spec::tree::MAX_TEXT_BYTES;
 use millrace_spec::{FieldSpec, LintOptions, Spec};
 
@@ -23,8 +23,8 @@ pub fn lint(args: &ConfigArgs, paths: &[String], rules: LintArgs) -> ExitCode {
         strict,
     } = rules;
     let options = LintOptions {
-        deny_deprecated: deprecated || strict,
-        require_labels: labels || strict,
+        deny_deprecated: deprecated,
+        require_labels: labels,
         skip_env_check: skip_env_var_check,
         deny_weaker_guarantees: strict,
         allow_not_built: true,
@@ -40,7 +40,8 @@ pub fn lint(args: &ConfigArgs, paths: &[String], rules: LintArgs) -> ExitCode {
     if paths.is_empty() {
         return linter.implied();
     }
-    let mut files = match expand_files(paths, &["yaml", "yml"]) {
+    let files = expand_files(paths, &["yaml", "yml"]);
+    let mut files = match files.and_then(|files| without_templates(files, &args.templates)) {
         Ok(files) => files,
         Err(reason) => {
             complain(&reason);

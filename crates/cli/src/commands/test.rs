@@ -2,12 +2,13 @@
 
 use std::fmt::Write;
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use millrace_component::Registry;
 use millrace_node::unit_test::{Failure, Report, Settings, find};
-use millrace_node::{expand_files, install_logs_of_tests, without_secrets};
+use millrace_node::{expand_files, install_logs_of_tests, without_secrets, without_templates};
 
 use super::config::components;
 use super::{complain, print};
@@ -35,7 +36,11 @@ pub fn test(args: &TestArgs, first: &ConfigArgs) -> ExitCode {
     let Some(registry) = components(&templates) else {
         return ExitCode::FAILURE;
     };
-    match run(&paths, args.log.as_deref(), &settings, &registry) {
+    let files = expand_files(&paths, &["yaml", "yml"]);
+    let tested = files
+        .and_then(|files| without_templates(files, &templates))
+        .and_then(|files| run(&files, args.log.as_deref(), &settings, &registry));
+    match tested {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(reason) => {
@@ -47,13 +52,13 @@ pub fn test(args: &TestArgs, first: &ConfigArgs) -> ExitCode {
 
 /// Prints what becomes of the tests; true when all of them hold.
 fn run(
-    paths: &[String],
+    files: &[PathBuf],
     log: Option<&str>,
     settings: &Settings,
     registry: &Arc<Registry>,
 ) -> Result<bool, String> {
     let _logs = log.map(install_logs_of_tests).transpose()?;
-    let targets = find(&expand_files(paths, &["yaml", "yml"])?, registry)?;
+    let targets = find(files, registry)?;
     let colours = Colours::of_stdout();
     if targets.is_empty() {
         let Colours { caution, end, .. } = colours;

@@ -1,5 +1,6 @@
 //! Reading template files, and the registry that has what they define.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use millrace_bloblang::Environment;
 use millrace_component::Registry;
 use millrace_diagnostics::{Diagnostic, Diagnostics, Redactor, Renderer, SourceMap};
 use millrace_spec::env::InterpolatedText;
-use millrace_spec::{FieldType, LintOptions, ReadContext, codes, tree};
+use millrace_spec::{FieldType, LintOptions, Node, ReadContext, codes, tree};
 
 use super::definition::Definition;
 use super::template::Template;
@@ -18,12 +19,44 @@ use crate::load::read_text;
 /// What the names of template files end in, in a folder of them.
 const EXTENSIONS: [&str; 2] = ["yaml", "yml"];
 
+/// What a template can be.
+const KINDS: [&str; 5] = ["cache", "input", "output", "processor", "rate_limit"];
+
 /// The files that paths, patterns and folders of templates mean.
 ///
 /// # Errors
 /// One of them means none.
 pub(crate) fn template_files(patterns: &[String]) -> Result<Vec<PathBuf>, String> {
     expand_files(patterns, &EXTENSIONS)
+}
+
+/// Those of the files that no pattern of templates means.
+///
+/// # Errors
+/// As [`template_files`].
+pub fn without_templates(files: Vec<PathBuf>, patterns: &[String]) -> Result<Vec<PathBuf>, String> {
+    let same = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
+    let templates: HashSet<_> = template_files(patterns)?.iter().map(same).collect();
+    let is_left = |path: &PathBuf| !templates.contains(&same(path));
+    Ok(files.into_iter().filter(is_left).collect())
+}
+
+/// Whether a file is a template instead of a config, which is then an error that says so.
+pub(crate) fn refuse_template(root: &Node, cx: &mut ReadContext) -> bool {
+    let text = |name: &str| root.get(name).and_then(Node::text);
+    let is_kind = |kind: &&str| text("type") == Some(*kind);
+    let is_template = text("name").is_some()
+        && text("mapping").is_some()
+        && KINDS.iter().any(|kind| is_kind(kind));
+    if is_template {
+        let message = "this is a template of a component, and no config";
+        cx.error(codes::UNKNOWN_FIELD, root.span, message).help = Some(
+            "`millrace template lint` checks it, and `-t` with its file or folder adds it to the \
+             components, and leaves it out of the configs"
+                .to_owned(),
+        );
+    }
+    is_template
 }
 
 /// The components of this build with those of templates, and what is wrong with these.
@@ -88,8 +121,7 @@ impl Templates {
     /// The complaints, one line each: `path(line,col) message`.
     pub fn lines(&self) -> Vec<String> {
         let renderer = Renderer::new(&self.sources).redact(self.redactor.clone());
-        let lines = self.diagnostics.iter();
-        lines.map(|it| renderer.one_line(it)).collect()
+        renderer.lines(self.diagnostics.iter())
     }
 }
 
