@@ -192,7 +192,9 @@ fn tests_are_found_beside_a_config_and_in_it() {
 fn a_definition_without_its_config_is_an_error() {
     let folder = Folder::new(&[("bar_bento_test.yaml", "tests: [{ name: a }]")]);
     let error = folder.find(&["bar_bento_test.yaml"]).err().unwrap();
-    assert!(error.contains("bar.yaml, does not exist"), "{error}");
+    for name in ["bar.yaml", "bar.blobl"] {
+        assert!(error.contains(name), "{error}");
+    }
     assert!(folder.find(&["foo.yaml"]).is_err());
 }
 
@@ -339,6 +341,43 @@ tests:
     assert_eq!(failed, [""; 0]);
     let failed = failures_beside(config, &[("maps/cities.blobl", "root = \nroot = this.")]);
     assert!(failed[0].contains("cities.blobl(1,"), "{failed:?}");
+}
+
+#[test]
+fn a_definition_beside_a_mapping_file_tests_that() {
+    let tests = "
+tests:
+  - name: adds
+    input_batch: [{ json_content: { n: 1 } }]
+    output_batches: [[{ json_equals: { n: 2 } }]]
+";
+    let folder = Folder::new(&[
+        ("add.blobl", "root.n = this.n + 1"),
+        ("add_millrace_test.yaml", tests),
+        (
+            "both.yaml",
+            "pipeline: { processors: [{ mapping: root.n = 2 }] }",
+        ),
+        ("both.blobl", "root.n = 3"),
+        ("both_millrace_test.yaml", tests),
+    ]);
+    for name in [
+        "add.blobl",
+        "add_millrace_test.yaml",
+        "both_millrace_test.yaml",
+    ] {
+        let report = folder.report(name, &[]);
+        assert!(
+            report.is_success() && report.cases == 1,
+            "{name}: {report:?}"
+        );
+    }
+    std::fs::write(folder.path("add.blobl"), "root.n = this.n +").unwrap();
+    let report = folder.report("add.blobl", &[]);
+    assert!(
+        report.failures[0].reason.contains("add.blobl(1,"),
+        "{report:?}"
+    );
 }
 
 // What a case sees.
@@ -694,6 +733,46 @@ tests:
           bloblang: '!errored()'
         - bloblang: 'errored() && now() == \"2024-03-02T01:00:00.5Z\".ts_parse(\"2006-01-02T15:04:05Z07:00\")'
 ");
+}
+
+#[test]
+fn documents_are_compared_as_what_goes_out() {
+    holds(
+        "
+pipeline:
+  processors:
+    - mapping: |
+        root.at = now().ts_tz(\"UTC\")
+        root.raw = \"hi\".bytes()
+        root.more = [ now() ]
+        meta at = now().ts_tz(\"UTC\")
+tests:
+  - name: leap day
+    clock: 2024-02-29T23:30:00Z
+    input_batch: [{}]
+    output_batches:
+      - - json_equals: { at: 2024-02-29T23:30:00Z, raw: hi, more: [ 2024-02-29T23:30:00Z ] }
+          json_contains: { raw: hi }
+          metadata_equals: { at: 2024-02-29T23:30:00Z }
+",
+    );
+}
+
+#[test]
+fn values_that_differ_in_their_type_alone_are_told_apart() {
+    let told = failures(
+        "
+pipeline: { processors: [{ mapping: 'meta n = 5' }] }
+tests:
+  - name: a number
+    input_batch: [{}]
+    output_batches: [[{ metadata_equals: { n: '5' } }]]
+",
+    );
+    assert!(
+        told[0].contains("expected: 5 (a string)\n  received: 5 (a number)"),
+        "{told:?}"
+    );
 }
 
 #[test]

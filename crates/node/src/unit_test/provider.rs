@@ -15,12 +15,13 @@ use millrace_telemetry::Scope;
 
 use super::case::Case;
 use super::execute::Provide;
+use super::target::is_mapping;
 use crate::RootConfig;
 use crate::components::services_of_tests;
 use crate::load::{Loader, declared, read_text};
 use crate::memory;
 
-/// A config whose processors are tested.
+/// A config whose processors are tested, or a mapping file.
 pub struct ConfigFile<'a> {
     /// The file.
     pub path: &'a Path,
@@ -36,14 +37,14 @@ pub struct ConfigFile<'a> {
 
 impl Provide for ConfigFile<'_> {
     fn provide(&self, case: &Case) -> Result<Processors, String> {
-        if case.target_mapping.is_empty() {
+        if let Some(file) = self.mapping_file(case) {
+            let result = self.mapping(case, &file);
+            let target = file.display();
+            result.map_err(|it| format!("failed to initialise Bloblang mapping '{target}': {it}"))
+        } else {
             let target = &case.target_processors;
             let result = self.processors(case);
             result.map_err(|it| format!("failed to initialise processors '{target}': {it}"))
-        } else {
-            let target = &case.target_mapping;
-            let result = self.mapping(case);
-            result.map_err(|it| format!("failed to initialise Bloblang mapping '{target}': {it}"))
         }
     }
 }
@@ -84,12 +85,20 @@ impl ConfigFile<'_> {
         }
     }
 
-    fn mapping(&self, case: &Case) -> Result<Processors, String> {
-        let file = self.directory().join(&case.target_mapping);
+    /// The mapping that a case targets: the one it names, or the tested file when that is one.
+    fn mapping_file(&self, case: &Case) -> Option<PathBuf> {
+        if !case.target_mapping.is_empty() {
+            return Some(self.directory().join(&case.target_mapping));
+        }
+        let is_elsewhere = case.target_processors.contains('#');
+        (is_mapping(self.path) && !is_elsewhere).then(|| self.path.to_owned())
+    }
+
+    fn mapping(&self, case: &Case, file: &Path) -> Result<Processors, String> {
         let name = file.display().to_string();
-        let text = read_text(&file).map_err(|error| format!("read {name}: {error}"))?;
+        let text = read_text(file).map_err(|error| format!("read {name}: {error}"))?;
         let mut loader = self.loader(case);
-        let mappings = self.mappings(&loader, &file);
+        let mappings = self.mappings(&loader, file);
         let source = self.sources.add(&*name, &*text);
         if let Err(errors) = millrace_bloblang::Mapping::compile(&text, &mappings) {
             for error in errors {

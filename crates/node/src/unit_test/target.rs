@@ -15,9 +15,13 @@ use super::conditions::Conditions;
 use super::execute::run_case;
 use super::provider::ConfigFile;
 use crate::load::{Files, Loader, Main, load, read_text};
+use crate::templates::refuse_template;
 
 /// What the name of a definition file ends in, before its extension.
 pub const SUFFIXES: [&str; 2] = ["_bento_test", "_millrace_test"];
+
+/// What the name of a mapping file ends in: one can be tested without a config.
+const MAPPING_EXTENSION: &str = "blobl";
 
 /// What tests of configs may use beside the files themselves.
 #[derive(Clone, Debug, Default)]
@@ -30,7 +34,7 @@ pub struct Settings {
 
 /// A config and the cases that test it.
 pub struct Target {
-    /// The config.
+    /// The config, or the mapping file.
     pub config: PathBuf,
     cases: Vec<Spanned<Case>>,
     sources: Arc<SourceMap>,
@@ -101,9 +105,11 @@ pub fn find(files: &[PathBuf], registry: &Arc<Registry>) -> Result<Vec<Target>, 
         let config = config_of(file);
         // What is no regular file is refused by name when it is read.
         if !config.exists() {
-            let (config, file) = (config.display(), file.display());
+            let mapping = config.with_extension(MAPPING_EXTENSION);
+            let (config, mapping, file) = (config.display(), mapping.display(), file.display());
             return Err(format!(
-                "{file}: the config that it tests, {config}, does not exist"
+                "{file}: neither the config that it tests, {config}, nor a mapping file {mapping} \
+                 exists"
             ));
         }
         let found = definitions_of(&config);
@@ -116,7 +122,7 @@ pub fn find(files: &[PathBuf], registry: &Arc<Registry>) -> Result<Vec<Target>, 
     targets.filter_map(read).collect()
 }
 
-/// The config that a file tests, or is.
+/// The config, or the mapping file, that a file tests, or is.
 fn config_of(file: &Path) -> PathBuf {
     let file: PathBuf = file
         .components()
@@ -124,14 +130,32 @@ fn config_of(file: &Path) -> PathBuf {
         .collect();
     let stem = file.file_stem().and_then(|it| it.to_str()).unwrap_or("");
     let tested = SUFFIXES.iter().find_map(|suffix| stem.strip_suffix(suffix));
-    tested.map_or(file.clone(), |stem| with_stem(&file, stem))
+    let Some(stem) = tested else { return file };
+    let config = with_stem(&file, stem);
+    let mapping = config.with_extension(MAPPING_EXTENSION);
+    if !config.is_file() && mapping.is_file() {
+        return mapping;
+    }
+    config
 }
 
-/// The files beside a config that hold tests of it.
+/// Whether a file is a mapping, and no config.
+pub(super) fn is_mapping(file: &Path) -> bool {
+    file.extension().is_some_and(|it| it == MAPPING_EXTENSION)
+}
+
+/// The files beside a config or a mapping file that hold tests of it.
 fn definitions_of(config: &Path) -> Vec<PathBuf> {
     let stem = config.file_stem().and_then(|it| it.to_str()).unwrap_or("");
-    let beside = SUFFIXES.map(|suffix| with_stem(config, &format!("{stem}{suffix}")));
-    beside.into_iter().filter(|it| it.exists()).collect()
+    let forms = if is_mapping(config) {
+        vec![config.with_extension("yaml"), config.with_extension("yml")]
+    } else {
+        vec![config.to_owned()]
+    };
+    let beside = forms
+        .iter()
+        .flat_map(|form| SUFFIXES.map(|suffix| with_stem(form, &format!("{stem}{suffix}"))));
+    beside.filter(|it| it.exists()).collect()
 }
 
 fn with_stem(file: &Path, stem: &str) -> PathBuf {
@@ -183,7 +207,12 @@ impl Target {
         for diagnostic in &found {
             loader.cx.report(diagnostic.clone());
         }
-        if let Some(tests) = tree.as_ref().and_then(|tree| tree.get("tests")) {
+        // The tests of a template are of another kind.
+        let is_template = tree
+            .as_ref()
+            .is_some_and(|tree| refuse_template(tree, &mut loader.cx));
+        let tests = tree.as_ref().filter(|_| !is_template);
+        if let Some(tests) = tests.and_then(|tree| tree.get("tests")) {
             let cases = loader.cx.within("tests", |cx| match tests.as_sequence() {
                 Some(items) => items
                     .iter()
@@ -248,6 +277,9 @@ impl Target {
     /// What is wrong with the config. Each case may set other variables, and resources may come
     /// from files that only a run names: what depends on them is left to the cases.
     fn lint(&self, settings: &Settings, registry: &Arc<Registry>) -> Vec<String> {
+        if is_mapping(&self.config) {
+            return Vec::new();
+        }
         let files = Files {
             main: Main::File(self.config.clone()),
             resources: settings.resources.clone(),
