@@ -1,6 +1,7 @@
 //! From syntax tree to program: names become slots, paths are split, literals folded, arguments
 //! checked. What is wrong is collected, not reported one at a time.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use millrace_formats::read_text_file;
@@ -75,8 +76,8 @@ struct Compiler<'a> {
     environment: &'a Environment,
     errors: Vec<SyntaxError>,
     warnings: Vec<SyntaxError>,
-    /// Names of all maps, in the order of `compiled`.
-    names: Vec<Text>,
+    /// Where the maps of these names stand, or will stand, in `maps`.
+    names: HashMap<Arc<str>, usize>,
     maps: Vec<MapBody>,
     /// Names of the variables of the body at hand; the position is the slot.
     variables: Vec<Text>,
@@ -96,7 +97,7 @@ impl<'a> Compiler<'a> {
             environment,
             errors: Vec::new(),
             warnings: Vec::new(),
-            names: Vec::new(),
+            names: HashMap::new(),
             maps: Vec::new(),
             variables: given.clone(),
             assigned: given,
@@ -129,16 +130,16 @@ impl<'a> Compiler<'a> {
                 return body;
             }
         }
-        let first = self.maps.len();
+        for (place, map) in (self.maps.len()..).zip(&tree.maps) {
+            let name = &map.name.text;
+            if self.names.contains_key(name) {
+                self.error(map.name.span, format!("map `{name}` is declared twice"));
+                continue;
+            }
+            self.names.insert(Arc::clone(name), place);
+        }
         for map in &tree.maps {
             let name = Text::from(&*map.name.text);
-            if self.names.contains(&name) {
-                self.error(map.name.span, format!("map `{name}` is declared twice"));
-            }
-            self.names.push(name);
-        }
-        for (place, map) in tree.maps.iter().enumerate() {
-            let name = self.names[first + place].clone();
             let outer = std::mem::take(&mut self.variables);
             let outer_assigned = std::mem::take(&mut self.assigned);
             let statements = self.statements(&map.statements);
@@ -483,12 +484,10 @@ impl<'a> Compiler<'a> {
         };
         match name {
             "get" if fits("path") => Ok(get(target, Segment::parse_dot_path(text))),
-            "apply" if fits("mapping") => {
-                match self.names.iter().position(|known| **known == **text) {
-                    Some(map) => Ok(Expr::Apply(Box::new(Apply { target, map }))),
-                    None => Err(target),
-                }
-            }
+            "apply" if fits("mapping") => match self.names.get(&**text) {
+                Some(&map) => Ok(Expr::Apply(Box::new(Apply { target, map }))),
+                None => Err(target),
+            },
             _ => Err(target),
         }
     }

@@ -15,7 +15,8 @@ mod mapping;
 mod primary;
 mod recovery;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use crate::ast::{Expr, Interpolation, MAX_CHAIN, MAX_DEPTH, Mapping, Span};
 use crate::error::SyntaxError;
@@ -139,6 +140,7 @@ fn run<'t, T>(
         parameters: Vec::new(),
         depth: 0,
         braces: HashMap::new(),
+        maps: HashSet::new(),
     };
     let (tree, error) = parse(&mut parser);
     let mut errors = parser.errors;
@@ -159,6 +161,8 @@ struct Parser<'t> {
     depth: usize,
     /// Which braces hold an object, by position; filled where a `match` has to know.
     braces: HashMap<usize, bool>,
+    /// Names of the maps so far.
+    maps: HashSet<Arc<str>>,
 }
 
 impl<'t> Parser<'t> {

@@ -10,50 +10,61 @@ use millrace_node::LogLevel;
 pub const LOG_LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
 const AFTER_HELP: &str = "\
-Without a command the config is run that -c names, else the one whose text the variable
-MILLRACE_CONFIG or BENTO_CONFIG holds, else the first of /millrace.yaml, /etc/millrace/config.yaml
-and /etc/millrace.yaml, with what -r and -s add to it. When there is none, this help is shown.
+Without a command the config is run that -c names, else the one whose text the
+variable MILLRACE_CONFIG or BENTO_CONFIG holds, else the first of
+/millrace.yaml, /etc/millrace/config.yaml and /etc/millrace.yaml, with what -r
+and -s add to it. When there is none, this help is shown.
 
-Exit codes: 0 when everything ended in order, 1 when a config is missing or invalid or a stream
-failed, 2 when the command line is wrong by itself.";
+Exit codes: 0 when everything ended in order, 1 when a config is missing or
+invalid or a stream failed, 2 when the command line is wrong by itself.";
 
 const AFTER_LINT: &str = "\
-`folder` and `folder/...` stand for every .yaml and .yml file below a folder. Of .md files the blocks
-that begin with ```yaml are checked which hold a field of a config, such as `input:`, and no `label:`
-at their root; the others are counted. Without a path the config is checked that a run without a
-command would take. Nothing is connected to. The exit code is 1 when there is an error.";
+`folder` and `folder/...` stand for every .yaml and .yml file below a folder. Of
+.md files the blocks that begin with ```yaml are checked which hold a field of a
+config, such as `input:`, and no `label:` at their root; the others are counted.
+Hidden folders are left out, and the files that -t names. Without a path the
+config is checked that a run without a command would take. Nothing is connected
+to. The exit code is 1 when there is an error.";
 
 const AFTER_TEST: &str = "\
-A config foo.yaml is tested by the list `tests` in itself, in foo_bento_test.yaml and in
-foo_millrace_test.yaml; `folder` and `folder/...` stand for every .yaml and .yml file below a folder.
-The exit code is 1 when a test fails, a config has errors, or there are no tests.";
+A config foo.yaml is tested by the list `tests` in itself, in
+foo_bento_test.yaml and in foo_millrace_test.yaml, and so is a mapping
+foo.blobl; `folder` and `folder/...` stand for every .yaml and .yml file below a
+folder. Hidden folders are left out, and the files that -t names. The exit code
+is 1 when a test fails, a config has errors, or there are no tests.";
 
 const AFTER_TEMPLATE_LINT: &str = "\
-`folder` and `folder/...` stand for every .yaml and .yml file below a folder. Templates that are checked
-together may use each other. What a template makes of each config in its `tests` is checked as that of
-any component, and compared with what is expected. The exit code is 1 when there is an error.";
+`folder` and `folder/...` stand for every .yaml and .yml file below a folder.
+Templates that are checked together may use each other. What a template makes of
+each config in its `tests` is checked as that of any component, and compared
+with what is expected. The exit code is 1 when there is an error.";
 
 const AFTER_SERVER: &str = "\
-Whoever can reach the page can evaluate mappings, within bounds of time and memory. They see no file
-and no environment variable of this host unless --trust-mappings is given.";
+Whoever can reach the page can evaluate mappings, within bounds of time and
+memory. They see no file and no environment variable of this host unless
+--trust-mappings is given.";
 
 const AFTER_FMT: &str = "\
-`folder` and `folder/...` stand for every .blobl file below a folder. Line breaks, parentheses,
-strings and comments stay as they are; blanks, indentation and empty lines are settled.";
+`folder` and `folder/...` stand for every .blobl file below a folder. Line
+breaks, parentheses, strings and comments stay as they are; blanks, indentation
+and empty lines are settled.";
 
 const AFTER_BLOBL: &str = "\
-The result of each line is one line of the standard output; of a line that is deleted, an empty one.
-A line that the mapping fails on is reported, and the exit code is 1 at the end.";
+The result of each line is one line of the standard output; of a line that is
+deleted, an empty one. A line that the mapping fails on is reported, and the
+exit code is 1 at the end.";
 
 const AFTER_CREATE: &str = "\
-Parts may be left out: `csv//file`. What has no default holds an example and says so.";
+Parts may be left out: `csv//file`. What has no default holds an example and
+says so.";
 
 const AFTER_COMPLETIONS: &str = "\
 For bash: millrace completions bash > /etc/bash_completion.d/millrace";
 
 const AFTER_LIST: &str = "\
-Kinds: inputs, buffers, processors, outputs, caches, rate-limits, scanners, metrics, tracers, and
-bloblang-functions and bloblang-methods; `input` is the same as `inputs`.";
+Kinds: inputs, buffers, processors, outputs, caches, rate-limits, scanners,
+metrics, tracers, and bloblang-functions and bloblang-methods; `input` is the
+same as `inputs`.";
 
 /// Millrace puts streams to work: it moves messages, transforms them, and loses none of them.
 #[derive(Parser, Debug)]
@@ -223,7 +234,7 @@ pub enum TemplateCommand {
     },
 }
 
-/// What `lint` complains about.
+/// What `lint` complains about beside what a run would refuse.
 #[derive(clap::Args, Clone, Copy, Debug)]
 pub struct LintArgs {
     /// Deprecated fields are errors
@@ -235,7 +246,7 @@ pub struct LintArgs {
     /// Variables that are not set are no error
     #[arg(long)]
     pub skip_env_var_check: bool,
-    /// As --deprecated and --labels; what weakens delivery is an error too
+    /// What weakens the delivery of messages is an error
     #[arg(long)]
     pub strict: bool,
 }
@@ -272,7 +283,7 @@ pub struct BloblArgs {
     /// A file that holds the mapping; what it imports is found beside it
     #[arg(short, long)]
     pub file: Option<PathBuf>,
-    /// How many threads map; with more than one the order of lines is not kept
+    /// How many threads map; the order of lines is kept
     #[arg(short, long, value_name = "N", default_value_t = 1)]
     pub threads: usize,
     /// Lines are text, not JSON
@@ -343,6 +354,9 @@ pub struct FmtArgs {
 /// The arguments of `blobl evaluate`.
 #[derive(clap::Args, Clone, Debug)]
 pub struct EvaluateArgs {
+    /// Format the mapping instead of evaluating it
+    #[arg(long)]
+    pub format: bool,
     /// Let the mapping read files and environment variables, and import
     #[arg(long)]
     pub trust_mappings: bool,

@@ -254,6 +254,10 @@ fn what_takes_too_long_or_too_much_ends_and_the_playground_goes_on() {
     let answer = playground.execute(huge, "{}");
     let told = answer["mapping_error"].as_str().unwrap();
     assert!(told.contains("more than 134217728 bytes"), "{told}");
+    assert!(
+        !told.contains("mapping_limits"),
+        "there is no config: {told}"
+    );
     for map in [
         "root = this.apply(\"a\")",
         "root.b = [this].map_each(x -> if true { x.apply(\"a\") })",
@@ -269,6 +273,25 @@ fn what_takes_too_long_or_too_much_ends_and_the_playground_goes_on() {
         &json!({"mapping": "x".repeat(5 << 20), "input": ""}),
     );
     assert_eq!(answer.status, 413);
+}
+
+#[test]
+fn a_long_mapping_is_formatted_within_the_bounds_of_an_evaluation() {
+    let playground = Playground::start(&[]);
+    let maps: String = (0..15_000)
+        .map(|n| format!("map m{n} {{ root  =  this }}\n"))
+        .collect();
+    let answer = playground.ask("/format", &json!({ "mapping": maps }));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let body: Value = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!(body["errors"], json!([]));
+    let formatted = body["mapping"].as_str().unwrap();
+    assert!(
+        formatted.contains("map m14999 { root = this }"),
+        "{formatted}"
+    );
+    let answer = playground.ask("/format", &json!({ "input": "" }));
+    assert_eq!(answer.status, 400, "{}", answer.text());
 }
 
 #[test]

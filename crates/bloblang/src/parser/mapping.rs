@@ -336,11 +336,7 @@ impl Parser<'_> {
     }
 
     fn add_map(&mut self, block: MapBlock, mapping: &mut Mapping) {
-        if mapping
-            .maps
-            .iter()
-            .any(|other| other.name.text == block.name.text)
-        {
+        if !self.maps.insert(block.name.text.clone()) {
             let message = format!("map `{}` is defined twice", block.name.text);
             self.report(SyntaxError::new(block.name.span, message).with_help("rename one of them"));
         }

@@ -1,4 +1,4 @@
-//! Evaluates a mapping of the playground, in a process of its own: what takes too long or too much
+//! Evaluates or formats a mapping of the playground, in a process of its own: what takes too long or too much
 //! memory ends there.
 
 use std::io::{Read, Write};
@@ -10,7 +10,7 @@ use millrace_bloblang::{Allowance, Environment, Mapped, Mapping, SyntaxError, li
 use millrace_message::{Message, Object, Value};
 use rustix::process::{Resource, Rlimit, setrlimit};
 
-use super::{PRETTY, compile, complain};
+use super::{PRETTY, compile, complain, told};
 use crate::args::EvaluateArgs;
 
 /// Seconds of processor time after which the system ends the process.
@@ -49,7 +49,18 @@ fn answer(args: &EvaluateArgs) -> Result<(), String> {
     let stdin = std::io::stdin().lock();
     let read = stdin.take(BODY_MAX as u64).read_to_end(&mut question);
     read.map_err(|error| format!("read the question: {error}"))?;
-    let (mapping, input) = texts(question.into())?;
+    let answer = if args.format {
+        formatted(&mapping_of(question.into())?)
+    } else {
+        let (mapping, input) = texts(question.into())?;
+        result(&mapping, &input, &environment(args))
+    };
+    let written = std::io::stdout().lock().write_all(&answer.to_json());
+    written.map_err(|error| format!("write the answer: {error}"))
+}
+
+/// What a mapping of the playground can use.
+fn environment(args: &EvaluateArgs) -> Environment {
     // What the mapping makes meets its own bound first, which can say where that is.
     let mut environment = Environment::new().with_allowance(Allowance {
         bytes: MEMORY_MAX / 4,
@@ -61,9 +72,7 @@ fn answer(args: &EvaluateArgs) -> Result<(), String> {
     if let Some(directory) = &args.directory {
         environment = environment.with_directory(PathBuf::from(directory));
     }
-    let answer = result(&mapping, &input, &environment).to_json();
-    let written = std::io::stdout().lock().write_all(&answer);
-    written.map_err(|error| format!("write the answer: {error}"))
+    environment
 }
 
 /// The mapping and the input of a question.
@@ -71,13 +80,42 @@ fn answer(args: &EvaluateArgs) -> Result<(), String> {
 /// # Errors
 /// It is not JSON, or lacks one of them.
 pub(super) fn texts(question: Bytes) -> Result<(String, String), String> {
-    let question = Value::parse_json(question).map_err(|error| format!("no JSON: {error}"))?;
-    let text = |name: &str| {
-        let value = question.get(name);
-        let text = value.as_deref().and_then(Value::as_str).map(str::to_owned);
-        text.ok_or_else(|| format!("the text `{name}` is missing"))
+    let question = parse(question)?;
+    Ok((text(&question, "mapping")?, text(&question, "input")?))
+}
+
+/// The mapping of a question.
+///
+/// # Errors
+/// As of [`texts`].
+pub(super) fn mapping_of(question: Bytes) -> Result<String, String> {
+    text(&parse(question)?, "mapping")
+}
+
+fn parse(question: Bytes) -> Result<Value, String> {
+    Value::parse_json(question).map_err(|error| format!("no JSON: {error}"))
+}
+
+fn text(question: &Value, name: &str) -> Result<String, String> {
+    let value = question.get(name);
+    let text = value.as_deref().and_then(Value::as_str).map(str::to_owned);
+    text.ok_or_else(|| format!("the text `{name}` is missing"))
+}
+
+/// The mapping in its canonical form, or unchanged with what is wrong with it.
+fn formatted(mapping: &str) -> Value {
+    let (formatted, errors) = match millrace_bloblang::format(mapping) {
+        Ok(formatted) => (formatted, Vec::new()),
+        Err(errors) => {
+            let errors = errors.iter().map(|it| complaint(mapping, it)).collect();
+            (mapping.to_owned(), errors)
+        }
     };
-    Ok((text("mapping")?, text("input")?))
+    let members = [
+        ("mapping", Value::from(formatted)),
+        ("errors", Value::from(errors)),
+    ];
+    Value::Object(members.into_iter().collect())
 }
 
 /// What the mapping makes of the input: `result`, `parse_error` and `mapping_error` as Bento's
@@ -121,7 +159,7 @@ impl Answer {
         let mapped = match compiled.map(std::slice::from_ref(&message), 0) {
             Ok(mapped) => mapped,
             Err(error) => {
-                let text = error.to_string();
+                let text = told(&error);
                 if let Some(line) = error.line().filter(|line| *line > 0) {
                     self.errors
                         .push(complaint(mapping, &in_line(mapping, line, &text)));
@@ -187,7 +225,7 @@ fn in_line(mapping: &str, line: usize, message: &str) -> SyntaxError {
 }
 
 /// A complaint as the page shows it; a browser counts in UTF-16.
-pub(super) fn complaint(text: &str, error: &SyntaxError) -> Value {
+fn complaint(text: &str, error: &SyntaxError) -> Value {
     let (line, column) = line_and_column(text, error.span.start as usize);
     let place = |at: u32| {
         let before = &text[..text.floor_char_boundary(at as usize)];

@@ -6,7 +6,6 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
-use millrace_bloblang::format;
 use millrace_components_http::Body;
 use millrace_components_http::server::{Handler, Params, Peer, RequestBody, json, read_body, text};
 use millrace_message::Value;
@@ -14,7 +13,7 @@ use millrace_message::Value;
 use super::Texts;
 use super::process::Evaluator;
 use crate::args::ServerArgs;
-use crate::commands::blobl::evaluate::{BODY_MAX, complaint, texts};
+use crate::commands::blobl::evaluate::{BODY_MAX, mapping_of, texts};
 
 const PAGE: &str = include_str!("../page/page.html");
 const STYLE: &str = include_str!("../page/page.css");
@@ -59,7 +58,7 @@ impl Playground {
                 ("saves", Value::Bool(self.saves())),
             ]),
             (&Method::POST, "/execute" | "/format") => match question(request).await {
-                Ok(question) if path == "/format" => formatted(question).await,
+                Ok(question) if path == "/format" => self.format(&question).await,
                 Ok(question) => self.execute(question).await,
                 Err((status, reason)) => text(status, reason),
             },
@@ -76,6 +75,16 @@ impl Playground {
 
     fn saves(&self) -> bool {
         self.texts.mapping.saved_to.is_some() || self.texts.input.saved_to.is_some()
+    }
+
+    async fn format(&self, question: &Bytes) -> Response<Body> {
+        if let Err(reason) = mapping_of(question.clone()) {
+            return text(StatusCode::BAD_REQUEST, reason);
+        }
+        match self.evaluator.format(question).await {
+            Ok(answer) => json(StatusCode::OK, Body::from(answer)),
+            Err(reason) => text(StatusCode::UNPROCESSABLE_ENTITY, reason),
+        }
     }
 
     async fn execute(&self, question: Bytes) -> Response<Body> {
@@ -154,26 +163,6 @@ async fn question(request: Request<RequestBody>) -> Result<Bytes, (StatusCode, S
     }
     let body = read_body(request.into_body(), BODY_MAX).await;
     body.map_err(|reason| (StatusCode::PAYLOAD_TOO_LARGE, reason))
-}
-
-async fn formatted(question: Bytes) -> Response<Body> {
-    let work = move || {
-        let question = Value::parse_json(question).ok()?;
-        let mapping = question.get("mapping")?.as_str()?.to_owned();
-        Some(match format(&mapping) {
-            Ok(formatted) => (formatted, Vec::<Value>::new()),
-            Err(errors) => {
-                let errors = errors.iter().map(|it| complaint(&mapping, it)).collect();
-                (mapping, errors)
-            }
-        })
-    };
-    match tokio::task::spawn_blocking(work).await {
-        Ok(Some((mapping, errors))) => {
-            object([("mapping", Value::from(mapping)), ("errors", errors.into())])
-        }
-        _ => text(StatusCode::BAD_REQUEST, "the text `mapping` is missing"),
-    }
 }
 
 fn object<const N: usize>(members: [(&'static str, Value); N]) -> Response<Body> {

@@ -40,19 +40,26 @@ impl Evaluator {
     /// The answer to a question, both as JSON. A question whose page has gone on is given up when
     /// the future is dropped.
     pub(super) async fn evaluate(&self, question: &Bytes) -> Bytes {
-        let _place = self.places.acquire().await;
-        match tokio::time::timeout(PATIENCE, self.run(question)).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(reason)) => refusal(&reason),
-            Err(_elapsed) => refusal(&too_long()),
-        }
+        let answer = self.ask(question, &[]).await;
+        answer.unwrap_or_else(|reason| refusal(&reason))
     }
 
-    async fn run(&self, question: &Bytes) -> Result<Bytes, String> {
+    /// The mapping of a question in its canonical form, within the bounds of an evaluation.
+    pub(super) async fn format(&self, question: &Bytes) -> Result<Bytes, String> {
+        self.ask(question, &["--format"]).await
+    }
+
+    async fn ask(&self, question: &Bytes, flags: &[&str]) -> Result<Bytes, String> {
+        let _place = self.places.acquire().await;
+        let answer = tokio::time::timeout(PATIENCE, self.run(question, flags)).await;
+        answer.unwrap_or_else(|_elapsed| Err(too_long()))
+    }
+
+    async fn run(&self, question: &Bytes, flags: &[&str]) -> Result<Bytes, String> {
         let program = std::env::current_exe();
         let program = program.map_err(|error| format!("find this program: {error}"))?;
         let mut command = Command::new(program);
-        command.args(["blobl", "evaluate"]);
+        command.args(["blobl", "evaluate"]).args(flags);
         if self.is_trusting {
             command.arg("--trust-mappings");
         } else {
