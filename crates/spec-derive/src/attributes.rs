@@ -35,6 +35,7 @@ pub struct FieldAttributes {
     pub lint: Option<Path>,
     pub unsupported: Option<LitStr>,
     pub examples: Vec<TokenStream>,
+    pub sample: Option<TokenStream>,
     pub kind: Option<Expr>,
 }
 
@@ -127,6 +128,7 @@ impl FieldAttributes {
             "unsupported" => self.unsupported = Some(meta.value()?.parse()?),
             "lint" => self.lint = Some(meta.value()?.parse()?),
             "example" => self.examples.push(meta.value()?.parse::<Constant>()?.0),
+            "sample" => self.sample = Some(meta.value()?.parse::<Constant>()?.0),
             "kind" => self.kind = Some(meta.value()?.parse()?),
             "options" => {
                 let content;
@@ -138,7 +140,7 @@ impl FieldAttributes {
             _ => {
                 return Err(meta.error(
                     "expected default, optional, advanced, deprecated, secret, flatten, since, \
-                     rename, alias, lint, unsupported, example, kind or options",
+                     rename, alias, lint, unsupported, example, sample, kind or options",
                 ));
             }
         }

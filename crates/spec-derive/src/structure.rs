@@ -120,8 +120,16 @@ fn part(field: &Field) -> syn::Result<Part> {
     let attributes = FieldAttributes::parse(&field.attrs)?;
     let (ident, ty) = (&field.ident, &field.ty);
     if attributes.flatten {
+        // The sample of a group is one of its fields by name.
+        let sampled = attributes.sample.iter().map(
+            |sample| quote!(let group = ::millrace_spec::derived::with_samples(group, &#sample);),
+        );
         return Ok(Part {
-            table: quote!(table.extend(<#ty as ::millrace_spec::Spec>::fields());),
+            table: quote! {{
+                let group = <#ty as ::millrace_spec::Spec>::fields();
+                #(#sampled)*
+                table.extend(group);
+            }},
             read: quote! {
                 let #ident = <#ty as ::millrace_spec::FieldGroup>::read_fields(fields, cx);
             },
@@ -202,6 +210,9 @@ fn field_spec(field: &Field, attributes: &FieldAttributes) -> syn::Result<TokenS
             .iter()
             .map(|example| quote!(.example(#example))),
     );
+    if let Some(sample) = &attributes.sample {
+        spec.extend(quote!(.sample(#sample)));
+    }
     if !attributes.options.is_empty() {
         let options = attributes
             .options

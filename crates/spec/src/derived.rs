@@ -1,6 +1,8 @@
 //! What the code that `#[derive(Spec)]` writes calls.
 
-use crate::{FieldGroup, FieldKind, FieldOption, FieldSpec, FieldType, Fields, Node, ReadContext};
+use crate::{
+    FieldGroup, FieldKind, FieldOption, FieldSpec, FieldType, Fields, Literal, Node, ReadContext,
+};
 use crate::{codes, read::find_option};
 use millrace_diagnostics::Span;
 
@@ -10,6 +12,18 @@ pub fn field<T: FieldType>(name: &'static str, kind: FieldKind) -> FieldSpec {
     spec.optional = T::OPTIONAL;
     spec.secret = T::SECRET;
     spec
+}
+
+/// The fields of a group, those that are named with a value for samples.
+pub fn with_samples(mut group: Vec<FieldSpec>, samples: &Literal) -> Vec<FieldSpec> {
+    let Literal::Map(samples) = samples else {
+        return group;
+    };
+    for field in &mut group {
+        let own = samples.iter().find(|(name, _)| *name == field.name);
+        field.sample = own.map(|(_, value)| value.clone());
+    }
+    group
 }
 
 /// Reads an object and reports what it does not know.

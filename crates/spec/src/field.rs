@@ -161,6 +161,8 @@ pub struct FieldSpec {
     pub description: Cow<'static, str>,
     /// Values to show in documentation.
     pub examples: Vec<Literal>,
+    /// What samples hold where the default, or nothing, would be refused.
+    pub sample: Option<Literal>,
 }
 
 impl FieldSpec {
@@ -179,6 +181,7 @@ impl FieldSpec {
             aliases: Vec::new(),
             description: Cow::Borrowed(""),
             examples: Vec::new(),
+            sample: None,
         }
     }
 
@@ -249,6 +252,13 @@ impl FieldSpec {
     #[must_use]
     pub fn example(mut self, value: impl Into<Literal>) -> Self {
         self.examples.push(value.into());
+        self
+    }
+
+    /// Sets what samples hold, where the default or nothing would be refused.
+    #[must_use]
+    pub fn sample(mut self, value: impl Into<Literal>) -> Self {
+        self.sample = Some(value.into());
         self
     }
 

@@ -251,43 +251,10 @@ mod tests {
         }
     }
 
-    /// What only a user can say, with the complaint that asks for it.
-    const LEFT_TO_THE_USER: [(ComponentKind, &str, &str); 10] = [
-        (
-            ComponentKind::Input,
-            "read_until",
-            "read_until needs `check`, `idle_timeout`, or both",
-        ),
-        (ComponentKind::Buffer, "batch", "needs a trigger"),
-        (
-            ComponentKind::Scanner,
-            "xml_documents",
-            "no option is given",
-        ),
-        (ComponentKind::Processor, "avro", "there is no schema"),
-        (
-            ComponentKind::Processor,
-            "javascript",
-            "there is no program",
-        ),
-        (
-            ComponentKind::Processor,
-            "json_schema",
-            "there is no schema",
-        ),
-        (
-            ComponentKind::Processor,
-            "parquet_encode",
-            "it has neither a type nor fields",
-        ),
-        (
-            ComponentKind::Processor,
-            "protobuf",
-            "there is no place to read `.proto` files from",
-        ),
-        (ComponentKind::Processor, "xml", "no option is given"),
-        (ComponentKind::Cache, "multilevel", "at least two levels"),
-    ];
+    /// What a sample cannot hold: names of resources that are declared elsewhere. With the complaint
+    /// that asks for them.
+    const LEFT_TO_THE_USER: [(ComponentKind, &str, &str); 1] =
+        [(ComponentKind::Cache, "multilevel", "at least two levels")];
 
     /// The complaints about samples of all components, made by `sample` where it makes one.
     fn complaints_of_all(sample: impl Fn(&ComponentSpec, bool) -> Option<String>) -> String {

@@ -28,7 +28,12 @@ use super::window::Window;
 #[spec(scanner = "xml_documents", check = Config::check)]
 pub struct Config {
     /// What is done with the documents: `to_json`.
-    #[spec(default = "", options("to_json"), example = "to_json")]
+    #[spec(
+        default = "",
+        options("to_json"),
+        example = "to_json",
+        sample = "to_json"
+    )]
     operator: String,
     /// Whether texts and attributes that are numbers or booleans become such.
     #[spec(default = false)]

@@ -22,7 +22,7 @@ use crate::inputs::batched;
 #[spec(buffer = "batch", check = check)]
 pub struct Config {
     /// When messages become a batch; at least one trigger is given.
-    #[spec(flatten)]
+    #[spec(flatten, sample = {"count": 20, "period": "1s"})]
     policy: BatchPolicy,
 }
 

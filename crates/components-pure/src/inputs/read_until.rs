@@ -31,7 +31,7 @@ pub struct Config {
     /// The input that is read.
     input: InputChild,
     /// A query that is true for the last message.
-    #[spec(optional)]
+    #[spec(optional, sample = "this.end == true")]
     check: Option<Query>,
     /// The input ends when no message has come for this long.
     #[spec(optional)]

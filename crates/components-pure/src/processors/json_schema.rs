@@ -22,7 +22,7 @@ const FILE_MAX: usize = 64 << 20;
 #[spec(processor = "json_schema", category = "Mapping", check = check)]
 pub struct Config {
     /// The schema as JSON (draft 4, 6 or 7); `$ref` points to parts of it, never elsewhere.
-    #[spec(optional)]
+    #[spec(optional, sample = "{\"type\":\"object\"}")]
     schema: Option<String>,
     /// A file that holds the schema, as `file://` and its path; wins over `schema`.
     #[spec(optional, example = "file:///etc/schemas/person.json")]

@@ -19,7 +19,11 @@ use millrace_spec::{Node, ReadContext, Spec, codes};
 #[spec(processor = "xml", status = "beta", category = "Parsing", check = check)]
 pub struct Config {
     /// What is done, which has to be said: `to_json`.
-    #[spec(default = "", options("to_json" = "The document as an object of one member."))]
+    #[spec(
+        default = "",
+        options("to_json" = "The document as an object of one member."),
+        sample = "to_json"
+    )]
     operator: String,
     /// Whether texts and attributes that are numbers or booleans become such.
     #[spec(default = false)]

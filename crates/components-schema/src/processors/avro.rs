@@ -38,7 +38,10 @@ pub struct Config {
     #[spec(default = "textual")]
     encoding: Encoding,
     /// The schema as JSON.
-    #[spec(default = "")]
+    #[spec(
+        default = "",
+        sample = "{\"type\":\"record\",\"name\":\"person\",\"fields\":[{\"name\":\"name\",\"type\":\"string\"}]}"
+    )]
     schema: String,
     /// A file that holds the schema, as `file://` and its path; wins over `schema`.
     #[spec(default = "", example = "file:///etc/schemas/person.avsc")]

@@ -61,7 +61,7 @@ pub struct Config {
     emit_unpopulated: bool,
     /// Folders whose `.proto` files are read, those of their subfolders too, and single files. Files
     /// import each other by their path from the folder; those of `google/protobuf` are always there.
-    #[spec(default = [], example = ["testing/schema"])]
+    #[spec(default = [], example = ["testing/schema"], sample = ["testing/schema"])]
     import_paths: Vec<String>,
     /// Modules of a Buf Schema Registry, in place of `import_paths`. The first one that defines the
     /// type is where it is taken from.

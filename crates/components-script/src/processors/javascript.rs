@@ -44,7 +44,8 @@ pub struct Config {
     /// The program; either this or `file`.
     #[spec(
         optional,
-        example = "bento.v0_msg_set_string(bento.v0_msg_as_string() + \" and more\");"
+        example = "bento.v0_msg_set_string(bento.v0_msg_as_string() + \" and more\");",
+        sample = "bento.v0_msg_set_string(bento.v0_msg_as_string() + \" and more\");"
     )]
     code: Option<String>,
     /// A file that holds the program.

@@ -112,7 +112,7 @@ impl Writer {
 
     fn field(&mut self, field: &FieldSpec, indent: usize) {
         self.comment(field, indent);
-        if field.default.is_none() && field.optional {
+        if field.default.is_none() && field.optional && field.sample.is_none() {
             let text = self.apart(|writer| writer.value(field, indent));
             for line in text.lines() {
                 let line = line.get(indent..).unwrap_or_default();
@@ -137,6 +137,10 @@ impl Writer {
     fn value(&mut self, field: &FieldSpec, indent: usize) {
         let key = emit::yaml_scalar(&Literal::String(field.name.clone()));
         let _ = write!(self.out, "{:indent$}{key}:", "");
+        if let Some(sample) = &field.sample {
+            self.literal(sample, " # An example", indent);
+            return;
+        }
         if let Some(default) = &field.default {
             let example = field.examples.first().filter(|_| self.in_item);
             self.literal(example.unwrap_or(default), "", indent);

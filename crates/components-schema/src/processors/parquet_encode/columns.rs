@@ -13,7 +13,7 @@ pub struct Column {
     #[spec(example = "id")]
     name: String,
     /// The type; a column that has only `fields` is a `STRUCT`.
-    #[spec(optional, example = "INT64")]
+    #[spec(optional, example = "INT64", sample = "INT64")]
     r#type: Option<ColumnType>,
     /// The digits of a decimal: 1 to 9 for `DECIMAL32`, 1 to 18 for `DECIMAL64`.
     #[spec(default = 0)]
