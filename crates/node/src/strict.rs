@@ -65,6 +65,30 @@ fn walk(node: &Node, cx: &mut ReadContext) {
             let message = format!("{field} is {value}: {reason}");
             cx.error(codes::WEAKER_GUARANTEE, entry.value.span, message);
         }
+        if &*entry.key == "drop_on" {
+            dropping(&entry.value, cx);
+        }
         walk(&entry.value, cx);
+    }
+}
+
+/// Reports the conditions under which an output `drop_on` drops. A list of that name is one of status
+/// codes.
+fn dropping(drop_on: &Node, cx: &mut ReadContext) {
+    for field in ["error", "error_patterns", "back_pressure"] {
+        let Some(value) = drop_on.get(field) else {
+            continue;
+        };
+        let is_set = value.as_sequence().is_some_and(|it| !it.is_empty())
+            || value.text().is_some_and(|it| !matches!(it, "" | "false"));
+        if is_set && !value.is_null() {
+            let message = format!(
+                "{field} of drop_on is set: messages that its child does not accept are dropped"
+            );
+            cx.error(codes::WEAKER_GUARANTEE, value.span, message).help = Some(
+                "a `fallback` with a file keeps them; without either they go back to their source"
+                    .to_owned(),
+            );
+        }
     }
 }
