@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use millrace_component::{
     BuildContext, BuiltInput, Descriptor, Incoming, Input, InputConfig, InputPart, Interpolated,
-    LeafInput, ReplayPolicy, ScannerChild, ScannerFactory,
+    LeafInput, OldCodec, ReplayPolicy, ScannerChild, ScannerFactory,
 };
 use millrace_message::{Error, ErrorClass, Message, MessageBatch};
 use millrace_spec::{Node, ReadContext, Spec};
@@ -60,6 +60,7 @@ pub struct Config {
 
 /// Reading one answer as a stream of messages.
 #[derive(Clone, Debug, Spec)]
+#[spec(check = check_stream)]
 struct StreamConfig {
     /// Whether the answer is a stream.
     #[spec(default = false)]
@@ -70,6 +71,13 @@ struct StreamConfig {
     /// How it is cut into messages.
     #[spec(default = {"lines": {}})]
     scanner: ScannerChild,
+    /// How old configs say that.
+    #[spec(flatten)]
+    old_codec: OldCodec,
+}
+
+fn check_stream(config: &mut StreamConfig, _: &Node, cx: &mut ReadContext) {
+    config.old_codec.replace(&mut config.scanner, cx);
 }
 
 fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use millrace_component::{
-    BuildContext, BuiltInput, Descriptor, InputConfig, InputPart, LeafInput, ReplayPolicy,
-    ScannerChild,
+    BuildContext, BuiltInput, Descriptor, InputConfig, InputPart, LeafInput, OldCodec,
+    ReplayPolicy, ScannerChild,
 };
 use millrace_message::Error;
 use millrace_spec::{Node, ReadContext, Spec, codes};
@@ -19,7 +19,7 @@ use super::scanned::{ScannedInput, Stream};
 ///
 /// Metadata: `path`, `mod_time_unix`, `mod_time` (RFC 3339).
 #[derive(Clone, Debug, Spec)]
-#[spec(input = "file", category = "Local")]
+#[spec(input = "file", category = "Local", check = check)]
 pub struct Config {
     /// Paths of files, or patterns; what matches a pattern is read in order of the names.
     #[spec(example = ["./messages/*.ndjson"], lint = check_patterns)]
@@ -27,6 +27,9 @@ pub struct Config {
     /// How each file is cut into messages.
     #[spec(default = {"lines": {}})]
     scanner: ScannerChild,
+    /// How old configs say that.
+    #[spec(flatten)]
+    old_codec: OldCodec,
     /// Whether a file is deleted once all of it has been delivered.
     #[spec(default = false, advanced)]
     delete_on_finish: bool,
@@ -36,6 +39,10 @@ pub struct Config {
     /// How it is sent again.
     #[spec(advanced)]
     replay: ReplayPolicy,
+}
+
+fn check(config: &mut Config, _: &Node, cx: &mut ReadContext) {
+    config.old_codec.replace(&mut config.scanner, cx);
 }
 
 impl InputConfig for Config {

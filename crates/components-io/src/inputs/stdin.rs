@@ -3,27 +3,34 @@
 use std::io::Read;
 
 use millrace_component::{
-    BuildContext, BuiltInput, Descriptor, InputConfig, InputPart, LeafInput, ReplayPolicy,
-    ScannerChild,
+    BuildContext, BuiltInput, Descriptor, InputConfig, InputPart, LeafInput, OldCodec,
+    ReplayPolicy, ScannerChild,
 };
 use millrace_message::Error;
-use millrace_spec::Spec;
+use millrace_spec::{Node, ReadContext, Spec};
 
 use super::scanned::{ScannedInput, Stream};
 
 /// Reads the standard input and ends with it.
 #[derive(Clone, Debug, Spec)]
-#[spec(input = "stdin", category = "Local")]
+#[spec(input = "stdin", category = "Local", check = check)]
 pub struct Config {
     /// How the stream is cut into messages.
     #[spec(default = {"lines": {}})]
     scanner: ScannerChild,
+    /// How old configs say that.
+    #[spec(flatten)]
+    old_codec: OldCodec,
     /// Whether a message that was not delivered is sent again.
     #[spec(default = true)]
     auto_replay_nacks: bool,
     /// How it is sent again.
     #[spec(advanced)]
     replay: ReplayPolicy,
+}
+
+fn check(config: &mut Config, _: &Node, cx: &mut ReadContext) {
+    config.old_codec.replace(&mut config.scanner, cx);
 }
 
 impl InputConfig for Config {
