@@ -46,6 +46,14 @@ fn query(expression: &str, payload: &str) -> String {
     }
 }
 
+#[test]
+fn a_layout_of_another_method_is_told_apart() {
+    let told = query(r#"this.at.ts_parse("%Y-%m-%d")"#, r#"{"at":"2020-01-02"}"#);
+    assert!(told.contains("`ts_strptime`"), "{told}");
+    let told = query(r#"this.at.ts_parse("2006-01-02")"#, r#"{"at":"x"}"#);
+    assert!(!told.contains("ts_strptime"), "{told}");
+}
+
 fn queries(payload: &str, table: &[(&str, &str)]) {
     for (expression, expected) in table {
         assert_eq!(

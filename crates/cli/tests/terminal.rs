@@ -132,7 +132,7 @@ output: {{ file: {{ path: {} }} }}
     read(&mut master, &mut text, |_| false);
     assert!(child.wait().unwrap().success(), "{text}");
     assert!(
-        text.contains("delivered             5   (a processor had failed on 1 message of them)"),
+        text.contains("delivered             5   (a processor had failed on 1 of them)"),
         "{text}"
     );
     assert!(

@@ -173,6 +173,43 @@ fn every_kind_lists_what_is_built_under_each_of_its_names() {
 }
 
 #[test]
+fn a_config_that_cannot_be_read_is_told_with_a_remedy() {
+    let folder = Folder::new(&[("orders.yaml", "input: { stdin: {} }\n")]);
+    for (line, remedy) in [
+        ("run .", "name one config in this folder"),
+        ("run order.yaml", "did you mean `orders.yaml`?"),
+        (
+            "echo ./nothing/like/it.yaml",
+            "read ./nothing/like/it.yaml: No such file",
+        ),
+        ("run quite-different.yaml", "name a file that exists"),
+    ] {
+        let (code, told) = folder.code_and_told(line);
+        assert_eq!(code, Some(1), "{line}");
+        assert!(told.contains(remedy), "{line}: {told}");
+    }
+}
+
+#[test]
+fn a_misspelt_key_beside_a_component_is_told_with_what_was_meant() {
+    let config = "\
+input:
+  lable: in
+  stdin: {}
+  processor: [ { mapping: root = this } ]
+pipeline: { processors: [ { mapping: root = this, lable: x } ] }
+";
+    let folder = Folder::new(&[("c.yaml", config)]);
+    let (code, told) = folder.code_and_told("lint c.yaml");
+    assert_eq!(code, Some(1));
+    for meant in ["(2,3)", "(5,"] {
+        let is_told = |line: &str| line.contains(meant) && line.contains("did you mean `label`?");
+        assert!(told.lines().any(is_told), "{told}");
+    }
+    assert!(told.contains("did you mean `processors`?"), "{told}");
+}
+
+#[test]
 fn a_resource_without_a_label_is_an_error_with_its_place_and_what_to_do() {
     let config = "
 input: { stdin: {} }

@@ -33,19 +33,38 @@ impl Report {
         let buffer = self.behind_buffer.as_ref();
         let lost = buffer.map_or(0, |balance| dropped(balance, LOST_WITH_BUFFER));
         let complaints = [
-            (in_flight > 0).then(|| format!("{in_flight} messages were not settled")),
-            (stopped > 0).then(|| {
-                format!(
-                    "stopped before {stopped} messages were delivered; the input cannot give them \
-                     again"
-                )
-            }),
-            (unreadable > 0)
-                .then(|| format!("{unreadable} messages could not be read and are dropped")),
-            (lost > 0).then(|| format!("{lost} messages were lost with the buffer")),
+            told(
+                in_flight,
+                "1 message was not settled",
+                "{} messages were not settled",
+            ),
+            told(
+                stopped,
+                "stopped before 1 message was delivered; the input cannot give it again",
+                "stopped before {} messages were delivered; the input cannot give them again",
+            ),
+            told(
+                unreadable,
+                "1 message could not be read and is dropped",
+                "{} messages could not be read and are dropped",
+            ),
+            told(
+                lost,
+                "1 message was lost with the buffer",
+                "{} messages were lost with the buffer",
+            ),
         ];
         let complaints: Vec<_> = complaints.into_iter().flatten().collect();
         (!complaints.is_empty()).then(|| complaints.join("; "))
+    }
+}
+
+/// What became of some messages: `one`, or `several` with their number for `{}`.
+fn told(count: u64, one: &str, several: &str) -> Option<String> {
+    match count {
+        0 => None,
+        1 => Some(one.to_owned()),
+        _ => Some(several.replace("{}", &count.to_string())),
     }
 }
 
@@ -123,11 +142,7 @@ fn write_ends(f: &mut fmt::Formatter<'_>, balance: &Balance) -> fmt::Result {
     write!(f, "delivered  {:>12}", balance.delivered)?;
     match balance.faulted {
         0 => writeln!(f)?,
-        1 => writeln!(f, "   (a processor had failed on 1 message of them)")?,
-        faulted => writeln!(
-            f,
-            "   (a processor had failed on {faulted} messages of them)"
-        )?,
+        faulted => writeln!(f, "   (a processor had failed on {faulted} of them)")?,
     }
     for kind in [Kind::Filtered, Kind::Dropped, Kind::Returned] {
         let total = balance.total(kind);
@@ -224,7 +239,7 @@ mod tests {
         let mut balance = balance(7, 0, 0);
         balance.faulted = 3;
         let text = report(balance, None).to_string();
-        let line = "delivered             7   (a processor had failed on 3 messages of them)\n";
+        let line = "delivered             7   (a processor had failed on 3 of them)\n";
         assert!(text.contains(line), "{text}");
     }
 

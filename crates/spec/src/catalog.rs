@@ -327,6 +327,9 @@ pub fn check_reserved(kind: ComponentKind, named: &Named<'_>, node: &Node, cx: &
             let diagnostic = cx.error(codes::UNKNOWN_FIELD, entry.key_span, message);
             if fields.iter().any(|field| field.name == **key) {
                 diagnostic.help = Some(format!("`{key}` is a field of `{name}`: indent it"));
+            } else {
+                let names = reserved.iter().map(|field| &*field.name);
+                diagnostic.help = did_you_mean(key, names);
             }
         }
     }

@@ -229,6 +229,11 @@ const WORDS: [(&str, Field); 20] = [
 ];
 
 impl Layout {
+    /// The layout as it is written.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
     /// Takes a layout apart; any text is a layout.
     pub fn new(source: &str) -> Layout {
         let mut parts: Vec<Part> = Vec::new();

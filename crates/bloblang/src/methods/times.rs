@@ -356,7 +356,16 @@ pub(super) const METHODS: &[Method] = &[
 ];
 
 fn parse(target: &Value, layout: &Layout) -> Result<Zoned, EvalError> {
-    layout.parse(&target::text(target)?).map_err(EvalError::new)
+    let parsed = layout.parse(&target::text(target)?);
+    parsed.map_err(|error| {
+        if layout.source().contains('%') {
+            EvalError::new(format!(
+                "{error}; a layout with `%` is one of `ts_strptime`"
+            ))
+        } else {
+            EvalError::new(error)
+        }
+    })
 }
 
 fn parse_directives(target: &Value, format: &str) -> Result<Zoned, EvalError> {

@@ -83,7 +83,7 @@ output: { drop: {} }
     setup.write("rows.csv", format!("a,b\n{rows}"));
     // With a pause for each it would take more than an hour.
     let said = setup.run();
-    let lines = said.stderr.matches("has 1 fields instead of 2").count();
+    let lines = said.stderr.matches("has 1 field instead of 2").count();
     assert!((1..=100).contains(&lines), "{lines}");
     contains(
         &said.stderr,

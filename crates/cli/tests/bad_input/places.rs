@@ -106,6 +106,30 @@ fn an_output_that_never_connects_acknowledges_nothing_and_is_not_ready() {
 }
 
 #[test]
+fn a_buffer_that_cannot_be_opened_is_told_with_the_reason() {
+    let setup = Setup::new(
+        "
+http: { enabled: false }
+input: { generate: { count: 1, mapping: 'root = 1' } }
+buffer: { sqlite: { path: /no/such/folder/b.db } }
+output: { drop: {} }
+",
+    );
+    let said = end(setup.start());
+    assert_eq!(said.code, Some(1));
+    contains(
+        &said.stderr,
+        "open `/no/such/folder/b.db`: No such file or directory",
+    );
+    assert_eq!(
+        said.stderr.matches("/no/such").count(),
+        1,
+        "{}",
+        said.stderr
+    );
+}
+
+#[test]
 fn a_stop_before_everything_is_delivered_fails_when_the_input_cannot_give_it_again() {
     let nobody = free_port();
     let setup = Setup::new(&format!(

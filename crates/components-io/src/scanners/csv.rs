@@ -168,6 +168,7 @@ impl ScannerFactory for Rows {
             name: details.name.clone(),
             identity: Arc::clone(&self.identity),
             held_back: None,
+            delimiter: self.delimiter.0,
         }))
     }
 }
@@ -191,6 +192,7 @@ struct CsvScanner {
     identity: Arc<Identity>,
     /// What ended a batch, to be told after it.
     held_back: Option<Error>,
+    delimiter: u8,
 }
 
 impl CsvScanner {
@@ -213,12 +215,20 @@ impl CsvScanner {
         (found != expected).then(|| {
             let line = self.record.position().map_or(0, csv::Position::line);
             let next = self.reader.position().line();
+            // A delimiter within a field was in quotes, and so was a line break.
+            let last = self.record.iter().next_back().unwrap_or_default();
             let far = match next.saturating_sub(line) {
+                0 | 1 if last.contains(&self.delimiter) => {
+                    format!("; the quote that begins in line {line} may not be closed")
+                }
                 0 | 1 => String::new(),
-                _ => format!("; it goes on to line {next}, a quote may not be closed"),
+                _ => format!(
+                    "; the quote that begins in line {line} is not closed before line {next}"
+                ),
             };
+            let fields = if found == 1 { "field" } else { "fields" };
             Error::rejected(format!(
-                "line {line} of {} has {found} fields instead of {expected}{far}",
+                "line {line} of {} has {found} {fields} instead of {expected}{far}",
                 self.name
             ))
         })
@@ -347,7 +357,7 @@ mod tests {
         assert_eq!(lines.len(), 2);
         assert_eq!(
             errors,
-            ["the row is skipped: line 3 of input has 1 fields instead of 2"]
+            ["the row is skipped: line 3 of input has 1 field instead of 2"]
         );
     }
 
@@ -380,8 +390,8 @@ mod tests {
         assert_eq!(
             errors,
             [
-                "the row is skipped: line 3 of input has 1 fields instead of 2; it goes on to \
-                 line 6, a quote may not be closed"
+                "the row is skipped: line 3 of input has 1 field instead of 2; the quote that \
+                 begins in line 3 is not closed before line 6"
             ]
         );
     }

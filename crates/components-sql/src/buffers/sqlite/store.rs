@@ -208,6 +208,8 @@ fn open(path: &str) -> Result<Connection, Error> {
             Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
                 format!("{text}: another process uses the file")
             }
+            // SQLite keeps the reason to itself.
+            Some(rusqlite::ErrorCode::CannotOpen) => unopened(path).unwrap_or(text),
             _ => text,
         })
     };
@@ -230,6 +232,18 @@ fn open(path: &str) -> Result<Connection, Error> {
         )
         .map_err(fails)?;
     Ok(connection)
+}
+
+/// Why a file cannot be opened for reading and writing; nothing when it can.
+fn unopened(path: &str) -> Option<String> {
+    let mut options = std::fs::OpenOptions::new();
+    let opened = options
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path);
+    opened.err().map(|error| error.to_string())
 }
 
 /// Sets a pragma and looks whether it is set: SQLite ignores what it does not know.
