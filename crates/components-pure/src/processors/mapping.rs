@@ -13,9 +13,26 @@ use super::composite::in_place;
 
 /// Makes a new message of each message, by a Bloblang mapping.
 ///
-/// The mapping reads the message as it was and builds a new one; what it does not assign stays.
+/// The mapping reads the message as it was. As soon as it assigns to `root`, or to anything below
+/// it, the new content is built from nothing, and what is not assigned is not in it: of
+/// `{"id":1,"name":"Ann"}` the mapping `root.id = this.id` makes `{"id":1}`. A mapping that assigns
+/// only variables and metadata, or only `nothing()`, leaves the content as it is. Metadata stays,
+/// but for what the mapping changes.
+///
+/// To change a part of the content, begin with `root = this`, or use the processor `mutation`.
+///
 /// `root = deleted()` removes the message, which counts as filtered. A mapping that fails leaves
 /// the message unchanged, with its error flag set.
+///
+/// ```yaml
+/// pipeline:
+///   processors:
+///     - mapping: |
+///         root = this
+///         root.name = this.name.uppercase()
+///         root.password = deleted()
+///         meta source = "import"
+/// ```
 #[derive(Clone, Debug, Spec)]
 #[spec(processor = "mapping", category = "Mapping", category = "Parsing")]
 pub struct Config(Mapping);
