@@ -441,7 +441,12 @@ impl Place {
             access: None,
         };
         let started = Server::start(options, Arc::clone(routes)).await?;
-        tracing::info!(address = %started.address(), "listening for HTTP requests");
+        // The field is `path.component.address`.
+        let mut place = endpoint.field.rsplitn(3, '.').skip(1);
+        let component = place.next().unwrap_or_default();
+        let path = place.next().unwrap_or_default();
+        let address = started.address();
+        tracing::info!(%component, %path, %address, "listening for HTTP requests");
         *server = Some(started);
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use super::{emit, sample};
 use crate::catalog::ComponentSpec;
-use crate::{FieldKind, FieldOption, FieldSpec, Status};
+use crate::{ComponentKind, FieldKind, FieldOption, FieldSpec, Status};
 use std::fmt::Write as _;
 
 /// A page: heading, status, description, sample configs, and a section for each field.
@@ -64,6 +64,15 @@ fn samples(out: &mut String, spec: &ComponentSpec) {
         } else {
             ""
         };
+        // Blocks of their own stand below their name: `logger` alone is another one.
+        let is_block = matches!(
+            spec.kind,
+            ComponentKind::Buffer | ComponentKind::Metrics | ComponentKind::Tracer
+        );
+        if is_block {
+            let component = sample::component(spec, options, 2);
+            return format!("{}:\n{component}", spec.kind);
+        }
         format!("{label}{}", sample::component(spec, options, 0))
     };
     let (small, full) = (sample(true), sample(false));
