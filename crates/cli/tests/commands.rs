@@ -180,7 +180,7 @@ output: { drop_on: { error: true, output: { http_client: { url: http://h, drop_o
     assert!(!clean);
     for told in [
         "a.yaml(3,9) buffer memory acknowledges messages on arrival",
-        "a.yaml(4,28) error of drop_on is set",
+        "a.yaml(4,29) error of drop_on is set",
     ] {
         assert!(weak.contains(told), "{told}: {weak}");
     }
