@@ -199,16 +199,28 @@ fn a_file_is_read_up_to_what_is_left_and_not_when_it_is_none() {
         mapped.err().map(|error| error.to_string())
     };
     for flag in ["", ", no_cache: true"] {
-        let text = error(format!("root = file(path: \"{large}\"{flag}).length()")).expect("it fails");
-        assert!(text.contains(&large) && text.contains("mapping_limits.bytes"), "{text}");
-        assert!(text.contains(&format!("larger than {BYTES} bytes")), "{text}");
+        let text =
+            error(format!("root = file(path: \"{large}\"{flag}).length()")).expect("it fails");
+        assert!(
+            text.contains(&large) && text.contains("mapping_limits.bytes"),
+            "{text}"
+        );
+        assert!(
+            text.contains(&format!("larger than {BYTES} bytes")),
+            "{text}"
+        );
     }
     let text = error("root = file(\"/dev/zero\").length()".to_owned()).expect("it fails");
-    assert!(text.contains("it is a device, not a regular file"), "{text}");
+    assert!(
+        text.contains("it is a device, not a regular file"),
+        "{text}"
+    );
     // What is held twice counts twice.
     let read = format!("file(path: \"{fits}\", no_cache: true)");
     assert_eq!(error(format!("root = {read}.length()")), None);
-    let text = error(format!("let a = {read}\nlet b = {read}\nroot = $a.length() + $b.length()"));
+    let text = error(format!(
+        "let a = {read}\nlet b = {read}\nroot = $a.length() + $b.length()"
+    ));
     assert!(text.is_some_and(|it| it.contains("larger than")));
 }
 

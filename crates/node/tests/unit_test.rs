@@ -591,7 +591,10 @@ tests:
     ));
     assert_eq!(failed.len(), 3, "{failed:?}");
     for failed in failed {
-        assert!(failed.contains("it is a named pipe, not a regular file"), "{failed}");
+        assert!(
+            failed.contains("it is a named pipe, not a regular file"),
+            "{failed}"
+        );
     }
 }
 

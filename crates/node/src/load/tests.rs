@@ -33,7 +33,11 @@ fn a_path_that_is_taken_is_refused_with_its_place_and_the_reason_of_a_run() {
             &["http_server: { path: /metrics }"][..],
             &["test.yaml(5,30) path `/metrics` is served by another component already"][..],
         ),
-        ("{}", &["http_server: { path: /bento/ping }"], &["(5,30) path `/bento/ping`"]),
+        (
+            "{}",
+            &["http_server: { path: /bento/ping }"],
+            &["(5,30) path `/bento/ping`"],
+        ),
         (
             "{ root_path: /x }",
             &["http_server: { path: /x/a, ws_path: /a }"],
