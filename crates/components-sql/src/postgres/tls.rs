@@ -246,7 +246,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dsn::{Driver, Target};
+    use crate::dsn::Target;
+    use crate::fields::Driver;
 
     #[test]
     fn a_private_key_whose_line_breaks_are_lost_is_not_quoted() {
