@@ -59,6 +59,12 @@ const DEVIATIONS: &[(&str, &str)] = &[
     // Each entry is leased to one consumer, so that none is lost with it.
     ("input redis_list", "reliable: not in Bento"),
     // Bento has it without documenting it any more.
+    ("input stdin", "codec: not in Bento"),
+    ("input stdin", "max_buffer: not in Bento"),
+    ("input file", "codec: not in Bento"),
+    ("input file", "max_buffer: not in Bento"),
+    ("input http_client", "stream.codec: not in Bento"),
+    ("input http_client", "stream.max_buffer: not in Bento"),
     ("processor log", "fields: not in Bento"),
     ("processor parse_log", "codec: not in Bento"),
     (
