@@ -311,6 +311,8 @@ fn json_of(node: &Node) -> String {
 
 #[cfg(test)]
 mod tests {
+    use rustls::pki_types::pem::PemObject;
+
     use super::*;
 
     #[test]
