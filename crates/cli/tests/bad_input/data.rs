@@ -115,7 +115,10 @@ output: { stdout: {} }
             .collect::<Vec<_>>(),
         good
     );
-    contains(&said.stderr, "a quote may not be closed");
+    contains(
+        &said.stderr,
+        "the quote that begins in line 7 is not closed before line 9",
+    );
     is_lost(&said, 6, 3);
 }
 
@@ -200,10 +203,11 @@ output: {{ drop: {{}} }}
 #[track_caller]
 fn is_lost(said: &Said, received: u64, lost: u64) {
     assert_eq!(said.code, Some(1), "{}", said.stderr);
-    contains(
-        &said.stderr,
-        &format!("{lost} messages could not be read and are dropped"),
-    );
+    let told = match lost {
+        1 => "1 message could not be read and is dropped".to_owned(),
+        _ => format!("{lost} messages could not be read and are dropped"),
+    };
+    contains(&said.stderr, &told);
     let logged = |part: &str| {
         let found = said.stderr.lines().find(|it| it.contains(part));
         let line = found.unwrap_or_else(|| panic!("no `{part}`: {}", said.stderr));
