@@ -156,25 +156,27 @@ output: {{ drop: {{}} }}
     assert!(process.terminate(PATIENCE).unwrap().success());
 }
 
+/// A processor that lints clean: only building it finds out that its file is missing.
+const UNBUILDABLE: &str = "{ json_schema: { schema_path: 'file:///nowhere/schema.json' } }";
+
 #[test]
 fn a_config_that_cannot_be_started_gives_way_to_the_earlier_one() {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("config.yaml");
     let port = free_port();
-    let text = |path: &str| {
+    let text = |first: &str| {
         format!(
             "http: {{ address: '127.0.0.1:{port}' }}
-input: {{ http_server: {{ path: {path} }} }}
-pipeline: {{ processors: [ {{ mapping: 'root = \"here\"' }}, {{ sync_response: {{}} }} ] }}
+input: {{ http_server: {{ path: /post }} }}
+pipeline: {{ processors: [ {first}, {{ mapping: 'root = \"here\"' }}, {{ sync_response: {{}} }} ] }}
 output: {{ drop: {{}} }}
 "
         )
     };
-    std::fs::write(&config, text("/post")).unwrap();
+    std::fs::write(&config, text("{ noop: {} }")).unwrap();
     let mut process = start(&config, &[]);
     ready(port);
-    // The path is that of the service itself: only building the input finds that out.
-    std::fs::write(&config, text("/ping")).unwrap();
+    std::fs::write(&config, text(UNBUILDABLE)).unwrap();
     process
         .wait_for_stderr("the earlier one goes on", PATIENCE)
         .unwrap();
@@ -189,17 +191,18 @@ fn a_config_that_cannot_go_on_waits_for_the_next_change() {
     let config = folder.path().join("config.yaml");
     std::fs::write(folder.path().join("file"), "").unwrap();
     let port = free_port();
-    let write = |name: &str, input: &str| {
+    let write = |name: &str, processor: &str| {
         let text = format!(
             "http: {{ address: '127.0.0.1:{port}' }}
-input: {{ http_server: {{ path: {input} }} }}
+input: {{ http_server: {{ path: /post }} }}
+pipeline: {{ processors: [ {processor} ] }}
 output: {{ file: {{ path: '{}' }} }}
 ",
             folder.path().join(name).display()
         );
         std::fs::write(&config, text).unwrap();
     };
-    write("file/out", "/post");
+    write("file/out", "{ noop: {} }");
     let mut process = start(&config, &[]);
     ready(port);
     let url = format!("http://127.0.0.1:{port}/post");
@@ -209,12 +212,12 @@ output: {{ file: {{ path: '{}' }} }}
         .unwrap();
     let answer = http::get(&format!("http://127.0.0.1:{port}/ready")).unwrap();
     assert_eq!(answer.status, 503, "nothing runs");
-    // The path is that of the service itself: it cannot be started, and is no end either.
-    write("out", "/ping");
+    // It cannot be started, and is no end either.
+    write("out", UNBUILDABLE);
     process
         .wait_for_stderr("the next one is waited for", PATIENCE)
         .unwrap();
-    write("out", "/post");
+    write("out", "{ noop: {} }");
     poll::until("the mended config", PATIENCE, || {
         (http::post(&url, b"here").ok()?.status == 200).then_some(())
     })

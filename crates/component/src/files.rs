@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn a_malformed_pattern_is_found_without_reading_folders() {
-        for pattern in ["/x/[a", "/x/**/[a", "***"] {
+        for pattern in ["/x/[a", "/x/**/[a"] {
             assert!(check(pattern).is_err(), "{pattern}");
         }
         for pattern in ["/x/[a]", "/x/**", "**/*.js", "/x/y", ""] {
