@@ -175,13 +175,16 @@ async fn read_request(stream: &mut TcpStream) -> Option<String> {
 }
 
 /// What Millrace adds to the fields of Bento.
-const ADDED: [&str; 6] = [
+const ADDED: [&str; 8] = [
     "backoff:",
     "circuit_breaker:",
     "connect_timeout:",
     "max_body_size:",
     "max_response_size:",
     "replay:",
+    // Deprecated there, and not in its list of fields any more.
+    "stream.codec:",
+    "stream.max_buffer:",
 ];
 
 #[test]

@@ -202,7 +202,7 @@ async fn a_file_in_use_is_refused_by_name() {
     let bench = Workbench::new([millrace_components_sql::BUFFERS]);
     for (path, reason) in [
         (path.display().to_string(), "another process"),
-        ("/nowhere/b.db".to_owned(), "unable to open"),
+        ("/nowhere/b.db".to_owned(), "No such file or directory"),
     ] {
         let yaml = format!("sqlite: {{ path: '{path}' }}");
         let child: millrace_component::BufferChild = bench.read(&yaml).unwrap();
