@@ -26,6 +26,9 @@ impl TlsConfig {
     }
 }
 
+/// The text of authorities that are named, and their certificates.
+type NamedRoots = (Vec<u8>, Vec<CertificateDer<'static>>);
+
 impl TlsSettings {
     /// The client configuration that these settings stand for, as [`TlsConfig::client_config`]
     /// when it is enabled.
@@ -84,7 +87,7 @@ impl TlsSettings {
         Ok(self.named_roots()?.map(|(pem, _)| pem))
     }
 
-    fn named_roots(&self) -> Result<Option<(Vec<u8>, Vec<CertificateDer<'static>>)>, Error> {
+    fn named_roots(&self) -> Result<Option<NamedRoots>, Error> {
         let (field, pem) = if !self.root_cas.is_empty() {
             ("tls.root_cas", self.root_cas.clone().into_bytes())
         } else if !self.root_cas_file.is_empty() {
