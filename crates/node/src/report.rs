@@ -261,7 +261,7 @@ mod tests {
         );
         assert_eq!(
             complaint(balance(7, 0, 0), balance(3, 3, 1)),
-            "1 messages were not settled; 3 messages were lost with the buffer"
+            "1 message was not settled; 3 messages were lost with the buffer"
         );
     }
 

@@ -222,9 +222,9 @@ fn a_named_pipe_is_refused_by_name_wherever_a_config_names_it() {
     });
     for named in [path.clone(), folder.path().display().to_string()] {
         let files = crate::expand_files(std::slice::from_ref(&named), &["yaml"]).unwrap();
-        assert_eq!(files, [pipe.clone()], "{named}");
+        assert_eq!(files, std::slice::from_ref(&pipe), "{named}");
     }
-    let templates = crate::Templates::read(&[path.clone()]);
+    let templates = crate::Templates::read(std::slice::from_ref(&path));
     assert!(
         templates.lines()[0].contains(reason),
         "{:?}",

@@ -45,9 +45,8 @@ pub fn without_templates(files: Vec<PathBuf>, patterns: &[String]) -> Result<Vec
 pub(crate) fn refuse_template(root: &Node, cx: &mut ReadContext) -> bool {
     let text = |name: &str| root.get(name).and_then(Node::text);
     let is_kind = |kind: &&str| text("type") == Some(*kind);
-    let is_template = text("name").is_some()
-        && text("mapping").is_some()
-        && KINDS.iter().any(|kind| is_kind(kind));
+    let is_template =
+        text("name").is_some() && text("mapping").is_some() && KINDS.iter().any(is_kind);
     if is_template {
         let message = "this is a template of a component, and no config";
         cx.error(codes::UNKNOWN_FIELD, root.span, message).help = Some(

@@ -37,6 +37,7 @@ impl Bench {
         let registry = Registry::new([
             millrace_components_io::OUTPUTS,
             millrace_components_pure::BUFFERS,
+            millrace_components_pure::CACHES,
             millrace_components_pure::INPUTS,
             millrace_components_pure::OUTPUTS,
             millrace_components_pure::PROCESSORS,
