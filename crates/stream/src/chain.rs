@@ -1,12 +1,15 @@
 //! A chain of processors, compiled into maximal segments that never wait and segments that may.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
 use millrace_component::{AsyncProcessor, Batches, BuiltProcessor, Processor};
 use millrace_message::{Fault, MessageBatch};
 use millrace_telemetry::metric::ProcessorMetrics;
-use tracing::warn;
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, warn};
 
 use crate::flood::TextFlood;
 use crate::spans::{OpenSpans, SpanSource};
@@ -123,6 +126,31 @@ impl Chain {
             }
         }
         batches
+    }
+
+    /// Runs a batch through the chain on a pipeline thread, until `abort`. What a processor holds
+    /// that panics, or that is aborted, goes back to its source.
+    pub(crate) fn run_on_thread(
+        &self,
+        batch: MessageBatch,
+        runtime: &Handle,
+        abort: &CancellationToken,
+    ) -> Batches {
+        let run = || {
+            if self.is_sync() {
+                return self.run_sync(batch);
+            }
+            runtime.block_on(async {
+                tokio::select! {
+                    batches = self.run(batch) => batches,
+                    () = abort.cancelled() => Batches::new(),
+                }
+            })
+        };
+        catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
+            error!("a processor panicked; its messages go back to their source");
+            Batches::new()
+        })
     }
 
     /// Runs a batch through the chain.

@@ -12,7 +12,6 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -132,27 +131,12 @@ impl Worker {
         let mut results = VecDeque::with_capacity(RUN_MAX);
         while self.input.pop_run_blocking(RUN_MAX, &mut run) {
             for (shard, batch) in run.drain(..) {
-                // A panic drops what the chain held, which gives it back to its source.
-                match catch_unwind(AssertUnwindSafe(|| self.process(batch))) {
-                    Ok(batches) => results.extend(batches.into_iter().map(|it| (shard, it))),
-                    Err(_) => error!("a processor panicked; its messages go back to their source"),
-                }
+                let batches = self.chain.run_on_thread(batch, &self.runtime, &self.abort);
+                results.extend(batches.into_iter().map(|it| (shard, it)));
             }
             self.output.push_run_blocking(&mut results);
             results.clear();
         }
-    }
-
-    fn process(&self, batch: MessageBatch) -> millrace_component::Batches {
-        if self.chain.is_sync() {
-            return self.chain.run_sync(batch);
-        }
-        self.runtime.block_on(async {
-            tokio::select! {
-                batches = self.chain.run(batch) => batches,
-                () = self.abort.cancelled() => millrace_component::Batches::new(),
-            }
-        })
     }
 }
 

@@ -1,14 +1,12 @@
 //! The pipeline threads: each takes what is ready, runs the chain, and hands over the results.
 
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use millrace_component::{Batches, Reads, Receiver, Sender};
+use millrace_component::{Reads, Receiver, Sender};
 use millrace_message::MessageBatch;
 use tokio_util::sync::CancellationToken;
-use tracing::error;
 
 use crate::chain::Chain;
 
@@ -63,27 +61,11 @@ impl Worker {
         let mut results = VecDeque::with_capacity(max);
         while self.input.pop_run_blocking(max, &mut run) {
             for batch in run.drain(..) {
-                // A panic drops what the chain held, which gives it back to its source.
-                match catch_unwind(AssertUnwindSafe(|| self.process(batch))) {
-                    Ok(processed) => results.extend(processed),
-                    Err(_) => error!("a processor panicked; its messages go back to their source"),
-                }
+                results.extend(self.chain.run_on_thread(batch, &self.runtime, &self.abort));
             }
             self.reads.strip(results.make_contiguous());
             self.output.push_run_blocking(&mut results);
             results.clear();
         }
-    }
-
-    fn process(&self, batch: MessageBatch) -> Batches {
-        if self.chain.is_sync() {
-            return self.chain.run_sync(batch);
-        }
-        self.runtime.block_on(async {
-            tokio::select! {
-                results = self.chain.run(batch) => results,
-                () = self.abort.cancelled() => Batches::new(),
-            }
-        })
     }
 }
