@@ -121,15 +121,23 @@ impl Record {
         Ok(line)
     }
 
-    /// Splits the record as one of CSV.
-    pub fn split_csv(&mut self, mode: InputMode) -> Result<(), Fault> {
+    /// Forgets the fields of an earlier record; false when those of this one are there already.
+    fn begin_split(&mut self) -> bool {
         if self.is_split {
-            return Ok(());
+            return false;
         }
         self.is_split = true;
         self.source = self.line.clone();
         self.fields.clear();
         self.held.clear();
+        true
+    }
+
+    /// Splits the record as one of CSV.
+    pub fn split_csv(&mut self, mode: InputMode) -> Result<(), Fault> {
+        if !self.begin_split() {
+            return Ok(());
+        }
         if self.source.len() > u32::MAX as usize {
             return Err(Fault::new("the record is longer than 4 GiB"));
         }
@@ -155,13 +163,9 @@ impl Record {
     }
 
     pub fn split(&mut self, splitter: &Splitter, cuts_lines: bool) -> Result<(), Fault> {
-        if self.is_split {
+        if !self.begin_split() {
             return Ok(());
         }
-        self.is_split = true;
-        self.source = self.line.clone();
-        self.fields.clear();
-        self.held.clear();
         let Self {
             fields,
             held,
