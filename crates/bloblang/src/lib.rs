@@ -73,7 +73,7 @@ pub use go::literal::{
     float as parse_float, integer as parse_integer, parse_duration, unsigned as parse_unsigned,
 };
 pub use go::regex::{compile as compile_regex, translate as translate_regex};
-pub use go::time::{format as format_time, parse as parse_time};
+pub use go::time::{MONTHS, WEEKDAYS, format as format_time, parse as parse_time};
 pub use go::url::{Url, escape_query};
 pub use mapping::{Interpolation, Mapped, Mapping, Payload, Query};
 pub use outcome::Outcome;

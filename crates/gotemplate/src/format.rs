@@ -1,6 +1,6 @@
 //! Values as text, as Go's package `fmt` prints them.
 
-use millrace_bloblang::{format_time, quote, sprintf};
+use millrace_bloblang::{MONTHS, WEEKDAYS, format_time, quote, sprintf};
 use millrace_message::Value;
 
 use crate::Fault;
@@ -13,31 +13,6 @@ pub(crate) use verbs::printf;
 
 /// What Go prints a time in.
 const TIME: &str = "2006-01-02 15:04:05.999999999 -0700 MST";
-
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
-
-const WEEKDAYS: [&str; 7] = [
-    "Sunday",
-    "Monday",
-    "Tuesday",
-    "Wednesday",
-    "Thursday",
-    "Friday",
-    "Saturday",
-];
 
 /// Appends a value as `%v` prints it.
 ///

@@ -11,13 +11,14 @@ use uuid::Uuid;
 
 use crate::arguments::Call;
 use crate::eval_error::EvalError;
+use crate::go::time::{MONTHS, WEEKDAYS};
 use crate::registry::{Category, Default, Example, Function, Parameter, Status};
 
 mod words;
 
 use words::{
-    CARDS, CENTURIES, CHINESE_FIRST, CHINESE_LAST, CURRENCIES, DAYS, DOMAINS, FEMALE, LAST, LATIN,
-    MALE, MONTHS, TITLES_FEMALE, TITLES_MALE, TOP_LEVEL,
+    CARDS, CENTURIES, CHINESE_FIRST, CHINESE_LAST, CURRENCIES, DOMAINS, FEMALE, LAST, LATIN, MALE,
+    TITLES_FEMALE, TITLES_MALE, TOP_LEVEL,
 };
 
 pub(super) const FUNCTIONS: &[Function] = &[Function::value(
@@ -84,9 +85,9 @@ fn time<R: Rng>(kind: &str, random: &mut R) -> Option<String> {
         "date" => at.strftime("%Y-%m-%d").to_string(),
         "time_string" => at.strftime("%H:%M:%S").to_string(),
         "timestamp" => at.strftime("%Y-%m-%d %H:%M:%S").to_string(),
-        "month_name" => pick(MONTHS, random).to_owned(),
+        "month_name" => pick(&MONTHS, random).to_owned(),
         "year_string" => at.year().to_string(),
-        "day_of_week" => pick(DAYS, random).to_owned(),
+        "day_of_week" => pick(&WEEKDAYS, random).to_owned(),
         "day_of_month" => at.day().to_string(),
         "century" => pick(CENTURIES, random).to_owned(),
         "timezone" => zone(random),

@@ -1,33 +1,11 @@
 //! `strftime`
 
+use millrace_bloblang::{MONTHS, WEEKDAYS};
+
 use crate::error::Fail;
 use crate::limits::Budget;
 
 use super::civil::Parts;
-
-pub(super) const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
-pub(super) const WEEKDAYS: [&str; 7] = [
-    "Sunday",
-    "Monday",
-    "Tuesday",
-    "Wednesday",
-    "Thursday",
-    "Friday",
-    "Saturday",
-];
 
 /// Letters that stand for several others.
 pub(super) fn composed(letter: char) -> Option<&'static str> {

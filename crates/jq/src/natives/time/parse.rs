@@ -1,7 +1,9 @@
 //! `strptime`
 
+use millrace_bloblang::{MONTHS, WEEKDAYS};
+
 use super::civil::Parts;
-use super::format::{MONTHS, WEEKDAYS, composed};
+use super::format::composed;
 
 /// Reads a time and gives its whole seconds since 1970, and the fraction of the next one.
 ///
