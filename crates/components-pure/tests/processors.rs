@@ -112,8 +112,8 @@ async fn a_message_that_was_not_delivered_is_no_duplicate_when_it_comes_again() 
 #[tokio::test]
 async fn a_duplicate_is_acknowledged_when_the_message_on_its_way_is_and_fails_with_it() {
     let dedupe = processor("dedupe:\n  cache: seen\n  key: ${! content() }\n");
-    let ends: [(fn(Batches), &str); 2] = [
-        (deliver, "filtered by dedupe"),
+    let ends = [
+        (deliver as fn(Batches), "filtered by dedupe"),
         (
             fail,
             "failed: the message that this one is a duplicate of was not delivered: no queue",
