@@ -11,25 +11,7 @@ use std::path::Path;
 
 use millrace_bloblang::{Environment, Mapping};
 use millrace_message::{Message, Value};
-
-/// The mappings of a page with the number of the line that each begins in.
-fn blocks(page: &str) -> Vec<(usize, String)> {
-    let mut blocks = Vec::new();
-    let mut open: Option<(usize, String)> = None;
-    for (number, line) in (1..).zip(page.lines()) {
-        match &mut open {
-            None if line == "```blobl" => open = Some((number + 1, String::new())),
-            Some(_) if line == "```" => blocks.extend(open.take()),
-            Some((_, text)) => {
-                text.push_str(line);
-                text.push('\n');
-            }
-            None => {}
-        }
-    }
-    assert!(open.is_none(), "the last block has no end");
-    blocks
-}
+use millrace_testkit::pages::{self, Block};
 
 /// What a comment of an example says.
 fn note(line: &str) -> Option<(&str, &str)> {
@@ -79,7 +61,7 @@ impl Example {
                 let mapped = mapping.map(&self.batch, self.seen);
                 self.seen += 1;
                 if label == "Error" {
-                    let error = mapped.err().expect("it fails").to_string();
+                    let error = mapped.expect_err("it fails").to_string();
                     assert!(error.contains(text), "{error}");
                     return;
                 }
@@ -101,7 +83,7 @@ fn every_example_of_the_guide_to_the_language_gives_what_it_says() {
     let files = tempfile::tempdir().unwrap();
     let environment = Environment::new().with_directory(files.path());
     let mut results = 0;
-    for (line, block) in blocks(&page) {
+    for Block { line, text: block } in pages::blocks(&page, &["blobl"]) {
         let first = block.lines().next().and_then(|it| it.strip_prefix("# "));
         if let Some(name) = first.filter(|it| it.ends_with(".blobl")) {
             std::fs::write(files.path().join(name), &block).unwrap();

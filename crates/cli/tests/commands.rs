@@ -2,33 +2,18 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
 
-use std::io::Write;
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
+
+use millrace_testkit::millrace;
 
 fn run(args: &[&str], input: &[u8]) -> Output {
     run_with(args, &[], input)
 }
 
 fn run_with(args: &[&str], variables: &[(&str, &str)], input: &[u8]) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_millrace"))
-        .args(args)
-        .env_remove("MILLRACE_CONFIG")
-        .env_remove("BENTO_CONFIG")
-        .envs(variables.iter().copied())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the binary of this package can be started");
-    let mut stdin = child.stdin.take().expect("the input is a pipe");
-    let input = input.to_vec();
-    let writer = std::thread::spawn(move || {
-        // A command that refuses its arguments reads nothing.
-        let _unread = stdin.write_all(&input);
-    });
-    let output = child.wait_with_output().expect("the command ends");
-    writer.join().expect("the writer does not panic");
-    output
+    let mut command = millrace::command().unwrap();
+    command.args(args).envs(variables.iter().copied());
+    millrace::output(&mut command, input).unwrap()
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -10,29 +10,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use millrace_testkit::pages::{self, Block};
+
 /// The blocks of YAML of a page, each with the name of the file that it is.
-fn blocks(page: &str) -> Vec<(String, String)> {
-    let mut blocks = Vec::new();
-    let mut open: Option<(usize, String)> = None;
-    for (number, line) in (1..).zip(page.lines()) {
-        match &mut open {
-            None if line == "```yaml" || line == "```yml" => open = Some((number, String::new())),
-            Some((number, text)) if line == "```" => {
-                let first = text.lines().next().and_then(|it| it.strip_prefix("# "));
-                let name = first.filter(|it| it.ends_with(".yaml") && !it.contains(' '));
-                let name = name.map_or_else(|| format!("line-{number}.yaml"), str::to_owned);
-                blocks.push((name, std::mem::take(text)));
-                open = None;
-            }
-            Some((_, text)) => {
-                text.push_str(line);
-                text.push('\n');
-            }
-            None => {}
-        }
-    }
-    assert!(open.is_none(), "the last block has no end");
-    blocks
+fn files(page: &str) -> Vec<(String, String)> {
+    let named = |Block { line, text }: Block| {
+        let first = text.lines().next().and_then(|it| it.strip_prefix("# "));
+        let name = first.filter(|it| it.ends_with(".yaml") && !it.contains(' '));
+        let name = name.map_or_else(|| format!("line-{line}.yaml"), str::to_owned);
+        (name, text)
+    };
+    let blocks = pages::blocks(page, &["yaml", "yml"]);
+    blocks.into_iter().map(named).collect()
 }
 
 /// Runs a command of the product; what it printed when it was not content.
@@ -50,7 +39,7 @@ fn complaint(folder: &Path, args: &[&str]) -> Option<String> {
 /// What is wrong with the blocks of a page, and how many of them have tests.
 fn check(page: &Path) -> (Vec<String>, usize) {
     let folder = tempfile::tempdir().unwrap();
-    let files = blocks(&fs::read_to_string(page).unwrap());
+    let files = files(&fs::read_to_string(page).unwrap());
     for (name, text) in &files {
         let path = folder.path().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -2,24 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
 
-use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
+
+use millrace_testkit::millrace;
 
 fn run(folder: &Path, args: &[&str], input: &[u8]) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_millrace"))
-        .args(args)
-        .current_dir(folder)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    // A command that refuses its config reads nothing.
-    let _unread = stdin.write_all(input);
-    drop(stdin);
-    child.wait_with_output().unwrap()
+    let mut command = millrace::command().unwrap();
+    command.args(args).current_dir(folder);
+    millrace::output(&mut command, input).unwrap()
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -2,9 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
 
-use std::io::Write;
 use std::path::Path;
-use std::process::Stdio;
 
 use millrace_testkit::millrace;
 use tempfile::TempDir;
@@ -12,19 +10,8 @@ use tempfile::TempDir;
 /// What a command printed to its two outputs, and whether it was content.
 fn run(folder: &Path, args: &[&str], input: &str) -> (String, String, Option<i32>) {
     let mut command = millrace::command().unwrap();
-    let mut child = command
-        .args(args)
-        .current_dir(folder)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    // A command that refuses its arguments reads nothing.
-    let _unread = stdin.write_all(input.as_bytes());
-    drop(stdin);
-    let output = child.wait_with_output().unwrap();
+    command.args(args).current_dir(folder);
+    let output = millrace::output(&mut command, input.as_bytes()).unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (
         text(output.stdout),

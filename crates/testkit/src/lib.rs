@@ -77,7 +77,8 @@
 //! [`http`] is a small client to talk to it, [`http_server::HttpServer`] an endpoint that answers as
 //! a test says and remembers what it was asked, [`otlp::Collector`] takes the traces that it exports,
 //! [`poll`] is the one way to wait, [`port::free_port`]
-//! finds a port where port 0 does not do.
+//! finds a port where port 0 does not do, [`pages`] reads the examples of documents, [`pem`] has a
+//! private key that no error may quote.
 
 pub mod cases;
 pub mod data_dir;
@@ -87,6 +88,8 @@ pub mod mariadb;
 pub mod millrace;
 pub mod names;
 pub mod otlp;
+pub mod pages;
+pub mod pem;
 pub mod poll;
 pub mod port;
 pub mod postgres;

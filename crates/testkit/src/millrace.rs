@@ -2,9 +2,9 @@
 
 use std::env;
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -54,6 +54,31 @@ pub fn command() -> Result<Command> {
         command.env_remove(variable);
     }
     Ok(command)
+}
+
+/// Runs a command to its end with something on its standard input, which it need not read.
+///
+/// # Errors
+/// When it cannot be started.
+///
+/// # Panics
+/// The thread that writes its input does.
+pub fn output(command: &mut Command, input: &[u8]) -> Result<Output> {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .context("start the command")?;
+    let mut stdin = child.stdin.take().context("standard input is no pipe")?;
+    let input = input.to_vec();
+    let writer = std::thread::spawn(move || {
+        // A command that refuses its arguments reads nothing.
+        let _unread = stdin.write_all(&input);
+    });
+    let output = child.wait_with_output().context("wait for the command")?;
+    writer.join().expect("the writer does not panic");
+    Ok(output)
 }
 
 /// A running `millrace`. Dropping it kills it with SIGKILL.
