@@ -136,7 +136,7 @@ mod tests {
         for pattern in ["/x/[a", "/x/**/[a"] {
             assert!(check(pattern).is_err(), "{pattern}");
         }
-        for pattern in ["/x/[a]", "/x/**", "**/*.js", "/x/y", ""] {
+        for pattern in ["/x/[a]", "/x/**", "**/*.js", "***", "/x/y", ""] {
             assert!(check(pattern).is_ok(), "{pattern}");
         }
     }

@@ -311,6 +311,7 @@ fn json_of(node: &Node) -> String {
 
 #[cfg(test)]
 mod tests {
+    use millrace_testkit::pem::KeyWithoutBreaks;
     use rustls::pki_types::pem::PemObject;
 
     use super::*;
@@ -341,10 +342,7 @@ mod tests {
     /// The whole key is then the label of the first line, which the parser's error shows.
     #[test]
     fn a_private_key_whose_line_breaks_are_lost_is_not_quoted() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("key.pem");
-        let pem = "-----BEGIN PRIVATE KEY-----MC4CAQAwBQYDK2VwBCIEIA==-----END PRIVATE KEY-----";
-        std::fs::write(&path, pem).unwrap();
+        let files = KeyWithoutBreaks::write().unwrap();
         let jwt = |file: &str| Jwt {
             enabled: true,
             private_key_file: file.to_owned(),
@@ -352,16 +350,13 @@ mod tests {
             claims: OrderedMap(Vec::new()),
             headers: OrderedMap(Vec::new()),
         };
-        let error = jwt(&path.to_string_lossy()).token().unwrap_err();
+        let error = jwt(&files.key).token().unwrap_err();
         let text = error.text();
         assert!(
             text.starts_with("read jwt.private_key_file `/"),
             "the place is named: {text}"
         );
-        assert!(
-            !text.contains("MC4C") && !text.contains("77, 67, 52, 67"),
-            "{text}"
-        );
+        assert!(!files.is_quoted_in(text), "{text}");
         let error = jwt("/dev/zero").token().unwrap_err();
         assert!(
             error.text().ends_with("it is a device, not a regular file"),
