@@ -134,6 +134,37 @@ async fn a_duplicate_is_acknowledged_when_the_message_on_its_way_is_and_fails_wi
 }
 
 #[tokio::test]
+async fn duplicates_follow_the_copy_that_came_through_after_the_key_was_removed() {
+    let chain = processor(
+        "try:
+  - dedupe: { cache: seen, key: '${! content().slice(0, 1) }' }
+  - switch:
+      - check: content().string().has_suffix(\"!\")
+        processors: [ { cache: { resource: seen, operator: delete, key: '${! content().slice(0, 1) }' } } ]
+",
+    );
+    let (first, heard_first) = batch(&["a!"]);
+    let first = chain.process(first).await;
+    let (second, heard_second) = batch(&["a2"]);
+    let second = chain.process(second).await;
+    assert_eq!(texts(&second), [["a2"]], "the key was removed behind it");
+    fail(first);
+    assert_eq!(
+        heard_first.outcomes().expect("it fails"),
+        ["failed: no queue"]
+    );
+    let (third, heard_third) = batch(&["a3"]);
+    assert!(chain.process(third).await.is_empty(), "the key is there");
+    assert_eq!(heard_third.outcomes(), None, "the second is on its way");
+    deliver(second);
+    assert_eq!(heard_second.outcomes().expect("it arrives"), ["delivered"]);
+    assert_eq!(
+        heard_third.outcomes().expect("with the second"),
+        ["filtered by dedupe"]
+    );
+}
+
+#[tokio::test]
 async fn a_message_that_is_lost_on_its_way_gives_its_duplicates_back() {
     let dedupe = processor("dedupe:\n  cache: seen\n  key: ${! content() }\n");
     let (first, heard_first) = batch(&["a"]);

@@ -1,20 +1,19 @@
 //! The `dedupe` processor.
 
-use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
+mod keys;
+
 use std::sync::Arc;
 
-use bytes::Bytes;
 use millrace_component::{
-    Added, BuildContext, BuiltCache, BuiltProcessor, CacheRef, Descriptor, Identity, Interpolated,
+    BuildContext, BuiltCache, BuiltProcessor, CacheRef, Descriptor, Identity, Interpolated,
     ProcessorConfig,
 };
-use millrace_message::{Error, Message, MessageBatch, Origin, Outcome, Settle, Transaction};
+use millrace_message::{Error, Message, MessageBatch, Outcome, Settle, Transaction};
 use millrace_spec::Spec;
-use parking_lot::Mutex;
 use smallvec::SmallVec;
 use tokio::runtime::Handle;
 
+use self::keys::{Claim, Keys, Watched};
 use super::composite::{InPlace, built_in_place};
 
 /// Removes messages whose key was seen before.
@@ -78,12 +77,7 @@ enum Strategy {
 impl ProcessorConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<BuiltProcessor, Error> {
         Ok(built_in_place(Dedupe {
-            keys: Arc::new(Keys {
-                cache: cx.cache(&self.cache)?,
-                on_way: Mutex::default(),
-                owed: Mutex::default(),
-                identity: Arc::clone(cx.identity()),
-            }),
+            keys: Arc::new(Keys::new(cx.cache(&self.cache)?, cx.identity())),
             key: self.key.clone(),
             drop_on_err: self.drop_on_err,
             strategy: self.strategy,
@@ -189,150 +183,6 @@ impl InPlace for Dedupe {
             is_kept
         });
         claims.watch(batch, &self.keys);
-    }
-}
-
-/// The keys seen.
-struct Keys {
-    cache: BuiltCache,
-    /// The keys of messages that are on their way, each with the origins of its duplicates.
-    on_way: Mutex<HashMap<Arc<str>, Vec<Origin>>>,
-    /// Keys that are still in the cache though their messages were not delivered, since the cache
-    /// could not be asked to remove them.
-    owed: Mutex<HashSet<Arc<str>>>,
-    identity: Arc<Identity>,
-}
-
-impl Keys {
-    /// Adds the key of a message unless it is there.
-    async fn judge(self: &Arc<Self>, key: Arc<str>, message: &mut Message) -> Verdict {
-        match self.on_way.lock().entry(Arc::clone(&key)) {
-            Entry::Occupied(mut there) => {
-                there.get_mut().push(message.take_origin());
-                return Verdict::Waits;
-            }
-            Entry::Vacant(place) => place.insert(Vec::new()),
-        };
-        let claim = Claim {
-            keys: Arc::clone(self),
-            key,
-            is_settled: false,
-        };
-        match self.add(&claim.key).await {
-            Ok(Added::Stored) => Verdict::New(claim),
-            Ok(Added::AlreadyThere) => {
-                claim.keep();
-                Verdict::Duplicate
-            }
-            Err(error) => {
-                let error = error.context("add a key to the cache");
-                claim.fail(&error);
-                Verdict::Unknown(error)
-            }
-        }
-    }
-
-    async fn add(&self, key: &str) -> Result<Added, Error> {
-        let added = self.cache.add(key, Bytes::from_static(b"t"), None).await?;
-        if added == Added::AlreadyThere && self.owed.lock().remove(key) {
-            return Ok(Added::Stored);
-        }
-        Ok(added)
-    }
-
-    fn owe(&self, key: &Arc<str>, error: &Error) {
-        self.identity.log_warning(format_args!(
-            "remove the key of an undelivered message: {error}"
-        ));
-        self.owed.lock().insert(Arc::clone(key));
-    }
-
-    /// Forgets the keys of messages that were not delivered, then says so to their sources.
-    fn forget(self: &Arc<Self>, failed: Vec<(Watched, Error)>, runtime: Option<Handle>) {
-        match (&self.cache, runtime) {
-            (BuiltCache::Local(cache), _) => {
-                for (watched, failure) in failed {
-                    if let Err(error) = cache.delete(&watched.claim.key) {
-                        self.owe(&watched.claim.key, &error);
-                    }
-                    watched.fail(failure);
-                }
-            }
-            (BuiltCache::Remote(cache), Some(runtime)) => {
-                let (keys, cache) = (Arc::clone(self), Arc::clone(cache));
-                runtime.spawn(async move {
-                    for (watched, failure) in failed {
-                        if let Err(error) = cache.delete(&watched.claim.key).await {
-                            keys.owe(&watched.claim.key, &error);
-                        }
-                        watched.fail(failure);
-                    }
-                });
-            }
-            (BuiltCache::Remote(_), None) => {
-                let error = Error::fatal("there is no runtime to ask the cache from");
-                for (watched, failure) in failed {
-                    self.owe(&watched.claim.key, &error);
-                    watched.fail(failure);
-                }
-            }
-        }
-    }
-}
-
-/// A key that was added for a message that is on its way.
-struct Claim {
-    keys: Arc<Keys>,
-    key: Arc<str>,
-    is_settled: bool,
-}
-
-impl Claim {
-    /// The message has arrived, or nobody asks whether it does: its duplicates are such.
-    fn keep(mut self) {
-        let by = Arc::clone(&self.keys.identity.component);
-        self.settle(&Outcome::Filtered { by });
-    }
-
-    /// The message has not arrived, so that its duplicates are all that is left of it.
-    fn fail(mut self, error: &Error) {
-        self.settle_failed(error);
-    }
-
-    fn settle_failed(&mut self, error: &Error) {
-        let error = error.clone();
-        let error = error.context("the message that this one is a duplicate of was not delivered");
-        self.settle(&Outcome::Failed(error));
-    }
-
-    fn settle(&mut self, outcome: &Outcome) {
-        self.is_settled = true;
-        let duplicates = self.keys.on_way.lock().remove(&self.key);
-        for duplicate in duplicates.into_iter().flatten() {
-            duplicate.settle(outcome.clone());
-        }
-    }
-}
-
-impl Drop for Claim {
-    /// What was dropped on its way goes back to its source, and its duplicates with it.
-    fn drop(&mut self) {
-        if !self.is_settled {
-            self.settle_failed(&Error::retry("it was given up on its way"));
-        }
-    }
-}
-
-/// A claim, and the origin of its message.
-struct Watched {
-    claim: Claim,
-    origin: Origin,
-}
-
-impl Watched {
-    fn fail(self, error: Error) {
-        self.claim.fail(&error);
-        self.origin.settle(Outcome::Failed(error));
     }
 }
 
