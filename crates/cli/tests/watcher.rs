@@ -160,6 +160,52 @@ output: {{ drop: {{}} }}
 const UNBUILDABLE: &str = "{ json_schema: { schema_path: 'file:///nowhere/schema.json' } }";
 
 #[test]
+fn a_config_that_is_cut_off_or_a_pipe_keeps_the_old_one_running_and_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config.yaml");
+    let port = free_port();
+    let text = |word: &str| {
+        format!(
+            "http: {{ address: '127.0.0.1:{port}' }}
+input: {{ http_server: {{}} }}
+pipeline: {{ processors: [ {{ mapping: 'root = \"{word}\"' }}, {{ sync_response: {{}} }} ] }}
+output: {{ drop: {{}} }}
+"
+        )
+    };
+    std::fs::write(&config, text("one")).unwrap();
+    let mut process = start(&config, &[]);
+    ready(port);
+    let url = format!("http://127.0.0.1:{port}/post");
+    std::fs::write(&config, "").unwrap();
+    process
+        .wait_for_stderr("not used: it is empty", PATIENCE)
+        .unwrap();
+    assert_eq!(http::post(&url, b"{}").unwrap().text(), "one");
+    let whole = text("cut off");
+    let (head, _) = whole.split_once("output").unwrap();
+    std::fs::write(&config, head).unwrap();
+    process
+        .wait_for_stderr("not used: it has no `output` any more", PATIENCE)
+        .unwrap();
+    std::fs::remove_file(&config).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(&config).status();
+    assert!(made.unwrap().success());
+    process
+        .wait_for_stderr("config.yaml is no regular file", PATIENCE)
+        .unwrap();
+    assert_eq!(http::post(&url, b"{}").unwrap().text(), "one");
+    std::fs::remove_file(&config).unwrap();
+    std::fs::write(&config, text("two")).unwrap();
+    poll::until("the whole config", PATIENCE, || {
+        (http::post(&url, b"{}").ok()?.text() == "two").then_some(())
+    })
+    .unwrap();
+    assert_eq!(takeovers(&process), 1);
+    assert!(process.terminate(PATIENCE).unwrap().success());
+}
+
+#[test]
 fn a_config_that_cannot_be_started_gives_way_to_the_earlier_one() {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("config.yaml");

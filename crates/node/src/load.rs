@@ -66,11 +66,39 @@ pub struct Loaded {
     pub config: Option<RootConfig>,
     /// Every complaint, in the order of the files.
     pub diagnostics: Diagnostics,
+    /// What the main config is made of, as its file has it and as it is used.
+    pub(crate) blocks: Blocks,
     tree: Option<Node>,
     registry: Arc<Registry>,
     sources: Arc<SourceMap>,
     redactor: millrace_diagnostics::Redactor,
     secret_places: Vec<Span>,
+}
+
+/// What a main config is made of, by which one that was cut off is known.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Blocks {
+    /// The file says nothing.
+    pub(crate) is_empty: bool,
+    /// There is an `input`, of the file or of `--set`.
+    pub(crate) input: bool,
+    /// There is an `output`, of the file or of `--set`.
+    pub(crate) output: bool,
+}
+
+impl Blocks {
+    /// What this one lacks of what the one that runs has.
+    pub(crate) fn lacks(self, running: Self) -> Option<&'static str> {
+        if self.is_empty && !running.is_empty {
+            return Some("it is empty");
+        }
+        match (running.input && !self.input, running.output && !self.output) {
+            (true, true) => Some("it has no `input` and no `output` any more"),
+            (true, false) => Some("it has no `input` any more"),
+            (false, true) => Some("it has no `output` any more"),
+            (false, false) => None,
+        }
+    }
 }
 
 impl Loaded {
@@ -186,8 +214,13 @@ pub fn load(files: &Files, registry: &Arc<Registry>) -> Loaded {
     {
         return loader.refused(registry);
     }
+    let mut blocks = Blocks::default();
     if let Some(tree) = &mut main {
+        blocks.is_empty =
+            matches!(&tree.value, Value::Mapping(blocks) if blocks.entries.is_empty());
         loader.apply_overrides(tree, &files.set, registry);
+        let has = |name| tree.get(name).is_some_and(|it| !it.is_null());
+        (blocks.input, blocks.output) = (has("input"), has("output"));
     }
     let config = main.as_ref().and_then(|tree| {
         let directory = match &files.main {
@@ -216,6 +249,7 @@ pub fn load(files: &Files, registry: &Arc<Registry>) -> Loaded {
     Loaded {
         config,
         diagnostics,
+        blocks,
         tree: main,
         registry: Arc::clone(registry),
         sources: loader.sources,
@@ -265,6 +299,7 @@ impl Loader {
         Loaded {
             config: None,
             diagnostics: self.take_diagnostics(),
+            blocks: Blocks::default(),
             tree: None,
             registry: Arc::clone(registry),
             redactor: self.cx.redactor().clone(),

@@ -3,18 +3,21 @@
 //! The files are read every quarter of a second: they are small, and polling sees what
 //! notifications miss (mounted volumes, links that are swapped as Kubernetes does it, files that
 //! begin to match a pattern). A change counts when two readings in a row agree, so that a file is not
-//! used while it is being written.
+//! used while it is being written. A file that is written for longer than that is known by what it
+//! lacks: a config that lost its input or its output is not used.
 
+use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use millrace_component::files;
+use millrace_component::{files, read_whole};
+use millrace_spec::tree::MAX_TEXT_BYTES;
 use tokio::sync::mpsc;
 use tracing::{error, info};
 
 use crate::RootConfig;
-use crate::load::{Files, Main, load};
+use crate::load::{Blocks, Files, Loaded, Main, load};
 use crate::templates::{Templates, template_files};
 
 const INTERVAL: Duration = Duration::from_millis(250);
@@ -25,6 +28,8 @@ pub struct Watcher {
     /// Paths, patterns and folders of templates.
     templates: Vec<String>,
     seen: u64,
+    /// Of the config that runs.
+    running: Blocks,
 }
 
 /// The configs that the files hold after each change that lints.
@@ -40,12 +45,14 @@ impl Watcher {
             files,
             templates,
             seen,
+            running: Blocks::default(),
         }
     }
 
-    /// Starts to watch; call it on the asynchronous runtime. Watching ends when the changes are
-    /// dropped.
-    pub fn start(self) -> Changes {
+    /// Starts to watch, from the config that runs on; call it on the asynchronous runtime. Watching
+    /// ends when the changes are dropped.
+    pub fn start(mut self, running: &Loaded) -> Changes {
+        self.running = running.blocks;
         let (sender, configs) = mpsc::channel(1);
         tokio::spawn(self.run(sender));
         Changes { configs }
@@ -80,22 +87,38 @@ impl Watcher {
     }
 
     /// The config that the files hold now; what is wrong with it is logged.
-    fn load(&self) -> Option<Box<RootConfig>> {
+    fn load(&mut self) -> Option<Box<RootConfig>> {
         info!("the config has changed");
+        let not_used = |line: &str| error!("the changed config is not used: {line}");
+        // A pipe is read once, and who opens it waits for its writer.
+        if let Some(path) = self.paths().find(|it| it.exists() && !it.is_file()) {
+            not_used(&format!("{} is no regular file", path.display()));
+            return None;
+        }
         let templates = Templates::read(&self.templates);
         let lines = if templates.has_errors() {
             templates.lines()
         } else {
             let loaded = load(&self.files, templates.registry());
             if !loaded.has_errors() {
+                if let Some(lack) = loaded.blocks.lacks(self.running) {
+                    not_used(&format!(
+                        "{lack}; it may be half written, and is looked at again when it changes"
+                    ));
+                    return None;
+                }
+                self.running = loaded.blocks;
                 return loaded.config.map(Box::new);
             }
             loaded.lines()
         };
-        for line in lines {
-            error!("the changed config is not used: {line}");
-        }
+        lines.iter().for_each(|line| not_used(line));
         None
+    }
+
+    /// The files that are watched now.
+    fn paths(&self) -> impl Iterator<Item = PathBuf> {
+        paths(&self.files, &self.templates).into_iter()
     }
 }
 
@@ -109,24 +132,35 @@ impl Changes {
     }
 }
 
+/// The files of a config, those that its patterns name included.
+fn paths(files: &Files, templates: &[String]) -> Vec<PathBuf> {
+    let mut paths = Vec::new();
+    if let Main::File(path) = &files.main {
+        paths.push(path.clone());
+    }
+    for pattern in files.resources.iter().chain(&files.env_files) {
+        paths.extend(files::expand(pattern).unwrap_or_default());
+    }
+    paths.extend(template_files(templates).unwrap_or_default());
+    paths
+}
+
 /// What the files hold, and which there are.
 fn fingerprint(files: &Files, templates: &[String]) -> u64 {
     let mut hasher = DefaultHasher::new();
-    if let Main::File(path) = &files.main {
-        hash_file(path, &mut hasher);
-    }
-    for pattern in files.resources.iter().chain(&files.env_files) {
-        let paths = files::expand(pattern).unwrap_or_default();
-        paths.iter().for_each(|path| hash_file(path, &mut hasher));
-    }
-    for path in template_files(templates).unwrap_or_default() {
-        hash_file(&path, &mut hasher);
+    for path in paths(files, templates) {
+        path.hash(&mut hasher);
+        path.exists().hash(&mut hasher);
+        // A file that cannot be read now is a state like any other; loading says what is wrong.
+        content(&path).hash(&mut hasher);
     }
     hasher.finish()
 }
 
-fn hash_file(path: &Path, hasher: &mut DefaultHasher) {
-    path.hash(hasher);
-    // A file that cannot be read now is a state like any other; loading says what is wrong.
-    std::fs::read(path).ok().hash(hasher);
+/// What a regular file holds; nothing else is opened, because a pipe may have no writer.
+fn content(path: &Path) -> Option<Vec<u8>> {
+    if !path.is_file() {
+        return None;
+    }
+    read_whole(File::open(path).ok()?, MAX_TEXT_BYTES, 0).ok()?
 }

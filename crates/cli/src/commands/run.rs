@@ -47,7 +47,7 @@ pub fn run(args: &RunArgs, file: Option<PathBuf>) -> ExitCode {
         }
     };
     let ended = runtime.block_on(async {
-        let changes = watcher.map(Watcher::start);
+        let changes = watcher.map(|it| it.start(&loaded));
         let mut progress = Progress::none();
         millrace_node::run(config, changes, |flow| progress.follow(flow)).await
     });
