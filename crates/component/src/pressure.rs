@@ -15,7 +15,8 @@ pub enum Urgency {
     Stalled,
     /// Inputs wait for memory or for acknowledgements: flush what is held.
     Pressed,
-    /// No new message will come: what is held is flushed as soon as nothing more arrives.
+    /// No new message will come, or none before what is under way has settled: what is held is
+    /// flushed as soon as nothing more arrives.
     Draining,
 }
 
@@ -34,7 +35,7 @@ struct Shared {
 struct Reasons {
     stalled: usize,
     pressed: usize,
-    draining: bool,
+    draining: usize,
 }
 
 /// While it lives, the stream is at least this urgent.
@@ -59,7 +60,7 @@ impl Pressure {
         self.shared.urgency.subscribe()
     }
 
-    /// Makes the stream at least as urgent as `level`, `Stalled` or `Pressed`, for a while.
+    /// Makes the stream at least as urgent as `level` for a while.
     pub(crate) fn press(&self, level: Urgency) -> Pressing {
         self.change(|reasons| *reasons.of(level) += 1);
         Pressing {
@@ -70,7 +71,7 @@ impl Pressure {
 
     /// Raises the stream to `Draining` for good.
     pub(crate) fn drain(&self) {
-        self.change(|reasons| reasons.draining = true);
+        self.change(|reasons| reasons.draining += 1);
     }
 
     fn change(&self, change: impl FnOnce(&mut Reasons)) {
@@ -90,15 +91,16 @@ impl Reasons {
     fn of(&mut self, level: Urgency) -> &mut usize {
         match level {
             Urgency::Normal | Urgency::Stalled => &mut self.stalled,
-            Urgency::Pressed | Urgency::Draining => &mut self.pressed,
+            Urgency::Pressed => &mut self.pressed,
+            Urgency::Draining => &mut self.draining,
         }
     }
 
     fn level(&self) -> Urgency {
         // At the end nobody waits for what is under way to make room.
-        if self.pressed > 0 || (self.draining && self.stalled > 0) {
+        if self.pressed > 0 || (self.draining > 0 && self.stalled > 0) {
             Urgency::Pressed
-        } else if self.draining {
+        } else if self.draining > 0 {
             Urgency::Draining
         } else if self.stalled > 0 {
             Urgency::Stalled
@@ -170,6 +172,10 @@ mod tests {
         drop(second);
         assert_eq!(*seen.borrow(), Urgency::Stalled);
         drop(stalled);
+        assert_eq!(*seen.borrow(), Urgency::Normal);
+        let draining = pressure.press(Urgency::Draining);
+        assert_eq!(*seen.borrow(), Urgency::Draining);
+        drop(draining);
         assert_eq!(*seen.borrow(), Urgency::Normal);
         pressure.drain();
         let stalled = pressure.press(Urgency::Stalled);

@@ -9,7 +9,7 @@ use millrace_component::{
 use millrace_message::{Error, MessageBatch, Outcomes, settle_all};
 use millrace_spec::{Duration, Node, ReadContext, Spec, codes};
 
-use super::relay::EDGE_CAPACITY;
+use super::relay::{EDGE_CAPACITY, pass_on, press_at_end};
 
 /// Reads another input until a message passes a check, or until nothing has come for a while.
 ///
@@ -106,7 +106,12 @@ impl Reader {
     async fn run(mut self, first: Source, writer: SourceWriter) -> Result<(), Error> {
         let mut source = first;
         loop {
-            let end = self.read(&source, &writer).await;
+            let flow = self.cx.flow().clone();
+            let end = tokio::select! {
+                end = self.read(&source, &writer) => end,
+                // It has ended when all of its messages have settled.
+                () = press_at_end(&source, &flow) => End::Exhausted,
+            };
             let restarts = end == End::Exhausted && self.config.restart_input;
             if !restarts {
                 writer.exhaust();
@@ -116,7 +121,7 @@ impl Reader {
                 self.give_back(&source).await;
             }
             // What failed is still sent again by the child.
-            super::relay::pass_on(&source, &writer.batches).await;
+            pass_on(&source, &writer.batches).await;
             source.finish().await?;
             if !restarts {
                 return Ok(());

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use millrace_component::{Sender, Source, SourceWriter};
+use millrace_component::{Flow, Sender, Source, SourceWriter, Urgency};
 use millrace_message::{Error, MessageBatch};
 
 /// Messages that may wait behind a combining input.
@@ -22,6 +22,16 @@ pub(super) async fn pass_on(source: &Source, to: &Sender<MessageBatch>) -> bool 
         }
     }
     true
+}
+
+/// Presses the stream from when the source is exhausted on, for good: whoever waits for its end waits
+/// for what batching policies hold of it.
+pub(super) async fn press_at_end(source: &Source, flow: &Flow) {
+    let mut exhausted = source.exhausted();
+    // A source that is gone is exhausted too.
+    drop(exhausted.wait_for(|exhausted| *exhausted).await);
+    let _pressing = flow.press(Urgency::Draining);
+    std::future::pending::<()>().await;
 }
 
 /// Stops the sources when the combining input is stopped, and says that it is exhausted when all

@@ -6,7 +6,7 @@ use millrace_component::{
 use millrace_message::{Error, Message, Origin};
 use millrace_spec::{Node, ReadContext, Spec, codes};
 
-use super::relay::{EDGE_CAPACITY, pass_on};
+use super::relay::{EDGE_CAPACITY, pass_on, press_at_end};
 
 mod emitter;
 mod join;
@@ -160,7 +160,14 @@ async fn read_all(
                 writer.exhaust();
             }
         };
-        let (read, ()) = tokio::join!(pass_on(&source, &writer.batches), follow_end);
+        let pass_on = async {
+            tokio::select! {
+                read = pass_on(&source, &writer.batches) => read,
+                // The next one waits until this one has settled.
+                () = press_at_end(&source, cx.flow()), if !last => false,
+            }
+        };
+        let (read, ()) = tokio::join!(pass_on, follow_end);
         source.finish().await?;
         if last || !read || writer.stop().is_cancelled() {
             return Ok(());
@@ -254,6 +261,7 @@ impl Join {
     /// Collects everything that an input emits.
     async fn read(&mut self, source: Source, is_last: bool) -> Result<(), Error> {
         let (stop, stopper) = (self.writer.stop().clone(), source.stopper());
+        let flow = self.cx.flow().clone();
         let follow = async {
             stop.cancelled().await;
             stopper.cancel();
@@ -270,6 +278,8 @@ impl Join {
         tokio::select! {
             () = collect => {}
             () = follow => {}
+            // Its end is waited for, and what becomes of its messages may be emitted already.
+            () = press_at_end(&source, &flow) => {}
         }
         source.finish().await
     }

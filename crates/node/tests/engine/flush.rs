@@ -145,3 +145,52 @@ output: { probe: { batching: { count: 10 } } }
     assert_eq!(bench.sizes(40).await, [10; 4]);
     bench.end().await.1.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_input_of_a_sequence_that_has_ended_gets_its_messages_settled() {
+    let inputs =
+        "inputs: [ { generate: { mapping: 'root = \"first\"', count: 1 } }, { probe: {} } ]";
+    let streams = [
+        format!("input: {{ sequence: {{ {inputs} }} }}\noutput: {{ probe: {{ {POLICY} }} }}"),
+        format!(
+            "input: {{ sequence: {{ {inputs} }} }}\nbuffer: {{ batch: {{ count: 4 }} }}\noutput: {{ probe: {{}} }}"
+        ),
+        format!(
+            "input: {{ broker: {{ inputs: [ {{ sequence: {{ {inputs} }} }} ], {POLICY} }} }}\noutput: {{ probe: {{}} }}"
+        ),
+        format!(
+            "input: {{ read_until: {{ idle_timeout: 1h, input: {{ sequence: {{ {inputs} }} }} }} }}\noutput: {{ broker: {{ outputs: [ {{ probe: {{}} }} ], {POLICY} }} }}"
+        ),
+    ];
+    for yaml in streams {
+        let mut bench = Bench::start(&yaml);
+        assert_eq!(bench.written().await.payloads, ["first"], "{yaml}");
+        bench.send("second");
+        bench.end().await.1.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_child_of_read_until_that_has_ended_gets_its_messages_settled() {
+    let ends = "generate: { mapping: 'root = \"again\"', count: 1 }";
+    let once = format!(
+        "
+input: {{ read_until: {{ check: 'false', input: {{ {ends} }} }} }}
+output: {{ probe: {{ {POLICY} }} }}
+"
+    );
+    let (balance, result) = Bench::start(&once).finished().await;
+    result.unwrap();
+    assert_eq!(balance.delivered, 1);
+    let again = format!(
+        "
+input: {{ read_until: {{ check: 'false', restart_input: true, input: {{ {ends} }} }} }}
+output: {{ probe: {{ {POLICY} }} }}
+"
+    );
+    let mut bench = Bench::start(&again);
+    assert_eq!(bench.written().await.payloads, ["again"]);
+    assert_eq!(bench.written().await.payloads, ["again"]);
+    bench.stream.stopper().cancel();
+    bench.finished().await.1.unwrap();
+}
