@@ -7,6 +7,8 @@
 mod configs;
 #[path = "bad_input/data.rs"]
 mod data;
+#[path = "bad_input/floods.rs"]
+mod floods;
 #[path = "bad_input/places.rs"]
 mod places;
 

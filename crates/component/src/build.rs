@@ -14,7 +14,7 @@ use millrace_telemetry::metric::MappingFn;
 use crate::config::{Configured, InputChild, OutputChild, ProcessorChild, ScannerChild};
 use crate::{
     BatchPolicy, Batches, BuiltBuffer, BuiltCache, BuiltProcessor, BuiltRateLimit, Connection,
-    Flow, LeafInput, LeafOutput, ScannerFactory, Side, Sink, Source,
+    Flow, LeafInput, LeafOutput, ScannerFactory, Side, Sink, Source, TextFlood,
 };
 
 /// An input, built: a leaf that the engine runs, or a composite that runs its children.
@@ -123,9 +123,25 @@ pub struct Identity {
     pub path: Arc<str>,
     /// Its label, empty when it has none.
     pub label: Arc<str>,
+    /// The lines that messages can make it log, again and again.
+    lines: TextFlood,
 }
 
 impl Identity {
+    /// A component of this type name, at this place in the config, with this label.
+    pub fn new(
+        component: impl Into<Arc<str>>,
+        path: impl Into<Arc<str>>,
+        label: impl Into<Arc<str>>,
+    ) -> Self {
+        Self {
+            component: component.into(),
+            path: path.into(),
+            label: label.into(),
+            lines: TextFlood::new(),
+        }
+    }
+
     /// The flag of a message that this component failed on.
     pub fn fault(&self, cause: Error) -> Fault {
         Fault {
@@ -151,24 +167,56 @@ impl Identity {
         smallvec::smallvec![batch]
     }
 
-    /// Logs what went wrong in this component where no message carries it.
+    /// Logs what went wrong in this component where no message carries it. Of lines that come again
+    /// and again a few pass, and the next one tells how many were left out.
     pub fn log_error(&self, what: impl Display) {
-        let Self {
-            component,
-            path,
-            label,
-        } = self;
-        tracing::error!(%component, %path, %label, "{what}");
+        self.log_bounded(what, |it, text, left_out| {
+            let (component, path, label) = it.names();
+            tracing::error!(component, path, label, left_out, "{text}");
+        });
     }
 
-    /// Logs what may have gone wrong in this component.
+    /// Logs what may have gone wrong in this component; bounded as [`Identity::log_error`] is.
     pub fn log_warning(&self, what: impl Display) {
-        let Self {
-            component,
-            path,
-            label,
-        } = self;
-        tracing::warn!(%component, %path, %label, "{what}");
+        self.log_bounded(what, |it, text, left_out| {
+            let (component, path, label) = it.names();
+            tracing::warn!(component, path, label, left_out, "{text}");
+        });
+    }
+
+    /// Logs a warning of somebody else, such as a command that writes to its standard error: all of
+    /// them, because only they say what happened there.
+    pub fn pass_on_warning(&self, what: impl Display) {
+        let (component, path, label) = self.names();
+        tracing::warn!(component, path, label, "{what}");
+    }
+
+    fn log_bounded(&self, what: impl Display, log: impl Fn(&Self, &str, Option<u64>)) {
+        let text = what.to_string();
+        if let Some(left_out) = self.lines.passes(&text) {
+            log(self, &text, (left_out > 0).then_some(left_out));
+        }
+    }
+
+    fn names(&self) -> (&str, &str, &str) {
+        (&self.component, &self.path, &self.label)
+    }
+}
+
+impl Drop for Identity {
+    /// Nothing is logged after this: tells what was left out.
+    fn drop(&mut self) {
+        let left_out = self.lines.left_out();
+        if left_out > 0 {
+            let (component, path, label) = self.names();
+            tracing::warn!(
+                component,
+                path,
+                label,
+                left_out,
+                "more lines like those before"
+            );
+        }
     }
 }
 
@@ -201,11 +249,7 @@ impl Services {
 impl BuildContext {
     /// The context of the root of a stream; `metrics` is the scope of the stream.
     pub fn new(engine: Arc<dyn Engine>, flow: Flow, metrics: Scope, services: Services) -> Self {
-        let identity = Identity {
-            component: "stream".into(),
-            path: "root".into(),
-            label: "".into(),
-        };
+        let identity = Identity::new("stream", "root", "");
         Self {
             engine,
             flow,
@@ -243,11 +287,7 @@ impl BuildContext {
             flow: self.flow.clone(),
             // The series of a component live as long as its stream, not as long as its building.
             metrics: self.metrics.kept_child(label, path.as_str(), mapping),
-            identity: Arc::new(Identity {
-                component: component.into(),
-                path: path.into(),
-                label: label.into(),
-            }),
+            identity: Arc::new(Identity::new(component, path, label)),
             services: self.services.clone(),
             inlined: Arc::clone(&self.inlined),
         }

@@ -14,6 +14,7 @@ mod config;
 pub mod conformance;
 mod descriptor;
 pub mod files;
+mod flood;
 mod flow;
 mod input;
 mod ledger;
@@ -48,6 +49,7 @@ pub use config::{
     RateLimitConfig, ScannerChild, ScannerConfig,
 };
 pub use descriptor::{Descriptor, Registry};
+pub use flood::{Flood, TextFlood};
 pub use flow::{Connection, Edge, Flow, Kept, Side};
 pub use input::{Ack, BLOCKING_READ_MAX, BlockingInput, BuiltInput, Incoming, Input, LeafInput};
 pub use ledger::{Balance, Kind, LOST_WITH_BUFFER, Ledger, STOPPED, UNREADABLE};

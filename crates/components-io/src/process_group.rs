@@ -110,7 +110,7 @@ pub(crate) async fn log_errors(
 
 /// Logs a line of the standard error.
 pub(crate) fn log_error(identity: &Identity, line: &str) {
-    identity.log_warning(format_args!(
+    identity.pass_on_warning(format_args!(
         "the command writes to its standard error: {line}"
     ));
 }

@@ -4,12 +4,13 @@
 //! settles them; as the child of a composite it is fed one write at a time.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use millrace_component::{
-    Backoff, BlockingOutput, BuildContext, Connection, Flow, Reads, Receiver, Sender, Side, Sink,
-    Weigh, WriteError, queue,
+    Backoff, BlockingOutput, BuildContext, Connection, Flow, Identity, Reads, Receiver, Sender,
+    Side, Sink, Weigh, WriteError, queue,
 };
 use millrace_message::{Error, ErrorClass, MessageBatch, Outcome, Outcomes, settle_all};
 use millrace_telemetry::metric::OutputMetrics;
@@ -32,8 +33,7 @@ pub(crate) struct Writer {
     spans: SpanSource,
     connection: Connection,
     flow: Flow,
-    component: Box<str>,
-    path: Box<str>,
+    identity: Arc<Identity>,
     results: Vec<Result<(), WriteError>>,
     open: bool,
 }
@@ -46,8 +46,7 @@ impl Writer {
             spans: SpanSource::of_output(cx),
             connection: cx.connection(Side::Output),
             flow: cx.flow().clone(),
-            component: cx.component().into(),
-            path: cx.path().into(),
+            identity: Arc::clone(cx.identity()),
             results: Vec::with_capacity(RUN_MAX),
             open: false,
         }
@@ -68,8 +67,8 @@ impl Writer {
                     self.connection.set_up(true);
                     self.metrics.connection.up();
                     info!(
-                        component = &*self.component,
-                        path = &*self.path,
+                        component = &*self.identity.component,
+                        path = &*self.identity.path,
                         "output is connected"
                     );
                 }
@@ -77,16 +76,16 @@ impl Writer {
                     self.metrics.connection.failed();
                     if error.class() == ErrorClass::Fatal || self.flow.abort().is_cancelled() {
                         error!(
-                            component = &*self.component,
-                            path = &*self.path,
+                            component = &*self.identity.component,
+                            path = &*self.identity.path,
                             "output cannot be used: {error}"
                         );
                         return Err(error);
                     }
                     let pause = backoff.pause();
                     warn!(
-                        component = &*self.component,
-                        path = &*self.path,
+                        component = &*self.identity.component,
+                        path = &*self.identity.path,
                         "output is not connected: {error}"
                     );
                     std::thread::sleep(pause);
@@ -134,12 +133,8 @@ impl Writer {
                 }
                 Err(error) => {
                     self.metrics.error.inc();
-                    warn!(
-                        component = &*self.component,
-                        path = &*self.path,
-                        "send message: {}",
-                        error.error()
-                    );
+                    let what = format_args!("send message: {}", error.error());
+                    self.identity.log_warning(what);
                     if error.error().class() == ErrorClass::NotConnected {
                         self.open = false;
                         self.connection.set_up(false);
@@ -161,8 +156,8 @@ impl Writer {
     fn close(&mut self) {
         if let Err(error) = self.output.close() {
             error!(
-                component = &*self.component,
-                path = &*self.path,
+                component = &*self.identity.component,
+                path = &*self.identity.path,
                 "close: {error}"
             );
         }

@@ -4,14 +4,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
-use millrace_component::{AsyncProcessor, Batches, BuiltProcessor, Processor};
+use millrace_component::{AsyncProcessor, Batches, BuiltProcessor, Processor, TextFlood};
 use millrace_message::{Fault, MessageBatch};
 use millrace_telemetry::metric::ProcessorMetrics;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
-use crate::flood::TextFlood;
 use crate::spans::{OpenSpans, SpanSource};
 
 use crate::on_error::OnError;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use millrace_component::{
-    Backoff, BlockingInput, BuildContext, BuiltInput, Connection, Flow, Incoming, Input, LeafInput,
-    Sender, Side, Sink, Source, SourceWriter,
+    Backoff, BlockingInput, BuildContext, BuiltInput, Connection, Flood, Flow, Incoming, Input,
+    LeafInput, Sender, Side, Sink, Source, SourceWriter,
 };
 use millrace_message::{Error, ErrorClass, MessageBatch, settle_all};
 use millrace_telemetry::metric::{self, InputMetrics};
@@ -15,7 +15,6 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::admission::{Admission, Due};
-use crate::flood::Flood;
 use crate::spans::SpanSource;
 
 /// Messages that may wait between a leaf input and what reads from it.

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use millrace_component::{Backoff, BuildContext, Connection, Flow, Output, Side, Sink, WriteError};
+use millrace_component::{
+    Backoff, BuildContext, Connection, Flow, Identity, Output, Side, Sink, WriteError,
+};
 use millrace_message::{Error, ErrorClass, MessageBatch, Outcomes};
 use millrace_telemetry::metric::OutputMetrics;
 use tokio::sync::{Notify, Semaphore, watch};
@@ -47,8 +49,7 @@ pub(crate) struct LeafSink {
     metrics: OutputMetrics,
     spans: SpanSource,
     connector: JoinHandle<()>,
-    component: Box<str>,
-    path: Box<str>,
+    identity: Arc<Identity>,
 }
 
 /// The connection that writers found broken.
@@ -94,8 +95,7 @@ impl LeafSink {
             metrics,
             spans: SpanSource::of_output(cx),
             connector: tokio::spawn(connector.run()),
-            component: cx.component().into(),
-            path: cx.path().into(),
+            identity: Arc::clone(cx.identity()),
         }
     }
 
@@ -158,12 +158,8 @@ impl Sink for LeafSink {
             Ok(()) => Outcomes::DELIVERED,
             Err(error) => {
                 self.metrics.error.inc();
-                warn!(
-                    component = &*self.component,
-                    path = &*self.path,
-                    "send message: {}",
-                    error.error()
-                );
+                let what = format_args!("send message: {}", error.error());
+                self.identity.log_warning(what);
                 error.into_outcomes(batch.len())
             }
         };
@@ -179,11 +175,7 @@ impl Sink for LeafSink {
         self.places.close();
         self.connector.abort();
         if let Err(error) = self.output.close().await {
-            warn!(
-                component = &*self.component,
-                path = &*self.path,
-                "close: {error}"
-            );
+            self.identity.log_warning(format_args!("close: {error}"));
         }
     }
 }

@@ -11,7 +11,6 @@ mod chain;
 mod config;
 mod engine;
 mod faulted;
-mod flood;
 mod leaf_input;
 mod leaf_output;
 mod on_error;

@@ -149,6 +149,7 @@ async fn log_output(stdout: ChildStdout, identity: Arc<Identity>) {
             component,
             path,
             label,
+            ..
         } = &*identity;
         tracing::debug!(%component, %path, %label, "the command writes: {line}");
     }

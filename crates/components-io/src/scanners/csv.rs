@@ -324,11 +324,7 @@ mod tests {
             expected_fields: None,
             batch: 1,
             metadata: Metadata::Header,
-            identity: Arc::new(Identity {
-                component: "csv".into(),
-                path: "root.input".into(),
-                label: "".into(),
-            }),
+            identity: Arc::new(Identity::new("csv", "root.input", "")),
         }
     }
 

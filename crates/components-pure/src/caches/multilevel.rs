@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::FutureExt;
 use millrace_component::{
-    Added, BuildContext, BuiltCache, Cache, CacheConfig, CacheRef, Descriptor, LocalCache,
+    Added, BuildContext, BuiltCache, Cache, CacheConfig, CacheRef, Descriptor, Identity, LocalCache,
 };
 use millrace_message::Error;
 use millrace_spec::{Node, ReadContext, Spec, codes};
@@ -46,7 +46,7 @@ impl CacheConfig for Config {
             .all(|level| matches!(level, BuiltCache::Local(_)));
         let levels = Levels {
             levels,
-            path: Arc::clone(&cx.identity().path),
+            identity: Arc::clone(cx.identity()),
         };
         Ok(match is_local {
             true => BuiltCache::Local(Arc::new(Immediate(levels))),
@@ -59,18 +59,15 @@ pub const COMPONENT: Descriptor = Descriptor::cache::<Config>();
 
 struct Levels {
     levels: Vec<BuiltCache>,
-    path: Arc<str>,
+    identity: Arc<Identity>,
 }
 
 impl Levels {
     async fn copy_before(&self, level: usize, key: &str, value: &Bytes) {
         for earlier in &self.levels[..level] {
             if let Err(error) = earlier.set(key, value.clone(), None).await {
-                tracing::error!(
-                    component = "multilevel",
-                    path = %self.path,
-                    "copy a value to an earlier level: {error}"
-                );
+                let what = format_args!("copy a value to an earlier level: {error}");
+                self.identity.log_error(what);
             }
         }
     }

@@ -187,12 +187,8 @@ impl Reader {
         let last = self.config.check.as_ref().is_some_and(|check| {
             (0..batch.len()).any(|index| {
                 check.check(&batch, index).unwrap_or_else(|error| {
-                    tracing::error!(
-                        component = self.cx.component(),
-                        path = self.cx.path(),
-                        label = self.cx.label(),
-                        "check: {error}; taken as false"
-                    );
+                    let identity = self.cx.identity();
+                    identity.log_error(format_args!("check: {error}; taken as false"));
                     false
                 })
             })

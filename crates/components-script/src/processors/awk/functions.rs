@@ -130,6 +130,7 @@ impl<'a> Work<'a> {
             component,
             path,
             label,
+            ..
         } = self.identity;
         let text = arguments.text(0);
         let text = &text[..text.floor_char_boundary(LOG_MAX)];

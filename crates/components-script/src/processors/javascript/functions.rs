@@ -60,6 +60,7 @@ fn log(identity: &Identity, level: &str, text: &str) {
         component,
         path,
         label,
+        ..
     } = identity;
     match level {
         "error" => tracing::error!(%component, %path, %label, "{text}"),

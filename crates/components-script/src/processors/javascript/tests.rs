@@ -186,11 +186,7 @@ fn a_program_without_end_or_measure_is_stopped_and_the_next_message_is_processed
         folder: PathBuf::new(),
         memory_max: 8 << 20,
     };
-    let identity = Arc::new(Identity {
-        component: "javascript".into(),
-        path: "root".into(),
-        label: "".into(),
-    });
+    let identity = Arc::new(Identity::new("javascript", "root", ""));
     for (code, complaint) in [
         ("for (;;) {}", "ran for more than"),
         ("const go = () => Promise.resolve().then(go); go()", ""),

@@ -74,11 +74,7 @@ impl Vm {
     /// # Errors
     /// What is wrong with it.
     pub fn check(program: &Program) -> Result<(), String> {
-        let identity = Identity {
-            component: "javascript".into(),
-            path: "".into(),
-            label: "".into(),
-        };
+        let identity = Identity::new("javascript", "", "");
         Self::new(program, &Arc::new(identity)).map(drop)
     }
 

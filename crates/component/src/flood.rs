@@ -14,7 +14,8 @@ const PASSING: u64 = 5;
 const TEXTS_MAX: usize = 16;
 
 /// Lets a few lines of one kind pass in each window, and counts the rest.
-pub(crate) struct Flood {
+#[derive(Debug)]
+pub struct Flood {
     started: Instant,
     /// The window that is counted, from 1 on.
     window: AtomicU64,
@@ -23,7 +24,9 @@ pub(crate) struct Flood {
 }
 
 impl Flood {
-    pub(crate) fn new() -> Self {
+    /// Nothing has passed yet.
+    #[must_use]
+    pub fn new() -> Self {
         Self {
             started: Instant::now(),
             window: AtomicU64::new(0),
@@ -34,7 +37,7 @@ impl Flood {
 
     /// Whether a line may be written, and how many were left out before it. Threads that race at
     /// the start of a window may let one line more pass.
-    pub(crate) fn passes(&self) -> Option<u64> {
+    pub fn passes(&self) -> Option<u64> {
         let window = window_since(self.started);
         if self.window.swap(window, Ordering::Relaxed) != window {
             self.passed.store(0, Ordering::Relaxed);
@@ -47,7 +50,7 @@ impl Flood {
     }
 
     /// How many lines were left out since the last one that passed.
-    pub(crate) fn left_out(&self) -> u64 {
+    pub fn left_out(&self) -> u64 {
         self.left_out.swap(0, Ordering::Relaxed)
     }
 }
@@ -55,12 +58,13 @@ impl Flood {
 /// Lets a few lines of each text pass in each window, so that a text that repeats does not hide
 /// another one, and counts the rest. Texts may hold data, so it remembers no more than
 /// [`TEXTS_MAX`] of them, by their hashes.
-pub(crate) struct TextFlood {
+#[derive(Debug)]
+pub struct TextFlood {
     started: Instant,
     state: Mutex<TextWindow>,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct TextWindow {
     /// From 1 on.
     number: u64,
@@ -70,15 +74,24 @@ struct TextWindow {
 }
 
 impl TextFlood {
-    pub(crate) fn new() -> Self {
+    /// Nothing has passed yet.
+    #[must_use]
+    pub fn new() -> Self {
         Self {
             started: Instant::now(),
             state: Mutex::default(),
         }
     }
 
+    /// Whether a line of this text may be written, and how many were left out before it.
+    pub fn passes(&self, text: &str) -> Option<u64> {
+        self.passing(std::iter::once(text), |it| it)
+            .pop()
+            .map(|(_, left_out)| left_out)
+    }
+
     /// Those of the items whose text may be written, each with how many were left out before it.
-    pub(crate) fn passing<T>(
+    pub fn passing<T>(
         &self,
         items: impl Iterator<Item = T>,
         text: impl Fn(&T) -> &str,
@@ -100,8 +113,20 @@ impl TextFlood {
     }
 
     /// How many were left out since the last one that passed.
-    pub(crate) fn left_out(&self) -> u64 {
+    pub fn left_out(&self) -> u64 {
         std::mem::take(&mut self.state.lock().left_out)
+    }
+}
+
+impl Default for Flood {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Default for TextFlood {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

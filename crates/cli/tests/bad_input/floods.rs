@@ -1,0 +1,84 @@
+//! What messages can make the log say again and again is bounded, counted, and never silent.
+
+use super::{Setup, contains, pipe};
+
+const MESSAGES: u64 = 2000;
+
+/// A query that fails with another text for each message.
+const FAILS: &str = "throw(\"no \" + content().string())";
+
+/// The lines that name a message, and how many of them the log says it has left out.
+fn told(stderr: &str) -> (u64, u64) {
+    let lines = stderr.lines().map(|line| {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        let is_of_message = line["message"].as_str().unwrap().contains("no text");
+        let left_out = line["left_out"].as_u64().unwrap_or(0);
+        (u64::from(is_of_message), left_out)
+    });
+    lines.fold((0, 0), |sum, it| (sum.0 + it.0, sum.1 + it.1))
+}
+
+/// Runs with as many different messages.
+#[track_caller]
+fn stays_short(config: &str, lines_of_each: u64) {
+    let messages: String = (0..MESSAGES).map(|n| format!("no text {n}\n")).collect();
+    let said = Setup::new(config).run_with(messages.as_bytes());
+    let (lines, left_out) = told(&said.stderr);
+    assert!((1..=100).contains(&lines), "{lines} lines: {config}");
+    assert_eq!(lines + left_out, lines_of_each * MESSAGES, "{config}");
+}
+
+#[test]
+fn processors_that_fail_on_each_message_tell_a_few_and_count_the_rest() {
+    for processor in [
+        "metric: { type: counter_by, name: m, value: '${! content() }' }".to_owned(),
+        "sleep: { duration: '${! content() }' }".to_owned(),
+        format!("while: {{ check: '{FAILS}', processors: [ noop: {{}} ] }}"),
+        format!("log: {{ message: x, level: DEBUG, fields_mapping: 'root.a = {FAILS}' }}"),
+        format!("group_by: [ {{ check: '{FAILS}', processors: [] }} ]"),
+    ] {
+        let level = "logger: { level: DEBUG }\n";
+        stays_short(
+            &format!("{level}{}", pipe(&format!("{{ {processor} }}"))),
+            1,
+        );
+    }
+    let cached = format!(
+        "cache_resources: [ {{ label: c, memory: {{}} }} ]\n{}",
+        pipe(&format!(
+            "{{ cached: {{ cache: c, key: k, skip_on: '{FAILS}', processors: [ noop: {{}} ] }} }}"
+        ))
+    );
+    stays_short(&cached, 1);
+}
+
+#[test]
+fn outputs_and_policies_that_fail_on_each_message_tell_a_few_and_count_the_rest() {
+    let writes = |output: &str| {
+        format!(
+            "http: {{ enabled: false }}
+input: {{ stdin: {{}} }}
+output: {{ {output} }}
+cache_resources: [ {{ label: c, memory: {{}} }} ]
+"
+        )
+    };
+    let switch = format!(
+        "switch: {{ cases: [ {{ check: '{FAILS}', output: {{ drop: {{}} }} }}, {{ output: {{ drop: {{}} }} }} ] }}"
+    );
+    stays_short(&writes(&switch), 1);
+    let batching = format!(
+        "broker: {{ outputs: [ drop: {{}} ], batching: {{ count: 10, check: '{FAILS}' }} }}"
+    );
+    let said = Setup::new(&writes(&batching)).run_with(&b"no text\n".repeat(100));
+    assert_eq!(said.code, Some(0));
+    contains(&said.stderr, "batching check");
+    for failing in [
+        format!("file: {{ path: '${{! {FAILS} }}' }}"),
+        format!("cache: {{ target: c, key: '${{! {FAILS} }}' }}"),
+    ] {
+        let output = format!("drop_on: {{ error: true, output: {{ {failing} }} }}");
+        // The output tells why it fails, and `drop_on` that it drops the message.
+        stays_short(&writes(&output), 2);
+    }
+}
