@@ -11,6 +11,8 @@ mod data;
 mod floods;
 #[path = "bad_input/places.rs"]
 mod places;
+#[path = "bad_input/resources.rs"]
+mod resources;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

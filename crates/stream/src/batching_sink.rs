@@ -97,6 +97,7 @@ struct Collector {
 impl Collector {
     async fn run(mut self) {
         let mut under_way: FuturesUnordered<BoxFuture<'static, ()>> = FuturesUnordered::new();
+        let abort = self.flow.abort().clone();
         let mut open = true;
         while open || !under_way.is_empty() {
             let deadline = self.batcher.deadline();
@@ -106,6 +107,8 @@ impl Collector {
             let is_last = is_draining && may_flush && !self.batcher.is_empty();
             let flush = tokio::select! {
                 biased;
+                // What is dropped here fails towards its source.
+                () = abort.cancelled() => break,
                 Some(()) = under_way.next(), if !under_way.is_empty() => false,
                 batch = self.writes.pop(), if open && may_flush => match batch {
                     Some(batch) => self.batcher.add(batch),
@@ -136,6 +139,7 @@ impl Collector {
                 self.flush(&mut under_way).await;
             }
         }
+        drop((under_way, self.writes, self.batcher));
         self.inner.close().await;
     }
 
@@ -178,6 +182,42 @@ mod tests {
         }
 
         async fn close(&self) {}
+    }
+
+    /// Never ends a write.
+    struct Stuck;
+
+    #[async_trait]
+    impl Sink for Stuck {
+        async fn write(&self, _: MessageBatch) -> Outcomes {
+            std::future::pending().await
+        }
+
+        fn capacity(&self) -> usize {
+            1
+        }
+
+        async fn close(&self) {}
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_abort_of_a_stream_ends_writes_that_would_go_on_for_ever() {
+        let bench = Workbench::new([]);
+        let cx = bench.context("stuck");
+        let policy: BatchPolicy = bench.read("{ count: 2 }").unwrap();
+        let sink = BatchingSink::start(Arc::new(Stuck), &policy, &cx).unwrap();
+        let batch = |texts: &[&str]| texts.iter().map(|it| Message::from(*it)).collect();
+        let written = tokio::join!(
+            sink.write(batch(&["a", "b"])),
+            sink.write(batch(&["c"])),
+            async {
+                tokio::time::sleep(DRAIN_PAUSE).await;
+                cx.flow().abort().cancel();
+            }
+        );
+        assert!(written.0.get(0).error().is_some());
+        assert!(written.1.get(0).error().is_some());
+        sink.close().await;
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,6 +1,10 @@
 //! What messages can make the log say again and again is bounded, counted, and never silent.
 
-use super::{Setup, contains, pipe};
+use millrace_testkit::poll::{self, PATIENCE};
+use millrace_testkit::port::free_port;
+use millrace_testkit::http;
+
+use super::{Setup, contains, end, pipe};
 
 const MESSAGES: u64 = 2000;
 
@@ -80,5 +84,43 @@ cache_resources: [ {{ label: c, memory: {{}} }} ]
         let output = format!("drop_on: {{ error: true, output: {{ {failing} }} }}");
         // The output tells why it fails, and `drop_on` that it drops the message.
         stays_short(&writes(&output), 2);
+    }
+}
+
+#[test]
+fn an_output_that_is_tried_for_ever_says_why_and_ends_with_the_stream() {
+    let retrying = [
+        "broker: { outputs: [ { reject: 'no way' }, { drop: {} } ], batching: { count: 1, period: 1ms, byte_size: 1 } }",
+        "retry: { output: { reject: 'no way' } }",
+        "switch: { retry_until_success: true, cases: [ { output: { fallback: [ { reject: 'no way' } ] } }, { output: { drop: {} } } ] }",
+    ];
+    for output in retrying {
+        let port = free_port();
+        let setup = Setup::new(&format!(
+            "http: {{ address: '127.0.0.1:{port}' }}
+input: {{ generate: {{ mapping: 'root = \"x\"', count: 1, interval: '' }} }}
+output: {{ {output} }}
+shutdown_timeout: 100ms
+"
+        ));
+        let mut process = setup.start();
+        let line = process
+            .wait_for_stderr("send message: no way", PATIENCE)
+            .unwrap();
+        contains(&line, "\"path\":\"root.output\"");
+        let metrics = format!("http://127.0.0.1:{port}/metrics");
+        poll::until("a counted failure", PATIENCE, || {
+            let text = http::get(&metrics).ok()?.text();
+            let mut lines = text.lines();
+            let line = lines.find(|it| {
+                it.starts_with("bento_output_error_total") && it.contains("\"root.output\"")
+            })?;
+            (!line.ends_with(" 0")).then_some(())
+        })
+        .unwrap();
+        process.terminate(PATIENCE).unwrap();
+        let said = end(process);
+        contains(&said.stderr, "stopped before 1 messages were delivered");
+        assert!(!said.stderr.contains("did not stop in time"), "{output}");
     }
 }

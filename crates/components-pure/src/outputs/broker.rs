@@ -73,7 +73,7 @@ impl OutputConfig for Config {
         let sink = match children.len() {
             0 => return Err(Error::fatal("broker needs at least one output")),
             1 => children.remove(0),
-            _ => self.pattern.sink(children),
+            _ => self.pattern.sink(children, cx),
         };
         if self.batching.is_noop() {
             return Ok(OutputPart::Composite(sink));
@@ -89,9 +89,10 @@ impl OutputConfig for Config {
 pub const COMPONENT: Descriptor = Descriptor::output::<Config>();
 
 impl Pattern {
-    fn sink(self, children: Vec<Arc<dyn Sink>>) -> Arc<dyn Sink> {
+    fn sink(self, children: Vec<Arc<dyn Sink>>, cx: &BuildContext) -> Arc<dyn Sink> {
         let endless = |children: Vec<Arc<dyn Sink>>| {
-            let wrap = |child| Arc::new(Retrying::new(child, Attempts::ENDLESS)) as Arc<dyn Sink>;
+            let wrap =
+                |child| -> Arc<dyn Sink> { Arc::new(Retrying::new(child, Attempts::ENDLESS, cx)) };
             children.into_iter().map(wrap).collect()
         };
         match self {

@@ -50,9 +50,8 @@ impl OutputConfig for Config {
             max_elapsed: (!elapsed.is_zero()).then_some(elapsed),
         };
         let child = cx.output(&self.output, "retry.output")?;
-        Ok(OutputPart::Composite(Arc::new(Retrying::new(
-            child, attempts,
-        ))))
+        let retrying = Retrying::new(child, attempts, cx);
+        Ok(OutputPart::Composite(Arc::new(retrying)))
     }
 }
 

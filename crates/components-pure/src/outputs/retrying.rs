@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use millrace_component::{Backoff, Sink};
+use millrace_component::{Backoff, BuildContext, Identity, Sink};
 use millrace_message::{Error, Message, MessageBatch, Outcome, Outcomes};
+use millrace_telemetry::metric::Counter;
 
 /// When to give up, and how long to wait between attempts.
 #[derive(Clone, Debug)]
@@ -38,14 +39,36 @@ impl Attempts {
 }
 
 /// An output whose failed messages are written again, unless it cannot go on at all.
+///
+/// Nobody above hears of a failure while it is tried again, so it is logged and counted here.
 pub(super) struct Retrying {
     sink: Arc<dyn Sink>,
     attempts: Attempts,
+    identity: Arc<Identity>,
+    errors: Counter,
 }
 
 impl Retrying {
-    pub(super) fn new(sink: Arc<dyn Sink>, attempts: Attempts) -> Self {
-        Self { sink, attempts }
+    /// Writes again to `sink`, for the component of `cx`.
+    pub(super) fn new(sink: Arc<dyn Sink>, attempts: Attempts, cx: &BuildContext) -> Self {
+        Self {
+            sink,
+            attempts,
+            identity: Arc::clone(cx.identity()),
+            errors: cx.metrics().counter("output_error", &[]),
+        }
+    }
+
+    /// Tells why messages are not written yet.
+    fn tell(&self, pending: &Pending) {
+        if pending.is_empty() {
+            return;
+        }
+        self.errors.inc();
+        for error in pending.errors() {
+            self.identity
+                .log_warning(format_args!("send message: {error}"));
+        }
     }
 }
 
@@ -59,6 +82,7 @@ impl Sink for Retrying {
         loop {
             let outcomes = self.sink.write(pending.copies()).await;
             pending.settle(&outcomes);
+            self.tell(&pending);
             retry += 1;
             let pause = backoff.pause();
             let is_over = pending.is_empty() || outcomes.first_fatal().is_some();
@@ -98,6 +122,12 @@ impl Pending {
             .iter()
             .map(|(_, message)| message.detached())
             .collect()
+    }
+
+    /// Why the messages that are still to be written have failed.
+    fn errors(&self) -> impl Iterator<Item = &Error> {
+        let open = self.open.iter();
+        open.filter_map(move |(index, _)| self.outcomes[*index].error())
     }
 
     /// Changes the messages that are still to be written, by why they failed.

@@ -67,6 +67,13 @@ fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
             "a switch has at least two cases",
         );
     }
+    let rejects = config.cases.iter().map(|it| &it.output);
+    let rejects = rejects.filter(|it| config.retry_until_success && it.name == "reject");
+    for output in rejects {
+        let message = "`retry_until_success` would write to `reject` for ever";
+        cx.error(codes::CONFLICT, output.span, message).help =
+            Some("set `retry_until_success: false`, or use another output here".to_owned());
+    }
 }
 
 impl OutputConfig for Config {
@@ -75,7 +82,7 @@ impl OutputConfig for Config {
         for (index, case) in self.cases.iter().enumerate() {
             let mut sink = cx.output(&case.output, &format!("switch.cases.{index}.output"))?;
             if self.retry_until_success {
-                sink = Arc::new(Retrying::new(sink, Attempts::ENDLESS));
+                sink = Arc::new(Retrying::new(sink, Attempts::ENDLESS, cx));
             }
             cases.push(Case {
                 check: case.check.clone(),
