@@ -3,7 +3,7 @@
 use millrace_component::{
     BufferChild, CacheChild, InputChild, OutputChild, ProcessorChild, Query, RateLimitChild,
 };
-use millrace_spec::Spec;
+use millrace_spec::{Node, ReadContext, Spec, codes};
 
 /// One stream and its resources.
 #[derive(Clone, Debug, Spec)]
@@ -26,8 +26,9 @@ pub struct StreamConfig {
 
 /// What is done with each message, and by how many threads.
 #[derive(Clone, Debug, Spec)]
+#[spec(check = check_threads)]
 pub struct PipelineConfig {
-    /// How many threads run the processors; -1 stands for one for each core.
+    /// How many threads run the processors, up to 4096; -1 stands for one for each core.
     #[spec(default = -1)]
     pub threads: i64,
     /// Keeps the order of messages for which this query gives the same value, from the input to
@@ -37,6 +38,20 @@ pub struct PipelineConfig {
     /// The processors, in order.
     #[spec(default = [])]
     pub processors: Vec<ProcessorChild>,
+}
+
+/// Each is a thread of the operating system, with a stack and its mappings: some processors wait
+/// hundreds of times longer than they compute, and beyond this many a machine refuses more (a
+/// process may have 65,530 mappings) in places where that ends the process.
+const THREADS_MAX: i64 = 4096;
+
+fn check_threads(config: &mut PipelineConfig, node: &Node, cx: &mut ReadContext) {
+    if config.threads > THREADS_MAX {
+        let span = node.get("threads").map_or(node.span, |it| it.span);
+        let message = format!("a pipeline has no more than {THREADS_MAX} threads");
+        cx.error(codes::INVALID_VALUE, span, message).help =
+            Some("use -1 for one for each core, or some for each where processors wait".to_owned());
+    }
 }
 
 /// Components that others name by label.

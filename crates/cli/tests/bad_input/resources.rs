@@ -26,3 +26,12 @@ fn a_retried_switch_with_a_case_that_rejects_is_refused() {
         "`retry_until_success` would write to `reject` for ever",
     );
 }
+
+#[test]
+fn more_threads_than_a_machine_can_have_are_refused() {
+    refused(
+        "pipeline:\n  threads: 100000\n",
+        2,
+        "a pipeline has no more than 4096 threads",
+    );
+}
