@@ -18,8 +18,8 @@ use crate::eval::arithmetic;
 
 use crate::parser;
 use crate::program::{
-    Apply, Base, Binary, Body, Expr, Get, If, Key, Lambda, MapBody, Match, Path, Pattern, Program,
-    Slice, Statement, StatementKind, Target,
+    Apply, Base, Binary, Body, CacheUse, Expr, Get, If, Key, Lambda, MapBody, Match, Path, Pattern,
+    Program, Slice, Statement, StatementKind, Target,
 };
 
 mod call;
@@ -76,6 +76,7 @@ struct Compiler<'a> {
     environment: &'a Environment,
     errors: Vec<SyntaxError>,
     warnings: Vec<SyntaxError>,
+    caches: Vec<CacheUse>,
     /// Where the maps of these names stand, or will stand, in `maps`.
     names: HashMap<Arc<str>, usize>,
     maps: Vec<MapBody>,
@@ -97,6 +98,7 @@ impl<'a> Compiler<'a> {
             environment,
             errors: Vec::new(),
             warnings: Vec::new(),
+            caches: Vec::new(),
             names: HashMap::new(),
             maps: Vec::new(),
             variables: given.clone(),
@@ -116,6 +118,7 @@ impl<'a> Compiler<'a> {
             maps: self.maps,
             environment: Arc::new(self.environment.clone()),
             warnings: self.warnings,
+            caches: self.caches,
         })
     }
 

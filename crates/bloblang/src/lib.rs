@@ -77,4 +77,5 @@ pub use go::time::{MONTHS, WEEKDAYS, format as format_time, parse as parse_time}
 pub use go::url::{Url, escape_query};
 pub use mapping::{Interpolation, Mapped, Mapping, Payload, Query};
 pub use outcome::Outcome;
+pub use program::CacheUse;
 pub use timestamps::from_value as timestamp;

@@ -15,7 +15,7 @@ use crate::eval::Top;
 use crate::eval::statement::{self, State, StateTop};
 use crate::eval_error::EvalError;
 use crate::outcome::Outcome;
-use crate::program::Program;
+use crate::program::{CacheUse, Program};
 
 /// A compiled mapping. Clones share it, threads may run it at the same time; counters in it
 /// (`counter()`) are counted once for all of them.
@@ -91,6 +91,11 @@ impl Mapping {
     /// may be caught; spans are relative to the text that was compiled.
     pub fn warnings(&self) -> &[SyntaxError] {
         &self.0.warnings
+    }
+
+    /// The caches that the mapping names by literals; spans are as those of [`Mapping::warnings`].
+    pub fn caches(&self) -> &[CacheUse] {
+        &self.0.caches
     }
 
     /// Maps message `index` of a batch: `root` starts as nothing, `this` is the payload. The
@@ -436,6 +441,14 @@ impl Interpolation {
         self.0.iter().flat_map(|segment| match segment {
             Segment::Text(_) => &[],
             Segment::Query(query) => query.0.warnings.as_slice(),
+        })
+    }
+
+    /// As [`Mapping::caches`].
+    pub fn caches(&self) -> impl Iterator<Item = &CacheUse> {
+        self.0.iter().flat_map(|segment| match segment {
+            Segment::Text(_) => &[],
+            Segment::Query(query) => query.0.caches.as_slice(),
         })
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use millrace_message::{Segment, Text, Value};
 
 use crate::arguments::Argument;
-use crate::ast::Operator;
+use crate::ast::{Operator, Span};
 use crate::environment::Environment;
 use crate::error::SyntaxError;
 use crate::registry::{Function, Method, PreparedFunction, PreparedMethod};
@@ -18,6 +18,17 @@ pub(crate) struct Program {
     pub environment: Arc<Environment>,
     /// What is sure to fail whenever it is reached.
     pub warnings: Vec<SyntaxError>,
+    /// The caches that it names in its own text.
+    pub caches: Vec<CacheUse>,
+}
+
+/// A cache that a mapping names by a literal, as in `cache_get("label", …)`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CacheUse {
+    /// The label of the cache.
+    pub label: String,
+    /// The place of the function in the text.
+    pub span: Span,
 }
 
 impl Program {

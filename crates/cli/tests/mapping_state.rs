@@ -66,9 +66,9 @@ fn mappings_reach_the_caches_of_the_stream() {
 }
 
 #[test]
-fn a_cache_that_is_not_declared_fails_the_message() {
-    let processor =
-        r#"{ mapping: 'root = cache_get("absent", "key").catch(err -> err.string())' }"#;
+fn a_cache_that_is_not_declared_fails_the_message_that_names_it() {
+    // One that a mapping names by a literal is refused before anything runs.
+    let processor = r#"{ mapping: 'root = cache_get(this.no_cache | "absent", "key").catch(err -> err.string())' }"#;
     let (written, told) = written(processor, "", true);
     assert!(written.contains("absent"), "{written}{told}");
 }

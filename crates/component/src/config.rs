@@ -17,6 +17,8 @@ use crate::{
     InputPart, MappingCaches, OutputPart, Registry, ScannerFactory, template,
 };
 
+use crate::resource_ref::read_labelled;
+
 /// The typed config of an input.
 pub trait InputConfig: Send + Sync {
     /// Builds the input; what has to be waited for belongs into its `connect`.
@@ -211,6 +213,17 @@ pub(crate) fn read_component(
     node: &Node,
     cx: &mut ReadContext,
 ) -> Option<Component> {
+    let label = node.get("label").and_then(Node::text).unwrap_or_default();
+    read_labelled(
+        kind,
+        label,
+        cx,
+        |cx| read_unlabelled(kind, node, cx),
+        |it| it.name,
+    )
+}
+
+fn read_unlabelled(kind: ComponentKind, node: &Node, cx: &mut ReadContext) -> Option<Component> {
     let registry = cx
         .extension::<Registry>()
         .expect("the reader of a config lends its registry");

@@ -67,7 +67,7 @@ pub use queue::{QueueGauge, Receiver, Sender, Weigh};
 pub use rate_limit::{BuiltRateLimit, RateLimit};
 pub use resource_ref::{
     CacheRef, InputRef, OutputRef, ProcessorRef, RateLimitRef, add_resource_use,
-    check_resource_uses,
+    check_resource_uses, expect_resource,
 };
 pub use scanner::{Scanner, ScannerFactory, SourceDetails};
 pub use script::{Interpolated, Mapped, Mapping, Payload, Query, timestamp};

@@ -5,9 +5,11 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use jiff::Zoned;
-use millrace_bloblang::{Environment, EvalError, Interpolation, SyntaxError};
+use millrace_bloblang::{CacheUse, Environment, EvalError, Interpolation, SyntaxError};
 use millrace_message::{Error, Message, Value};
-use millrace_spec::{FieldKind, FieldType, Node, ReadContext, codes};
+use millrace_spec::{ComponentKind, FieldKind, FieldType, Node, ReadContext, codes};
+
+use crate::add_resource_use;
 
 pub use millrace_bloblang::{Mapped, Payload};
 
@@ -194,6 +196,18 @@ fn warn<'w>(
     }
 }
 
+/// Notes the caches that a mapping names, so that one that is not declared is a complaint.
+fn use_caches<'c>(
+    node: &Node,
+    cx: &mut ReadContext,
+    caches: impl IntoIterator<Item = &'c CacheUse>,
+) {
+    for CacheUse { label, span } in caches {
+        let span = node.span_of(span.start as usize..span.end as usize);
+        add_resource_use(ComponentKind::Cache, label, span, cx);
+    }
+}
+
 /// Reads a text and compiles it, reporting what is wrong with it at its place in the file.
 fn compile<T>(
     node: &Node,
@@ -240,6 +254,7 @@ impl FieldType for Mapping {
     fn read(node: &Node, cx: &mut ReadContext) -> Option<Self> {
         let (source, compiled) = compile(node, cx, millrace_bloblang::Mapping::compile)?;
         warn(node, cx, compiled.warnings());
+        use_caches(node, cx, compiled.caches());
         Some(Self {
             compiled,
             source: source.into(),
@@ -259,6 +274,7 @@ impl FieldType for Query {
     fn read(node: &Node, cx: &mut ReadContext) -> Option<Self> {
         let (_, compiled) = compile(node, cx, millrace_bloblang::Mapping::compile)?;
         warn(node, cx, compiled.warnings());
+        use_caches(node, cx, compiled.caches());
         Some(Self { compiled })
     }
 
@@ -275,6 +291,7 @@ impl FieldType for Interpolated {
     fn read(node: &Node, cx: &mut ReadContext) -> Option<Self> {
         let (_, compiled) = compile(node, cx, Interpolation::compile)?;
         warn(node, cx, compiled.warnings());
+        use_caches(node, cx, compiled.caches());
         Some(Self { compiled })
     }
 

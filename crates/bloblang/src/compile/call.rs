@@ -10,11 +10,14 @@ use crate::environment::Environment;
 use crate::error::SyntaxError;
 use crate::eval::{Cx, Frame, Top};
 use crate::outcome::Outcome;
-use crate::program::{Body, Expr, FunctionCall, MethodCall, Program};
+use crate::program::{Body, CacheUse, Expr, FunctionCall, MethodCall, Program};
 use crate::registry::{
     About, Default, FunctionRun, MethodRun, Parameter, ParameterKind, Parameters,
 };
 use crate::{functions, methods, not_built};
+
+/// Functions whose first argument is the label of a cache.
+const CACHE_FUNCTIONS: [&str; 4] = ["cache_get", "cache_set", "cache_add", "cache_delete"];
 
 impl Compiler<'_> {
     pub(super) fn function(&mut self, name: &Name, tree: &AstArguments) -> Expr {
@@ -34,6 +37,16 @@ impl Compiler<'_> {
             && let Ok(variable) = Arguments::fixed(&arguments).text(0)
         {
             return self.variable(variable, name.span);
+        }
+        // Those of an imported file have no place in this text.
+        if CACHE_FUNCTIONS.contains(&function.about.name)
+            && self.import_depth == 0
+            && let Ok(label) = Arguments::fixed(&arguments).text(0)
+        {
+            self.caches.push(CacheUse {
+                label: label.to_string(),
+                span: name.span,
+            });
         }
         let mut prepared = None;
         if let FunctionRun::Prepare(prepare) = function.run
@@ -327,6 +340,7 @@ fn evaluated(call: Expr, environment: &Environment) -> Expr {
         maps: Vec::new(),
         environment: std::sync::Arc::new(environment.clone()),
         warnings: Vec::new(),
+        caches: Vec::new(),
     };
     let frame = Frame {
         program: &program,

@@ -104,7 +104,7 @@ processor_resources:
     )
     .run();
     assert_eq!(said.code, Some(1));
-    contains(&said.stderr, "start: processor resource `b` uses itself");
+    contains(&said.stderr, "processor resource `a` uses itself");
 }
 
 #[test]

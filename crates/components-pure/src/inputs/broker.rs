@@ -5,7 +5,7 @@ use millrace_component::{
     BatchPolicy, BuildContext, Descriptor, InputChild, InputConfig, InputPart, Source,
 };
 use millrace_message::Error;
-use millrace_spec::Spec;
+use millrace_spec::{Node, ReadContext, Spec, codes};
 
 use super::batched;
 use super::relay::{EDGE_CAPACITY, finish_all, follow, pass_on};
@@ -14,23 +14,32 @@ use super::relay::{EDGE_CAPACITY, finish_all, follow, pass_on};
 ///
 /// The order within each input is kept; between them there is none. It ends when all have ended.
 #[derive(Clone, Debug, Spec)]
-#[spec(input = "broker", category = "Utility")]
+#[spec(input = "broker", category = "Utility", check = check)]
 pub struct Config {
     /// How often each input is started.
     #[spec(default = 1, advanced)]
     copies: usize,
     /// The inputs.
-    #[spec(default = [])]
+    #[spec(default = [], sample = [{"stdin": {}}])]
     inputs: Vec<InputChild>,
     /// How messages of all inputs are collected.
     #[spec(advanced)]
     batching: BatchPolicy,
 }
 
+const NO_INPUT: &str = "broker needs at least one input";
+
+fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
+    if config.inputs.is_empty() {
+        let span = node.get("inputs").map_or(node.span, |it| it.span);
+        cx.error(codes::INVALID_VALUE, span, NO_INPUT);
+    }
+}
+
 impl InputConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<InputPart, Error> {
         if self.inputs.is_empty() {
-            return Err(Error::fatal("broker needs at least one input"));
+            return Err(Error::fatal(NO_INPUT));
         }
         let mut sources = Vec::new();
         for copy in 0..self.copies.max(1) {

@@ -35,7 +35,7 @@ use join::{Added, Joiner, MergeStrategy};
 ///       - stdin: {} # when the files have been delivered
 /// ```
 #[derive(Clone, Debug, Spec)]
-#[spec(input = "sequence", category = "Utility", check = can_be_read_again)]
+#[spec(input = "sequence", category = "Utility", check = check_inputs)]
 pub struct Config {
     /// Joins structured messages of the inputs by an id.
     #[spec(advanced)]
@@ -68,8 +68,14 @@ struct ShardedJoin {
     merge_strategy: MergeStrategy,
 }
 
-/// A join must not collect what nobody can read again after a crash.
-fn can_be_read_again(config: &mut Config, _: &Node, cx: &mut ReadContext) {
+const NO_INPUT: &str = "sequence needs at least one input";
+
+/// There is something to read, and a join must not collect what nobody can read again after a crash.
+fn check_inputs(config: &mut Config, node: &Node, cx: &mut ReadContext) {
+    if config.inputs.is_empty() {
+        let span = node.get("inputs").map_or(node.span, |it| it.span);
+        cx.error(codes::INVALID_VALUE, span, NO_INPUT);
+    }
     let join = &config.sharded_join;
     if join.kind == "none" {
         return;
@@ -117,7 +123,7 @@ impl ShardedJoin {
 impl InputConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<InputPart, Error> {
         let Some(first) = self.inputs.first() else {
-            return Err(Error::fatal("sequence needs at least one input"));
+            return Err(Error::fatal(NO_INPUT));
         };
         let source = cx.input(first, "sequence.inputs.0")?;
         let (config, cx) = (self.clone(), cx.clone());

@@ -10,7 +10,7 @@ use millrace_component::{
     BatchPolicy, BuildContext, Descriptor, OutputChild, OutputConfig, OutputPart, Sink,
 };
 use millrace_message::{Error, ErrorClass, MessageBatch, Outcome, Outcomes};
-use millrace_spec::Spec;
+use millrace_spec::{Node, ReadContext, Spec, codes};
 use tokio::sync::Notify;
 
 use super::retrying::{Attempts, Retrying};
@@ -29,7 +29,7 @@ use super::retrying::{Attempts, Retrying};
 ///       - http_client: { url: "http://localhost:8080/messages" }
 /// ```
 #[derive(Clone, Debug, Spec)]
-#[spec(output = "broker", category = "Utility")]
+#[spec(output = "broker", category = "Utility", check = check)]
 pub struct Config {
     /// How often each output is started.
     #[spec(default = 1, advanced)]
@@ -42,6 +42,15 @@ pub struct Config {
     /// How messages are collected before they are written.
     #[spec(advanced)]
     batching: BatchPolicy,
+}
+
+const NO_OUTPUT: &str = "broker needs at least one output";
+
+fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
+    if config.outputs.is_empty() {
+        let span = node.get("outputs").map_or(node.span, |it| it.span);
+        cx.error(codes::INVALID_VALUE, span, NO_OUTPUT);
+    }
 }
 
 /// Who gets a message.
@@ -71,7 +80,7 @@ impl OutputConfig for Config {
             }
         }
         let sink = match children.len() {
-            0 => return Err(Error::fatal("broker needs at least one output")),
+            0 => return Err(Error::fatal(NO_OUTPUT)),
             1 => children.remove(0),
             _ => self.pattern.sink(children, cx),
         };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use millrace_component::{BuildContext, Descriptor, OutputChild, OutputConfig, OutputPart, Sink};
 use millrace_message::{Error, MessageBatch, Outcomes};
-use millrace_spec::Spec;
+use millrace_spec::{Node, ReadContext, Spec, codes};
 use millrace_telemetry::Redactor;
 
 use super::retrying::Pending;
@@ -30,13 +30,21 @@ use super::retrying::Pending;
 ///             root.reason = @fallback_error
 /// ```
 #[derive(Clone, Debug, Spec)]
-#[spec(output = "fallback", category = "Utility")]
+#[spec(output = "fallback", category = "Utility", check = check)]
 pub struct Config(Vec<OutputChild>);
+
+const NO_OUTPUT: &str = "fallback needs at least one output";
+
+fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
+    if config.0.is_empty() {
+        cx.error(codes::INVALID_VALUE, node.span, NO_OUTPUT);
+    }
+}
 
 impl OutputConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<OutputPart, Error> {
         if self.0.is_empty() {
-            return Err(Error::fatal("fallback needs at least one output"));
+            return Err(Error::fatal(NO_OUTPUT));
         }
         let build = |(index, child)| cx.output(child, &format!("fallback.{index}"));
         let tiers = self

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures::future::join_all;
 use millrace_component::{
     Batches, BuildContext, BuiltProcessor, Descriptor, Identity, ProcessorConfig, ProcessorRef,
-    add_resource_use,
+    add_resource_use, expect_resource,
 };
 use millrace_message::{Error, Message, MessageBatch, Object, Segment, Value};
 use millrace_spec::{ComponentKind, Node, OrderedMap, ReadContext, Spec, codes};
@@ -87,11 +87,16 @@ fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
             cx.error(codes::CONFLICT, span("branch_resources"), message);
         }
     }
+    for label in &config.branch_resources {
+        let span = span("branch_resources");
+        expect_resource(ComponentKind::Processor, label, "branch", span, cx);
+    }
     let resources: BTreeSet<&str> = config.branch_resources.iter().map(|it| &**it).collect();
     let named: Vec<&str> = config.order.iter().flatten().map(String::as_str).collect();
     for name in &named {
         if !inline.contains(name) && !resources.contains(name) {
             add_resource_use(ComponentKind::Processor, name, span("order"), cx);
+            expect_resource(ComponentKind::Processor, name, "branch", span("order"), cx);
         }
     }
     if !config.order.is_empty() {
