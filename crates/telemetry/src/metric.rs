@@ -25,7 +25,7 @@ pub use counter::Counter;
 pub use family::{CounterFamily, Family, GaugeFamily, TimerFamily};
 pub use gauge::Gauge;
 pub use help::explained;
-pub use name::{MetricName, Naming};
+pub use name::{MetricName, Naming, built_in};
 pub use process::register_process_metrics;
 pub use registry::{Mapped, MappingFn, Registry, RegistrySettings};
 pub use scope::{ComponentLabels, Scope};

@@ -126,3 +126,12 @@ fn more_threads_than_a_machine_can_have_are_refused() {
         "a pipeline has no more than 4096 threads",
     );
 }
+
+#[test]
+fn a_metric_in_the_place_of_a_built_in_one_is_refused() {
+    refused(
+        "pipeline:\n  processors:\n  - metric: { type: gauge, name: bento_input_received_total, value: 1 }\n",
+        3,
+        "would take the place of the built-in `input_received`",
+    );
+}

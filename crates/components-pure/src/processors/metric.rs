@@ -9,7 +9,9 @@ use millrace_component::{
 use millrace_message::{Error, Message, MessageBatch};
 use millrace_spec::{Node, OrderedMap, ReadContext, Spec, codes};
 use millrace_telemetry::Scope;
-use millrace_telemetry::metric::{CounterFamily, GaugeFamily, MetricName, TimerFamily};
+use millrace_telemetry::metric::{
+    CounterFamily, GaugeFamily, MetricKind, MetricName, TimerFamily, built_in,
+};
 
 /// Counts or measures messages in a metric of your own.
 ///
@@ -50,10 +52,28 @@ enum Kind {
     Timing,
 }
 
+impl Kind {
+    fn of_metric(self) -> MetricKind {
+        match self {
+            Self::Counter | Self::CounterBy => MetricKind::Counter,
+            Self::Gauge => MetricKind::Gauge,
+            Self::Timing => MetricKind::Timer,
+        }
+    }
+}
+
 fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
     if config.name.is_empty() {
         let span = node.get("name").map_or(node.span, |it| it.span);
         cx.error(codes::INVALID_VALUE, span, "a metric needs a name");
+    } else if let Some(taken) = built_in(&config.name, config.kind.of_metric()) {
+        let span = node.get("name").map_or(node.span, |it| it.span);
+        let message = format!(
+            "metric `{}` would take the place of the built-in `{taken}`",
+            config.name
+        );
+        cx.error(codes::CONFLICT, span, message).help =
+            Some("give it another name, such as one that says what you count".to_owned());
     }
     if config.kind != Kind::Counter && config.value.is_none() {
         cx.error(

@@ -1,5 +1,7 @@
 //! The help lines of the exporter.
 
+use super::series::MetricKind;
+
 /// What each metric means; the closed list of the names that we give ourselves.
 pub(super) const HELP: &[(&str, &str)] = &[
     ("input_received", "Messages received by the input."),
@@ -189,6 +191,30 @@ pub(super) const HELP: &[(&str, &str)] = &[
         "Start time of the process since the epoch in seconds.",
     ),
 ];
+
+/// Metrics of [`HELP`] that rise and fall, beside those of connections.
+const GAUGES: &[&str] = &[
+    "buffer_active",
+    "circuit_state",
+    "millrace_messages_in_flight",
+    "millrace_buffer_messages_in_flight",
+    "millrace_bytes_in_flight",
+    "millrace_queue_depth",
+    "millrace_oldest_unsettled_seconds",
+];
+
+/// The kind of a metric of [`HELP`].
+pub(super) fn kind_of(name: &str) -> MetricKind {
+    if name.ends_with("_latency_ns") {
+        MetricKind::Timer
+    } else if name.ends_with("_connection_up") {
+        MetricKind::Connection
+    } else if GAUGES.contains(&name) {
+        MetricKind::Gauge
+    } else {
+        MetricKind::Counter
+    }
+}
 
 /// Every metric that has a help line: its name and what it means.
 pub fn explained() -> impl Iterator<Item = (&'static str, &'static str)> {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::help::HELP;
+use super::help::{HELP, kind_of};
 use super::series::MetricKind;
 
 /// The name under which a component registers a metric.
@@ -115,6 +115,35 @@ pub(crate) fn help_of(name: &str) -> Option<&'static str> {
     HELP.iter().find(|it| it.0 == name).map(|it| it.1)
 }
 
+/// The built-in metric whose place a metric of the user would take, of this name and kind: one that
+/// is exported by this name, or is one of Bento's names and of another kind.
+pub fn built_in(name: &str, kind: MetricKind) -> Option<&'static str> {
+    let name = valid_metric_name(name);
+    let is_taken = |built_in: &'static str| {
+        let (verbatim, own_kind) = (built_in.starts_with("millrace_"), kind_of(built_in));
+        let is_process = built_in.starts_with("process_");
+        if built_in == name {
+            return verbatim || is_process || own_kind != kind;
+        }
+        let naming = Naming::Prefixed;
+        let mut families = families_of(built_in, own_kind, verbatim, naming, true).into_iter();
+        !is_process && families.any(|family| family.is_written_as(&name))
+    };
+    HELP.iter().map(|it| it.0).find(|&it| is_taken(it))
+}
+
+impl FamilyName {
+    /// Whether its samples have this name.
+    fn is_written_as(&self, name: &str) -> bool {
+        let is_one_sample = matches!(self.form, Form::Counter | Form::Gauge | Form::Established);
+        match name.strip_prefix(&*self.name) {
+            Some("") => true,
+            Some("_bucket" | "_sum" | "_count") => !is_one_sample,
+            _ => false,
+        }
+    }
+}
+
 /// Makes a name valid for every exporter: what Prometheus does not allow becomes `_`.
 pub(super) fn valid_metric_name(name: &str) -> String {
     sanitize(name, |c| c == ':')
@@ -148,6 +177,56 @@ fn sanitize(name: &str, also: fn(char) -> bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_metric_of_the_user_takes_no_built_in_place() {
+        let taken = [
+            (
+                "bento_input_received_total",
+                MetricKind::Gauge,
+                "input_received",
+            ),
+            (
+                "bento_input_received_total",
+                MetricKind::Counter,
+                "input_received",
+            ),
+            (
+                "bento-input-received",
+                MetricKind::Counter,
+                "input_received",
+            ),
+            ("input_received", MetricKind::Gauge, "input_received"),
+            (
+                "bento_output_latency_seconds_bucket",
+                MetricKind::Gauge,
+                "output_latency_ns",
+            ),
+            (
+                "bento_input_connection_up",
+                MetricKind::Counter,
+                "input_connection_up",
+            ),
+            (
+                "millrace_queue_depth",
+                MetricKind::Gauge,
+                "millrace_queue_depth",
+            ),
+            ("process_open_fds", MetricKind::Gauge, "process_open_fds"),
+        ];
+        for (name, kind, expected) in taken {
+            assert_eq!(built_in(name, kind), Some(expected), "{name}");
+        }
+        for name in [
+            "orders",
+            "bento_orders_total",
+            "input_received",
+            "bento_input_received_sum",
+        ] {
+            assert_eq!(built_in(name, MetricKind::Counter), None, "{name}");
+        }
+        assert_eq!(built_in("buffer_active", MetricKind::Gauge), None);
+    }
 
     #[test]
     fn names_become_valid() {
