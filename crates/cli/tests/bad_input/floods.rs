@@ -1,8 +1,10 @@
 //! What messages can make the log say again and again is bounded, counted, and never silent.
 
+use std::process::Stdio;
+
 use millrace_testkit::poll::{self, PATIENCE};
 use millrace_testkit::port::free_port;
-use millrace_testkit::http;
+use millrace_testkit::{http, millrace};
 
 use super::{Setup, contains, end, pipe};
 
@@ -123,4 +125,32 @@ shutdown_timeout: 100ms
         contains(&said.stderr, "stopped before 1 messages were delivered");
         assert!(!said.stderr.contains("did not stop in time"), "{output}");
     }
+}
+
+#[test]
+fn a_command_that_ends_while_messages_are_written_is_told_with_how_many_it_had() {
+    let setup = Setup::new(
+        "http: { enabled: false }
+input: { generate: { mapping: 'root = \"x\"', interval: 1ms } }
+output: { subprocess: { name: sh, args: [ -c, 'read -r line' ] } }
+",
+    );
+    let mut process = setup.start();
+    let line = process
+        .wait_for_stderr("messages that it was given since it started", PATIENCE)
+        .unwrap();
+    contains(&line, "command `sh` has ended: exit status: 0");
+    contains(&line, "\"level\":\"warn\"");
+    process.terminate(PATIENCE).unwrap();
+    let mut lint = millrace::command().unwrap();
+    lint.args(["lint", "--strict", "config.yaml"])
+        .current_dir(setup.folder.path())
+        .stdin(Stdio::null());
+    let output = lint.output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    contains(
+        &said,
+        "output subprocess acknowledges what the pipe has taken",
+    );
 }

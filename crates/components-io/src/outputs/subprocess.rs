@@ -9,7 +9,7 @@ use millrace_component::{
     WriteError,
 };
 use millrace_message::{Error, MessageBatch};
-use millrace_spec::{Duration, Spec};
+use millrace_spec::{Duration, Node, ReadContext, Spec, codes};
 use parking_lot::Mutex;
 use tokio::io::AsyncWriteExt;
 use tokio::process::{ChildStdin, ChildStdout};
@@ -22,14 +22,20 @@ use crate::process_group::{ProcessGroup, log_errors, next_line};
 ///
 /// A write returns when the command's pipe has taken the messages, which does not mean that the
 /// command has read them. A command that ends is started again, with a growing pause, and what was
-/// being written then is written again; what it had not read yet is gone. Lines that it writes to
+/// being written then is written again; what it had not read yet is gone: a warning says how many
+/// messages it was given. Lines that it writes to
 /// its standard error are logged as warnings, those of its standard output at the level `DEBUG`.
 ///
 /// When the stream ends, the standard input is closed, and the command is waited for: one that ends
 /// with an exit code other than 0, or by a signal, is an error. One that is still running when
 /// `shutdown_timeout` is over is killed with everything it started.
 #[derive(Clone, Debug, Spec)]
-#[spec(output = "subprocess", status = "stable", category = "Utility")]
+#[spec(
+    output = "subprocess",
+    status = "stable",
+    category = "Utility",
+    check = check_guarantee
+)]
 pub struct Config {
     /// The command.
     #[spec(example = "cat", lint = crate::process_group::check_name)]
@@ -44,6 +50,15 @@ pub struct Config {
     /// the default of the place where the output stands.
     #[spec(advanced)]
     connect_timeout: Option<Duration>,
+}
+
+fn check_guarantee(_: &mut Config, node: &Node, cx: &mut ReadContext) {
+    if cx.options().deny_weaker_guarantees {
+        let message = "output subprocess acknowledges what the pipe has taken: a command that ends \
+                       loses what it has not read";
+        cx.error(codes::WEAKER_GUARANTEE, node.span, message).help =
+            Some("use an output whose other side acknowledges".to_owned());
+    }
 }
 
 impl OutputConfig for Config {
@@ -80,6 +95,10 @@ struct Running {
     stdin: Option<ChildStdin>,
     /// How it has ended, once it has.
     end: watch::Receiver<Option<End>>,
+    /// How many messages its pipe has taken.
+    given: usize,
+    /// Whether its end has been told.
+    is_told: bool,
     /// Dropped, it kills the command.
     _life: oneshot::Sender<()>,
 }
@@ -111,6 +130,8 @@ impl Subprocess {
         Ok(Running {
             stdin: Some(stdin),
             end,
+            given: 0,
+            is_told: false,
             _life: life,
         })
     }
@@ -123,6 +144,25 @@ impl Subprocess {
             None => "does not read any more".to_owned(),
         };
         Error::not_connected(format!("command `{}` {end}", self.name))
+    }
+
+    /// Says that the command has ended while it should be running, once: nobody knows what it has
+    /// read of what it was given.
+    fn tell_end(&self) {
+        let mut running = self.running.lock();
+        let Some(running) = running.as_mut() else {
+            return;
+        };
+        let has_ended = running.end.borrow().is_some();
+        if !has_ended || running.given == 0 || std::mem::replace(&mut running.is_told, true) {
+            return;
+        }
+        let given = running.given;
+        self.identity.log_warning(format_args!(
+            "{}; of the {given} messages that it was given since it started, those that it had not \
+             read are lost",
+            self.lost(running)
+        ));
     }
 
     /// The pipe, for a write.
@@ -158,6 +198,7 @@ async fn log_output(stdout: ChildStdout, identity: Arc<Identity>) {
 #[async_trait]
 impl Output for Subprocess {
     async fn connect(&self) -> Result<(), Error> {
+        self.tell_end();
         let running = self.start()?;
         *self.running.lock() = Some(running);
         Ok(())
@@ -176,6 +217,7 @@ impl Output for Subprocess {
         match (written, running) {
             (Ok(()), Some(running)) => {
                 running.stdin = Some(stdin);
+                running.given += batch.len();
                 Ok(())
             }
             (Ok(()), None) => Ok(()),
@@ -195,9 +237,12 @@ impl Output for Subprocess {
             // Whoever knows the end keeps it; without one the command is gone as well.
             let _ended = end.wait_for(Option::is_some).await;
         }
+        self.tell_end();
     }
 
     async fn close(&self) -> Result<(), Error> {
+        // It may have ended before it was asked to.
+        self.tell_end();
         let Some(mut running) = self.running.lock().take() else {
             return Ok(());
         };
