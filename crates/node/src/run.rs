@@ -27,6 +27,10 @@ const ABORT_GRACE: Duration = Duration::from_secs(5);
 /// How long requests that have reached a stream have to be answered before it is replaced.
 const HOLD_LIMIT: Duration = Duration::from_secs(5);
 
+/// Signals of one kind that come within this time are one: whoever signals a process and its group,
+/// as `timeout` does, means to ask once.
+const SIGNALS_TOGETHER: Duration = Duration::from_millis(500);
+
 /// How long requests to the service's own paths have to finish.
 const HTTP_GRACE: Duration = Duration::from_secs(1);
 
@@ -409,6 +413,26 @@ where
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    asked: Asked,
+}
+
+/// When the process was asked to stop.
+#[derive(Default)]
+struct Asked {
+    last: Option<(&'static str, Instant)>,
+}
+
+impl Asked {
+    /// Whether a signal asks anew, and is no echo of the last one that did.
+    fn is_new(&mut self, name: &'static str, now: Instant) -> bool {
+        let is_echo = self.last.is_some_and(|(last, at)| {
+            last == name && now.saturating_duration_since(at) < SIGNALS_TOGETHER
+        });
+        if !is_echo {
+            self.last = Some((name, now));
+        }
+        !is_echo
+    }
 }
 
 impl Signals {
@@ -419,13 +443,19 @@ impl Signals {
         Ok(Self {
             interrupt: listen(SignalKind::interrupt())?,
             terminate: listen(SignalKind::terminate())?,
+            asked: Asked::default(),
         })
     }
 
     async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.interrupt.recv() => "SIGINT",
-            _ = self.terminate.recv() => "SIGTERM",
+        loop {
+            let name = tokio::select! {
+                _ = self.interrupt.recv() => "SIGINT",
+                _ = self.terminate.recv() => "SIGTERM",
+            };
+            if self.asked.is_new(name, Instant::now()) {
+                return name;
+            }
         }
     }
 
@@ -435,5 +465,24 @@ impl Signals {
             () = tokio::time::sleep(timeout) => {}
             name = self.next() => info!("received {name} again"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signals_of_one_kind_that_come_together_ask_once() {
+        let mut asked = Asked::default();
+        let start = Instant::now();
+        let after = |millis| start + Duration::from_millis(millis);
+        assert!(asked.is_new("SIGTERM", start));
+        assert!(!asked.is_new("SIGTERM", start));
+        assert!(!asked.is_new("SIGTERM", after(499)));
+        // An echo does not put off the next one that counts.
+        assert!(asked.is_new("SIGTERM", after(500)));
+        assert!(asked.is_new("SIGINT", after(501)));
+        assert!(asked.is_new("SIGTERM", after(502)));
     }
 }
