@@ -173,9 +173,11 @@ impl Core {
         }
         let most = match is_third_party(target) {
             false => self.level(),
-            // It writes whole payloads of returned messages at WARN.
-            true if target.starts_with("lapin") && *metadata.level() != Level::ERROR => {
-                return false;
+            // It writes whole payloads of returned messages at WARN. What it says at ERROR is the
+            // dump of a failure that the component tells in words.
+            true if target.starts_with("lapin") => {
+                let is_wanted = self.level() >= LogLevel::Debug;
+                return is_wanted && *metadata.level() == Level::ERROR;
             }
             true => self.level().for_third_party(),
         };
@@ -188,6 +190,9 @@ impl Core {
         }
         if metadata.target() == SUMMARY_TARGET {
             return LogLevel::Info;
+        }
+        if metadata.target().starts_with("lapin") {
+            return LogLevel::Debug;
         }
         if is_third_party(metadata.target()) {
             // A library cannot know what its caller recovers from: whether something is an error

@@ -159,6 +159,7 @@ fn records_of_libraries_are_warnings_at_most() {
     let text = written(settings, |handle| {
         let library = || {
             tracing::error!(target: "lapin::io_loop", error = "reset", "connection reset");
+            tracing::error!(target: "h2::server", error = "reset", "stream reset");
             tracing::warn!(target: "lapin::returned", "a whole payload");
             tracing::error!(target: "millracer", "not of this workspace");
             tracing::debug!(target: "h2::codec", error = "broken", "never promoted");
@@ -166,12 +167,16 @@ fn records_of_libraries_are_warnings_at_most() {
         library();
         handle.set_level(LogLevel::Error);
         library();
+        handle.set_level(LogLevel::Debug);
+        tracing::error!(target: "lapin::io_loop", "a dump of what the component tells");
+        tracing::warn!(target: "lapin::returned", "a whole payload");
         tracing::error!("ours");
     });
     assert_eq!(
         text,
-        "{\"level\":\"warn\",\"component\":\"lapin\",\"message\":\"connection reset\",\"error\":\"reset\"}\n\
+        "{\"level\":\"warn\",\"component\":\"h2\",\"message\":\"stream reset\",\"error\":\"reset\"}\n\
          {\"level\":\"warn\",\"component\":\"millracer\",\"message\":\"not of this workspace\"}\n\
+         {\"level\":\"debug\",\"component\":\"lapin\",\"message\":\"a dump of what the component tells\"}\n\
          {\"level\":\"error\",\"component\":\"telemetry\",\"message\":\"ours\"}\n"
     );
 }
