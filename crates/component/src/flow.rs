@@ -28,7 +28,7 @@ struct Shared {
     connections: Mutex<Vec<Connection>>,
     edges: Mutex<Vec<Arc<Edge>>>,
     ages: Mutex<Vec<(Box<str>, Ages)>>,
-    files: Mutex<Vec<Box<str>>>,
+    files: Mutex<Vec<WrittenFile>>,
     kept: Mutex<Vec<Kept>>,
     has_faults: AtomicBool,
     abort: CancellationToken,
@@ -130,17 +130,42 @@ impl Flow {
         self.shared.ages.lock().clone()
     }
 
-    /// Notes that messages are written to this file, for the closing report.
-    pub fn writes_to(&self, file: &str) {
+    /// Notes that all messages of the output at `path` are written to this file, for the closing
+    /// report.
+    pub fn writes_to(&self, file: &str, path: &str) {
         let mut files = self.shared.files.lock();
-        if !files.iter().any(|it| **it == *file) {
-            files.push(file.into());
+        if !files.iter().any(|it| *it.output == *path) {
+            files.push(WrittenFile {
+                file: file.into(),
+                output: path.into(),
+            });
         }
     }
 
     /// The files that messages are written to.
     pub fn files(&self) -> Vec<Box<str>> {
-        self.shared.files.lock().clone()
+        let mut names: Vec<Box<str>> = Vec::new();
+        for written in self.shared.files.lock().iter() {
+            if !names.contains(&written.file) {
+                names.push(written.file.clone());
+            }
+        }
+        names
+    }
+
+    /// The leaf outputs that keep messages elsewhere than in one of these files, each as
+    /// `component at path`.
+    pub fn other_outputs(&self) -> Vec<Box<str>> {
+        let files = self.shared.files.lock();
+        let connections = self.shared.connections.lock();
+        let others = connections.iter().filter(|it| {
+            it.side() == Side::Output
+                && it.component() != "drop"
+                && !files.iter().any(|file| *file.output == *it.path())
+        });
+        others
+            .map(|it| format!("{} at {}", it.component(), it.path()).into())
+            .collect()
     }
 
     /// Notes what a buffer keeps at its end, for the closing report.
@@ -230,6 +255,13 @@ impl Flow {
             .iter()
             .all(|it| it.shared.side != side || it.is_up())
     }
+}
+
+/// A file that an output writes all of its messages to.
+struct WrittenFile {
+    file: Box<str>,
+    /// The path of the output.
+    output: Box<str>,
 }
 
 /// What stays in a buffer on disk when the stream ends, for the next start.

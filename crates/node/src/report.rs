@@ -4,7 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use millrace_component::{Balance, Kept, Kind, LOST_WITH_BUFFER, STOPPED, UNREADABLE};
-use millrace_telemetry::log::SUMMARY_TARGET;
+use millrace_message::{Object, Value};
+use millrace_telemetry::log::{LogValue, SUMMARY_TARGET, with_fields};
 use tracing::error;
 
 /// What a stream did from start to end.
@@ -18,6 +19,8 @@ pub struct Report {
     pub kept: Vec<Kept>,
     /// The files that messages were written to, as far as they do not depend on the message.
     pub files: Vec<Box<str>>,
+    /// The outputs whose messages are not in these files.
+    pub other_outputs: Vec<Box<str>>,
     /// How long it ran.
     pub elapsed: Duration,
 }
@@ -78,33 +81,73 @@ impl Report {
     /// what happened behind a buffer.
     pub fn log(&self) {
         let files = (!self.files.is_empty()).then(|| self.files.join(", "));
+        let others = self.others_beside_files();
         let log = |balance: &Balance, kept: &[Kept], what: &str| {
             let has_kept = !kept.is_empty();
             let kept_in: Vec<_> = kept.iter().map(|it| &*it.file).collect();
             let kept_in = has_kept.then(|| kept_in.join(", "));
-            error!(
-                target: SUMMARY_TARGET,
-                received = balance.received,
-                delivered = balance.delivered,
-                filtered = balance.total(Kind::Filtered),
-                dropped = balance.total(Kind::Dropped),
-                returned = balance.total(Kind::Returned),
-                in_flight = balance.in_flight(),
-                replayed = balance.replayed,
-                failed_processing = balance.faulted,
-                kept = has_kept.then(|| kept.iter().map(|it| it.messages).sum::<u64>()),
-                kept_bytes = has_kept.then(|| kept.iter().map(|it| it.bytes).sum::<u64>()),
-                kept_in = kept_in.as_deref(),
-                seconds = self.elapsed.as_secs_f64(),
-                written_to = files.as_deref(),
-                "{what}"
-            );
+            let write = || {
+                error!(
+                    target: SUMMARY_TARGET,
+                    received = balance.received,
+                    delivered = balance.delivered,
+                    filtered = balance.total(Kind::Filtered),
+                    dropped = balance.total(Kind::Dropped),
+                    returned = balance.total(Kind::Returned),
+                    in_flight = balance.in_flight(),
+                    replayed = balance.replayed,
+                    failed_processing = balance.faulted,
+                    kept = has_kept.then(|| kept.iter().map(|it| it.messages).sum::<u64>()),
+                    kept_bytes = has_kept.then(|| kept.iter().map(|it| it.bytes).sum::<u64>()),
+                    kept_in = kept_in.as_deref(),
+                    seconds = self.elapsed.as_secs_f64(),
+                    written_to = files.as_deref(),
+                    other_outputs = others.as_deref(),
+                    "{what}"
+                );
+            };
+            with_fields(reasons(balance), write);
         };
         log(&self.balance, &[], "the run has ended");
         if let Some(balance) = &self.behind_buffer {
             log(balance, &self.kept, "the run has ended: behind the buffer");
         }
     }
+}
+
+impl Report {
+    /// The outputs beside those of the files, where files are named: the messages may be there.
+    fn others_beside_files(&self) -> Option<String> {
+        let others = (!self.files.is_empty()).then_some(&self.other_outputs)?;
+        let mut named: Vec<&str> = others.iter().take(OTHERS_MAX).map(|it| &**it).collect();
+        let more = others.len() - named.len();
+        let more_text = format!("{more} more");
+        if more > 0 {
+            named.push(&more_text);
+        }
+        (!named.is_empty()).then(|| named.join(", "))
+    }
+}
+
+/// How many other outputs are named.
+const OTHERS_MAX: usize = 8;
+
+/// Why messages ended otherwise than delivered, as fields: `dropped_reasons` and its like, for what
+/// there is.
+fn reasons(balance: &Balance) -> Vec<(String, LogValue)> {
+    let of = |kind: Kind| {
+        let mut counts = Object::new();
+        for ((_, reason), count) in balance.others.iter().filter(|((of, _), _)| *of == kind) {
+            let count = i64::try_from(*count).unwrap_or(i64::MAX);
+            counts.insert(&**reason, Value::from(count));
+        }
+        let json = Value::Object(counts).to_json();
+        let text = String::from_utf8_lossy(&json).into_owned();
+        let name = format!("{}_reasons", kind.name());
+        (balance.total(kind) > 0).then_some((name, LogValue::Json(text)))
+    };
+    let kinds = [Kind::Filtered, Kind::Dropped, Kind::Returned];
+    kinds.into_iter().filter_map(of).collect()
 }
 
 impl fmt::Display for Report {
@@ -133,6 +176,9 @@ impl fmt::Display for Report {
         }
         for file in &self.files {
             write!(f, "\nwritten to   {file}")?;
+        }
+        if let Some(others) = self.others_beside_files() {
+            write!(f, "\nother outputs   {others}")?;
         }
         Ok(())
     }
@@ -197,6 +243,7 @@ mod tests {
             behind_buffer,
             kept: Vec::new(),
             files: Vec::new(),
+            other_outputs: Vec::new(),
             elapsed: Duration::from_millis(1500),
         }
     }
@@ -232,6 +279,23 @@ mod tests {
         report.files.push("out.ndjson".into());
         let text = report.to_string();
         assert!(text.ends_with("0\nwritten to   out.ndjson"), "{text}");
+        report
+            .other_outputs
+            .push("sql_insert at root.output.broker.outputs.0".into());
+        let text = report.to_string();
+        let line = "out.ndjson\nother outputs   sql_insert at root.output.broker.outputs.0";
+        assert!(text.ends_with(line), "{text}");
+        // Without a file nothing claims to be the place of all messages.
+        report.files.clear();
+        assert!(!report.to_string().contains("sql_insert"));
+    }
+
+    #[test]
+    fn the_log_line_of_the_summary_has_the_reasons_of_what_was_not_delivered() {
+        assert_eq!(reasons(&balance(7, 0, 0)), []);
+        let reasons = reasons(&dropping(7, "switch_no_match", 3, 0));
+        let counts = LogValue::Json(r#"{"switch_no_match":3}"#.to_owned());
+        assert_eq!(reasons, [("dropped_reasons".to_owned(), counts)]);
     }
 
     #[test]

@@ -78,6 +78,7 @@ pub async fn run(
     let mut balance = Balance::default();
     let mut behind_buffer: Option<Balance> = None;
     let (mut files, mut kept) = (Vec::<Box<str>>::new(), Vec::new());
+    let mut other_outputs = Vec::<Box<str>>::new();
     let mut has_failed = false;
     let ended = loop {
         let stream = match Stream::start(&config.stream, process.environment(&config)) {
@@ -118,6 +119,9 @@ pub async fn run(
         balance += end.balance;
         let new = flow.files().into_iter().filter(|it| !files.contains(it));
         files.extend(new.collect::<Vec<_>>());
+        let new = flow.other_outputs().into_iter();
+        let new = new.filter(|it| !other_outputs.contains(it));
+        other_outputs.extend(new.collect::<Vec<_>>());
         // A buffer that the next stream goes on with is counted as that one leaves it.
         for now in flow.kept() {
             kept.retain(|it: &Kept| it.file != now.file);
@@ -160,6 +164,7 @@ pub async fn run(
         behind_buffer,
         kept,
         files,
+        other_outputs,
         elapsed: since.elapsed(),
     };
     match ended {

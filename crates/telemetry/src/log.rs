@@ -27,7 +27,7 @@ mod sink;
 mod status;
 mod timestamp;
 
-pub use component::{ComponentLogger, FATAL_TARGET, LogValue, SUMMARY_TARGET};
+pub use component::{ComponentLogger, FATAL_TARGET, LogValue, SUMMARY_TARGET, with_fields};
 pub use layer::LogHandle;
 pub use level::{LogLevel, ParseLogLevelError};
 pub use settings::{FileSettings, LogError, LogFormat, LogSettings};

@@ -39,7 +39,7 @@ pub struct Config {
 impl OutputConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<OutputPart, Error> {
         if let Some(path) = self.path.as_static() {
-            cx.flow().writes_to(&path);
+            cx.flow().writes_to(&path, cx.path());
         }
         let output = FileOutput::new(self.path.clone(), self.codec.clone());
         Ok(OutputPart::Leaf(LeafOutput::serial(BuiltOutput::Blocking(

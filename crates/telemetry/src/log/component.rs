@@ -118,6 +118,14 @@ impl ComponentLogger {
     }
 }
 
+/// Runs code that writes one event, which gets these fields too: their names, or whether they are
+/// there, are data.
+pub fn with_fields(fields: Vec<(String, LogValue)>, write: impl FnOnce()) {
+    DYNAMIC.with_borrow_mut(|dynamic| *dynamic = fields);
+    write();
+    DYNAMIC.with_borrow_mut(Vec::clear);
+}
+
 /// The dynamic fields of the event that is being written on this thread.
 pub(super) fn take_dynamic_fields() -> Vec<(String, LogValue)> {
     DYNAMIC.with_borrow_mut(std::mem::take)
