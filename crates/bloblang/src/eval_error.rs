@@ -118,7 +118,7 @@ impl EvalError {
     #[cold]
     pub(crate) fn too_many_steps(limit: u64) -> EvalError {
         EvalError::complete(format!(
-            "the mapping takes more than {limit} steps on one message; split the message, let the mapping go through fewer elements, or raise `mapping_limits.steps`"
+            "the mapping takes more than {limit} steps on one message; split the message, let the mapping go through fewer elements or, in a config, raise `mapping_limits.steps`"
         ))
     }
 
@@ -126,7 +126,7 @@ impl EvalError {
     #[cold]
     pub(crate) fn too_many_bytes(limit: u64) -> EvalError {
         EvalError::complete(format!(
-            "what the mapping makes of one message takes more than {limit} bytes; split the message, let the mapping make less of it, or raise `mapping_limits.bytes`"
+            "what the mapping makes of one message takes more than {limit} bytes; split the message, let the mapping make less of it or, in a config, raise `mapping_limits.bytes`"
         ))
     }
 

@@ -255,8 +255,8 @@ fn what_takes_too_long_or_too_much_ends_and_the_playground_goes_on() {
     let told = answer["mapping_error"].as_str().unwrap();
     assert!(told.contains("more than 134217728 bytes"), "{told}");
     assert!(
-        !told.contains("mapping_limits"),
-        "there is no config: {told}"
+        told.contains("in a config, raise `mapping_limits.bytes`"),
+        "{told}"
     );
     for map in [
         "root = this.apply(\"a\")",

@@ -97,7 +97,10 @@ impl Mapper {
             Message::from_bytes(line)
         };
         let mapped = self.mapping.map(std::slice::from_ref(&message), 0);
-        if !mapped.map_err(|error| told(&error))?.apply_to(&mut message) {
+        if !mapped
+            .map_err(|error| error.to_string())?
+            .apply_to(&mut message)
+        {
             return Ok(Vec::new());
         }
         if let Some(pretty) = self.pretty.as_ref().filter(|_| !self.raw)
@@ -115,20 +118,6 @@ impl Mapper {
 /// Compiles a mapping; what is wrong with it comes with its line and a caret.
 fn compile(name: &str, text: &str, environment: &Environment) -> Result<Mapping, String> {
     Mapping::compile(text, environment).map_err(|errors| render(name, text, errors))
-}
-
-/// What a mapping failed with. What only a config could set is no remedy here.
-fn told(error: &impl std::fmt::Display) -> String {
-    let mut text = error.to_string();
-    for field in ["steps", "bytes"] {
-        let remedy = format!(", or raise `mapping_limits.{field}`");
-        if text.contains(&remedy) {
-            text = text
-                .replace(&remedy, "")
-                .replace("split the message, let", "split the message, or let");
-        }
-    }
-    text
 }
 
 /// The errors of a mapping, each with its line and a caret.

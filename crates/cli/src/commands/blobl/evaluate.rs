@@ -10,7 +10,7 @@ use millrace_bloblang::{Allowance, Environment, Mapped, Mapping, SyntaxError, li
 use millrace_message::{Message, Object, Value};
 use rustix::process::{Resource, Rlimit, setrlimit};
 
-use super::{PRETTY, compile, complain, told};
+use super::{PRETTY, compile, complain};
 use crate::args::EvaluateArgs;
 
 /// Seconds of processor time after which the system ends the process.
@@ -159,7 +159,7 @@ impl Answer {
         let mapped = match compiled.map(std::slice::from_ref(&message), 0) {
             Ok(mapped) => mapped,
             Err(error) => {
-                let text = told(&error);
+                let text = error.to_string();
                 if let Some(line) = error.line().filter(|line| *line > 0) {
                     self.errors
                         .push(complaint(mapping, &in_line(mapping, line, &text)));
