@@ -22,7 +22,7 @@ fn read_with(codec: &str, input: &[u8]) -> String {
     let folder = tempfile::tempdir().unwrap();
     let config = format!(
         "http: {{ enabled: false }}\ninput: {{ stdin: {{ codec: '{codec}', max_buffer: 100 }} }}\n\
-         pipeline: {{ processors: [ {{ mapping: 'root = content().string().quote()' }} ] }}\n"
+         pipeline: {{ threads: 1, processors: [ {{ mapping: 'root = content().string().quote()' }} ] }}\n"
     );
     std::fs::write(folder.path().join("c.yaml"), config).unwrap();
     let output = run(folder.path(), &["run", "c.yaml"], input);

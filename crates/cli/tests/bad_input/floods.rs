@@ -122,7 +122,7 @@ shutdown_timeout: 100ms
         .unwrap();
         process.terminate(PATIENCE).unwrap();
         let said = end(process);
-        contains(&said.stderr, "stopped before 1 messages were delivered");
+        contains(&said.stderr, "stopped before 1 message was delivered");
         assert!(!said.stderr.contains("did not stop in time"), "{output}");
     }
 }
