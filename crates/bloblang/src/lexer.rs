@@ -244,6 +244,7 @@ impl<'t> Cursor<'t> {
             _ => match ahead.word() {
                 Some(word) if word.len() <= 40 => format!("`{word}`"),
                 Some(_) => "a long word".to_owned(),
+                None if first == '\'' => "`'`".to_owned(),
                 None => format!("`{}`", first.escape_debug()),
             },
         }

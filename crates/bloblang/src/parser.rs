@@ -193,10 +193,14 @@ impl<'t> Parser<'t> {
     /// The error "expected `what`, found" whatever stands here.
     fn expected(&self, what: &str) -> SyntaxError {
         let found = self.cursor.found();
-        SyntaxError::new(
+        let error = SyntaxError::new(
             self.cursor.found_span(),
             format!("expected {what}, found {found}"),
-        )
+        );
+        match &*found {
+            "`'`" => error.with_help("a text stands in double quotes"),
+            _ => error,
+        }
     }
 
     /// Takes `token` or complains that it is not there.

@@ -132,7 +132,9 @@ output: {{ file: {{ path: {} }} }}
     read(&mut master, &mut text, |_| false);
     assert!(child.wait().unwrap().success(), "{text}");
     assert!(
-        text.contains("delivered             5   (a processor had failed on 1 of them)"),
+        text.contains(
+            "delivered             5   (1 written although a processor had failed on them)"
+        ),
         "{text}"
     );
     assert!(

@@ -198,7 +198,8 @@ impl Identity {
         }
     }
 
-    fn names(&self) -> (&str, &str, &str) {
+    /// The component, its path and its label, as the fields of log lines.
+    pub fn names(&self) -> (&str, &str, &str) {
         (&self.component, &self.path, &self.label)
     }
 }

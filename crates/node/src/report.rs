@@ -188,7 +188,10 @@ fn write_ends(f: &mut fmt::Formatter<'_>, balance: &Balance) -> fmt::Result {
     write!(f, "delivered  {:>12}", balance.delivered)?;
     match balance.faulted {
         0 => writeln!(f)?,
-        faulted => writeln!(f, "   (a processor had failed on {faulted} of them)")?,
+        faulted => writeln!(
+            f,
+            "   ({faulted} written although a processor had failed on them)"
+        )?,
     }
     for kind in [Kind::Filtered, Kind::Dropped, Kind::Returned] {
         let total = balance.total(kind);
@@ -303,7 +306,8 @@ mod tests {
         let mut balance = balance(7, 0, 0);
         balance.faulted = 3;
         let text = report(balance, None).to_string();
-        let line = "delivered             7   (a processor had failed on 3 of them)\n";
+        let line =
+            "delivered             7   (3 written although a processor had failed on them)\n";
         assert!(text.contains(line), "{text}");
     }
 

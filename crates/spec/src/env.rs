@@ -108,8 +108,14 @@ impl InterpolatedText {
         let mut diagnostic = Diagnostic::error(codes::MISSING_ENV_VAR, message)
             .at(first.span)
             .help(format!(
-                "set `{0}`, also in a file that `--env-file` names, or give it a default: \
-                 `${{{0}:value}}`",
+                "set {}, also in a file that `--env-file` names, or give {} a default: \
+                 `${{{}:value}}`",
+                if names.len() > 1 {
+                    "them"
+                } else {
+                    first.name.as_str()
+                },
+                if names.len() > 1 { "each" } else { "it" },
                 first.name
             ));
         for other in others.iter().take(RELATED_MAX) {

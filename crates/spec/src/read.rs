@@ -14,6 +14,8 @@ use std::sync::Arc;
 
 /// For so many unknown keys of an object the nearest name is looked for.
 const SUGGESTIONS_MAX: usize = 100;
+/// So many names can be read in one line.
+const LISTED_MAX: usize = 12;
 
 /// How strict a reading is.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
@@ -421,7 +423,8 @@ impl<'n> Fields<'n> {
             // Nobody misspells so many: it is another file, or a hostile one.
             let help = (position < SUGGESTIONS_MAX)
                 .then(|| did_you_mean(&entry.key, self.known.iter().map(String::as_str)))
-                .flatten();
+                .flatten()
+                .or_else(|| listed(&self.known, position));
             cx.error(codes::UNKNOWN_FIELD, entry.key_span, message).help = help;
         }
     }
@@ -446,6 +449,15 @@ impl<'n> Fields<'n> {
         }
         Some(&entry.value)
     }
+}
+
+/// The fields that there are, where no other one is near; told once for a mapping.
+fn listed(known: &[String], position: usize) -> Option<String> {
+    let is_short = (1..=LISTED_MAX).contains(&known.len());
+    (position == 0 && is_short).then(|| match known {
+        [only] => format!("the only field is `{only}`"),
+        _ => format!("the fields are `{}`", known.join("`, `")),
+    })
 }
 
 fn conflict(first: &crate::Entry, second: &crate::Entry, cx: &mut ReadContext) {

@@ -170,7 +170,7 @@ impl StreamEngine {
     ) -> Result<RootOutput, Error> {
         let cx = self.root().of(child, "output");
         self.on_error.meet_output(child.name, cx.path());
-        match child.config.build(&cx)? {
+        match placed(child.config.build(&cx), &cx)? {
             OutputPart::Leaf(LeafOutput {
                 output: BuiltOutput::Blocking(output),
                 batching: None,
@@ -244,7 +244,7 @@ impl StreamEngine {
             let cx = cx.of(child, &segment);
             self.on_error.meet_processor(child.name, cx.path());
             links.push(ChainLink {
-                processor: child.config.build(&cx)?,
+                processor: placed(child.config.build(&cx), &cx)?,
                 metrics: ProcessorMetrics::new(cx.metrics()),
                 spans: SpanSource::of_processor(&cx),
                 path: Arc::clone(&cx.identity().path),
@@ -256,7 +256,7 @@ impl StreamEngine {
 
 impl Engine for StreamEngine {
     fn input(&self, child: &InputChild, cx: &BuildContext) -> Result<Source, Error> {
-        let source = match child.config.build(cx)? {
+        let source = match placed(child.config.build(cx), cx)? {
             InputPart::Composite(source) => source,
             InputPart::Leaf(leaf) => leaf_input::run(leaf, cx)?,
         };
@@ -273,7 +273,7 @@ impl Engine for StreamEngine {
 
     fn output(&self, child: &OutputChild, cx: &BuildContext) -> Result<Arc<dyn Sink>, Error> {
         self.on_error.meet_output(child.name, cx.path());
-        let part = child.config.build(cx)?;
+        let part = placed(child.config.build(cx), cx)?;
         self.sink(part, child, Above::Output(CHILD_CONNECT_TIMEOUT), cx)
     }
 
@@ -293,7 +293,7 @@ impl Engine for StreamEngine {
     ) -> Result<BuiltProcessor, Error> {
         self.on_error.meet_processor(child.name, cx.path());
         let link = ChainLink {
-            processor: child.config.build(cx)?,
+            processor: placed(child.config.build(cx), cx)?,
             metrics: ProcessorMetrics::new(cx.metrics()),
             spans: SpanSource::of_processor(cx),
             path: Arc::clone(&cx.identity().path),
@@ -308,15 +308,17 @@ impl Engine for StreamEngine {
 
     fn cache(&self, label: &str) -> Result<BuiltCache, Error> {
         self.caches.get(label, |child, index| {
-            let segment = format!("cache_resources.{index}");
-            child.config.build(&self.root().of(child, &segment))
+            let cx = self.root().of(child, &format!("cache_resources.{index}"));
+            placed(child.config.build(&cx), &cx)
         })
     }
 
     fn rate_limit(&self, label: &str) -> Result<BuiltRateLimit, Error> {
         self.rate_limits.get(label, |child, index| {
-            let segment = format!("rate_limit_resources.{index}");
-            child.config.build(&self.root().of(child, &segment))
+            let cx = self
+                .root()
+                .of(child, &format!("rate_limit_resources.{index}"));
+            placed(child.config.build(&cx), &cx)
         })
     }
 
@@ -358,6 +360,14 @@ impl Engine for StreamEngine {
             self.output(child, &self.root().of(child, &segment))
         })
     }
+}
+
+/// What was built; an error names the component, unless it names a place within it already.
+fn placed<T>(built: Result<T, Error>, cx: &BuildContext) -> Result<T, Error> {
+    built.map_err(|error| match error.text().contains(cx.path()) {
+        true => error,
+        false => error.context(format_args!("`{}` at {}", cx.component(), cx.path())),
+    })
 }
 
 /// An observed processor that never waits, as the child of a composite.

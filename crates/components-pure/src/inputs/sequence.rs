@@ -23,8 +23,9 @@ use join::{Added, Joiner, MergeStrategy};
 /// it has been collected, so an input that forgets what was acknowledged is refused: a queue, or
 /// files that are deleted. The last input of an `outer` join with one iteration may be such a one,
 /// since its messages are acknowledged when what they became is delivered. What the join emits is
-/// sent again until it is delivered; a stop before a `full-outer` join is complete is an error. Messages without a text as their id are left out, with
-/// a log line for the first one. In memory are all the messages of one iteration, so
+/// sent again until it is delivered; a stop before a `full-outer` join is complete is an error.
+/// Both are counted: what is collected as received and filtered, what is emitted as received again.
+/// Messages without a text as their id are left out, with a log line for the first one. In memory are all the messages of one iteration, so
 /// `iterations` times less than the inputs have.
 ///
 /// ```yaml

@@ -3,19 +3,30 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use millrace_component::{BuildContext, Descriptor, Interpolated, OutputConfig, OutputPart, Sink};
+use millrace_component::{
+    BuildContext, Descriptor, Identity, Interpolated, OutputConfig, OutputPart, Sink,
+};
 use millrace_message::{Error, MessageBatch, Outcome, Outcomes};
 use millrace_spec::Spec;
+use millrace_telemetry::metric::OutputMetrics;
 
-/// Gives every message back to its source, with this text as the reason.
+/// Gives every message back to its source, with this text as the reason, which is logged too.
+///
+/// What becomes of it then is up to the input: a queue delivers it again, an HTTP client gets the
+/// text, and inputs that take nothing back send it through the stream again, with growing pauses,
+/// for ever unless their `replay` says how often.
 #[derive(Clone, Debug, Spec)]
 #[spec(output = "reject", category = "Utility")]
 pub struct Config(Interpolated);
 
 impl OutputConfig for Config {
-    fn build(&self, _: &BuildContext) -> Result<OutputPart, Error> {
+    fn build(&self, cx: &BuildContext) -> Result<OutputPart, Error> {
+        let metrics = OutputMetrics::new(cx.metrics());
+        metrics.connection.up();
         Ok(OutputPart::Composite(Arc::new(Reject {
             reason: self.0.clone(),
+            identity: Arc::clone(cx.identity()),
+            metrics,
         })))
     }
 }
@@ -24,16 +35,22 @@ pub const COMPONENT: Descriptor = Descriptor::output::<Config>();
 
 struct Reject {
     reason: Interpolated,
+    identity: Arc<Identity>,
+    metrics: OutputMetrics,
 }
 
 #[async_trait]
 impl Sink for Reject {
     async fn write(&self, batch: MessageBatch) -> Outcomes {
+        self.metrics.error.inc();
         let refuse = |index| {
-            Outcome::Failed(match self.reason.resolve(&batch, index) {
+            let error = match self.reason.resolve(&batch, index) {
                 Ok(reason) => Error::rejected(reason),
                 Err(error) => error.context("the reason of the rejection"),
-            })
+            };
+            self.identity
+                .log_warning(format_args!("send message: {error}"));
+            Outcome::Failed(error)
         };
         Outcomes::Each((0..batch.len()).map(refuse).collect())
     }

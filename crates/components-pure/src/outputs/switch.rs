@@ -152,9 +152,10 @@ impl Sink for Switch {
         let (routes, all_match) = self.route(&batch);
         let mut each: Vec<Option<Outcome>> = vec![None; batch.len()];
         if self.strict && !all_match {
-            return Outcomes::failed(Error::rejected(
-                "no switch output conditions were met by message",
-            ));
+            let error = Error::rejected("no switch output conditions were met by message");
+            self.identity
+                .log_warning(format_args!("send message: {error}"));
+            return Outcomes::failed(error);
         }
         let writes = self
             .cases

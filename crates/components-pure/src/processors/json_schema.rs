@@ -77,18 +77,21 @@ impl Config {
     }
 
     fn load(&self) -> Result<Schema, Error> {
-        let failed = |reason: String| Error::fatal(reason).context("load the schema");
-        let source = match self.source() {
-            Source::Text(text) => Bytes::copy_from_slice(text.as_bytes()),
-            Source::None => return Err(failed("none is given".to_owned())),
+        let (name, source) = match self.source() {
+            Source::Text(text) => (
+                "the schema".to_owned(),
+                Ok(Bytes::copy_from_slice(text.as_bytes())),
+            ),
+            Source::None => ("the schema".to_owned(), Err("none is given".to_owned())),
             Source::File(path) => {
                 let path = path.strip_prefix("file://").unwrap_or(path);
-                let read = read_file(path, FILE_MAX);
-                read.map_err(|error| failed(format!("`{path}`: {error}")))?
-                    .into()
+                let read = read_file(path, FILE_MAX).map(Bytes::from);
+                let read = read.map_err(|error| error.to_string());
+                (format!("the schema `{path}`"), read)
             }
         };
-        parse(source).map_err(failed)
+        let schema = source.and_then(parse);
+        schema.map_err(|reason| Error::fatal(reason).context(format_args!("load {name}")))
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use millrace_component::{
-    Added, Backoff, BuildContext, BuiltCache, Cache, CacheConfig, Descriptor,
+    Added, Backoff, BuildContext, BuiltCache, Cache, CacheConfig, Descriptor, Identity,
 };
 use millrace_message::{Error, ErrorClass};
 use millrace_spec::Spec;
@@ -51,12 +51,13 @@ struct Retries {
 }
 
 impl CacheConfig for Config {
-    fn build(&self, _: &BuildContext) -> Result<BuiltCache, Error> {
+    fn build(&self, cx: &BuildContext) -> Result<BuiltCache, Error> {
         Ok(BuiltCache::Remote(Arc::new(RedisCache {
             redis: self.client.redis()?,
             prefix: self.prefix.clone().unwrap_or_default(),
             default_ttl: self.default_ttl.as_ref().map(millrace_spec::Duration::get),
             retries: self.retries.clone(),
+            identity: Arc::clone(cx.identity()),
         })))
     }
 }
@@ -69,6 +70,7 @@ struct RedisCache {
     prefix: String,
     default_ttl: Option<Duration>,
     retries: Retries,
+    identity: Arc<Identity>,
 }
 
 impl RedisCache {
@@ -100,9 +102,12 @@ impl RedisCache {
             };
             let pause = backoff.pause();
             let is_over = !limit.is_zero() && begin.elapsed() + pause > limit;
+            let error = error.context(self.redis.place());
             if is_over || error.class() == ErrorClass::Rejected {
-                return Err(error.context(self.redis.place()));
+                return Err(error);
             }
+            self.identity
+                .log_warning(format_args!("{error}; tried again"));
             tokio::time::sleep(pause).await;
         }
     }

@@ -90,6 +90,14 @@ fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
 }
 
 impl Config {
+    /// What errors call the program.
+    fn name(&self) -> String {
+        match &self.file {
+            Some(file) if !file.is_empty() => format!("the program `{file}`"),
+            _ => "the program".to_owned(),
+        }
+    }
+
     fn program(&self, memory_max: usize) -> Result<Program, Error> {
         let modules = Modules::new(&self.global_folders);
         let file = self.file.as_ref().filter(|it| !it.is_empty());
@@ -115,8 +123,9 @@ impl ProcessorConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<BuiltProcessor, Error> {
         let program = self.program(MEMORY_MAX.min(cx.flow().budget().limit()))?;
         let identity = Arc::clone(cx.identity());
-        let first = Vm::new(&program, &identity)
-            .map_err(|reason| Error::fatal(format!("the program cannot be compiled: {reason}")))?;
+        let first = Vm::new(&program, &identity).map_err(|reason| {
+            Error::fatal(format!("{} cannot be compiled: {reason}", self.name()))
+        })?;
         Ok(BuiltProcessor::Sync(Arc::new(Javascript {
             program,
             idle: Mutex::new(vec![first]),

@@ -119,6 +119,8 @@ impl Running {
             match at {
                 Ok(at) => {
                     if let Err(late) = self.buffer.windows.add(now, at, message) {
+                        let identity = &self.buffer.identity;
+                        identity.log_warning("message dropped: its last window has left");
                         late.drop_because(TOO_LATE);
                     }
                 }

@@ -126,21 +126,16 @@ impl<'a> Work<'a> {
 
     fn print_log(&mut self, arguments: &mut Arguments<'_>) -> Result<Answer, Fault> {
         arguments.step(LOG_STEPS)?;
-        let Identity {
-            component,
-            path,
-            label,
-            ..
-        } = self.identity;
+        let (component, path, label) = self.identity.names();
         let text = arguments.text(0);
         let text = &text[..text.floor_char_boundary(LOG_MAX)];
         match &*arguments.text(1) {
-            "TRACE" => tracing::trace!(%component, %path, %label, "{text}"),
-            "DEBUG" => tracing::debug!(%component, %path, %label, "{text}"),
-            "WARN" => tracing::warn!(%component, %path, %label, "{text}"),
+            "TRACE" => tracing::trace!(component, path, label, "{text}"),
+            "DEBUG" => tracing::debug!(component, path, label, "{text}"),
+            "WARN" => tracing::warn!(component, path, label, "{text}"),
             // A message cannot end the process.
-            "ERROR" | "FATAL" => tracing::error!(%component, %path, %label, "{text}"),
-            _ => tracing::info!(%component, %path, %label, "{text}"),
+            "ERROR" | "FATAL" => tracing::error!(component, path, label, "{text}"),
+            _ => tracing::info!(component, path, label, "{text}"),
         }
         Ok(Answer::Nothing)
     }

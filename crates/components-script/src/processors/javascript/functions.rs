@@ -56,17 +56,12 @@ pub(super) fn host<'js>(
 }
 
 fn log(identity: &Identity, level: &str, text: &str) {
-    let Identity {
-        component,
-        path,
-        label,
-        ..
-    } = identity;
+    let (component, path, label) = identity.names();
     match level {
-        "error" => tracing::error!(%component, %path, %label, "{text}"),
-        "warn" => tracing::warn!(%component, %path, %label, "{text}"),
-        "debug" => tracing::debug!(%component, %path, %label, "{text}"),
-        _ => tracing::info!(%component, %path, %label, "{text}"),
+        "error" => tracing::error!(component, path, label, "{text}"),
+        "warn" => tracing::warn!(component, path, label, "{text}"),
+        "debug" => tracing::debug!(component, path, label, "{text}"),
+        _ => tracing::info!(component, path, label, "{text}"),
     }
 }
 

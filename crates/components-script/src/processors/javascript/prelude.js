@@ -39,5 +39,8 @@
   globalThis.bento = host.bento;
   globalThis.console = console;
   globalThis.require = requireFrom(folder);
-  Object.defineProperty(globalThis, "__millrace_program", { value: Function(code) });
+  // A program may end early by `return`, so it is a function; it begins in the line where it is
+  // written, so that places in it are right. Nothing of this function is in its scope.
+  const program = (0, eval)(`(function () {${code}\n})`);
+  Object.defineProperty(globalThis, "__millrace_program", { value: program });
 })
