@@ -1,7 +1,7 @@
 //! What all stages of one stream share: its connections, how urgent it is to flush, when to
 //! stop, and the ledger of its messages.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -31,6 +31,9 @@ struct Shared {
     files: Mutex<Vec<WrittenFile>>,
     kept: Mutex<Vec<Kept>>,
     has_faults: AtomicBool,
+    writes_in_place: AtomicBool,
+    /// The smallest bound of an input on how often its messages are sent again.
+    attempts_max: AtomicU64,
     abort: CancellationToken,
     failure: watch::Sender<Option<Error>>,
 }
@@ -52,6 +55,8 @@ impl Flow {
                 files: Mutex::default(),
                 kept: Mutex::default(),
                 has_faults: AtomicBool::new(false),
+                writes_in_place: AtomicBool::new(false),
+                attempts_max: AtomicU64::new(u64::MAX),
                 abort: CancellationToken::new(),
                 failure: watch::Sender::new(None),
             }),
@@ -80,6 +85,28 @@ impl Flow {
     /// The accounting behind a buffer, when there is such a buffer.
     pub fn buffer_ledger(&self) -> Option<&Ledger> {
         self.shared.behind_buffer.get()
+    }
+
+    /// Says that what fails is written again in place, since a message that is sent through the
+    /// stream again would come behind the later ones of its shard.
+    pub fn write_in_place(&self) {
+        self.shared.writes_in_place.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether what fails is written again in place.
+    pub fn writes_in_place(&self) -> bool {
+        self.shared.writes_in_place.load(Ordering::Relaxed)
+    }
+
+    /// Notes how often an input wants its messages to be sent again. Who writes in place does not
+    /// know of which input a message is, so the smallest bound holds for all.
+    pub fn bound_attempts(&self, max: u64) {
+        self.shared.attempts_max.fetch_min(max, Ordering::Relaxed);
+    }
+
+    /// How often a write is tried again in place before the message is given up.
+    pub fn attempts_max(&self) -> u64 {
+        self.shared.attempts_max.load(Ordering::Relaxed)
     }
 
     /// How urgent it is to flush, as it changes.

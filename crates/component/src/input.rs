@@ -77,6 +77,11 @@ pub trait Input: Send {
         None
     }
 
+    /// Whether what it reads was written by an output of this process, which waits for the outcome.
+    fn is_internal(&self) -> bool {
+        false
+    }
+
     /// Stops reading and gives back what was read ahead but not returned.
     ///
     /// Called once, before the remaining transactions have settled: acknowledgements still

@@ -2,6 +2,7 @@
 
 mod buffers;
 mod caches;
+mod copies;
 mod inputs;
 mod outputs;
 mod pipes;

@@ -20,6 +20,8 @@ pub use error::{Error, ErrorClass, Fault};
 pub use json::JsonError;
 pub use message::{Message, print_together};
 pub use metadata::Metadata;
-pub use origin::{Handle, Origin, Outcome, Outcomes, Settle, SettleRun, Transaction};
+pub use origin::{
+    Handle, Origin, Outcome, Outcomes, Settle, SettleRun, Transaction, TransactionId,
+};
 pub use text::Text;
 pub use value::{Array, Kind, Number, Object, PathError, Segment, Value};

@@ -129,6 +129,12 @@ pub trait Settle: Send {
     /// Called exactly once, when the last handle of the batch has settled, on the thread that
     /// settled it. `outcomes` has one entry for each source message. Must not block.
     fn settle(self: Box<Self>, outcomes: SmallVec<[Outcome; 1]>);
+
+    /// Shows every origin that settles when this batch does, and returns true; false when it
+    /// cannot say which. Must not settle anything.
+    fn show_held(&self, _show: &mut dyn FnMut(&Origin)) -> bool {
+        false
+    }
 }
 
 /// Who hears what became of a run of batches.
@@ -137,6 +143,10 @@ pub trait SettleRun: Send + Sync {
     /// batch has settled, on the thread that settled it. `messages` is the number of its source
     /// messages. Must not block.
     fn settle(&self, batch: usize, messages: usize, outcomes: Outcomes);
+
+    /// Whether only somebody outside of the process waits for the outcomes, so that nothing in it
+    /// settles when these batches do.
+    fn is_source(&self) -> bool;
 }
 
 /// Batches that were admitted in one step, from admission to settlement. Each settles for itself;
@@ -419,6 +429,10 @@ impl fmt::Debug for Origin {
         }
     }
 }
+
+mod waits;
+
+pub use waits::TransactionId;
 
 #[cfg(test)]
 mod tests;

@@ -38,6 +38,8 @@ pub(crate) struct Admission {
     failures: Failures,
     outstanding: AtomicUsize,
     settled: Notify,
+    /// Whether an output of this process waits for the outcomes.
+    is_internal: bool,
 }
 
 /// What is kept of an admitted batch until it has settled.
@@ -63,6 +65,7 @@ impl Admission {
         spans: SpanSource,
         replay: Option<ReplayPolicy>,
         ages: Ages,
+        is_internal: bool,
     ) -> Self {
         Self {
             flow,
@@ -73,6 +76,7 @@ impl Admission {
             failures: Failures::default(),
             outstanding: AtomicUsize::new(0),
             settled: Notify::new(),
+            is_internal,
         }
     }
 
@@ -255,5 +259,9 @@ impl SettleRun for Attempt {
         if let Some(pending) = pending {
             self.admission.settle_attempt(pending, messages, outcomes);
         }
+    }
+
+    fn is_source(&self) -> bool {
+        !self.admission.is_internal
     }
 }

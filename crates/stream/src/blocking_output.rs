@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
 use crate::faulted::Faulted;
+use crate::own_thread::OwnThread;
 use crate::spans::SpanSource;
 
 /// Messages that are written in one step; a batch that is larger goes alone.
@@ -197,7 +198,7 @@ impl Writer {
 /// A blocking output as the child of a composite.
 pub(crate) struct BlockingSink {
     writes: parking_lot::Mutex<Option<Sender<Write>>>,
-    thread: tokio::sync::Mutex<Option<tokio::task::JoinHandle<()>>>,
+    thread: tokio::sync::Mutex<Option<OwnThread<()>>>,
 }
 
 struct Write {
@@ -206,14 +207,19 @@ struct Write {
 }
 
 impl BlockingSink {
-    pub(crate) fn start(output: Box<dyn BlockingOutput>, cx: &BuildContext) -> Self {
+    /// Starts its thread.
+    ///
+    /// # Errors
+    /// The operating system refuses another thread.
+    pub(crate) fn start(output: Box<dyn BlockingOutput>, cx: &BuildContext) -> Result<Self, Error> {
         let (sender, receiver) = queue::queue(RUN_MAX);
         let writer = Writer::new(output, cx);
-        let thread = tokio::task::spawn_blocking(move || serve(writer, &receiver));
-        Self {
+        let thread = OwnThread::spawn("output", move || serve(writer, &receiver))
+            .map_err(|error| Error::fatal(format!("start its thread: {error}")))?;
+        Ok(Self {
             writes: parking_lot::Mutex::new(Some(sender)),
             thread: tokio::sync::Mutex::new(Some(thread)),
-        }
+        })
     }
 }
 
@@ -268,7 +274,7 @@ impl Sink for BlockingSink {
     async fn close(&self) {
         self.writes.lock().take();
         if let Some(thread) = self.thread.lock().await.take()
-            && let Err(panic) = thread.await
+            && let Err(panic) = thread.join().await
         {
             error!("an output panicked: {panic}");
         }

@@ -32,7 +32,9 @@ pub struct PipelineConfig {
     #[spec(default = -1)]
     pub threads: i64,
     /// Keeps the order of messages for which this query gives the same value, from the input to
-    /// their settlement: one of them after the other is processed and written.
+    /// their settlement: one of them after the other is processed and written. A message that is
+    /// not written is written again in place, as its processors left it, and holds back the later
+    /// ones of its shard; `replay.max_attempts` of the inputs, the smallest of them, says how often.
     #[spec(advanced)]
     pub shard_by: Option<Query>,
     /// The processors, in order.

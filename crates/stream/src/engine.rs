@@ -205,7 +205,9 @@ impl StreamEngine {
                         above,
                         cx,
                     )),
-                    BuiltOutput::Blocking(output) => Arc::new(BlockingSink::start(output, cx)),
+                    BuiltOutput::Blocking(output) => {
+                        Arc::new(placed(BlockingSink::start(output, cx), cx)?)
+                    }
                 };
                 match leaf.batching {
                     Some(policy) => Arc::new(BatchingSink::start(sink, &policy, cx)?),

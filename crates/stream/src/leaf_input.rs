@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::admission::{Admission, Due};
+use crate::own_thread::OwnThread;
 use crate::spans::SpanSource;
 
 /// Messages that may wait between a leaf input and what reads from it.
@@ -31,6 +32,9 @@ const PAUSE_MAX: Duration = Duration::from_secs(5);
 /// The output `replay.exhausted` cannot be built.
 pub(crate) fn run(leaf: LeafInput, cx: &BuildContext) -> Result<Source, Error> {
     let replay = (leaf.auto_replay == Some(true)).then_some(leaf.replay);
+    if let Some(policy) = replay.as_ref().filter(|it| it.max_attempts > 0) {
+        cx.flow().bound_attempts(policy.max_attempts);
+    }
     let exhausted = match replay.as_ref().and_then(|it| it.exhausted.as_ref()) {
         Some(child) => {
             let segment = format!("{}.replay.exhausted", cx.component());
@@ -53,6 +57,7 @@ pub(crate) fn run(leaf: LeafInput, cx: &BuildContext) -> Result<Source, Error> {
         SpanSource::of_input(cx),
         replay,
         ages,
+        matches!(&leaf.input, BuiltInput::Async(input) if input.is_internal()),
     ));
     let abort = cx.flow().abort().clone();
     Ok(Source::spawn(EDGE_CAPACITY, move |writer| async move {
@@ -313,8 +318,9 @@ async fn run_blocking(
         runtime: tokio::runtime::Handle::current(),
         link,
     };
-    let thread = tokio::task::spawn_blocking(move || reader.run());
-    let (mut input, read) = match thread.await {
+    let thread = OwnThread::spawn("input", move || reader.run())
+        .map_err(|error| Error::fatal(format!("start the thread of an input: {error}")))?;
+    let (mut input, read) = match thread.join().await {
         Ok(done) => done,
         Err(panic) => return Err(Error::fatal(format!("the input panicked: {panic}"))),
     };

@@ -14,6 +14,7 @@ mod faulted;
 mod leaf_input;
 mod leaf_output;
 mod on_error;
+mod own_thread;
 mod processed;
 mod processors;
 mod resources;

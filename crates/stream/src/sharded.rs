@@ -8,7 +8,8 @@
 //!
 //! A shard belongs to one thread, so its batches reach the writer in order. The writer keeps at
 //! most one batch of a shard under way; what fails is written again in place, after a growing
-//! pause, and holds back the later messages of its shard.
+//! pause, and holds back the later messages of its shard, until it has failed as often as the
+//! `replay` of an input allows.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -221,6 +222,7 @@ impl Shards {
 async fn deliver(sink: &dyn Sink, flow: &Flow, shard: u64, batch: MessageBatch) -> u64 {
     let mut open: Vec<Message> = batch.into_iter().collect();
     let mut backoff = Backoff::new(PAUSE_INITIAL, PAUSE_MAX);
+    let mut attempts_left = flow.attempts_max();
     loop {
         let copies = open.iter().map(Message::detached).collect();
         let outcomes = sink.write(copies).await;
@@ -228,7 +230,7 @@ async fn deliver(sink: &dyn Sink, flow: &Flow, shard: u64, batch: MessageBatch) 
         let mut failed = Vec::new();
         for (index, mut message) in open.into_iter().enumerate() {
             match outcomes.get(index) {
-                Outcome::Failed(error) => {
+                Outcome::Failed(error) if attempts_left > 0 => {
                     warn!("a write fails and holds back its shard: {error}");
                     failed.push(message);
                 }
@@ -243,7 +245,9 @@ async fn deliver(sink: &dyn Sink, flow: &Flow, shard: u64, batch: MessageBatch) 
             return shard;
         }
         open = failed;
+        attempts_left -= 1;
         tokio::time::sleep(backoff.pause()).await;
+        flow.ledger().replay(open.len());
     }
 }
 

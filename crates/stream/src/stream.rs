@@ -14,6 +14,7 @@ use crate::chain::Chain;
 use crate::config::{ResourcesConfig, StreamConfig};
 use crate::engine::{RootOutput, StreamEngine};
 use crate::on_error::{ErrorHandling, OnError};
+use crate::own_thread::OwnThread;
 use crate::{root_output, sharded, threads};
 
 /// Messages that may wait between the pipeline threads and the output.
@@ -58,6 +59,9 @@ impl Stream {
     pub fn start(config: &StreamConfig, environment: Environment) -> Result<Self, Error> {
         let engine = environment.engine(config.resources.clone());
         let flow = engine.root().flow().clone();
+        if config.pipeline.shard_by.is_some() {
+            flow.write_in_place();
+        }
         config
             .input
             .mapping_caches
@@ -82,7 +86,7 @@ impl Stream {
             }
             (_, output) => edges.unordered(config.pipeline.threads, output),
         }
-        .map_err(|error| Error::fatal(format!("start a pipeline thread: {error}")))?;
+        .map_err(|error| Error::fatal(format!("start a thread of the stream: {error}")))?;
         tokio::spawn(drain_when_exhausted(source.exhausted(), flow.clone()));
         Ok(Self {
             engine,
@@ -166,7 +170,12 @@ impl Edges<'_> {
         let workers = threads::spawn(threads_of(count), self.chain, input, &sender, reads, abort)?;
         let output = match output {
             RootOutput::Blocking(writer) => {
-                tokio::task::spawn_blocking(move || writer.run_root(&receiver))
+                let thread = OwnThread::spawn("output", move || writer.run_root(&receiver))?;
+                tokio::spawn(async move {
+                    if let Err(panic) = thread.join().await {
+                        tracing::error!("the output panicked: {panic}");
+                    }
+                })
             }
             RootOutput::Sink(sink) => {
                 tokio::spawn(root_output::drive(receiver, sink, self.flow.clone()))

@@ -135,3 +135,13 @@ fn a_metric_in_the_place_of_a_built_in_one_is_refused() {
         "would take the place of the built-in `input_received`",
     );
 }
+
+#[test]
+fn more_children_of_a_broker_than_a_machine_can_have_are_refused() {
+    for config in [
+        "output: { broker: { copies: 2000, outputs: [ { drop: {} }, { drop: {} }, { drop: {} } ] } }\n",
+        "input: { broker: { copies: 1000000000, inputs: [ { stdin: {} } ] } }\n",
+    ] {
+        refused(config, 1, "a broker starts no more than 4096 children");
+    }
+}

@@ -9,6 +9,7 @@ use millrace_spec::{Node, ReadContext, Spec, codes};
 
 use super::batched;
 use super::relay::{EDGE_CAPACITY, finish_all, follow, pass_on};
+use crate::copies::check_copies;
 
 /// Reads from several inputs at the same time.
 ///
@@ -34,6 +35,7 @@ fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
         let span = node.get("inputs").map_or(node.span, |it| it.span);
         cx.error(codes::INVALID_VALUE, span, NO_INPUT);
     }
+    check_copies(config.copies, config.inputs.len(), node, cx);
 }
 
 impl InputConfig for Config {

@@ -71,6 +71,10 @@ impl Input for Inproc {
         ))
     }
 
+    fn is_internal(&self) -> bool {
+        true
+    }
+
     async fn stop(&mut self) {
         self.pipes.end(&self.name);
         // What was queued is dropped, which its writer hears as a failure.

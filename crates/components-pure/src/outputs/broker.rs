@@ -14,6 +14,7 @@ use millrace_spec::{Node, ReadContext, Spec, codes};
 use tokio::sync::Notify;
 
 use super::retrying::{Attempts, Retrying};
+use crate::copies::check_copies;
 
 /// Writes messages to several outputs, by a pattern.
 ///
@@ -51,6 +52,7 @@ fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
         let span = node.get("outputs").map_or(node.span, |it| it.span);
         cx.error(codes::INVALID_VALUE, span, NO_OUTPUT);
     }
+    check_copies(config.copies, config.outputs.len(), node, cx);
 }
 
 /// Who gets a message.

@@ -8,7 +8,7 @@ use millrace_component::{
     BuildContext, BuiltCache, BuiltProcessor, CacheRef, Descriptor, Identity, Interpolated,
     ProcessorConfig,
 };
-use millrace_message::{Error, Message, MessageBatch, Outcome, Settle, Transaction};
+use millrace_message::{Error, Message, MessageBatch, Origin, Outcome, Settle, Transaction};
 use millrace_spec::Spec;
 use smallvec::SmallVec;
 use tokio::runtime::Handle;
@@ -29,9 +29,11 @@ use super::composite::{InPlace, built_in_place};
 /// a duplicate until the key expires. Caches in memory have no such gap.
 ///
 /// A duplicate of a message that is still on its way is acknowledged when that message is, and
-/// fails when it fails: its source is not told that a message has arrived of which no copy has.
-/// That holds between the messages of one `dedupe`; of messages that another one or another
-/// process has let through, only the key is known.
+/// fails when it fails, which counts as an attempt at it: its source is not told that a message has
+/// arrived of which no copy has. That holds between the messages of one `dedupe`; of messages that
+/// another one or another process has let through, only the key is known. A duplicate that the
+/// message on its way waits for, such as one that was made of it, or may wait for, as in the
+/// processors of an output or behind `inproc`, is dropped at once.
 ///
 /// Where Bento drops a message whose key cannot be resolved, Millrace sets its error flag and lets
 /// it go on.
@@ -215,13 +217,15 @@ impl Claims {
             BuiltCache::Local(_) => None,
             BuiltCache::Remote(_) => Handle::try_current().ok(),
         };
+        let ways: SmallVec<[_; 1]> = self.watched.iter().map(|it| it.claim.way()).collect();
         let release = Release {
             watched: self.watched,
             keys: Arc::clone(keys),
             runtime,
         };
         let origins = Transaction::open(self.places.len(), Box::new(release));
-        for (place, origin) in self.places.into_iter().zip(origins) {
+        for ((place, origin), way) in self.places.into_iter().zip(origins).zip(ways) {
+            way.goes_on_as(origin.transaction());
             batch[place].set_origin(origin);
         }
     }
@@ -249,6 +253,14 @@ impl Settle for Release {
         if !failed.is_empty() {
             self.keys.forget(failed, self.runtime);
         }
+    }
+
+    fn show_held(&self, show: &mut dyn FnMut(&Origin)) -> bool {
+        for watched in &self.watched {
+            show(&watched.origin);
+            watched.claim.way().show_followers(show);
+        }
+        true
     }
 }
 

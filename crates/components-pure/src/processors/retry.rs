@@ -188,6 +188,11 @@ impl Settle for SettleHeld {
             origin.settle(outcome);
         }
     }
+
+    fn show_held(&self, show: &mut dyn FnMut(&Origin)) -> bool {
+        show(&self.0.lock());
+        true
+    }
 }
 
 /// The pauses between the attempts at one message.

@@ -102,6 +102,10 @@ impl SettleRun for RunRecord {
     fn settle(&self, batch: usize, _: usize, outcomes: Outcomes) {
         self.0.lock().push((batch, outcomes));
     }
+
+    fn is_source(&self) -> bool {
+        true
+    }
 }
 
 #[test]
@@ -212,4 +216,49 @@ proptest! {
         let ranks: Vec<u8> = record.outcomes.lock().iter().map(Outcome::rank).collect();
         prop_assert_eq!(ranks, worst);
     }
+}
+
+/// Holds the origins of others until it settles.
+struct Holder(Vec<Origin>);
+
+impl Settle for Holder {
+    fn settle(self: Box<Self>, outcomes: SmallVec<[Outcome; 1]>) {
+        for (origin, outcome) in self.0.into_iter().zip(outcomes) {
+            origin.settle(outcome);
+        }
+    }
+
+    fn show_held(&self, show: &mut dyn FnMut(&Origin)) -> bool {
+        self.0.iter().for_each(show);
+        true
+    }
+}
+
+/// Does not say what it holds.
+struct Silent;
+
+impl Settle for Silent {
+    fn settle(self: Box<Self>, _: SmallVec<[Outcome; 1]>) {}
+}
+
+#[test]
+fn a_message_holds_up_what_it_descends_from_and_whatever_does_not_say_what_it_holds() {
+    let run = RunRecord::default();
+    let mut sources = Transaction::open_run([1, 1].into_iter(), Box::new(run));
+    let (other, source) = (sources.pop().unwrap(), sources.pop().unwrap());
+    let root = source.transaction().unwrap();
+    let inner = Transaction::open(1, Box::new(Holder(vec![source]))).pop();
+    let inner = inner.unwrap();
+    let stage = inner.transaction().unwrap();
+    assert!(inner.holds_up(&root), "it descends from it");
+    assert!(inner.holds_up(&stage));
+    assert!(!other.holds_up(&stage), "the stage does not wait for it");
+    let opaque = Transaction::open(1, Box::new(Silent)).pop();
+    let opaque = opaque.unwrap();
+    assert!(opaque.holds_up(&root), "nobody knows what waits for it");
+    let both = Origin::merge([other, opaque]);
+    assert!(both.holds_up(&stage));
+    assert!(!Origin::Detached.holds_up(&root));
+    both.deliver();
+    inner.deliver();
 }

@@ -103,3 +103,18 @@ output: {{ probe: {{ {output} }} }}
         assert_eq!(balance.in_flight(), 0, "{case}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_outputs_with_a_thread_each_than_the_runtime_has_threads_for_short_work_all_run() {
+    let mut bench = Bench::start(
+        "
+input: { probe: {} }
+output: { broker: { copies: 600, pattern: fan_out, outputs: [ { drop: {} } ] } }
+",
+    );
+    bench.send_numbers(0..3);
+    bench.acks(3).await;
+    let (balance, result) = bench.end().await;
+    result.unwrap();
+    assert_eq!(balance.delivered, 3);
+}

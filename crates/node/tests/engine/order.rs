@@ -48,3 +48,52 @@ async fn a_key_that_is_removed_behind_a_dedupe_is_new_for_the_next_message() {
     );
     assert_eq!(passed.await.len(), 20);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_meets_its_own_key_is_a_duplicate_of_nobody() {
+    let again = [
+        "{ dedupe: { cache: kept, key: '${! content() }' } }, \
+         { dedupe: { cache: kept, key: '${! content() }' } }",
+        "{ resource: same }, { resource: same }",
+        "{ while: { at_least_once: true, max_loops: 3, check: 'true', processors: [ { resource: same } ] } }",
+        "{ resource: same }, { archive: { format: lines } }, { unarchive: { format: lines } }, { resource: same }",
+    ];
+    for processors in again {
+        let mut bench = Bench::start(&format!(
+            "
+input: {{ probe: {{}} }}
+pipeline: {{ threads: 1, processors: [ {processors} ] }}
+output: {{ probe: {{}} }}
+cache_resources: [ {{ label: kept, memory: {{}} }} ]
+processor_resources: [ {{ label: same, dedupe: {{ cache: kept, key: '${{! content() }}' }} }} ]
+"
+        ));
+        bench.send_numbers(0..3);
+        bench.acks(3).await;
+        let (balance, result) = bench.end().await;
+        result.unwrap();
+        assert_eq!(
+            (balance.received, balance.in_flight()),
+            (3, 0),
+            "{processors}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dedupe_that_an_output_uses_too_does_not_wait_for_it() {
+    let mut bench = Bench::start(
+        "
+input: { probe: {} }
+pipeline: { threads: 1, processors: [ { resource: same } ] }
+output: { probe: {}, processors: [ { resource: same } ] }
+cache_resources: [ { label: kept, memory: {} } ]
+processor_resources: [ { label: same, dedupe: { cache: kept, key: '${! content() }' } } ]
+",
+    );
+    bench.send_numbers(0..3);
+    bench.acks(3).await;
+    let (balance, result) = bench.end().await;
+    result.unwrap();
+    assert_eq!(balance.in_flight(), 0);
+}

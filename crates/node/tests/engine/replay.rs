@@ -103,3 +103,25 @@ async fn a_write_to_the_other_output_that_hangs_gives_the_message_back_at_the_en
     assert_eq!(balance.total(Kind::Returned), 1);
     assert_eq!(balance.in_flight(), 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_is_written_in_place_is_given_up_as_often_as_its_input_says() {
+    for (dead, expected) in [(DEAD, (2, 0)), ("", (1, 1))] {
+        let config = config("acknowledged: true", dead);
+        let sharded =
+            config + "pipeline: { threads: 1, shard_by: 'content().string().slice(0, 3)' }\n";
+        let mut bench = Bench::start(&sharded);
+        bench.send("bad 1");
+        bench.send("good 1");
+        let mut acks = Vec::new();
+        for _ in 0..2 {
+            acks.push(bench.ack().await.0);
+        }
+        acks.sort();
+        assert_eq!(acks, ["bad 1", "good 1"]);
+        let (balance, _) = bench.end().await;
+        assert_eq!((balance.delivered, balance.total(Kind::Returned)), expected);
+        assert_eq!(balance.replayed, 2, "written again `max_attempts` times");
+        assert_eq!(balance.in_flight(), 0);
+    }
+}

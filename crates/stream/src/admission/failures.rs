@@ -183,10 +183,19 @@ impl Admission {
                 Ack::None => Step::GiveUp,
                 Ack::Call(_) => Step::Finish,
             },
-            Some(policy) if policy.allows(retry.attempts + 1) => Step::Again,
+            Some(policy)
+                if policy.allows(retry.attempts + 1) && !self.is_tried_in_place(policy) =>
+            {
+                Step::Again
+            }
             Some(policy) if policy.exhausted.is_some() => Step::GiveUp,
             Some(_) => Step::Finish,
         }
+    }
+
+    /// Whether the attempts of the policy were made where the message was written.
+    fn is_tried_in_place(&self, policy: &ReplayPolicy) -> bool {
+        policy.max_attempts > 0 && self.flow.writes_in_place()
     }
 
     /// The outcome as it is accounted: nobody can send a message again that failed for good and

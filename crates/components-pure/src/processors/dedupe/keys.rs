@@ -2,11 +2,11 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use millrace_component::{Added, BuiltCache, Identity};
-use millrace_message::{Error, Message, Origin, Outcome};
+use millrace_message::{Error, Message, Origin, Outcome, TransactionId};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
@@ -43,10 +43,7 @@ impl Keys {
             (Ok(Added::Stored), Place::First(claim)) => Verdict::New(claim),
             (Ok(Added::Stored), Place::Behind(_)) => Verdict::New(Claim::lay(self, &key)),
             (Ok(Added::AlreadyThere), Place::First(claim)) => claim.duplicate(message),
-            (Ok(Added::AlreadyThere), Place::Behind(way)) => {
-                way.follow(message.take_origin(), &self.identity.component);
-                Verdict::Waits
-            }
+            (Ok(Added::AlreadyThere), Place::Behind(way)) => self.follow(&way, message),
             (Err(error), place) => {
                 let error = error.context("add a key to the cache");
                 if let Place::First(claim) = place {
@@ -55,6 +52,21 @@ impl Keys {
                 Verdict::Unknown(error)
             }
         }
+    }
+
+    /// Lets a message settle as the one ahead of it does, unless that one waits for it.
+    fn follow(&self, way: &Way, message: &mut Message) -> Verdict {
+        // Two messages that begin to follow each other at the same time would not see it.
+        let one_at_a_time = FOLLOWING.lock();
+        if way.waits_for(message.origin()) {
+            return Verdict::Duplicate;
+        }
+        let settled = way.follow(message.take_origin(), &self.identity.component);
+        drop(one_at_a_time);
+        if let Some((origin, outcome)) = settled {
+            origin.settle(outcome);
+        }
+        Verdict::Waits
     }
 
     fn place(self: &Arc<Self>, key: &Arc<str>) -> Place {
@@ -126,9 +138,16 @@ enum Place {
     Behind(Arc<Way>),
 }
 
+/// Held while a message begins to follow another one, of whatever `dedupe`.
+static FOLLOWING: Mutex<()> = Mutex::new(());
+
 /// The way of one message, which its duplicates follow.
 #[derive(Default)]
-struct Way(Mutex<Fate>);
+pub(super) struct Way {
+    fate: Mutex<Fate>,
+    /// The transaction of what the message becomes, once it goes on.
+    transaction: OnceLock<TransactionId>,
+}
 
 /// What has become of a message.
 enum Fate {
@@ -147,20 +166,51 @@ impl Default for Fate {
 }
 
 impl Way {
-    /// Settles a duplicate as this message is settled: now, or when it is.
-    fn follow(&self, origin: Origin, by: &Arc<str>) {
-        let outcome = match &mut *self.0.lock() {
-            Fate::OnWay(duplicates) => return duplicates.push(origin),
+    /// What the message becomes has this transaction.
+    pub(super) fn goes_on_as(&self, transaction: Option<TransactionId>) {
+        if let Some(transaction) = transaction {
+            // It goes on once.
+            let _first = self.transaction.set(transaction);
+        }
+    }
+
+    /// Whether the message settles only when the other one has: when that one was made of it.
+    fn waits_for(&self, other: &Origin) -> bool {
+        let ahead = match &*self.fate.lock() {
+            Fate::Behind(way) => Arc::clone(way),
+            _ => {
+                let transaction = self.transaction.get();
+                return transaction.is_some_and(|it| other.holds_up(it));
+            }
+        };
+        ahead.waits_for(other)
+    }
+
+    /// Shows the origins of those that follow.
+    pub(super) fn show_followers(&self, show: &mut dyn FnMut(&Origin)) {
+        if let Fate::OnWay(duplicates) = &*self.fate.lock() {
+            duplicates.iter().for_each(show);
+        }
+    }
+
+    /// Takes in a duplicate, to settle as this message does; it is returned with its outcome when
+    /// that is known already.
+    fn follow(&self, origin: Origin, by: &Arc<str>) -> Option<(Origin, Outcome)> {
+        let outcome = match &mut *self.fate.lock() {
+            Fate::OnWay(duplicates) => {
+                duplicates.push(origin);
+                return None;
+            }
             Fate::Behind(way) => return way.follow(origin, by),
             Fate::Arrived => Outcome::Filtered { by: Arc::clone(by) },
             Fate::Failed(error) => Outcome::Failed(error.clone()),
         };
-        origin.settle(outcome);
+        Some((origin, outcome))
     }
 
     /// Ends the way, and returns the origins of those that followed.
     fn end(&self, fate: Fate) -> Vec<Origin> {
-        match std::mem::replace(&mut *self.0.lock(), fate) {
+        match std::mem::replace(&mut *self.fate.lock(), fate) {
             Fate::OnWay(duplicates) => duplicates,
             Fate::Behind(_) | Fate::Arrived | Fate::Failed(_) => Vec::new(),
         }
@@ -185,6 +235,10 @@ impl Claim {
         }
     }
 
+    pub(super) fn way(&self) -> Arc<Way> {
+        Arc::clone(&self.way)
+    }
+
     /// Makes a message the one that later copies follow, instead of the one that they followed.
     fn lay(keys: &Arc<Keys>, key: &Arc<str>) -> Self {
         let way = Arc::<Way>::default();
@@ -206,11 +260,13 @@ impl Claim {
         match faster.filter(|way| !Arc::ptr_eq(way, &self.way)) {
             Some(way) => {
                 let by = &Arc::clone(&self.keys.identity.component);
-                way.follow(message.take_origin(), by);
+                let verdict = self.keys.follow(&way, message);
                 for origin in self.end(Fate::Behind(Arc::clone(&way))) {
-                    way.follow(origin, by);
+                    if let Some((origin, outcome)) = way.follow(origin, by) {
+                        origin.settle(outcome);
+                    }
                 }
-                Verdict::Waits
+                verdict
             }
             None => {
                 self.keep();
