@@ -11,13 +11,17 @@ use http::header::{
 };
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
-use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
+use millrace_component::Budget;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use crate::Body;
 use crate::server::reply;
+
+mod metered;
+
+use metered::Metered;
 
 pub(crate) use tokio_tungstenite::tungstenite::Message as Frame;
 
@@ -25,7 +29,7 @@ pub(crate) use tokio_tungstenite::tungstenite::Message as Frame;
 const ACCEPT_SALT: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// An open websocket.
-pub(crate) type Socket = WebSocketStream<TokioIo<Upgraded>>;
+pub(crate) type Socket = WebSocketStream<Metered>;
 
 /// How long a client may take.
 #[derive(Clone, Copy)]
@@ -35,13 +39,15 @@ pub(crate) struct Timing {
     pub(crate) ping: Duration,
 }
 
-/// Accepts a websocket: the response to send, and the socket once it is open.
+/// Accepts a websocket: the response to send, and the socket once it is open. Messages of more than
+/// 64 KiB are charged to the budget while they are read.
 ///
 /// # Errors
 /// The request asks for none: the response that refuses it.
 pub(crate) fn accept(
     mut request: Request<Incoming>,
     message_bytes_max: usize,
+    budget: Option<Budget>,
 ) -> Result<(Response<Body>, impl Future<Output = Option<Socket>>), Response<Body>> {
     let Some(accept) = accept_key(request.method(), request.headers()) else {
         return Err(reply::error(StatusCode::BAD_REQUEST, "Bad Request"));
@@ -55,7 +61,7 @@ pub(crate) fn accept(
     let upgrade = hyper::upgrade::on(&mut request);
     let open = async move {
         let stream = match upgrade.await {
-            Ok(stream) => TokioIo::new(stream),
+            Ok(stream) => Metered::new(TokioIo::new(stream), budget),
             Err(error) => {
                 tracing::debug!("open a websocket: {error}");
                 return None;

@@ -1,6 +1,7 @@
 //! Ports, disks, servers and tables that are not as they should be.
 
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 
 use millrace_testkit::poll::{self, PATIENCE};
 use millrace_testkit::port::free_port;
@@ -67,6 +68,68 @@ fn a_body_over_the_limit_is_refused_with_413_and_the_next_one_is_taken() {
         std::fs::read_to_string(setup.path("out")).unwrap(),
         "small\n"
     );
+}
+
+#[test]
+fn a_websocket_message_that_has_no_room_closes_its_connection_only() {
+    let port = free_port();
+    let setup = Setup::new(&format!(
+        "memory_limit: 1MiB
+input: {{ http_server: {{ address: '127.0.0.1:{port}', path: /post, ws_path: /ws }} }}
+output: {{ file: {{ path: out, codec: lines }} }}
+"
+    ));
+    let mut process = setup.start();
+    poll::until("a server", PATIENCE, || {
+        TcpStream::connect(("127.0.0.1", port)).ok()
+    })
+    .unwrap();
+    let mut sockets: Vec<_> = (0..4).map(|_| open_websocket(port)).collect();
+    // Each begins a frame of 64 MiB that never ends; together they would hold 8 MiB.
+    let header = [&[0x82, 0xff][..], &(64_u64 << 20).to_be_bytes(), &[0; 4]].concat();
+    for socket in &mut sockets {
+        socket.write_all(&header).unwrap();
+        // The server closes long before this has all been taken.
+        let _closed = socket.write_all(&vec![b'x'; 2 << 20]);
+    }
+    process
+        .wait_for_stderr("`memory_limit` leaves no room", PATIENCE)
+        .unwrap();
+    drop(sockets);
+    assert_eq!(post(port, b"small").status, 200);
+    let mut socket = open_websocket(port);
+    socket
+        .write_all(&[0x82, 0x82, 0, 0, 0, 0, b'o', b'k'])
+        .unwrap();
+    poll::until("the message", PATIENCE, || {
+        let out = std::fs::read_to_string(setup.path("out")).ok()?;
+        (out == "small\nok\n").then_some(())
+    })
+    .unwrap();
+    drop(socket);
+    process.terminate(PATIENCE).unwrap();
+    end(process);
+}
+
+/// Opens a websocket by hand, to write what a library would not.
+fn open_websocket(port: u16) -> TcpStream {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let request = "GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+                   Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        answer.push(byte[0]);
+    }
+    assert!(
+        answer.starts_with(b"HTTP/1.1 101 "),
+        "{}",
+        String::from_utf8_lossy(&answer)
+    );
+    stream
 }
 
 #[test]

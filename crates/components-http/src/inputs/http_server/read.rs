@@ -16,7 +16,7 @@ use crate::multipart;
 use crate::server::{Params, Peer};
 
 /// How long the next part of a body may take.
-const BODY_STALL: Duration = Duration::from_secs(30);
+pub(super) const BODY_STALL: Duration = Duration::from_secs(30);
 /// Bodies up to this size are read without being charged.
 const UNCHARGED_BYTES: usize = 64 * 1024;
 /// How long a large body waits for memory.

@@ -1,5 +1,6 @@
 //! Websocket connections of the `http_server` input: each frame is a message.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,8 +10,10 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use millrace_component::Backoff;
 use millrace_message::{Context, Metadata, Replies};
+use tokio_tungstenite::tungstenite::Error as WebsocketError;
 use tracing::{debug, warn};
 
+use super::read::BODY_STALL;
 use super::{Endpoint, Refusal, read, refuse};
 use crate::Body;
 use crate::server::{Handler, Params, Peer};
@@ -49,7 +52,9 @@ impl Handler for SocketEndpoint {
         let metadata = read::metadata(&head, &params, peer);
         let trace_parent = read::trace_parent(&head.headers);
         let request = Request::from_parts(head, body);
-        let (response, open) = match websocket::accept(request, endpoint.limits.body_bytes) {
+        let limits = &endpoint.limits;
+        let accepted = websocket::accept(request, limits.body_bytes, Some(limits.budget.clone()));
+        let (response, open) = match accepted {
             Ok(accepted) => accepted,
             Err(refusal) => return refusal,
         };
@@ -85,8 +90,14 @@ impl Session {
             ended = self.converse(&mut socket) => ended,
             () = closing.cancelled() => Ok(()),
         };
-        if let Err(error) = ended {
-            debug!("websocket ends: {error}");
+        match ended {
+            Err(WebsocketError::Io(error)) if is_refusal(&error) => warn!(
+                component = &*self.endpoint.component,
+                path = &*self.endpoint.config_path,
+                "websocket closed: {error}"
+            ),
+            Err(error) => debug!("websocket ends: {error}"),
+            Ok(()) => {}
         }
         if let Err(error) = socket.close(None).await {
             debug!("close a websocket: {error}");
@@ -94,20 +105,22 @@ impl Session {
     }
 
     /// Takes frame after frame until the client closes.
-    async fn converse(
-        &self,
-        socket: &mut Socket,
-    ) -> Result<(), tokio_tungstenite::tungstenite::Error> {
+    async fn converse(&self, socket: &mut Socket) -> Result<(), WebsocketError> {
         if !self.welcome.is_empty() {
             socket.send(Frame::binary(self.welcome.clone())).await?;
         }
-        while let Some(frame) = socket.next().await {
+        while let Some(frame) = next_frame(socket).await {
             let content = match frame? {
                 Frame::Text(text) => bytes::Bytes::from(text),
                 Frame::Binary(content) => content,
                 Frame::Close(_) => return Ok(()),
-                Frame::Ping(_) | Frame::Pong(_) | Frame::Frame(_) => continue,
+                Frame::Ping(payload) | Frame::Pong(payload) => {
+                    socket.get_mut().control_taken(payload.len());
+                    continue;
+                }
+                Frame::Frame(_) => continue,
             };
+            socket.get_mut().message_taken();
             self.wait_for_rate_limit(socket).await?;
             for reply in self.deliver(content).await {
                 let frame = match String::from_utf8(reply.to_vec()) {
@@ -152,10 +165,7 @@ impl Session {
     }
 
     /// Waits for a place, and tells the client that it has to.
-    async fn wait_for_rate_limit(
-        &self,
-        socket: &mut Socket,
-    ) -> Result<(), tokio_tungstenite::tungstenite::Error> {
+    async fn wait_for_rate_limit(&self, socket: &mut Socket) -> Result<(), WebsocketError> {
         let Some(rate_limit) = &self.endpoint.rate_limit else {
             return Ok(());
         };
@@ -180,4 +190,24 @@ impl Session {
             tokio::time::sleep(pause).await;
         }
     }
+}
+
+/// Waits for the next frame, as long as it takes while none has begun to come.
+async fn next_frame(socket: &mut Socket) -> Option<Result<Frame, WebsocketError>> {
+    loop {
+        let before = socket.get_ref().unfinished();
+        if let Ok(frame) = tokio::time::timeout(BODY_STALL, socket.next()).await {
+            return frame;
+        }
+        let now = socket.get_ref().unfinished();
+        if now > 0 && now == before {
+            let stalled = std::io::Error::new(ErrorKind::TimedOut, "a message does not arrive");
+            return Some(Err(stalled.into()));
+        }
+    }
+}
+
+/// Whether this side would not go on.
+fn is_refusal(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::OutOfMemory | ErrorKind::TimedOut)
 }

@@ -38,7 +38,7 @@ impl Handler for GetSocket {
         {
             return reply::error(StatusCode::FORBIDDEN, "Forbidden");
         }
-        let (response, open) = match websocket::accept(request, INCOMING_BYTES_MAX) {
+        let (response, open) = match websocket::accept(request, INCOMING_BYTES_MAX, None) {
             Ok(accepted) => accepted,
             Err(refusal) => return refusal,
         };
