@@ -4,13 +4,16 @@ use anyhow::{Result, bail};
 
 use crate::step::{Steps, succeeds};
 use crate::test::{self, cargo};
-use crate::{chaos, conformance, examples, reference};
+use crate::{chaos, conformance, examples, reference, wire};
 
 /// A check of the tree: its name and what it does. True when the tree is in order.
 type Check = (&'static str, fn() -> Result<bool>);
 
 /// Each rewrites one kind of generated file and fails when the committed one differed.
-const GENERATED: &[Check] = &[("reference pages are up to date", reference::check)];
+const GENERATED: &[Check] = &[
+    ("reference pages are up to date", reference::check),
+    ("the Kafka codec is up to date", wire::check),
+];
 
 /// Each lints and runs one kind of example.
 const EXAMPLES: &[Check] = &[

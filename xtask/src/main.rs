@@ -18,6 +18,7 @@ mod servers;
 mod step;
 mod test;
 mod test_counts;
+mod wire;
 
 use std::process::ExitCode;
 
@@ -49,6 +50,8 @@ usage: cargo xtask COMMAND
         decoders, scanners, awk, jq; `canary` fails, which shows that the fuzzer finds what there is
   reference
         write the generated pages of docs/reference anew
+  wire
+        write the codec of Kafka's messages anew from the tables in crates/kafka-wire/tables
   cities FOLDER
         write examples/cities/cities.csv anew (see examples/cities/DATA-LICENSE.md)
 ";
@@ -79,6 +82,7 @@ fn run(arguments: &[String]) -> Result<bool> {
         "conformance" => conformance::run(rest),
         "fuzz" => fuzz::run(rest),
         "reference" => reference::run(rest),
+        "wire" => wire::run(rest),
         "cities" => cities::run(rest),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");
