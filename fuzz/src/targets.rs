@@ -11,6 +11,7 @@ mod jq;
 mod json;
 mod scanners;
 mod syntax;
+mod wire;
 
 /// One way of reading hostile input.
 #[derive(Clone, Copy)]
@@ -50,6 +51,10 @@ pub const TARGETS: &[Target] = &[
     Target {
         name: "jq",
         run: jq::run,
+    },
+    Target {
+        name: "wire",
+        run: wire::run,
     },
     // Fails on purpose: whoever fuzzes it sees that the fuzzer finds what there is to find.
     Target {

@@ -22,6 +22,7 @@ const TARGETS: &[&str] = &[
     "scanners",
     "awk",
     "jq",
+    "wire",
 ];
 /// What makes the compiler count coverage in the way that libFuzzer reads.
 const FLAGS: &[&str] = &[
@@ -154,7 +155,7 @@ mod tests {
             let arguments: Vec<String> = arguments.iter().map(|it| (*it).to_owned()).collect();
             parse(&arguments).map(|it| (it.targets.len(), it.seconds))
         };
-        assert_eq!(parsed(&[]).unwrap(), (7, 600));
+        assert_eq!(parsed(&[]).unwrap(), (8, 600));
         assert_eq!(parsed(&["json", "--seconds", "3"]).unwrap(), (1, 3));
         assert!(parsed(&["jason"]).is_err());
         assert!(parsed(&["--seconds"]).is_err());

@@ -47,7 +47,8 @@ usage: cargo xtask COMMAND
         passes (the README.md beside the cases says what they are)
   fuzz [TARGET ...] [--seconds 600]
         look for inputs that break a promise, each target for so long: syntax, evaluator, json,
-        decoders, scanners, awk, jq; `canary` fails, which shows that the fuzzer finds what there is
+        decoders, scanners, awk, jq, wire; `canary` fails, which shows that the fuzzer finds what
+        there is
   reference
         write the generated pages of docs/reference anew
   wire

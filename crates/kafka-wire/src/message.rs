@@ -49,6 +49,8 @@ pub struct Kind {
     pub name: &'static str,
     pub versions: (i16, i16),
     pub flexible: Option<i16>,
+    /// Reads a message and forgets it.
+    pub check: fn(Reader, i16) -> Result<(), ReadError>,
     /// Reads a message and writes it again.
     pub rewrite: fn(Reader, i16) -> Result<Result<Frame, WriteError>, ReadError>,
     /// Reads a message and prints it as Rust would.
@@ -61,6 +63,7 @@ impl Kind {
             name: M::NAME,
             versions: M::VERSIONS,
             flexible: M::FLEXIBLE,
+            check: |mut reader, version| M::read(&mut reader, version).map(drop),
             rewrite: rewrite::<M>,
             print: |mut reader, version| Ok(format!("{:?}", M::read(&mut reader, version)?)),
         }
