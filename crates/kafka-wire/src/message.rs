@@ -39,15 +39,20 @@ pub trait Message: Clone + Debug + Default + PartialEq {
 
 /// A message that asks for another.
 pub trait Request: Message {
+    /// Its API.
     const KEY: ApiKey;
+    /// What is answered, in the version of the request.
     type Response: Message;
 }
 
 /// A kind of message as a value: for tools that take any of them.
 #[derive(Clone, Copy, Debug)]
 pub struct Kind {
+    /// [`Message::NAME`].
     pub name: &'static str,
+    /// [`Message::VERSIONS`].
     pub versions: (i16, i16),
+    /// [`Message::FLEXIBLE`].
     pub flexible: Option<i16>,
     /// Reads a message and forgets it.
     pub check: fn(Reader, i16) -> Result<(), ReadError>,

@@ -80,65 +80,83 @@ impl Reader {
         ReadError::new(self.message, field, self.at, reason)
     }
 
-    /// Passes `size` bytes; returns where they begin.
-    #[inline]
-    fn take(&mut self, field: &'static str, size: usize) -> Result<usize, ReadError> {
+    #[cold]
+    fn short(&self, field: &'static str, needed: usize) -> ReadError {
         let left = self.left();
-        if size > left {
-            return Err(self.error(field, ReadReason::Short { needed: size, left }));
-        }
-        let start = self.at;
-        self.at += size;
-        Ok(start)
+        self.error(field, ReadReason::Short { needed, left })
     }
 
     #[inline]
     fn fixed<const N: usize>(&mut self, field: &'static str) -> Result<[u8; N], ReadError> {
-        let start = self.take(field, N)?;
-        let mut bytes = [0; N];
-        bytes.copy_from_slice(&self.frame[start..start + N]);
-        Ok(bytes)
+        match self.frame[self.at..self.end].first_chunk() {
+            Some(bytes) => {
+                self.at += N;
+                Ok(*bytes)
+            }
+            None => Err(self.short(field, N)),
+        }
     }
 
     /// A byte that is not 0.
+    #[inline]
     pub(crate) fn bool(&mut self, field: &'static str) -> Result<bool, ReadError> {
         Ok(self.fixed(field)? != [0])
     }
 
+    #[inline]
     pub(crate) fn int8(&mut self, field: &'static str) -> Result<i8, ReadError> {
         self.fixed(field).map(i8::from_be_bytes)
     }
 
+    #[inline]
     pub(crate) fn int16(&mut self, field: &'static str) -> Result<i16, ReadError> {
         self.fixed(field).map(i16::from_be_bytes)
     }
 
+    #[inline]
     pub(crate) fn uint16(&mut self, field: &'static str) -> Result<u16, ReadError> {
         self.fixed(field).map(u16::from_be_bytes)
     }
 
+    #[inline]
     pub(crate) fn int32(&mut self, field: &'static str) -> Result<i32, ReadError> {
         self.fixed(field).map(i32::from_be_bytes)
     }
 
+    #[inline]
     pub(crate) fn uint32(&mut self, field: &'static str) -> Result<u32, ReadError> {
         self.fixed(field).map(u32::from_be_bytes)
     }
 
+    #[inline]
     pub(crate) fn int64(&mut self, field: &'static str) -> Result<i64, ReadError> {
         self.fixed(field).map(i64::from_be_bytes)
     }
 
+    #[inline]
     pub(crate) fn float64(&mut self, field: &'static str) -> Result<f64, ReadError> {
         self.fixed(field).map(f64::from_be_bytes)
     }
 
+    #[inline]
     pub(crate) fn uuid(&mut self, field: &'static str) -> Result<Uuid, ReadError> {
         self.fixed(field).map(Uuid)
     }
 
     /// An unsigned integer of variable length, at most 32 bits.
+    #[inline]
     pub(crate) fn varint(&mut self, field: &'static str) -> Result<u32, ReadError> {
+        match self.frame[self.at..self.end].first() {
+            Some(&byte) if byte < 0x80 => {
+                self.at += 1;
+                Ok(u32::from(byte))
+            }
+            _ => self.long_varint(field),
+        }
+    }
+
+    /// One that is longer than a byte, or not there.
+    fn long_varint(&mut self, field: &'static str) -> Result<u32, ReadError> {
         let mut value = 0_u64;
         for shift in 0..5 {
             let [byte] = self.fixed(field)?;

@@ -20,7 +20,9 @@ pub fn list(folder: &Folder) -> String {
         _ => "Headers, and what records and snapshots hold.",
     };
     let mut text = header(folder.name, about);
-    text.push('\n');
+    text.push_str(
+        "//!\n//! A field without a comment is there in all versions and never null.\n\n",
+    );
     for table in &folder.tables {
         text.push_str(&format!("pub mod {};\n", table.name));
     }

@@ -43,10 +43,10 @@ impl Reader {
         let Ok(length) = usize::try_from(length) else {
             return Err(self.error(field, ReadReason::Negative(length)));
         };
-        let (needed, left) = (length.saturating_mul(least), self.left());
-        match needed <= left {
+        let needed = length.saturating_mul(least);
+        match needed <= self.left() {
             true => Ok(Some(length)),
-            false => Err(self.error(field, ReadReason::Short { needed, left })),
+            false => Err(self.short(field, needed)),
         }
     }
 

@@ -14,9 +14,8 @@ impl Reader {
         for _ in 0..self.varint(owner)? {
             let tag = self.varint(owner)?;
             let size = self.varint(owner)? as usize;
-            let left = self.left();
-            if size > left {
-                return Err(self.error(owner, ReadReason::Short { needed: size, left }));
+            if size > self.left() {
+                return Err(self.short(owner, size));
             }
             let (around, end) = (self.end, self.at + size);
             self.end = end;
