@@ -5,15 +5,19 @@ use std::fmt;
 /// Versions from the first to the last, both included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Versions {
+    /// The first.
     pub first: i16,
+    /// The last, which is one of them.
     pub last: i16,
 }
 
 impl Versions {
+    /// Whether the version is one of them.
     pub fn contains(self, version: i16) -> bool {
         self.first <= version && version <= self.last
     }
 
+    /// Whether all of the others are among them.
     pub fn covers(self, other: Self) -> bool {
         self.first <= other.first && other.last <= self.last
     }
@@ -26,6 +30,7 @@ impl Versions {
         }
     }
 
+    /// Each of them.
     pub fn all(self) -> impl Iterator<Item = i16> {
         self.first..=self.last
     }

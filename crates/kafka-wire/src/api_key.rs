@@ -20,8 +20,11 @@ pub(crate) struct Row {
 /// released versions of librdkafka compress nothing, and answered from 3 on, as Kafka does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Advertised {
+    /// The API.
     pub key: ApiKey,
+    /// The first version.
     pub first: i16,
+    /// The last version.
     pub last: i16,
 }
 

@@ -61,6 +61,7 @@ impl ReadError {
         self.0.message
     }
 
+    /// The version in which the message was read.
     pub fn version(&self) -> i16 {
         self.0.version
     }
@@ -75,6 +76,7 @@ impl ReadError {
         self.0.position
     }
 
+    /// Why it could not be read.
     pub fn reason(&self) -> ReadReason {
         self.0.reason
     }
@@ -136,9 +138,11 @@ pub(crate) const STRING_MAX: usize = i16::MAX as usize;
 pub struct WriteError {
     /// The message, such as `FetchRequest`.
     pub message: &'static str,
+    /// The version in which it should have been written.
     pub version: i16,
     /// The struct and its field, such as `FetchTopic.topic`.
     pub field: &'static str,
+    /// Why it cannot be written.
     pub reason: WriteReason,
 }
 

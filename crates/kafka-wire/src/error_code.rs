@@ -17,6 +17,7 @@ impl ErrorCode {
         self as i16
     }
 
+    /// Whether it says that there was none.
     pub fn is_ok(self) -> bool {
         self == Self::None
     }

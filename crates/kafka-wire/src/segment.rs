@@ -12,6 +12,7 @@ use bytes::{Buf, Bytes, BytesMut};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Segment {
+    /// Bytes in memory.
     Bytes(Bytes),
 }
 
@@ -23,6 +24,7 @@ impl Segment {
         }
     }
 
+    /// Whether it has none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -60,6 +62,7 @@ impl Frame {
         self.size
     }
 
+    /// Whether all was sent.
     pub fn is_empty(&self) -> bool {
         self.size == 0
     }

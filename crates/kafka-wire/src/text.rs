@@ -37,6 +37,7 @@ impl Str {
         }
     }
 
+    /// The text itself.
     pub fn as_str(&self) -> &str {
         // SAFETY: every constructor takes a `str` or checks the bytes, and nothing changes them.
         unsafe { std::str::from_utf8_unchecked(&self.0) }

@@ -12,6 +12,7 @@ impl Uuid {
     /// Stands for "none" in every field.
     pub const ZERO: Self = Self([0; 16]);
 
+    /// Whether it stands for "none".
     pub fn is_zero(self) -> bool {
         self == Self::ZERO
     }

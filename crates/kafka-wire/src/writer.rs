@@ -334,3 +334,31 @@ impl Writer {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_bytes_within_a_tagged_field_stand_after_its_size() {
+        let large = Bytes::from(vec![7; 2 * SEGMENT_MIN]);
+        let mut writer = Writer::new();
+        writer.bytes("before", &large, true).unwrap();
+        let tags = writer.tags();
+        let write = |writer: &mut Writer| {
+            writer.int8(1);
+            writer.bytes("large", &large, true)?;
+            writer.int8(2);
+            Ok(())
+        };
+        writer.tag(tags, 5, write).unwrap();
+        let written = writer.finish().unwrap().into_bytes();
+        // The length 2049 in two bytes, before the bytes and within the field; the size 2052 too.
+        let mut expected = vec![0x81, 0x10];
+        expected.extend_from_slice(&large);
+        expected.extend_from_slice(&[1, 5, 0x84, 0x10, 1, 0x81, 0x10]);
+        expected.extend_from_slice(&large);
+        expected.push(2);
+        assert_eq!(written, expected);
+    }
+}

@@ -20,6 +20,12 @@ pub fn api_key(folder: &Folder) -> Result<String> {
     for (api, request) in apis {
         let name = &api.name;
         let advertised = api.advertised.map(pair);
+        let Versions { first, last } = request.versions;
+        let versions = match first == last {
+            true => format!("version {first}"),
+            false => format!("versions {first} to {last}"),
+        };
+        writeln!(variants, "/// Number {}, {versions}.", api.key)?;
         writeln!(variants, "{name} = {},", api.key)?;
         write!(names, "Self::{name},")?;
         writeln!(
@@ -67,11 +73,11 @@ pub fn error_code(text: &str) -> Result<String> {
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     for (expected, line) in (-1..).zip(lines) {
         let words: Vec<&str> = line.split_whitespace().collect();
-        let (number, name) = match words[..] {
-            [number, name] => (number, name),
+        let (number, name, about) = match words[..] {
+            [number, name] => (number, name, ""),
             [number, name, "retriable"] => {
                 retriable.push(format!("Self::{}", camel(name)));
-                (number, name)
+                (number, name, ", retriable")
             }
             _ => bail!("errors.txt: `{line}` is not `NUMBER NAME [retriable]`"),
         };
@@ -80,7 +86,7 @@ pub fn error_code(text: &str) -> Result<String> {
             bail!("errors.txt: `{line}` stands where {expected} should");
         }
         let variant = camel(name);
-        writeln!(variants, "{variant} = {number},")?;
+        writeln!(variants, "/// {name}{about}.\n{variant} = {number},")?;
         write!(all, "Self::{variant},")?;
         writeln!(names, "Self::{variant} => {name:?},")?;
     }

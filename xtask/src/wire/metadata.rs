@@ -62,7 +62,7 @@ impl MetadataRecord {{
     }}
 }}
 ",
-        arms(&|variant, name, _| format!("{variant}({name}),")),
+        arms(&|variant, name, id| format!("/// Number {id}.\n{variant}({name}),")),
         arms(&|variant, name, _| format!("Self::{variant}(_) => {name}::ID,")),
         arms(&|variant, name, _| format!(
             "{name}::ID => Self::{variant}({name}::read(reader, version)?),"

@@ -6,43 +6,81 @@ use crate::api_key::Row;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(i16)]
 pub enum ApiKey {
+    /// Number 0, versions 3 to 13.
     Produce = 0,
+    /// Number 1, versions 4 to 18.
     Fetch = 1,
+    /// Number 2, versions 1 to 11.
     ListOffsets = 2,
+    /// Number 3, versions 0 to 13.
     Metadata = 3,
+    /// Number 8, versions 2 to 10.
     OffsetCommit = 8,
+    /// Number 9, versions 1 to 10.
     OffsetFetch = 9,
+    /// Number 10, versions 0 to 6.
     FindCoordinator = 10,
+    /// Number 11, versions 0 to 9.
     JoinGroup = 11,
+    /// Number 12, versions 0 to 4.
     Heartbeat = 12,
+    /// Number 13, versions 0 to 5.
     LeaveGroup = 13,
+    /// Number 14, versions 0 to 5.
     SyncGroup = 14,
+    /// Number 15, versions 0 to 6.
     DescribeGroups = 15,
+    /// Number 16, versions 0 to 5.
     ListGroups = 16,
+    /// Number 17, versions 0 to 1.
     SaslHandshake = 17,
+    /// Number 18, versions 0 to 4.
     ApiVersions = 18,
+    /// Number 19, versions 2 to 7.
     CreateTopics = 19,
+    /// Number 20, versions 1 to 6.
     DeleteTopics = 20,
+    /// Number 21, versions 0 to 2.
     DeleteRecords = 21,
+    /// Number 22, versions 0 to 5.
     InitProducerId = 22,
+    /// Number 23, versions 2 to 4.
     OffsetForLeaderEpoch = 23,
+    /// Number 24, versions 0 to 5.
     AddPartitionsToTxn = 24,
+    /// Number 25, versions 0 to 4.
     AddOffsetsToTxn = 25,
+    /// Number 26, versions 0 to 5.
     EndTxn = 26,
+    /// Number 27, versions 1 to 2.
     WriteTxnMarkers = 27,
+    /// Number 28, versions 0 to 5.
     TxnOffsetCommit = 28,
+    /// Number 32, versions 1 to 4.
     DescribeConfigs = 32,
+    /// Number 33, versions 0 to 2.
     AlterConfigs = 33,
+    /// Number 35, versions 1 to 5.
     DescribeLogDirs = 35,
+    /// Number 36, versions 0 to 2.
     SaslAuthenticate = 36,
+    /// Number 37, versions 0 to 3.
     CreatePartitions = 37,
+    /// Number 42, versions 0 to 2.
     DeleteGroups = 42,
+    /// Number 44, versions 0 to 1.
     IncrementalAlterConfigs = 44,
+    /// Number 47, version 0.
     OffsetDelete = 47,
+    /// Number 60, versions 0 to 2.
     DescribeCluster = 60,
+    /// Number 61, version 0.
     DescribeProducers = 61,
+    /// Number 65, version 0.
     DescribeTransactions = 65,
+    /// Number 66, versions 0 to 2.
     ListTransactions = 66,
+    /// Number 75, version 0.
     DescribeTopicPartitions = 75,
 }
 

@@ -60,30 +60,55 @@ pub use user_scram_credential::UserScramCredentialRecord;
 /// Any record of the metadata log.
 #[derive(Clone, Debug, PartialEq)]
 pub enum MetadataRecord {
+    /// Number 0.
     RegisterBroker(RegisterBrokerRecord),
+    /// Number 1.
     UnregisterBroker(UnregisterBrokerRecord),
+    /// Number 2.
     Topic(TopicRecord),
+    /// Number 3.
     Partition(PartitionRecord),
+    /// Number 4.
     Config(ConfigRecord),
+    /// Number 5.
     PartitionChange(PartitionChangeRecord),
+    /// Number 7.
     FenceBroker(FenceBrokerRecord),
+    /// Number 8.
     UnfenceBroker(UnfenceBrokerRecord),
+    /// Number 9.
     RemoveTopic(RemoveTopicRecord),
+    /// Number 10.
     DelegationToken(DelegationTokenRecord),
+    /// Number 11.
     UserScramCredential(UserScramCredentialRecord),
+    /// Number 12.
     FeatureLevel(FeatureLevelRecord),
+    /// Number 14.
     ClientQuota(ClientQuotaRecord),
+    /// Number 15.
     ProducerIds(ProducerIdsRecord),
+    /// Number 17.
     BrokerRegistrationChange(BrokerRegistrationChangeRecord),
+    /// Number 18.
     AccessControlEntry(AccessControlEntryRecord),
+    /// Number 19.
     RemoveAccessControlEntry(RemoveAccessControlEntryRecord),
+    /// Number 20.
     NoOp(NoOpRecord),
+    /// Number 22.
     RemoveUserScramCredential(RemoveUserScramCredentialRecord),
+    /// Number 23.
     BeginTransaction(BeginTransactionRecord),
+    /// Number 24.
     EndTransaction(EndTransactionRecord),
+    /// Number 25.
     AbortTransaction(AbortTransactionRecord),
+    /// Number 26.
     RemoveDelegationToken(RemoveDelegationTokenRecord),
+    /// Number 27.
     RegisterController(RegisterControllerRecord),
+    /// Number 28.
     ClearElr(ClearElrRecord),
 }
 
