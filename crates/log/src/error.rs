@@ -1,0 +1,135 @@
+//! What can go wrong with a log.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Why the log did not do what it was asked for. It concerns the whole partition; what is wrong
+/// with one batch is a [`Refusal`](crate::Refusal).
+#[derive(Clone, Debug)]
+pub enum LogError {
+    /// The disk failed in a way after which nothing that was not durable before can be trusted.
+    /// The log takes no more calls that write; close it and open it again, on a sound disk.
+    Disk {
+        /// What was done to which file.
+        action: &'static str,
+        path: PathBuf,
+        error: Arc<io::Error>,
+    },
+    /// There is no room. Nothing was changed; reading and deleting go on.
+    NoSpace { path: PathBuf },
+    /// The log failed before; see the first error.
+    Failed,
+    /// Bytes that were durable have changed. Nothing was cut: the file is as it was found.
+    Corrupt(Corruption),
+    /// The offset is not between the start and the end of the log.
+    OutOfRange { offset: i64, start: i64, end: i64 },
+    /// What a reader holds was cut off or deleted since; ask the log for a new snapshot.
+    Gone { path: PathBuf },
+    /// What the caller asks for contradicts what the log holds.
+    Misuse(&'static str),
+}
+
+/// Where a log is damaged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Corruption {
+    pub path: PathBuf,
+    /// Where in the file the first byte lies that is no part of a sound batch.
+    pub position: u64,
+    /// The offset that the batch there should begin with, or a later one.
+    pub offset: i64,
+    /// What is wrong there.
+    pub reason: String,
+    /// The next sound batch in the log: its offset and its position, if it lies in the same file.
+    pub next: Option<(i64, Option<u64>)>,
+    /// The offset up to which the log was known to be durable.
+    pub durable: i64,
+}
+
+impl fmt::Display for LogError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LogError::Disk {
+                action,
+                path,
+                error,
+            } => write!(f, "{action} {}: {error}", path.display()),
+            LogError::NoSpace { path } => {
+                write!(f, "there is no room on the disk for {}", path.display())
+            }
+            LogError::Failed => write!(f, "the log failed before and must be opened again"),
+            LogError::Corrupt(corruption) => corruption.fmt(f),
+            LogError::OutOfRange { offset, start, end } => {
+                write!(f, "offset {offset} is not within {start}..{end}")
+            }
+            LogError::Gone { path } => {
+                write!(f, "{} was cut or deleted while it was read", path.display())
+            }
+            LogError::Misuse(what) => f.write_str(what),
+        }
+    }
+}
+
+impl std::error::Error for LogError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            LogError::Disk { error, .. } => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Corruption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            path,
+            position,
+            offset,
+            reason,
+            next,
+            durable,
+        } = self;
+        write!(
+            f,
+            "{} is damaged at position {position}, offset {offset}: {reason}; ",
+            path.display()
+        )?;
+        match next {
+            Some((next, Some(at))) => write!(
+                f,
+                "a sound batch with offset {next} follows at position {at}; "
+            )?,
+            Some((next, None)) => write!(
+                f,
+                "a sound batch with offset {next} follows in a later segment; "
+            )?,
+            None => {}
+        }
+        write!(
+            f,
+            "the log was durable up to offset {durable}, so nothing was cut: restore the file, \
+             take the records from another replica, or cut the log at offset {offset} knowingly"
+        )
+    }
+}
+
+/// Says what was done to which file when the disk refused.
+pub(crate) trait OnDisk<T> {
+    fn on_disk(self, action: &'static str, path: &Path) -> Result<T, LogError>;
+}
+
+impl<T> OnDisk<T> for io::Result<T> {
+    fn on_disk(self, action: &'static str, path: &Path) -> Result<T, LogError> {
+        self.map_err(|error| match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => LogError::NoSpace {
+                path: path.to_owned(),
+            },
+            _ => LogError::Disk {
+                action,
+                path: path.to_owned(),
+                error: Arc::new(error),
+            },
+        })
+    }
+}

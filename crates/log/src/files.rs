@@ -1,0 +1,184 @@
+//! The one way to the disk: all that the log does to files goes through [`Files`] and [`File`].
+//!
+//! [`Disk`] is the real one. [`sim::Simulated`] is a disk in memory that loses power: it keeps what
+//! was synced and any part of the rest.
+
+use std::io::{self, IoSlice};
+use std::path::Path;
+use std::sync::Arc;
+
+mod disk;
+#[doc(hidden)]
+pub mod sim;
+
+pub use disk::Disk;
+
+/// How a file is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Open {
+    /// It must exist; it is only read.
+    Read,
+    /// It must exist.
+    Write,
+    /// It is made when it does not exist, and emptied when it does.
+    Create,
+}
+
+/// The directories of a disk. Every call waits until it is done.
+///
+/// Errors are those of the operating system: `StorageFull` when there is no room, anything else
+/// when the disk cannot be trusted any more.
+pub trait Files: Send + Sync {
+    /// # Errors
+    /// There is no such file (but for [`Open::Create`]), or the system refuses.
+    fn open(&self, path: &Path, how: Open) -> io::Result<Arc<dyn File>>;
+
+    /// Makes a directory and those above it; it may be there already.
+    ///
+    /// # Durability
+    /// None before [`Files::sync_dir`] of its parent.
+    ///
+    /// # Errors
+    /// The system refuses.
+    fn create_dir(&self, path: &Path) -> io::Result<()>;
+
+    /// Gives a file another name in the same directory, in place of a file that has it.
+    ///
+    /// # Durability
+    /// None before [`Files::sync_dir`]; then either name may be there, never both or none.
+    ///
+    /// # Errors
+    /// There is no such file, or the system refuses.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// # Durability
+    /// None before [`Files::sync_dir`].
+    ///
+    /// # Errors
+    /// There is no such file, or the system refuses.
+    fn unlink(&self, path: &Path) -> io::Result<()>;
+
+    /// The names of the files in a directory, sorted.
+    ///
+    /// # Errors
+    /// There is no such directory, or the system refuses.
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
+
+    /// # Durability
+    /// What was made, renamed and unlinked in the directory stays so.
+    ///
+    /// # Errors
+    /// As of [`File::sync`].
+    fn sync_dir(&self, dir: &Path) -> io::Result<()>;
+
+    /// How many bytes can still be written where a directory lies.
+    ///
+    /// # Errors
+    /// There is no such directory, or the system refuses.
+    fn free_space(&self, dir: &Path) -> io::Result<u64>;
+
+    /// Holds a lock on a file, which is made when it does not exist, until the returned value is
+    /// dropped. Another process, or another call, cannot hold it at the same time.
+    ///
+    /// # Errors
+    /// `WouldBlock` when someone else holds it.
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>>;
+}
+
+/// A lock that is held; see [`Files::lock`].
+pub trait Lock: Send + Sync {}
+
+/// An open file. Threads may use it at the same time.
+pub trait File: Send + Sync {
+    /// Writes all parts, one after another, from a position on.
+    ///
+    /// # Durability
+    /// None before [`File::sync`]: after a power loss any part of it may be there.
+    ///
+    /// # Errors
+    /// A part of it may be written. `StorageFull` when there is no room.
+    fn write_at(&self, parts: &[IoSlice<'_>], position: u64) -> io::Result<()>;
+
+    /// Reads from a position on; fewer bytes than asked for only at the end of the file.
+    ///
+    /// # Errors
+    /// The system refuses.
+    fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize>;
+
+    /// Reads what can be had without waiting for the disk; `None` when nothing can.
+    ///
+    /// # Errors
+    /// The system refuses.
+    fn read_cached(&self, buffer: &mut [u8], position: u64) -> io::Result<Option<usize>>;
+
+    /// How many bytes it has.
+    ///
+    /// # Errors
+    /// The system refuses.
+    fn size(&self) -> io::Result<u64>;
+
+    /// Cuts it.
+    ///
+    /// # Durability
+    /// None before [`File::sync`].
+    ///
+    /// # Errors
+    /// The system refuses.
+    fn truncate(&self, size: u64) -> io::Result<()>;
+
+    /// # Durability
+    /// All that was written before the call is on the medium, and its size; its name is not: see
+    /// [`Files::sync_dir`].
+    ///
+    /// # Errors
+    /// What was written may be lost, even if a later call says nothing: do not call it again.
+    fn sync(&self) -> io::Result<()>;
+}
+
+/// Reads a whole small file; `None` when there is none.
+///
+/// # Errors
+/// It has more than `longest` bytes, or the system refuses.
+pub(crate) fn read_whole(
+    files: &dyn Files,
+    path: &Path,
+    longest: u64,
+) -> io::Result<Option<Vec<u8>>> {
+    let file = match files.open(path, Open::Read) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let size = file.size()?;
+    if size > longest {
+        return Err(io::Error::other(format!(
+            "{} has {size} bytes, more than the {longest} that are expected",
+            path.display()
+        )));
+    }
+    let mut bytes = vec![0; usize::try_from(size).unwrap_or(0)];
+    let read = file.read_at(&mut bytes, 0)?;
+    bytes.truncate(read);
+    Ok(Some(bytes))
+}
+
+/// Writes a file so that either the old one or the whole new one is there, whatever happens.
+///
+/// # Durability
+/// The new one is on the medium on return.
+///
+/// # Errors
+/// The old one is there, and perhaps a file with `.tmp` behind its name.
+pub(crate) fn replace(files: &dyn Files, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".tmp");
+    let temporary = Path::new(&temporary);
+    let file = files.open(temporary, Open::Create)?;
+    file.write_at(&[IoSlice::new(bytes)], 0)?;
+    file.sync()?;
+    files.rename(temporary, path)?;
+    match path.parent() {
+        Some(dir) => files.sync_dir(dir),
+        None => Ok(()),
+    }
+}

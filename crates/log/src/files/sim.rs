@@ -1,0 +1,437 @@
+//! A disk in memory for tests: it loses power, runs full and breaks, the same way for one seed.
+//!
+//! What a kernel may leave when the power goes: of what was written and not synced any subset of
+//! pages, the last of them torn at a sector; a file as long as it was, as what is left of it, or
+//! anything between, with zeros where nothing was kept; of what was made, renamed and unlinked in
+//! a directory and not synced any subset. What was written before a sync that failed is never
+//! synced by a later one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, IoSlice};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::{File, Files, Lock, Open};
+
+mod loss;
+mod random;
+
+pub use random::Random;
+
+/// A simulated disk; clones are the same disk.
+#[derive(Clone)]
+pub struct Simulated {
+    state: Arc<Mutex<State>>,
+}
+
+/// What the disk says at a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The medium fails: EIO.
+    Broken,
+    /// There is no room: ENOSPC.
+    Full,
+}
+
+/// A sync that is claimed and not done: the mistake of code that forgets it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Skip {
+    /// [`Files::sync_dir`].
+    Directories,
+    /// [`File::sync`] of files whose name, when opened, ended so.
+    FilesNamed(&'static str),
+}
+
+#[derive(Default)]
+struct State {
+    random: Random,
+    inodes: Vec<Inode>,
+    dirs: BTreeMap<PathBuf, Dir>,
+    locks: BTreeSet<PathBuf>,
+    /// How many calls that change something were made.
+    calls: u64,
+    fault: Option<(u64, Fault)>,
+    skip: Option<Skip>,
+    /// How many bytes files may still grow.
+    room: Option<u64>,
+    /// Grows when the power goes: files opened before are gone.
+    boot: u64,
+}
+
+#[derive(Clone, Default)]
+struct Inode {
+    now: Vec<u8>,
+    durable: Vec<u8>,
+    pending: Vec<Change>,
+}
+
+#[derive(Clone)]
+enum Change {
+    Write {
+        at: usize,
+        bytes: Vec<u8>,
+        /// A sync failed after it.
+        is_doomed: bool,
+    },
+    Truncate(usize),
+}
+
+#[derive(Default)]
+struct Dir {
+    now: BTreeMap<String, usize>,
+    durable: BTreeMap<String, usize>,
+    pending: Vec<Entry>,
+    /// Whether it is there after a power loss.
+    is_durable: bool,
+}
+
+#[derive(Clone)]
+enum Entry {
+    Made(String, usize),
+    Gone(String),
+    Renamed(String, String, usize),
+}
+
+struct SimulatedFile {
+    state: Arc<Mutex<State>>,
+    inode: usize,
+    name: String,
+    boot: u64,
+}
+
+struct SimulatedLock(Arc<Mutex<State>>, PathBuf);
+
+impl Lock for SimulatedLock {}
+
+impl Drop for SimulatedLock {
+    fn drop(&mut self) {
+        self.0.lock().locks.remove(&self.1);
+    }
+}
+
+impl Simulated {
+    pub fn new(seed: u64) -> Self {
+        let state = State {
+            random: Random::new(seed),
+            ..State::default()
+        };
+        Self {
+            state: Arc::new(Mutex::new(state)),
+        }
+    }
+
+    /// The `n`-th call from now on that changes something fails, for 0 the next one.
+    pub fn fail_at(&self, n: u64, fault: Fault) {
+        let mut state = self.state.lock();
+        state.fault = Some((state.calls + n, fault));
+    }
+
+    pub fn skip(&self, skip: Option<Skip>) {
+        self.state.lock().skip = skip;
+    }
+
+    pub fn set_room(&self, room: Option<u64>) {
+        self.state.lock().room = room;
+    }
+
+    /// How many calls that change something were made.
+    pub fn calls(&self) -> u64 {
+        self.state.lock().calls
+    }
+
+    /// The content of a file, as a program sees it.
+    pub fn content(&self, path: &Path) -> Option<Vec<u8>> {
+        let state = self.state.lock();
+        let inode = state.lookup(path).ok()?;
+        Some(state.inodes[inode].now.clone())
+    }
+
+    /// Puts a file on the medium, past all accounting.
+    pub fn put(&self, path: &Path, bytes: &[u8]) {
+        let mut state = self.state.lock();
+        let inode = state.inodes.len();
+        state.inodes.push(Inode {
+            now: bytes.to_vec(),
+            durable: bytes.to_vec(),
+            pending: Vec::new(),
+        });
+        let (dir, name) = split(path);
+        let dir = state.dirs.entry(dir).or_default();
+        dir.is_durable = true;
+        dir.now.insert(name.clone(), inode);
+        dir.durable.insert(name, inode);
+    }
+
+    /// Turns a bit of a file on the medium.
+    pub fn flip_bit(&self, path: &Path, byte: usize, bit: u8) {
+        let mut bytes = self.content(path).expect("the file is there");
+        bytes[byte] ^= 1 << bit;
+        self.put(path, &bytes);
+    }
+
+    /// The power goes and comes back. Files and locks held before are gone.
+    pub fn lose_power(&self) {
+        self.state.lock().lose_power();
+    }
+}
+
+impl State {
+    /// Counts a call that changes something; it fails when its turn to fail has come.
+    fn change(&mut self) -> io::Result<()> {
+        self.calls += 1;
+        match self.fault {
+            Some((at, fault)) if self.calls > at => {
+                self.fault = None;
+                Err(fault.error())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn dir(&mut self, path: &Path) -> io::Result<&mut Dir> {
+        self.dirs.get_mut(path).ok_or_else(not_found)
+    }
+
+    fn lookup(&self, path: &Path) -> io::Result<usize> {
+        let (dir, name) = split(path);
+        let dir = self.dirs.get(&dir).ok_or_else(not_found)?;
+        dir.now.get(&name).copied().ok_or_else(not_found)
+    }
+
+    fn create(&mut self, path: &Path) -> io::Result<usize> {
+        self.change()?;
+        if let Ok(inode) = self.lookup(path) {
+            self.inodes[inode].truncate(0);
+            return Ok(inode);
+        }
+        let inode = self.inodes.len();
+        let (dir, name) = split(path);
+        let dir = self.dir(&dir)?;
+        dir.now.insert(name.clone(), inode);
+        dir.pending.push(Entry::Made(name, inode));
+        self.inodes.push(Inode::default());
+        Ok(inode)
+    }
+}
+
+impl Inode {
+    fn truncate(&mut self, size: usize) {
+        self.now.resize(size, 0);
+        self.pending.push(Change::Truncate(size));
+    }
+
+    fn write(&mut self, at: usize, bytes: &[u8]) {
+        put(&mut self.now, at, bytes);
+        self.pending.push(Change::Write {
+            at,
+            bytes: bytes.to_vec(),
+            is_doomed: false,
+        });
+    }
+
+    fn sync(&mut self) {
+        let mut left = Vec::new();
+        for change in self.pending.drain(..) {
+            match change {
+                Change::Write {
+                    at,
+                    bytes,
+                    is_doomed: false,
+                } => put(&mut self.durable, at, &bytes),
+                Change::Truncate(size) => self.durable.resize(size, 0),
+                doomed @ Change::Write { .. } => left.push(doomed),
+            }
+        }
+        self.pending = left;
+    }
+}
+
+impl Fault {
+    fn error(self) -> io::Error {
+        io::Error::from_raw_os_error(match self {
+            Fault::Broken => rustix::io::Errno::IO.raw_os_error(),
+            Fault::Full => rustix::io::Errno::NOSPC.raw_os_error(),
+        })
+    }
+}
+
+fn put(content: &mut Vec<u8>, at: usize, bytes: &[u8]) {
+    let end = at + bytes.len();
+    if content.len() < end {
+        content.resize(end, 0);
+    }
+    content[at..end].copy_from_slice(bytes);
+}
+
+fn not_found() -> io::Error {
+    io::ErrorKind::NotFound.into()
+}
+
+fn split(path: &Path) -> (PathBuf, String) {
+    let dir = path.parent().unwrap_or(Path::new("")).to_owned();
+    let name = path.file_name().unwrap_or_default();
+    (dir, name.to_string_lossy().into_owned())
+}
+
+impl Files for Simulated {
+    fn open(&self, path: &Path, how: Open) -> io::Result<Arc<dyn File>> {
+        let mut state = self.state.lock();
+        let inode = match how {
+            Open::Read | Open::Write => state.lookup(path)?,
+            Open::Create => state.create(path)?,
+        };
+        Ok(Arc::new(SimulatedFile {
+            state: Arc::clone(&self.state),
+            inode,
+            name: split(path).1,
+            boot: state.boot,
+        }))
+    }
+
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        self.state.lock().dirs.entry(path.to_owned()).or_default();
+        Ok(())
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let mut state = self.state.lock();
+        state.change()?;
+        let inode = state.lookup(from)?;
+        let ((dir, from), (_, to)) = (split(from), split(to));
+        let dir = state.dir(&dir)?;
+        dir.now.remove(&from);
+        dir.now.insert(to.clone(), inode);
+        dir.pending.push(Entry::Renamed(from, to, inode));
+        Ok(())
+    }
+
+    fn unlink(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.state.lock();
+        state.change()?;
+        state.lookup(path)?;
+        let (dir, name) = split(path);
+        let dir = state.dir(&dir)?;
+        dir.now.remove(&name);
+        dir.pending.push(Entry::Gone(name));
+        Ok(())
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
+        Ok(self.state.lock().dir(dir)?.now.keys().cloned().collect())
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.state.lock();
+        state.change()?;
+        if state.skip == Some(Skip::Directories) {
+            return Ok(());
+        }
+        for (child, dir) in &mut state.dirs {
+            dir.is_durable |= child.parent() == Some(path);
+        }
+        if let Some(dir) = state.dirs.get_mut(path) {
+            dir.durable = dir.now.clone();
+            dir.pending.clear();
+        }
+        Ok(())
+    }
+
+    fn free_space(&self, _dir: &Path) -> io::Result<u64> {
+        Ok(self.state.lock().room.unwrap_or(u64::MAX))
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
+        match self.state.lock().locks.insert(path.to_owned()) {
+            true => Ok(Box::new(SimulatedLock(
+                Arc::clone(&self.state),
+                path.to_owned(),
+            ))),
+            false => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+}
+
+impl SimulatedFile {
+    fn with<T>(&self, act: impl FnOnce(&mut State) -> io::Result<T>) -> io::Result<T> {
+        let mut state = self.state.lock();
+        match state.boot == self.boot {
+            true => act(&mut state),
+            false => Err(io::Error::other(
+                "the file was opened before the power went",
+            )),
+        }
+    }
+}
+
+impl File for SimulatedFile {
+    fn write_at(&self, parts: &[IoSlice<'_>], position: u64) -> io::Result<()> {
+        let bytes: Vec<u8> = parts.iter().flat_map(|part| part.iter().copied()).collect();
+        let at = usize::try_from(position).expect("a simulated file is small");
+        self.with(|state| {
+            let size = state.inodes[self.inode].now.len();
+            let growth = (at + bytes.len()).saturating_sub(size) as u64;
+            let fault = match state.change() {
+                Ok(()) if state.room.is_some_and(|room| room < growth) => Some(Fault::Full.error()),
+                Ok(()) => None,
+                Err(fault) => Some(fault),
+            };
+            let Some(fault) = fault else {
+                state.room = state.room.map(|room| room - growth);
+                state.inodes[self.inode].write(at, &bytes);
+                return Ok(());
+            };
+            let part = state.random.below(bytes.len() as u64 + 1) as usize;
+            if part > 0 {
+                state.inodes[self.inode].write(at, &bytes[..part]);
+            }
+            Err(fault)
+        })
+    }
+
+    fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+        let at = usize::try_from(position).unwrap_or(usize::MAX);
+        self.with(|state| {
+            let content = state.inodes[self.inode].now.get(at..).unwrap_or_default();
+            let read = content.len().min(buffer.len());
+            buffer[..read].copy_from_slice(&content[..read]);
+            Ok(read)
+        })
+    }
+
+    fn read_cached(&self, buffer: &mut [u8], position: u64) -> io::Result<Option<usize>> {
+        self.read_at(buffer, position).map(Some)
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        self.with(|state| Ok(state.inodes[self.inode].now.len() as u64))
+    }
+
+    fn truncate(&self, size: u64) -> io::Result<()> {
+        let size = usize::try_from(size).expect("a simulated file is small");
+        self.with(|state| {
+            state.change()?;
+            state.inodes[self.inode].truncate(size);
+            Ok(())
+        })
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.with(|state| {
+            if let Err(fault) = state.change() {
+                for change in &mut state.inodes[self.inode].pending {
+                    if let Change::Write { is_doomed, .. } = change {
+                        *is_doomed = true;
+                    }
+                }
+                return Err(fault);
+            }
+            match state.skip {
+                Some(Skip::FilesNamed(suffix)) if self.name.ends_with(suffix) => {}
+                _ => state.inodes[self.inode].sync(),
+            }
+            Ok(())
+        })
+    }
+}

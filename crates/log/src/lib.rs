@@ -1,0 +1,47 @@
+//! The log of one partition: record batches in segments in one directory, byte for byte as Kafka
+//! lays them out.
+//!
+//! A [`Log`] has one owner, who appends, truncates and deletes, and gives [`Snapshot`]s to the
+//! threads that read. It has no thread and no clock of its own: time is an argument, and the disk
+//! is behind [`Files`].
+//!
+//! What it is not: it knows no high watermark but the one it is told, no replicas, no network.
+//!
+//! # Durability
+//!
+//! An append is written, not durable. The owner takes what is to be synced with
+//! [`Log::take_dirty`], has it synced on any thread with [`Dirty::sync`], and gives the outcome
+//! back to [`Log::synced`]; then everything up to [`Log::durable_end`] survives a power loss, with
+//! the files and directories that are needed to find it. A sync that fails is never tried again:
+//! the log has failed, and takes no more writes.
+//!
+//! The owner of the whole log directory keeps two offsets for each partition, as Kafka does: the
+//! recovery point, which is [`Log::durable_end`] at some time, and the start of the log. It gives
+//! them back in [`Opening`]. What lies below the recovery point was durable, so [`Log::open`] never
+//! cuts there.
+
+mod epochs;
+mod error;
+pub mod files;
+mod index;
+mod log;
+mod metadata;
+mod names;
+mod producer;
+mod read;
+mod segment;
+mod time;
+mod txn_index;
+mod validate;
+mod walk;
+
+pub use epochs::{EpochStart, LeaderEpochs};
+pub use error::{Corruption, LogError};
+pub use files::{Disk, File, Files};
+pub use log::{Appended, Config, Cut, Dirty, Log, OpenReport, Opening, Removed, SyncOutcome};
+pub use metadata::PartitionMetadata;
+pub use producer::{LastBatch, Origin, Producer, Refusal};
+pub use read::{Slice, Snapshot};
+pub use time::{Decompress, TimedOffset};
+pub use txn_index::AbortedTxn;
+pub use validate::{Batch, Invalid, InvalidKind, Rules, check_records, validate};

@@ -1,0 +1,163 @@
+//! Deleting from the start of the log: records by request, segments by age and size.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::Log;
+use crate::error::{LogError, OnDisk};
+use crate::files::Files;
+use crate::names;
+use crate::segment::Segment;
+
+/// Files that are deleted by name and still have their bytes. Unlinking large files takes time, so
+/// any thread may do it; what is forgotten, the next [`Log::open`] does.
+#[must_use = "the bytes are on the disk until they are unlinked"]
+pub struct Removed {
+    files: Arc<dyn Files>,
+    paths: Vec<PathBuf>,
+}
+
+impl Removed {
+    pub fn is_empty(&self) -> bool {
+        self.paths.is_empty()
+    }
+
+    /// # Errors
+    /// The disk fails.
+    pub fn unlink(self) -> Result<(), LogError> {
+        for path in &self.paths {
+            self.files.unlink(path).on_disk("unlink", path)?;
+        }
+        Ok(())
+    }
+}
+
+impl Log {
+    /// Deletes the records below `offset`, which must not be above the high watermark: they can no
+    /// longer be read, and the segments that hold nothing else are removed.
+    ///
+    /// # Durability
+    /// The caller keeps the new start in its checkpoint, before it answers.
+    ///
+    /// # Errors
+    /// `offset` is above the high watermark; the disk fails.
+    pub fn delete_records(&mut self, offset: i64) -> Result<Removed, LogError> {
+        self.check()?;
+        if offset > self.high_watermark {
+            return Err(LogError::OutOfRange {
+                offset,
+                start: self.start_offset,
+                end: self.high_watermark,
+            });
+        }
+        self.raise_start(offset)
+    }
+
+    /// Removes the oldest segments that the topic does not want any more, by `retention.ms`,
+    /// `retention.bytes` and the start of the log, all below the high watermark. A segment whose
+    /// records have no time does not age.
+    ///
+    /// # Durability
+    /// As of [`Log::delete_records`].
+    ///
+    /// # Errors
+    /// The disk fails.
+    pub fn apply_retention(&mut self, now: i64) -> Result<Removed, LogError> {
+        self.check()?;
+        let mut start = self.start_offset;
+        let mut size = self.size();
+        for index in 0..self.segments.len() {
+            let segment = Arc::clone(&self.segments[index]);
+            let next = self.segments.get(index + 1).map(|it| it.base_offset);
+            let end = next.unwrap_or(self.end_offset);
+            if end > self.high_watermark || segment.size() == 0 {
+                break;
+            }
+            let aged = self.has_aged(&segment, now);
+            let is_unwanted = self.note(aged)? || self.is_too_much(size, segment.size());
+            if !is_unwanted {
+                break;
+            }
+            size -= segment.size();
+            start = end;
+        }
+        if start == self.end_offset && self.active.segment.size() > 0 {
+            let rolled = self.roll(self.end_offset, now);
+            self.note(rolled)?;
+        }
+        self.raise_start(start.max(self.start_offset))
+    }
+
+    fn has_aged(&self, segment: &Segment, now: i64) -> Result<bool, LogError> {
+        let Some(retention_ms) = self.config.retention_ms else {
+            return Ok(false);
+        };
+        let largest = segment.with_indexes(|it| Ok(it.largest()))?;
+        Ok(largest.is_some_and(|it| now.saturating_sub(it.timestamp) > retention_ms))
+    }
+
+    fn is_too_much(&self, size: u64, segment: u64) -> bool {
+        let kept = self.config.retention_bytes;
+        kept.is_some_and(|kept| size - segment >= kept)
+    }
+
+    fn raise_start(&mut self, offset: i64) -> Result<Removed, LogError> {
+        if offset > self.start_offset {
+            self.start_offset = offset;
+            self.unsynced.epochs |= Arc::make_mut(&mut self.epochs).truncate_start(offset);
+        }
+        let kept = self.segments.windows(2);
+        let count = kept.take_while(|two| two[1].base_offset <= offset).count();
+        let gone: Vec<_> = self.segments[..count].to_vec();
+        if count > 0 {
+            self.segments = self.segments[count..].into();
+        }
+        let removed = self.remove(&gone);
+        self.note(removed)
+    }
+
+    /// Renames the files of segments that are no longer part of the log, and the snapshots before
+    /// its first segment.
+    pub(super) fn remove(&mut self, gone: &[Arc<Segment>]) -> Result<Removed, LogError> {
+        let mut paths = Vec::new();
+        for segment in gone {
+            for suffix in [
+                names::LOG,
+                names::INDEX,
+                names::TIME_INDEX,
+                names::TXN_INDEX,
+            ] {
+                paths.extend(self.mark(&segment.path(suffix))?);
+            }
+        }
+        if !gone.is_empty() {
+            let first = self.segments[0].base_offset;
+            for name in self.files.list(&self.dir).on_disk("list", &self.dir)? {
+                if let Some((offset, names::SNAPSHOT)) = names::parse(&name)
+                    && offset < first
+                {
+                    paths.extend(self.mark(&self.dir.join(name))?);
+                }
+            }
+            self.unsynced.directory = true;
+        }
+        Ok(Removed {
+            files: Arc::clone(&self.files),
+            paths,
+        })
+    }
+
+    /// Gives a file the name of a deleted one; there may be none.
+    fn mark(&self, path: &Path) -> Result<Option<PathBuf>, LogError> {
+        let mut marked = path.as_os_str().to_owned();
+        marked.push(".");
+        marked.push(names::DELETED);
+        let marked = PathBuf::from(marked);
+        match self.files.rename(path, &marked) {
+            Ok(()) => Ok(Some(marked)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).on_disk("rename", path),
+        }
+    }
+}

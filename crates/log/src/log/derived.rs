@@ -1,0 +1,110 @@
+//! Files that follow from the batches, made anew.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{Log, OpenReport};
+use crate::epochs::LeaderEpochs;
+use crate::error::{LogError, OnDisk};
+use crate::files::{read_whole, replace};
+use crate::names;
+use crate::producer::Producers;
+use crate::segment::{Indexes, Segment};
+use crate::txn_index;
+use crate::walk::{FEW, Walker};
+
+impl Log {
+    /// Makes the indexes anew that the first `count` segments, which were durable, do not have.
+    pub(super) fn rebuild_indexes(
+        &mut self,
+        count: usize,
+        report: &mut OpenReport,
+    ) -> Result<(), LogError> {
+        let names = self.files.list(&self.dir).on_disk("list", &self.dir)?;
+        let names: BTreeSet<&str> = names.iter().map(String::as_str).collect();
+        for segment in &self.segments[..count] {
+            let mut needed = [names::INDEX, names::TIME_INDEX].into_iter();
+            let is_there = |suffix| {
+                let path = segment.path(suffix);
+                let name = path.file_name().and_then(|name| name.to_str());
+                name.is_some_and(|name| names.contains(name))
+            };
+            if needed.all(is_there) {
+                continue;
+            }
+            let indexes = Indexes::of(segment, self.interval())?;
+            for (suffix, bytes) in indexes.to_bytes() {
+                let path = segment.path(suffix);
+                replace(&*self.files, &path, &bytes).on_disk("write", &path)?;
+                report.rebuilt.push(path);
+            }
+        }
+        Ok(())
+    }
+
+    /// The leader epochs of the first `count` segments.
+    pub(super) fn collect_epochs(
+        &self,
+        count: usize,
+        epochs: &mut LeaderEpochs,
+    ) -> Result<(), LogError> {
+        for segment in &self.segments[..count] {
+            let file = segment.log()?;
+            let mut walker = Walker::new(&*file, segment.size(), FEW);
+            let mut position = 0;
+            while let Some(header) = segment.header(&mut walker, position)? {
+                epochs.assign(header.leader_epoch, header.base_offset);
+                position += header.size() as u64;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the producers at the start of a segment, if that is not kept yet, so that the next
+    /// recovery need not go back behind it.
+    pub(super) fn keep_producers(
+        &mut self,
+        producers: &Producers,
+        offset: i64,
+    ) -> Result<(), LogError> {
+        let path = names::file(&self.dir, offset, names::SNAPSHOT);
+        self.keep(&path, &producers.to_snapshot())
+    }
+
+    /// Seals a segment that was checked: its indexes, on the medium, are those of its batches.
+    pub(super) fn write_scanned(&mut self, segment: &Arc<Segment>) -> Result<(), LogError> {
+        segment.change_indexes(Indexes::finish);
+        for (suffix, bytes) in segment.with_indexes(|it| Ok(it.to_bytes()))? {
+            self.keep(&segment.path(suffix), &bytes)?;
+        }
+        let path = segment.path(names::TXN_INDEX);
+        let aborted = segment.aborted()?;
+        match aborted.is_empty() {
+            true => self.unlink_if_there(&path),
+            false => self.keep(&path, &txn_index::to_bytes(&aborted)),
+        }
+    }
+
+    /// Puts a file in the place of another, as a whole, unless that has the same bytes. Those may
+    /// not have reached the medium, so they are synced with everything else.
+    fn keep(&mut self, path: &Path, bytes: &[u8]) -> Result<(), LogError> {
+        let old = read_whole(&*self.files, path, 2 * bytes.len() as u64 + 64);
+        if !matches!(old, Ok(Some(old)) if old == bytes) {
+            return replace(&*self.files, path, bytes).on_disk("write", path);
+        }
+        let opened = self.files.open(path, crate::files::Open::Write);
+        self.unsynced.files.push(opened.on_disk("open", path)?);
+        Ok(())
+    }
+
+    /// Keeps the snapshots at the starts of segments, and the last one; what lies behind the end
+    /// of the log is of something that was cut.
+    pub(super) fn drop_stray_snapshots(&mut self) -> Result<(), LogError> {
+        let end_offset = self.end_offset;
+        let bases: BTreeSet<i64> = self.segments.iter().map(|it| it.base_offset).collect();
+        let offsets = self.snapshot_offsets()?;
+        let last = offsets.into_iter().filter(|it| *it <= end_offset).max();
+        self.drop_snapshots(|it| it > end_offset || !bases.contains(&it) && Some(it) != last)
+    }
+}

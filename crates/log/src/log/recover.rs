@@ -1,0 +1,204 @@
+//! What a log is after it was not closed: checked, with everything made anew that follows from its
+//! batches.
+
+use std::sync::Arc;
+
+use super::scan::Scan;
+use super::{Active, Cut, Log, OpenReport, Opening};
+use crate::epochs::LeaderEpochs;
+use crate::error::{LogError, OnDisk};
+use crate::names;
+use crate::segment::Segment;
+use crate::walk::{FEW, WalkError, Walker};
+
+impl Log {
+    pub(super) fn recover(
+        &mut self,
+        opening: &Opening,
+        report: &mut OpenReport,
+    ) -> Result<(), LogError> {
+        let kept = self.read_epochs()?;
+        let has_epochs = kept.is_some();
+        let mut epochs = kept.clone().unwrap_or_default();
+        if !(opening.is_clean && has_epochs && self.open_clean()?) {
+            let last = self.segments.len() - 1;
+            let behind = |it: &Arc<Segment>| it.base_offset <= opening.recovery_point;
+            let from = match opening.is_clean {
+                true => last,
+                false => self.segments.partition_point(behind).saturating_sub(1),
+            };
+            self.rebuild_indexes(from, report)?;
+            if !has_epochs && from > 0 {
+                self.collect_epochs(from, &mut epochs)?;
+                report.rebuilt.push(self.dir.join(names::EPOCHS));
+            }
+            self.scan_from(from, &mut epochs, opening, report)?;
+        }
+        if self.end_offset < opening.recovery_point {
+            let active = &self.active.segment;
+            return Err(self.corrupt(active, active.size(), opening, "it ends there", None));
+        }
+        epochs.truncate_end(self.end_offset);
+        epochs.truncate_start(self.start_offset);
+        self.unsynced.epochs = kept.as_ref() != Some(&epochs);
+        self.epochs = Arc::new(epochs);
+        self.unsynced.durable = match opening.is_clean {
+            true => self.end_offset,
+            false => opening.recovery_point.max(self.segments[0].base_offset),
+        };
+        if self.end_offset < opening.start_offset {
+            self.truncate_fully_and_start_at(opening.start_offset)?;
+        }
+        self.high_watermark = self.start_offset;
+        self.producers
+            .expire(opening.now, self.config.producer_expiration_ms);
+        self.drop_stray_snapshots()
+    }
+
+    /// Takes the last segment as it was closed. Tells whether that could be done.
+    fn open_clean(&mut self) -> Result<bool, LogError> {
+        let segment = Arc::clone(&self.active.segment);
+        let path = segment.path(names::LOG);
+        let size = segment.size();
+        let Some(indexes) = segment.open_indexes()? else {
+            return Ok(false);
+        };
+        let indexes = indexes.to_memory(size).on_disk("read", &path)?;
+        let (Some(indexes), Ok(aborted)) = (indexes, segment.aborted()) else {
+            return Ok(false);
+        };
+        let mut position = indexes.last_position().unwrap_or(0);
+        let mut walker = Walker::new(&*self.active.file, size, FEW);
+        let mut end_offset = segment.base_offset;
+        loop {
+            match walker.header(position) {
+                Ok(Some(header)) => {
+                    end_offset = header.next_offset();
+                    position += header.size() as u64;
+                }
+                Ok(None) => break,
+                Err(WalkError::Io(error)) => return Err(error).on_disk("read", &path),
+                Err(WalkError::Bad(_) | WalkError::Short(_)) => return Ok(false),
+            }
+        }
+        if let Ok(Some(first)) = walker.header(0) {
+            self.active.first_timestamp = Some(first.max_timestamp);
+        }
+        segment.set_indexes(indexes, aborted.to_vec());
+        self.end_offset = end_offset;
+        let (producers, _) = self.load_producers(end_offset)?;
+        self.producers = producers;
+        Ok(true)
+    }
+
+    fn scan_from(
+        &mut self,
+        from: usize,
+        epochs: &mut LeaderEpochs,
+        opening: &Opening,
+        report: &mut OpenReport,
+    ) -> Result<(), LogError> {
+        let base_offset = self.segments[from].base_offset;
+        let (mut producers, unreadable) = self.load_producers(base_offset)?;
+        report.rebuilt.extend(unreadable);
+        self.end_offset = base_offset;
+        for index in from..self.segments.len() {
+            let segment = Arc::clone(&self.segments[index]);
+            if self.is_tail_missing(index, from, opening)? {
+                let before = self.segments[index - 1].size();
+                report.cut = Some(Cut {
+                    reason: "the segment behind it begins later".to_owned(),
+                    had_sound_batches: true,
+                    ..self.cut(index - 1, before)?
+                });
+                break;
+            }
+            if index > from {
+                self.keep_producers(&producers, segment.base_offset)?;
+            }
+            let scan = self.scan(&segment, &mut producers, epochs)?;
+            report.scanned_bytes += scan.position;
+            self.end_offset = scan.offset;
+            let damage = match &scan.bad {
+                Some(bad) => Some((
+                    bad.reason.clone(),
+                    self.judge_damage(index, &scan, bad, opening)?,
+                )),
+                None => None,
+            };
+            let size = segment.size();
+            segment.set_size(scan.position);
+            self.adopt(&segment, scan, opening.now)?;
+            if let Some((reason, had_sound_batches)) = damage {
+                report.cut = Some(Cut {
+                    reason,
+                    had_sound_batches,
+                    ..self.cut(index, size)?
+                });
+                break;
+            }
+            if index + 1 < self.segments.len() {
+                self.write_scanned(&segment)?;
+                self.unsynced.files.push(segment.log()?);
+            }
+        }
+        self.producers = producers;
+        Ok(())
+    }
+
+    /// Whether a segment that was checked does not reach the one behind it.
+    fn is_tail_missing(
+        &self,
+        index: usize,
+        from: usize,
+        opening: &Opening,
+    ) -> Result<bool, LogError> {
+        let segment = &self.segments[index];
+        let gap = segment.base_offset - self.end_offset;
+        if index == from || gap == 0 || gap > i64::from(i32::MAX) {
+            return Ok(false);
+        }
+        if gap > 0 && self.end_offset >= opening.recovery_point {
+            return Ok(true);
+        }
+        let reason = format!("the segment before it ends with offset {}", self.end_offset);
+        Err(self.corrupt(segment, 0, opening, &reason, None))
+    }
+
+    fn adopt(&mut self, segment: &Arc<Segment>, scan: Scan, now: i64) -> Result<(), LogError> {
+        segment.set_indexes(scan.indexes, scan.aborted);
+        self.active = Active {
+            segment: Arc::clone(segment),
+            file: segment.log()?,
+            first_timestamp: scan.first_timestamp,
+            created: now,
+            is_cut: false,
+        };
+        self.unsynced.active = true;
+        Ok(())
+    }
+
+    /// Cuts a segment that had `before` bytes where its scan ended, and removes those behind it,
+    /// for good.
+    fn cut(&mut self, index: usize, before: u64) -> Result<Cut, LogError> {
+        let segment = Arc::clone(&self.segments[index]);
+        let gone = self.segments[index + 1..].to_vec();
+        let position = segment.size();
+        let behind: u64 = gone.iter().map(|it| it.size()).sum();
+        self.unlink_from_end(&gone)?;
+        self.segments = self.segments[..=index].into();
+        let path = segment.path(names::LOG);
+        let file = segment.log()?;
+        file.truncate(position).on_disk("cut", &path)?;
+        file.sync().on_disk("sync", &path)?;
+        self.files.sync_dir(&self.dir).on_disk("sync", &self.dir)?;
+        Ok(Cut {
+            path,
+            position,
+            offset: self.end_offset,
+            reason: String::new(),
+            bytes: before - position + behind,
+            had_sound_batches: false,
+        })
+    }
+}

@@ -1,0 +1,89 @@
+//! Producers from snapshots and batches.
+
+use std::path::PathBuf;
+
+use super::Log;
+use crate::error::{LogError, OnDisk};
+use crate::files::read_whole;
+use crate::names;
+use crate::producer::Producers;
+use crate::walk::{FEW, WalkError, Walker};
+
+/// No snapshot is larger: more than a million producers.
+const LONGEST_SNAPSHOT: u64 = 64 << 20;
+
+impl Log {
+    /// The producers as they are at `offset`, and the snapshots that could not be read: the newest
+    /// snapshot at or before it, and the batches behind that.
+    pub(super) fn load_producers(
+        &self,
+        offset: i64,
+    ) -> Result<(Producers, Vec<PathBuf>), LogError> {
+        let mut unreadable = Vec::new();
+        let first = self.segments[0].base_offset;
+        let mut snapshots = self.snapshot_offsets()?;
+        snapshots.sort_unstable();
+        for at in snapshots.into_iter().rev() {
+            if !(first..=offset).contains(&at) {
+                continue;
+            }
+            let path = names::file(&self.dir, at, names::SNAPSHOT);
+            let bytes = read_whole(&*self.files, &path, LONGEST_SNAPSHOT).on_disk("read", &path)?;
+            match Producers::from_snapshot(&bytes.unwrap_or_default(), at) {
+                Some(mut producers) => {
+                    self.replay(&mut producers, offset)?;
+                    return Ok((producers, unreadable));
+                }
+                None => unreadable.push(path),
+            }
+        }
+        let mut producers = Producers::at(first);
+        self.replay(&mut producers, offset)?;
+        Ok((producers, unreadable))
+    }
+
+    /// Accounts for the batches from where the producers stand up to `offset`.
+    fn replay(&self, producers: &mut Producers, offset: i64) -> Result<(), LogError> {
+        let from = producers.end_offset;
+        if from >= offset {
+            return Ok(());
+        }
+        let index = self.segments.partition_point(|it| it.base_offset <= from);
+        for segment in &self.segments[index.saturating_sub(1)..] {
+            if segment.base_offset >= offset {
+                break;
+            }
+            let found = segment.find(from, segment.size())?;
+            let Some((mut position, _)) = found else {
+                continue;
+            };
+            let file = segment.log()?;
+            let mut walker = Walker::new(&*file, segment.size(), FEW);
+            while let Some(header) = segment.header(&mut walker, position)? {
+                if header.base_offset >= offset {
+                    break;
+                }
+                let records = walker.control_records(position, &header);
+                let records = records.map_err(|error| match error {
+                    WalkError::Io(error) => LogError::Disk {
+                        action: "read",
+                        path: segment.path(names::LOG),
+                        error: error.into(),
+                    },
+                    WalkError::Bad(reason) | WalkError::Short(reason) => segment.damaged(
+                        &segment.path(names::LOG),
+                        position,
+                        header.base_offset,
+                        &reason,
+                    ),
+                })?;
+                if let Some(update) = producers.replay(&header, &records) {
+                    producers.apply(update);
+                }
+                position += header.size() as u64;
+            }
+        }
+        producers.end_offset = offset;
+        Ok(())
+    }
+}

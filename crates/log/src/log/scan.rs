@@ -1,0 +1,171 @@
+//! Checking the batches of one segment, and judging what is wrong with them.
+
+use std::io;
+
+use super::{Log, Opening};
+use crate::epochs::LeaderEpochs;
+use crate::error::{Corruption, LogError, OnDisk};
+use crate::names;
+use crate::producer::Producers;
+use crate::segment::{Indexes, Segment};
+use crate::txn_index::AbortedTxn;
+use crate::walk::{MANY, WalkError, Walker};
+
+/// What the batches of a segment say.
+pub(super) struct Scan {
+    pub indexes: Indexes,
+    pub aborted: Vec<AbortedTxn>,
+    pub first_timestamp: Option<i64>,
+    /// Behind the last sound batch.
+    pub position: u64,
+    pub offset: i64,
+    pub bad: Option<Bad>,
+}
+
+/// What is wrong where a scan ended.
+pub(super) struct Bad {
+    pub reason: String,
+    /// The file ends within the batch, by what its header says.
+    is_short: bool,
+}
+
+impl Scan {
+    fn end_with(mut self, error: WalkError) -> io::Result<Self> {
+        let (reason, is_short) = match error {
+            WalkError::Io(error) => return Err(error),
+            WalkError::Bad(reason) => (reason, false),
+            WalkError::Short(reason) => (reason, true),
+        };
+        self.bad = Some(Bad { reason, is_short });
+        Ok(self)
+    }
+}
+
+impl Log {
+    /// Checks the batches of a segment, one after another, and accounts for them.
+    pub(super) fn scan(
+        &self,
+        segment: &Segment,
+        producers: &mut Producers,
+        epochs: &mut LeaderEpochs,
+    ) -> Result<Scan, LogError> {
+        let file = segment.log()?;
+        let mut walker = Walker::new(&*file, segment.size(), MANY);
+        let mut scan = Scan {
+            indexes: Indexes::default(),
+            aborted: Vec::new(),
+            first_timestamp: None,
+            position: 0,
+            offset: segment.base_offset,
+            bad: None,
+        };
+        let path = segment.path(names::LOG);
+        loop {
+            let position = scan.position;
+            let header = match walker.sound(position) {
+                Ok(Some(header)) => header,
+                Ok(None) => return Ok(scan),
+                Err(error) => return scan.end_with(error).on_disk("read", &path),
+            };
+            let span = i32::try_from(header.last_offset().saturating_sub(segment.base_offset));
+            if header.base_offset < scan.offset || span.is_err() {
+                let reason = format!("its offset {} is out of order", header.base_offset);
+                return scan.end_with(WalkError::Bad(reason)).on_disk("read", &path);
+            }
+            let records = match walker.control_records(position, &header) {
+                Ok(records) => records,
+                Err(error) => return scan.end_with(error).on_disk("read", &path),
+            };
+            let update = producers.replay(&header, &records);
+            scan.aborted
+                .extend(update.and_then(|it| producers.apply(it)));
+            if epochs
+                .latest()
+                .is_none_or(|it| it.epoch < header.leader_epoch)
+            {
+                epochs.assign(header.leader_epoch, header.base_offset);
+            }
+            scan.first_timestamp.get_or_insert(header.max_timestamp);
+            let interval = self.interval();
+            scan.indexes
+                .add(&header, segment.base_offset, position, interval);
+            scan.position += header.size() as u64;
+            scan.offset = header.next_offset();
+        }
+    }
+
+    /// Lets damage pass that a crash leaves; see [`Log::open`].
+    /// Tells whether sound batches follow.
+    pub(super) fn judge_damage(
+        &self,
+        index: usize,
+        scan: &Scan,
+        bad: &Bad,
+        opening: &Opening,
+    ) -> Result<bool, LogError> {
+        let reason = &bad.reason;
+        let segment = &self.segments[index];
+        let path = segment.path(names::LOG);
+        let next = self.find_next(index, scan)?;
+        let is_durable = scan.offset < opening.recovery_point;
+        let Some((_, next_position)) = next else {
+            return match is_durable {
+                true => Err(self.corrupt(segment, scan.position, opening, reason, None)),
+                false => Ok(false),
+            };
+        };
+        let file = segment.log()?;
+        let mut walker = Walker::new(&*file, segment.size(), MANY);
+        let to = next_position.unwrap_or(segment.size());
+        let is_lost = walker
+            .has_lost_pages(scan.position, to)
+            .on_disk("read", &path)?;
+        let is_lost = is_lost || next_position.is_none() && bad.is_short;
+        match is_lost && !is_durable {
+            true => Ok(true),
+            false => Err(self.corrupt(segment, scan.position, opening, reason, next)),
+        }
+    }
+
+    /// The next sound batch behind where a scan ended: its offset, and its position in the same
+    /// file.
+    fn find_next(&self, index: usize, scan: &Scan) -> Result<Option<(i64, Option<u64>)>, LogError> {
+        for (at, segment) in self.segments.iter().enumerate().skip(index) {
+            let file = segment.log()?;
+            let mut walker = Walker::new(&*file, segment.size(), MANY);
+            let from = if at == index { scan.position + 1 } else { 0 };
+            let found = match walker.find_sound(from, scan.offset) {
+                Ok(found) => found,
+                Err(WalkError::Io(error)) => {
+                    return Err(error).on_disk("read", &segment.path(names::LOG));
+                }
+                Err(WalkError::Bad(_) | WalkError::Short(_)) => None,
+            };
+            if let Some((position, header)) = found {
+                return Ok(Some((
+                    header.base_offset,
+                    (at == index).then_some(position),
+                )));
+            }
+        }
+        Ok(None)
+    }
+
+    pub(super) fn corrupt(
+        &self,
+        segment: &Segment,
+        position: u64,
+        opening: &Opening,
+        reason: &str,
+        next: Option<(i64, Option<u64>)>,
+    ) -> LogError {
+        LogError::Corrupt(Corruption {
+            path: segment.path(names::LOG),
+            position,
+            offset: self.end_offset,
+            reason: reason.to_owned(),
+            next,
+            durable: opening.recovery_point,
+        })
+    }
+}

@@ -1,0 +1,141 @@
+//! What an interrupted deletion, cleaning or rewrite left in a directory, and which segments there
+//! are. The rules are Kafka's.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{LogError, OnDisk};
+use crate::files::{Files, Open};
+use crate::names::{self, CLEANED, DELETED, INDEX, LOG, SWAP, TEMPORARY, TIME_INDEX, TXN_INDEX};
+use crate::walk::{FEW, WalkError, Walker};
+
+/// Removes what is of no use and finishes what was swapped in halfway. Returns what was removed.
+pub(super) fn clean(files: &dyn Files, dir: &Path) -> Result<Vec<PathBuf>, LogError> {
+    let mut removed = Vec::new();
+    let names = files.list(dir).on_disk("list", dir)?;
+    let first_cleaned = names
+        .iter()
+        .filter(|name| has_suffix(name, CLEANED))
+        .filter_map(|name| names::parse(name))
+        .map(|(offset, _)| offset)
+        .min();
+    let mut swapped = Vec::new();
+    for name in &names {
+        let offset = names::parse(name).map(|(offset, _)| offset);
+        // What was to take the place of others together with a file that was not finished.
+        let is_incomplete = offset
+            .zip(first_cleaned)
+            .is_some_and(|(it, least)| it >= least);
+        match has_suffix(name, SWAP) {
+            true if !is_incomplete => swapped.push(name.as_str()),
+            true => unlink(files, dir, name, &mut removed)?,
+            false
+                if [DELETED, CLEANED, TEMPORARY]
+                    .iter()
+                    .any(|it| has_suffix(name, it)) =>
+            {
+                unlink(files, dir, name, &mut removed)?;
+            }
+            false => {}
+        }
+    }
+    swap_in(files, dir, &swapped, &mut removed)?;
+    if !removed.is_empty() || !swapped.is_empty() {
+        files.sync_dir(dir).on_disk("sync", dir)?;
+    }
+    Ok(removed)
+}
+
+fn has_suffix(name: &str, suffix: &str) -> bool {
+    name.strip_suffix(suffix)
+        .is_some_and(|it| it.ends_with('.'))
+}
+
+fn unlink(
+    files: &dyn Files,
+    dir: &Path,
+    name: &str,
+    removed: &mut Vec<PathBuf>,
+) -> Result<(), LogError> {
+    let path = dir.join(name);
+    files.unlink(&path).on_disk("unlink", &path)?;
+    removed.push(path);
+    Ok(())
+}
+
+/// The segments that were swapped in take the place of all that lie where they do.
+fn swap_in(
+    files: &dyn Files,
+    dir: &Path,
+    swapped: &[&str],
+    removed: &mut Vec<PathBuf>,
+) -> Result<(), LogError> {
+    let mut replaced: Option<(i64, i64)> = None;
+    for name in swapped {
+        if let Some((offset, "log.swap")) = names::parse(name) {
+            let end = end_of(files, &dir.join(name), offset)?;
+            let (first, last) = replaced.unwrap_or((offset, end));
+            replaced = Some((first.min(offset), last.max(end)));
+        }
+    }
+    if let Some((first, last)) = replaced {
+        for name in files.list(dir).on_disk("list", dir)? {
+            let is_replaced =
+                names::parse(&name).is_some_and(|(offset, _)| (first..last).contains(&offset));
+            if is_replaced && !has_suffix(&name, SWAP) {
+                unlink(files, dir, &name, removed)?;
+            }
+        }
+    }
+    for name in swapped {
+        let (from, to) = (dir.join(name), dir.join(name.trim_end_matches(".swap")));
+        files.rename(&from, &to).on_disk("rename", &from)?;
+    }
+    Ok(())
+}
+
+/// The offset after the last batch of a file.
+fn end_of(files: &dyn Files, path: &Path, base_offset: i64) -> Result<i64, LogError> {
+    let file = files.open(path, Open::Read).on_disk("open", path)?;
+    let size = file.size().on_disk("read", path)?;
+    let mut walker = Walker::new(&*file, size, FEW);
+    let (mut position, mut end) = (0, base_offset);
+    loop {
+        match walker.header(position) {
+            Ok(Some(header)) => {
+                end = header.next_offset();
+                position += header.size() as u64;
+            }
+            Err(WalkError::Io(error)) => return Err(error).on_disk("read", path),
+            Ok(None) | Err(WalkError::Bad(_) | WalkError::Short(_)) => return Ok(end),
+        }
+    }
+}
+
+/// The base offsets of the segments that hold something at `start_offset` or behind it, in order.
+/// Removes those that do not, and indexes that have no segment.
+pub(super) fn segments(
+    files: &dyn Files,
+    dir: &Path,
+    start_offset: i64,
+    removed: &mut Vec<PathBuf>,
+) -> Result<Vec<i64>, LogError> {
+    let names = files.list(dir).on_disk("list", dir)?;
+    let parsed: Vec<_> = names.iter().filter_map(|name| names::parse(name)).collect();
+    let logs = parsed.iter().filter(|(_, suffix)| *suffix == LOG);
+    let mut bases: Vec<i64> = logs.map(|(offset, _)| *offset).collect();
+    bases.sort_unstable();
+    let gone = bases
+        .windows(2)
+        .take_while(|two| two[1] <= start_offset)
+        .count();
+    let kept = bases.split_off(gone);
+    for (offset, suffix) in parsed {
+        let is_ours = [LOG, INDEX, TIME_INDEX, TXN_INDEX].contains(&suffix);
+        if is_ours && kept.binary_search(&offset).is_err() {
+            let path = names::file(dir, offset, suffix);
+            files.unlink(&path).on_disk("unlink", &path)?;
+            removed.push(path);
+        }
+    }
+    Ok(kept)
+}

@@ -1,0 +1,106 @@
+//! The thinnest path, on the real disk: append, read, close, open again.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use millrace_kafka_wire::batch::{BatchBuilder, is_intact};
+use millrace_log::{
+    Batch, Config, Disk, Files, Log, LogError, Opening, Origin, PartitionMetadata, Rules, validate,
+};
+
+const CLIENT: Origin = Origin::Client {
+    transaction_version: 2,
+};
+
+fn open(dir: &Path, opening: Opening) -> Log {
+    let config = Config {
+        segment_bytes: 64 * 1024,
+        ..Config::default()
+    };
+    Log::open(Arc::new(Disk), dir, config, opening).unwrap().0
+}
+
+fn batch(text: &str, timestamp: i64) -> Batch {
+    let mut builder = BatchBuilder::new(0);
+    builder.add(timestamp, None, Some(text.as_bytes()), &[]);
+    builder.add(timestamp + 1, Some(b"k"), Some(text.as_bytes()), &[]);
+    validate(Bytes::from(builder.finish()), &Rules::default(), timestamp).unwrap()
+}
+
+fn read_all(log: &Log) -> Vec<u8> {
+    let snapshot = log.snapshot();
+    let (mut offset, mut all) = (snapshot.start_offset(), Vec::new());
+    while let Some(slice) = snapshot.read(offset, 10_000, i64::MAX).unwrap() {
+        let bytes = slice.bytes().unwrap();
+        assert_eq!(
+            slice.cached_bytes().unwrap().unwrap_or(bytes.clone()),
+            bytes
+        );
+        all.extend_from_slice(&bytes);
+        offset = slice.next_offset;
+    }
+    assert_eq!(offset, snapshot.end_offset());
+    all
+}
+
+#[test]
+fn what_is_appended_is_read_before_and_after_the_log_is_opened_again() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path().join("topic-0");
+    let mut log = open(&dir, Opening::default());
+    for number in 0..500_i64 {
+        let batches = [
+            batch(&format!("{number:0400}"), number * 10),
+            batch("small", number * 10 + 1),
+        ];
+        let appended = log.append(&batches, CLIENT, 3, number).unwrap();
+        assert_eq!(appended[1].unwrap().base_offset, number * 4 + 2);
+    }
+    assert!(log.segment_count() > 5);
+    assert_eq!(log.durable_end(), 0);
+    assert_eq!(log.sync().unwrap(), 2000);
+    let before = read_all(&log);
+    assert_eq!(before.len() as u64, log.size());
+    let header = is_intact(&before).unwrap();
+    assert_eq!((header.base_offset, header.leader_epoch), (0, 3));
+
+    for is_clean in [true, false, true] {
+        let recovery_point = log.close().unwrap();
+        drop(log);
+        let opening = Opening {
+            recovery_point,
+            is_clean,
+            ..Opening::default()
+        };
+        log = open(&dir, opening);
+        assert_eq!(log.end_offset(), 2000);
+        assert!(read_all(&log) == before);
+        assert_eq!(log.epochs().end_offset_for(3, 2000), Some((3, 2000)));
+    }
+    let appended = log.append(&[batch("more", 6000)], CLIENT, 4, 6000).unwrap();
+    assert_eq!(appended[0].unwrap().base_offset, 2000);
+}
+
+#[test]
+fn a_file_tells_the_topic_and_a_lock_is_held_once() {
+    let root = tempfile::tempdir().unwrap();
+    let metadata = PartitionMetadata {
+        topic_id: *b"0123456789abcdef",
+    };
+    assert_eq!(PartitionMetadata::read(&Disk, root.path()).unwrap(), None);
+    metadata.write(&Disk, root.path()).unwrap();
+    let read = PartitionMetadata::read(&Disk, root.path()).unwrap();
+    assert_eq!(read, Some(metadata));
+    std::fs::write(root.path().join("partition.metadata"), "version: 7").unwrap();
+    let refused = PartitionMetadata::read(&Disk, root.path());
+    assert!(matches!(refused, Err(LogError::Misuse(_))));
+
+    let path = root.path().join(".lock");
+    let lock = Disk.lock(&path).unwrap();
+    let refused = Disk.lock(&path).map(|_| ()).unwrap_err();
+    assert_eq!(refused.kind(), std::io::ErrorKind::WouldBlock);
+    drop(lock);
+    Disk.lock(&path).map(|_| ()).unwrap();
+    assert!(Disk.free_space(root.path()).unwrap() > 0);
+}
