@@ -186,17 +186,21 @@ impl<'a> Walker<'a> {
     pub fn has_lost_pages(&mut self, from: u64, to: u64) -> io::Result<bool> {
         const PAGE: u64 = 4096;
         const SECTOR: u64 = 512;
+        // A batch begins with its offset, whose first bytes are zeros on every disk: they tell
+        // nothing at `from`, and hide nothing at `to`.
+        const OFFSET: u64 = 8;
         let mut start = from;
         while start < to {
             let end = ((start / PAGE + 1) * PAGE).min(self.end);
-            if end > to {
+            if end >= to + OFFSET {
                 break;
             }
             let length = usize::try_from(end - start).unwrap_or(0);
             let page = &self.bytes(start, length)?[..length];
             let zeros = page.iter().rev().take_while(|byte| **byte == 0).count() as u64;
             let sector = (end - zeros).next_multiple_of(SECTOR);
-            if zeros == length as u64 || sector < end {
+            let is_whole = zeros == length as u64 && zeros >= OFFSET;
+            if is_whole || sector < end.min(to) && zeros < length as u64 {
                 return Ok(true);
             }
             start = end;

@@ -128,6 +128,10 @@ impl Simulated {
         state.fault = Some((state.calls + n, fault));
     }
 
+    pub fn clear_fault(&self) {
+        self.state.lock().fault = None;
+    }
+
     pub fn skip(&self, skip: Option<Skip>) {
         self.state.lock().skip = skip;
     }
@@ -232,19 +236,16 @@ impl Inode {
     }
 
     fn sync(&mut self) {
-        let mut left = Vec::new();
         for change in self.pending.drain(..) {
             match change {
+                // The kernel takes it for written.
                 Change::Write {
-                    at,
-                    bytes,
-                    is_doomed: false,
-                } => put(&mut self.durable, at, &bytes),
+                    is_doomed: true, ..
+                } => {}
+                Change::Write { at, bytes, .. } => put(&mut self.durable, at, &bytes),
                 Change::Truncate(size) => self.durable.resize(size, 0),
-                doomed @ Change::Write { .. } => left.push(doomed),
             }
         }
-        self.pending = left;
     }
 }
 
@@ -367,7 +368,8 @@ impl SimulatedFile {
 
 impl File for SimulatedFile {
     fn write_at(&self, parts: &[IoSlice<'_>], position: u64) -> io::Result<()> {
-        let bytes: Vec<u8> = parts.iter().flat_map(|part| part.iter().copied()).collect();
+        let mut bytes = Vec::new();
+        parts.iter().for_each(|part| bytes.extend_from_slice(part));
         let at = usize::try_from(position).expect("a simulated file is small");
         self.with(|state| {
             let size = state.inodes[self.inode].now.len();

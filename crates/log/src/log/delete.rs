@@ -38,10 +38,11 @@ impl Log {
     /// longer be read, and the segments that hold nothing else are removed.
     ///
     /// # Durability
-    /// The caller keeps the new start in its checkpoint, before it answers.
+    /// The caller has the new start in its checkpoint **before** it calls this: a log whose first
+    /// segment begins behind its start has lost something.
     ///
     /// # Errors
-    /// `offset` is above the high watermark; the disk fails.
+    /// `offset` is above the high watermark; the disk fails. A full disk is no error.
     pub fn delete_records(&mut self, offset: i64) -> Result<Removed, LogError> {
         self.check()?;
         if offset > self.high_watermark {
@@ -51,42 +52,49 @@ impl Log {
                 end: self.high_watermark,
             });
         }
-        self.raise_start(offset)
+        if offset == self.end_offset && self.active.segment.size() > 0 {
+            match self.roll(offset, self.active.created) {
+                // The segment goes later.
+                Err(LogError::NoSpace { .. }) => {}
+                rolled => self.note(rolled)?,
+            }
+        }
+        if offset > self.start_offset {
+            self.start_offset = offset;
+            self.unsynced.epochs |= Arc::make_mut(&mut self.epochs).truncate_start(offset);
+        }
+        let kept = self.segments.windows(2);
+        let count = kept.take_while(|two| two[1].base_offset <= offset).count();
+        let gone: Vec<_> = self.segments[..count].to_vec();
+        if count > 0 {
+            self.segments = self.segments[count..].into();
+        }
+        let removed = self.remove(&gone);
+        self.note(removed)
     }
 
-    /// Removes the oldest segments that the topic does not want any more, by `retention.ms`,
-    /// `retention.bytes` and the start of the log, all below the high watermark. A segment whose
-    /// records have no time does not age.
-    ///
-    /// # Durability
-    /// As of [`Log::delete_records`].
+    /// Where the log should start by `retention.ms` and `retention.bytes`: behind the oldest
+    /// segments that the topic does not want any more, as far as they are below the high
+    /// watermark. A segment whose records have no time does not age. The caller notes it and calls
+    /// [`Log::delete_records`].
     ///
     /// # Errors
     /// The disk fails.
-    pub fn apply_retention(&mut self, now: i64) -> Result<Removed, LogError> {
-        self.check()?;
+    pub fn retention_start(&self, now: i64) -> Result<i64, LogError> {
         let mut start = self.start_offset;
         let mut size = self.size();
-        for index in 0..self.segments.len() {
-            let segment = Arc::clone(&self.segments[index]);
+        for (index, segment) in self.segments.iter().enumerate() {
             let next = self.segments.get(index + 1).map(|it| it.base_offset);
             let end = next.unwrap_or(self.end_offset);
-            if end > self.high_watermark || segment.size() == 0 {
-                break;
-            }
-            let aged = self.has_aged(&segment, now);
-            let is_unwanted = self.note(aged)? || self.is_too_much(size, segment.size());
-            if !is_unwanted {
+            let is_unwanted =
+                self.has_aged(segment, now)? || self.is_too_much(size, segment.size());
+            if end > self.high_watermark || segment.size() == 0 || !is_unwanted {
                 break;
             }
             size -= segment.size();
-            start = end;
+            start = start.max(end);
         }
-        if start == self.end_offset && self.active.segment.size() > 0 {
-            let rolled = self.roll(self.end_offset, now);
-            self.note(rolled)?;
-        }
-        self.raise_start(start.max(self.start_offset))
+        Ok(start)
     }
 
     fn has_aged(&self, segment: &Segment, now: i64) -> Result<bool, LogError> {
@@ -100,21 +108,6 @@ impl Log {
     fn is_too_much(&self, size: u64, segment: u64) -> bool {
         let kept = self.config.retention_bytes;
         kept.is_some_and(|kept| size - segment >= kept)
-    }
-
-    fn raise_start(&mut self, offset: i64) -> Result<Removed, LogError> {
-        if offset > self.start_offset {
-            self.start_offset = offset;
-            self.unsynced.epochs |= Arc::make_mut(&mut self.epochs).truncate_start(offset);
-        }
-        let kept = self.segments.windows(2);
-        let count = kept.take_while(|two| two[1].base_offset <= offset).count();
-        let gone: Vec<_> = self.segments[..count].to_vec();
-        if count > 0 {
-            self.segments = self.segments[count..].into();
-        }
-        let removed = self.remove(&gone);
-        self.note(removed)
     }
 
     /// Renames the files of segments that are no longer part of the log, and the snapshots before

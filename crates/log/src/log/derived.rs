@@ -1,13 +1,14 @@
 //! Files that follow from the batches, made anew.
 
 use std::collections::BTreeSet;
+use std::io::IoSlice;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::{Log, OpenReport};
 use crate::epochs::LeaderEpochs;
 use crate::error::{LogError, OnDisk};
-use crate::files::{read_whole, replace};
+use crate::files::{Open, read_whole, replace};
 use crate::names;
 use crate::producer::Producers;
 use crate::segment::{Indexes, Segment};
@@ -87,14 +88,16 @@ impl Log {
     }
 
     /// Puts a file in the place of another, as a whole, unless that has the same bytes. Those may
-    /// not have reached the medium, so they are synced with everything else.
+    /// not have reached the medium, so they are written again and synced with everything else.
     fn keep(&mut self, path: &Path, bytes: &[u8]) -> Result<(), LogError> {
         let old = read_whole(&*self.files, path, 2 * bytes.len() as u64 + 64);
         if !matches!(old, Ok(Some(old)) if old == bytes) {
             return replace(&*self.files, path, bytes).on_disk("write", path);
         }
-        let opened = self.files.open(path, crate::files::Open::Write);
-        self.unsynced.files.push(opened.on_disk("open", path)?);
+        let file = self.files.open(path, Open::Write).on_disk("open", path)?;
+        let written = file.write_at(&[IoSlice::new(bytes)], 0);
+        written.on_disk("write", path)?;
+        self.unsynced.files.push(file);
         Ok(())
     }
 

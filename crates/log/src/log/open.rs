@@ -66,7 +66,8 @@ impl Log {
     /// off and reported. That is: no sound batch follows, or the bytes between are pages that never
     /// reached the disk. Any other damage is an error, and the files stay as they are.
     ///
-    /// A directory that Kafka wrote is taken over after a clean shutdown of Kafka.
+    /// A log that was not closed must begin at or before its start, see [`Log::delete_records`]. A
+    /// directory that Kafka wrote is taken over after a clean shutdown of Kafka.
     ///
     /// # Durability
     /// [`Log::durable_end`] is the recovery point at first; what lies behind it may be in the

@@ -1,6 +1,7 @@
 //! What a log is after it was not closed: checked, with everything made anew that follows from its
 //! batches.
 
+use std::io::IoSlice;
 use std::sync::Arc;
 
 use super::scan::Scan;
@@ -9,7 +10,7 @@ use crate::epochs::LeaderEpochs;
 use crate::error::{LogError, OnDisk};
 use crate::names;
 use crate::segment::Segment;
-use crate::walk::{FEW, WalkError, Walker};
+use crate::walk::{FEW, MANY, WalkError, Walker};
 
 impl Log {
     pub(super) fn recover(
@@ -22,7 +23,9 @@ impl Log {
         let mut epochs = kept.clone().unwrap_or_default();
         if !(opening.is_clean && has_epochs && self.open_clean()?) {
             let last = self.segments.len() - 1;
-            let behind = |it: &Arc<Segment>| it.base_offset <= opening.recovery_point;
+            // A segment that begins at the recovery point was begun after it, so that the indexes
+            // of the one before it may not be durable.
+            let behind = |it: &Arc<Segment>| it.base_offset < opening.recovery_point;
             let from = match opening.is_clean {
                 true => last,
                 false => self.segments.partition_point(behind).saturating_sub(1),
@@ -32,7 +35,11 @@ impl Log {
                 self.collect_epochs(from, &mut epochs)?;
                 report.rebuilt.push(self.dir.join(names::EPOCHS));
             }
-            self.scan_from(from, &mut epochs, opening, report)?;
+            // The batches say it again; the file may be from before the log was cut.
+            epochs.truncate_end(self.segments[from].base_offset);
+            if !self.is_start_missing(opening, report)? {
+                self.scan_from(from, &mut epochs, opening, report)?;
+            }
         }
         if self.end_offset < opening.recovery_point {
             let active = &self.active.segment;
@@ -91,6 +98,33 @@ impl Log {
         Ok(true)
     }
 
+    /// Whether the log has lost its first segments, which only a log may whose first sync was not
+    /// over: then nothing of it is kept.
+    fn is_start_missing(
+        &mut self,
+        opening: &Opening,
+        report: &mut OpenReport,
+    ) -> Result<bool, LogError> {
+        let first = Arc::clone(&self.segments[0]);
+        if opening.is_clean || first.base_offset <= opening.start_offset {
+            return Ok(false);
+        }
+        if opening.recovery_point > opening.start_offset {
+            self.end_offset = opening.start_offset;
+            return Err(self.corrupt(&first, 0, opening, "the segments before it are gone", None));
+        }
+        report.cut = Some(Cut {
+            path: first.path(names::LOG),
+            position: 0,
+            offset: opening.start_offset,
+            reason: "the segments before it are gone".to_owned(),
+            bytes: self.size(),
+            had_sound_batches: true,
+        });
+        self.truncate_fully_and_start_at(opening.start_offset)?;
+        Ok(true)
+    }
+
     fn scan_from(
         &mut self,
         from: usize,
@@ -100,7 +134,10 @@ impl Log {
     ) -> Result<(), LogError> {
         let base_offset = self.segments[from].base_offset;
         let (mut producers, unreadable) = self.load_producers(base_offset)?;
-        report.rebuilt.extend(unreadable);
+        let is_unreadable = !unreadable.is_empty();
+        // That of a segment which was begun after the last sync need not be there.
+        let durable = unreadable.into_iter().filter(|(at, _)| *at < opening.recovery_point);
+        report.rebuilt.extend(durable.map(|(_, path)| path));
         self.end_offset = base_offset;
         for index in from..self.segments.len() {
             let segment = Arc::clone(&self.segments[index]);
@@ -113,10 +150,10 @@ impl Log {
                 });
                 break;
             }
-            if index > from {
+            if index > from || is_unreadable {
                 self.keep_producers(&producers, segment.base_offset)?;
             }
-            let scan = self.scan(&segment, &mut producers, epochs)?;
+            let scan = self.scan(&segment, &mut producers, epochs, opening)?;
             report.scanned_bytes += scan.position;
             self.end_offset = scan.offset;
             let damage = match &scan.bad {
@@ -128,6 +165,7 @@ impl Log {
             };
             let size = segment.size();
             segment.set_size(scan.position);
+            write_again(&segment, scan.unsynced)?;
             self.adopt(&segment, scan, opening.now)?;
             if let Some((reason, had_sound_batches)) = damage {
                 report.cut = Some(Cut {
@@ -201,4 +239,25 @@ impl Log {
             had_sound_batches: false,
         })
     }
+}
+
+/// Writes the bytes of a segment from a position on as they are. When a sync has failed before, the
+/// kernel holds pages that it takes for written and that are not on the medium: only this makes the
+/// next sync write them.
+fn write_again(segment: &Segment, mut position: u64) -> Result<(), LogError> {
+    let path = segment.path(names::LOG);
+    let file = segment.log()?;
+    let mut bytes = vec![0; MANY.min(usize::try_from(segment.size() - position).unwrap_or(MANY))];
+    while position < segment.size() {
+        let left = usize::try_from(segment.size() - position).unwrap_or(usize::MAX);
+        let part = bytes.len().min(left);
+        let read = file.read_at(&mut bytes[..part], position).on_disk("read", &path)?;
+        if read == 0 {
+            return Err(LogError::Gone { path });
+        }
+        let written = file.write_at(&[IoSlice::new(&bytes[..read])], position);
+        written.on_disk("write", &path)?;
+        position += read as u64;
+    }
+    Ok(())
 }

@@ -18,7 +18,7 @@ impl Log {
     pub(super) fn load_producers(
         &self,
         offset: i64,
-    ) -> Result<(Producers, Vec<PathBuf>), LogError> {
+    ) -> Result<(Producers, Vec<(i64, PathBuf)>), LogError> {
         let mut unreadable = Vec::new();
         let first = self.segments[0].base_offset;
         let mut snapshots = self.snapshot_offsets()?;
@@ -34,7 +34,7 @@ impl Log {
                     self.replay(&mut producers, offset)?;
                     return Ok((producers, unreadable));
                 }
-                None => unreadable.push(path),
+                None => unreadable.push((at, path)),
             }
         }
         let mut producers = Producers::at(first);

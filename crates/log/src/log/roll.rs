@@ -101,12 +101,13 @@ impl Log {
         for (suffix, bytes) in segment.with_indexes(|it| Ok(it.to_bytes()))? {
             self.write_derived(&segment.path(suffix), &bytes)?;
         }
+        let path = segment.path(names::TXN_INDEX);
         let aborted = segment.aborted()?;
-        if !aborted.is_empty() {
-            let bytes = txn_index::to_bytes(&aborted);
-            self.write_derived(&segment.path(names::TXN_INDEX), &bytes)?;
+        match aborted.is_empty() {
+            // There may be one from before the segment was cut.
+            true => self.unlink_if_there(&path),
+            false => self.write_derived(&path, &txn_index::to_bytes(&aborted)),
         }
-        Ok(())
     }
 
     /// Writes the producers as they are at the end of the log.

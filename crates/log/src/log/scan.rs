@@ -16,6 +16,8 @@ pub(super) struct Scan {
     pub indexes: Indexes,
     pub aborted: Vec<AbortedTxn>,
     pub first_timestamp: Option<i64>,
+    /// Where what may not be durable begins.
+    pub unsynced: u64,
     /// Behind the last sound batch.
     pub position: u64,
     pub offset: i64,
@@ -48,6 +50,7 @@ impl Log {
         segment: &Segment,
         producers: &mut Producers,
         epochs: &mut LeaderEpochs,
+        opening: &Opening,
     ) -> Result<Scan, LogError> {
         let file = segment.log()?;
         let mut walker = Walker::new(&*file, segment.size(), MANY);
@@ -55,6 +58,7 @@ impl Log {
             indexes: Indexes::default(),
             aborted: Vec::new(),
             first_timestamp: None,
+            unsynced: 0,
             position: 0,
             offset: segment.base_offset,
             bad: None,
@@ -90,6 +94,9 @@ impl Log {
             scan.indexes
                 .add(&header, segment.base_offset, position, interval);
             scan.position += header.size() as u64;
+            if header.next_offset() <= opening.recovery_point {
+                scan.unsynced = scan.position;
+            }
             scan.offset = header.next_offset();
         }
     }

@@ -235,9 +235,12 @@ impl Log {
     /// the shutdown was clean. Reading goes on; nothing is to be appended any more.
     ///
     /// # Errors
-    /// As of [`Log::sync`]; the shutdown is not clean then.
+    /// As of [`Log::sync`], or a [`Dirty`] is still out; the shutdown is not clean then.
     pub fn close(&mut self) -> Result<i64, LogError> {
         self.check()?;
+        if self.unsynced.taken.is_some() {
+            return Err(LogError::Misuse("a sync has not come back"));
+        }
         let active = Arc::clone(&self.active.segment);
         let written = self
             .write_indexes(&active)

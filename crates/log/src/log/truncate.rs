@@ -10,12 +10,26 @@ use crate::names;
 use crate::segment::{Indexes, Segment};
 
 impl Log {
-    /// Cuts the log so that it ends at `offset`, or at the start of the batch in which that lies.
-    /// Returns the new end.
+    /// Where the log would end if it were cut at `offset`: there, or where the batch begins in
+    /// which that lies.
+    ///
+    /// # Errors
+    /// The disk fails.
+    pub fn truncation_end(&self, offset: i64) -> Result<i64, LogError> {
+        if offset >= self.end_offset || offset <= self.segments[0].base_offset {
+            return Ok(offset.min(self.end_offset));
+        }
+        let index = self.segments.partition_point(|it| it.base_offset < offset) - 1;
+        let segment = &self.segments[index];
+        let found = segment.find(offset, segment.size())?;
+        Ok(found.map_or(offset, |(_, header)| header.base_offset.min(offset)))
+    }
+
+    /// Cuts the log at [`Log::truncation_end`] of `offset`, which is returned.
     ///
     /// # Durability
-    /// The caller lowers its recovery point to `offset` or below **before** it calls this: after a
-    /// power loss the log may end anywhere from the new end to the old one.
+    /// The caller lowers its recovery point to that offset or below **before** it calls this: after
+    /// a power loss the log may end anywhere from there to its old end.
     ///
     /// # Errors
     /// The disk fails.

@@ -1,0 +1,185 @@
+//! What a log should hold: a list of batches, and what follows from it.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use millrace_kafka_wire::batch::{BatchHeader, HEADER_SIZE, Records, is_intact};
+use millrace_log::{AbortedTxn, Log};
+
+#[derive(Clone)]
+pub struct Stored {
+    pub header: BatchHeader,
+    pub bytes: Vec<u8>,
+}
+
+impl Stored {
+    pub fn new(bytes: Vec<u8>) -> Self {
+        let header = is_intact(&bytes).unwrap();
+        Self { header, bytes }
+    }
+}
+
+#[derive(Default)]
+pub struct Model {
+    /// Everything since offset 0, with what was deleted.
+    pub batches: Vec<Stored>,
+    /// What was said to be durable.
+    pub durable: i64,
+    /// All that was ever given to the log, with its place in it.
+    pub ever: HashSet<Vec<u8>>,
+}
+
+/// What is known of a producer: epoch, last sequence, first offset of its transaction.
+type Known = (i16, i32, Option<i64>);
+
+impl Model {
+    pub fn end_offset(&self) -> i64 {
+        self.batches.last().map_or(0, |it| it.header.next_offset())
+    }
+
+    pub fn add(&mut self, bytes: Vec<u8>) {
+        self.ever.insert(bytes.clone());
+        self.batches.push(Stored::new(bytes));
+    }
+
+    pub fn truncate(&mut self, offset: i64) {
+        self.batches.retain(|it| it.header.next_offset() <= offset);
+        self.durable = self.durable.min(self.end_offset());
+    }
+
+    /// Compares with a log that was just opened, and takes over what it has behind its durable
+    /// part.
+    pub fn adopt(&mut self, log: &Log) -> Result<(), String> {
+        let read = read_all(log)?;
+        let first = read.first().map_or(log.end_offset(), |it| it.header.base_offset);
+        if log.end_offset() < self.durable {
+            return Err(format!("{} was durable, {} is the end", self.durable, log.end_offset()));
+        }
+        let (mut kept, known) = (Vec::new(), std::mem::take(&mut self.batches));
+        for stored in known {
+            if stored.header.next_offset() <= first {
+                kept.push(stored);
+            } else if stored.header.next_offset() <= self.durable
+                && !read.iter().any(|it| it.bytes == stored.bytes)
+            {
+                return Err(format!("the batch {:?} is gone", stored.header));
+            }
+        }
+        if let Some(made_up) = read.iter().find(|it| !self.ever.contains(&it.bytes)) {
+            return Err(format!("{:?} was never appended", made_up.header));
+        }
+        kept.extend(read);
+        for two in kept.windows(2) {
+            if two[1].header.base_offset != two[0].header.next_offset() {
+                return Err(format!("a hole before {:?}", two[1].header));
+            }
+        }
+        self.batches = kept;
+        Ok(())
+    }
+
+    /// Compares what follows from the batches.
+    pub fn compare(&self, log: &Log) -> Result<(), String> {
+        let (producers, aborted) = self.transactions();
+        for (id, known) in producers {
+            let found = log
+                .producer(id)
+                .map(|it| (it.epoch, it.last_sequence(), it.txn_first_offset));
+            if found != Some(known) {
+                return Err(format!("producer {id} is {found:?}, should be {known:?}"));
+            }
+        }
+        let (start, end) = (log.start_offset(), log.end_offset());
+        let seen = log.snapshot().aborted(start, end).map_err(|it| it.to_string())?;
+        let expected: Vec<_> = aborted
+            .into_iter()
+            .filter(|txn| txn.last_offset >= start)
+            .collect();
+        if seen != expected {
+            return Err(format!("{seen:?} were aborted, should be {expected:?}"));
+        }
+        for (epoch, end) in self.epoch_ends() {
+            let found = log.snapshot().end_offset_for_epoch(epoch);
+            if end > start && found != Some((epoch, end)) {
+                return Err(format!("epoch {epoch} ends at {found:?}, should at {end}"));
+            }
+        }
+        Ok(())
+    }
+
+    fn transactions(&self) -> (BTreeMap<i64, Known>, Vec<AbortedTxn>) {
+        let mut producers: BTreeMap<i64, Known> = BTreeMap::new();
+        let (mut open, mut aborted) = (BTreeSet::new(), Vec::new());
+        for Stored { header, bytes } in &self.batches {
+            if header.producer_id < 0 {
+                continue;
+            }
+            let known = producers.entry(header.producer_id).or_insert((-1, -1, None));
+            if known.0 != header.producer_epoch {
+                (known.0, known.1) = (header.producer_epoch, -1);
+            }
+            if !header.attributes.is_control() {
+                known.1 = header.last_sequence();
+                if header.attributes.is_transactional() && known.2.is_none() {
+                    known.2 = Some(header.base_offset);
+                    open.insert(header.base_offset);
+                }
+                continue;
+            }
+            let Some(first_offset) = known.2.take() else {
+                continue;
+            };
+            open.remove(&first_offset);
+            let record = Records::new(&bytes[HEADER_SIZE..], 1).next();
+            if record.unwrap().unwrap().key.unwrap()[3] == 0 {
+                let last_stable = open.first().copied();
+                aborted.push(AbortedTxn {
+                    producer_id: header.producer_id,
+                    first_offset,
+                    last_offset: header.base_offset,
+                    last_stable_offset: last_stable.unwrap_or(header.base_offset + 1),
+                });
+            }
+        }
+        (producers, aborted)
+    }
+
+    fn epoch_ends(&self) -> BTreeMap<i32, i64> {
+        let ends = self.batches.iter().map(|it| &it.header);
+        ends.map(|it| (it.leader_epoch, it.next_offset())).collect()
+    }
+
+    /// The first record with a time, or a later one: its offset and its time.
+    pub fn offset_for_time(&self, start: i64, timestamp: i64) -> Option<(i64, i64)> {
+        self.batches.iter().find_map(|Stored { header, bytes }| {
+            Records::new(&bytes[HEADER_SIZE..], header.record_count).find_map(|record| {
+                let record = record.unwrap();
+                let offset = header.base_offset + i64::from(record.offset_delta);
+                let time = header.base_timestamp + record.timestamp_delta;
+                (offset >= start && time >= timestamp).then_some((offset, time))
+            })
+        })
+    }
+}
+
+/// All batches of a log, each whole and with its own checksum.
+pub fn read_all(log: &Log) -> Result<Vec<Stored>, String> {
+    let snapshot = log.snapshot();
+    let (mut offset, mut all) = (snapshot.start_offset(), Vec::new());
+    loop {
+        let slice = snapshot.read(offset, 3000, i64::MAX).map_err(|it| it.to_string())?;
+        let Some(slice) = slice else { break };
+        let bytes = slice.bytes().map_err(|it| it.to_string())?;
+        let mut left = &bytes[..];
+        while !left.is_empty() {
+            let header = is_intact(left).map_err(|it| format!("at offset {offset}: {it}"))?;
+            let (batch, rest) = left.split_at(header.size());
+            all.push(Stored::new(batch.to_vec()));
+            left = rest;
+        }
+        offset = slice.next_offset;
+    }
+    match offset == snapshot.end_offset() {
+        true => Ok(all),
+        false => Err(format!("reading ends at {offset}, the log at {}", snapshot.end_offset())),
+    }
+}
