@@ -58,7 +58,8 @@ fn append(c: &mut Criterion) {
                 if log.size() > 1 << 29 {
                     log.truncate_fully_and_start_at(0).expect("it is cut");
                 }
-                log.append(black_box(&batch), CLIENT, 1, 1000).expect("it is written")
+                log.append(black_box(&batch), CLIENT, 1, 1000)
+                    .expect("it is written")
             });
         });
     }

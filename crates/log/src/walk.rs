@@ -140,16 +140,13 @@ impl<'a> Walker<'a> {
     }
 
     /// What is behind the header of a control batch; nothing for other batches.
-    pub fn control_records(
-        &mut self,
-        position: u64,
-        header: &BatchHeader,
-    ) -> Result<Vec<u8>, WalkError> {
+    pub fn control_records(&mut self, position: u64, header: &BatchHeader) -> io::Result<Vec<u8>> {
         if !header.attributes.is_control() || header.size() > LONGEST_CONTROL_BATCH {
             return Ok(Vec::new());
         }
         let bytes = self.bytes(position, header.size())?;
-        Ok(bytes[HEADER_SIZE..header.size()].to_vec())
+        let records = bytes.get(HEADER_SIZE..header.size());
+        Ok(records.unwrap_or_default().to_vec())
     }
 
     /// The first sound batch at `position` or behind it that begins with `least` or a later

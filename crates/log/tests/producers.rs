@@ -6,7 +6,7 @@ use bytes::Bytes;
 use millrace_kafka_wire::batch::ControlType::{Abort, Commit};
 use millrace_log::{AbortedTxn, Batch, Log, Opening, Origin, Refusal};
 use support::{
-    append, disk, marker, open, produced, small, transactional, try_open, CLIENT, COORDINATOR,
+    CLIENT, COORDINATOR, append, disk, marker, open, produced, small, transactional, try_open,
 };
 
 fn code(log: &mut Log, batch: Bytes, origin: Origin) -> i16 {
@@ -34,7 +34,12 @@ fn a_batch_that_comes_again_is_answered_with_its_offset() {
 #[test]
 fn sequences_follow_each_other_within_one_call_too() {
     let mut log = open(&disk(1), small());
-    let sent = [produced(7, 0, 0, 2), produced(7, 0, 2, 1), produced(7, 0, 2, 1), produced(7, 0, 9, 1)];
+    let sent = [
+        produced(7, 0, 0, 2),
+        produced(7, 0, 2, 1),
+        produced(7, 0, 2, 1),
+        produced(7, 0, 9, 1),
+    ];
     let batches = sent.map(|it| Batch::own(it).unwrap());
     let results = log.append(&batches, CLIENT, 1, 0).unwrap();
     assert_eq!(results[1].unwrap().base_offset, 2);
@@ -52,7 +57,11 @@ fn a_sequence_starts_again_after_the_largest() {
     assert!(again.is_duplicate);
     append(&mut log, produced(8, 0, i32::MAX, 3), CLIENT).unwrap();
     append(&mut log, produced(8, 0, 2, 1), CLIENT).unwrap();
-    assert!(append(&mut log, produced(8, 0, i32::MAX, 3), CLIENT).unwrap().is_duplicate);
+    assert!(
+        append(&mut log, produced(8, 0, i32::MAX, 3), CLIENT)
+            .unwrap()
+            .is_duplicate
+    );
 }
 
 #[test]

@@ -162,7 +162,10 @@ fn every_record_is_walked() {
     }
     // The second record with the offset of the first.
     let at = batch.len() - 15;
-    assert!((HEADER_SIZE..batch.len()).any(|at| refused_record(at) == Some(1)), "{at}");
+    assert!(
+        (HEADER_SIZE..batch.len()).any(|at| refused_record(at) == Some(1)),
+        "{at}"
+    );
 }
 
 fn refused_record(at: usize) -> Option<usize> {

@@ -12,11 +12,12 @@ use crate::files::{Open, read_whole, replace};
 use crate::names;
 use crate::producer::Producers;
 use crate::segment::{Indexes, Segment};
-use crate::txn_index;
+use crate::txn_index::{self, AbortedTxn};
 use crate::walk::{FEW, Walker};
 
 impl Log {
-    /// Makes the indexes anew that the first `count` segments, which were durable, do not have.
+    /// Makes the indexes anew that the first `count` segments, which were durable, do not have;
+    /// that of transactions also where it is damaged, as only the owner can make it.
     pub(super) fn rebuild_indexes(
         &mut self,
         count: usize,
@@ -25,6 +26,12 @@ impl Log {
         let names = self.files.list(&self.dir).on_disk("list", &self.dir)?;
         let names: BTreeSet<&str> = names.iter().map(String::as_str).collect();
         for segment in &self.segments[..count] {
+            if matches!(segment.aborted(), Err(LogError::Corrupt(_))) {
+                let path = segment.path(names::TXN_INDEX);
+                let bytes = txn_index::to_bytes(&self.aborted_in(segment)?);
+                replace(&*self.files, &path, &bytes).on_disk("write", &path)?;
+                report.rebuilt.push(path);
+            }
             let mut needed = [names::INDEX, names::TIME_INDEX].into_iter();
             let is_there = |suffix| {
                 let path = segment.path(suffix);
@@ -42,6 +49,14 @@ impl Log {
             }
         }
         Ok(())
+    }
+
+    /// The transactions whose markers in a segment aborted them.
+    fn aborted_in(&self, segment: &Segment) -> Result<Vec<AbortedTxn>, LogError> {
+        let (mut producers, _) = self.load_producers(segment.base_offset)?;
+        let mut aborted = Vec::new();
+        self.replay_segment(segment, &mut producers, i64::MAX, &mut aborted)?;
+        Ok(aborted)
     }
 
     /// The leader epochs of the first `count` segments.

@@ -136,7 +136,9 @@ impl Log {
         let (mut producers, unreadable) = self.load_producers(base_offset)?;
         let is_unreadable = !unreadable.is_empty();
         // That of a segment which was begun after the last sync need not be there.
-        let durable = unreadable.into_iter().filter(|(at, _)| *at < opening.recovery_point);
+        let durable = unreadable
+            .into_iter()
+            .filter(|(at, _)| *at < opening.recovery_point);
         report.rebuilt.extend(durable.map(|(_, path)| path));
         self.end_offset = base_offset;
         for index in from..self.segments.len() {
@@ -251,7 +253,9 @@ fn write_again(segment: &Segment, mut position: u64) -> Result<(), LogError> {
     while position < segment.size() {
         let left = usize::try_from(segment.size() - position).unwrap_or(usize::MAX);
         let part = bytes.len().min(left);
-        let read = file.read_at(&mut bytes[..part], position).on_disk("read", &path)?;
+        let read = file
+            .read_at(&mut bytes[..part], position)
+            .on_disk("read", &path)?;
         if read == 0 {
             return Err(LogError::Gone { path });
         }

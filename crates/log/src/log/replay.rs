@@ -7,7 +7,9 @@ use crate::error::{LogError, OnDisk};
 use crate::files::read_whole;
 use crate::names;
 use crate::producer::Producers;
-use crate::walk::{FEW, WalkError, Walker};
+use crate::segment::Segment;
+use crate::txn_index::AbortedTxn;
+use crate::walk::{FEW, Walker};
 
 /// No snapshot is larger: more than a million producers.
 const LONGEST_SNAPSHOT: u64 = 64 << 20;
@@ -53,37 +55,38 @@ impl Log {
             if segment.base_offset >= offset {
                 break;
             }
-            let found = segment.find(from, segment.size())?;
-            let Some((mut position, _)) = found else {
-                continue;
-            };
-            let file = segment.log()?;
-            let mut walker = Walker::new(&*file, segment.size(), FEW);
-            while let Some(header) = segment.header(&mut walker, position)? {
-                if header.base_offset >= offset {
-                    break;
-                }
-                let records = walker.control_records(position, &header);
-                let records = records.map_err(|error| match error {
-                    WalkError::Io(error) => LogError::Disk {
-                        action: "read",
-                        path: segment.path(names::LOG),
-                        error: error.into(),
-                    },
-                    WalkError::Bad(reason) | WalkError::Short(reason) => segment.damaged(
-                        &segment.path(names::LOG),
-                        position,
-                        header.base_offset,
-                        &reason,
-                    ),
-                })?;
-                if let Some(update) = producers.replay(&header, &records) {
-                    producers.apply(update);
-                }
-                position += header.size() as u64;
-            }
+            self.replay_segment(segment, producers, offset, &mut Vec::new())?;
         }
         producers.end_offset = offset;
+        Ok(())
+    }
+
+    /// Accounts for the batches of a segment from where the producers stand up to `offset`, and
+    /// collects the transactions that they abort.
+    pub(super) fn replay_segment(
+        &self,
+        segment: &Segment,
+        producers: &mut Producers,
+        offset: i64,
+        aborted: &mut Vec<AbortedTxn>,
+    ) -> Result<(), LogError> {
+        let path = segment.path(names::LOG);
+        let found = segment.find(producers.end_offset, segment.size())?;
+        let Some((mut position, _)) = found else {
+            return Ok(());
+        };
+        let file = segment.log()?;
+        let mut walker = Walker::new(&*file, segment.size(), FEW);
+        while let Some(header) = segment.header(&mut walker, position)? {
+            if header.base_offset >= offset {
+                break;
+            }
+            let records = walker.control_records(position, &header);
+            let records = records.on_disk("read", &path)?;
+            let update = producers.replay(&header, &records);
+            aborted.extend(update.and_then(|it| producers.apply(it)));
+            position += header.size() as u64;
+        }
         Ok(())
     }
 }

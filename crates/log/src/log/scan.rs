@@ -76,10 +76,8 @@ impl Log {
                 let reason = format!("its offset {} is out of order", header.base_offset);
                 return scan.end_with(WalkError::Bad(reason)).on_disk("read", &path);
             }
-            let records = match walker.control_records(position, &header) {
-                Ok(records) => records,
-                Err(error) => return scan.end_with(error).on_disk("read", &path),
-            };
+            let records = walker.control_records(position, &header);
+            let records = records.on_disk("read", &path)?;
             let update = producers.replay(&header, &records);
             scan.aborted
                 .extend(update.and_then(|it| producers.apply(it)));

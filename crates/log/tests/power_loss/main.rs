@@ -26,7 +26,9 @@ fn what_was_durable_is_read_after_a_power_loss_and_nothing_else_was_made_up() {
     let mut losses = 0;
     for seed in 0..seeds() {
         let mut world = World::new(seed, None);
-        world.run().unwrap_or_else(|wrong| panic!("seed {seed}: {wrong}"));
+        world
+            .run()
+            .unwrap_or_else(|wrong| panic!("seed {seed}: {wrong}"));
         starts += world.starts;
         cuts += world.cuts;
         losses += world.losses;

@@ -50,9 +50,15 @@ impl Model {
     /// part.
     pub fn adopt(&mut self, log: &Log) -> Result<(), String> {
         let read = read_all(log)?;
-        let first = read.first().map_or(log.end_offset(), |it| it.header.base_offset);
+        let first = read
+            .first()
+            .map_or(log.end_offset(), |it| it.header.base_offset);
         if log.end_offset() < self.durable {
-            return Err(format!("{} was durable, {} is the end", self.durable, log.end_offset()));
+            return Err(format!(
+                "{} was durable, {} is the end",
+                self.durable,
+                log.end_offset()
+            ));
         }
         let (mut kept, known) = (Vec::new(), std::mem::take(&mut self.batches));
         for stored in known {
@@ -89,7 +95,10 @@ impl Model {
             }
         }
         let (start, end) = (log.start_offset(), log.end_offset());
-        let seen = log.snapshot().aborted(start, end).map_err(|it| it.to_string())?;
+        let seen = log
+            .snapshot()
+            .aborted(start, end)
+            .map_err(|it| it.to_string())?;
         let expected: Vec<_> = aborted
             .into_iter()
             .filter(|txn| txn.last_offset >= start)
@@ -113,7 +122,9 @@ impl Model {
             if header.producer_id < 0 {
                 continue;
             }
-            let known = producers.entry(header.producer_id).or_insert((-1, -1, None));
+            let known = producers
+                .entry(header.producer_id)
+                .or_insert((-1, -1, None));
             if known.0 != header.producer_epoch {
                 (known.0, known.1) = (header.producer_epoch, -1);
             }
@@ -166,7 +177,9 @@ pub fn read_all(log: &Log) -> Result<Vec<Stored>, String> {
     let snapshot = log.snapshot();
     let (mut offset, mut all) = (snapshot.start_offset(), Vec::new());
     loop {
-        let slice = snapshot.read(offset, 3000, i64::MAX).map_err(|it| it.to_string())?;
+        let slice = snapshot
+            .read(offset, 3000, i64::MAX)
+            .map_err(|it| it.to_string())?;
         let Some(slice) = slice else { break };
         let bytes = slice.bytes().map_err(|it| it.to_string())?;
         let mut left = &bytes[..];
@@ -180,6 +193,9 @@ pub fn read_all(log: &Log) -> Result<Vec<Stored>, String> {
     }
     match offset == snapshot.end_offset() {
         true => Ok(all),
-        false => Err(format!("reading ends at {offset}, the log at {}", snapshot.end_offset())),
+        false => Err(format!(
+            "reading ends at {offset}, the log at {}",
+            snapshot.end_offset()
+        )),
     }
 }

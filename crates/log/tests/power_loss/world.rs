@@ -99,7 +99,10 @@ impl World {
         self.opening.is_clean = false;
         self.cuts += u64::from(report.cut.is_some());
         if !report.rebuilt.is_empty() {
-            return Err(format!("{:?} had been durable and were not right", report.rebuilt));
+            return Err(format!(
+                "{:?} had been durable and were not right",
+                report.rebuilt
+            ));
         }
         self.model.adopt(&log)?;
         self.model.compare(&log)?;
@@ -189,7 +192,10 @@ impl World {
 
     fn send(&mut self, sent: Vec<Bytes>, origin: Origin) -> Result<(), Stop> {
         let (epoch, now) = (self.leader_epoch, self.now);
-        let batches: Vec<_> = sent.iter().map(|it| Batch::own(it.clone()).unwrap()).collect();
+        let batches: Vec<_> = sent
+            .iter()
+            .map(|it| Batch::own(it.clone()).unwrap())
+            .collect();
         // What is written before the call fails may be there later.
         let mut next = self.log().end_offset();
         for bytes in &sent {
@@ -271,7 +277,9 @@ impl World {
         let result = self.log().append(&[sent], origin, epoch, now)?.remove(0);
         match result {
             Ok(it) if it.is_duplicate && it.base_offset == base_offset => Ok(()),
-            other => Err(Stop::Wrong(format!("{other:?} for what is at {base_offset}"))),
+            other => Err(Stop::Wrong(format!(
+                "{other:?} for what is at {base_offset}"
+            ))),
         }
     }
 
@@ -303,7 +311,9 @@ impl World {
         self.model.truncate(offset);
         if new_end != offset || new_end != self.model.end_offset() && new_end != start {
             let expected = self.model.end_offset();
-            return Err(Stop::Wrong(format!("cut to {new_end}, should be {expected}")));
+            return Err(Stop::Wrong(format!(
+                "cut to {new_end}, should be {expected}"
+            )));
         }
         self.follow_producers();
         let log = self.log.as_ref().expect("it was started");
@@ -314,7 +324,13 @@ impl World {
         let high_watermark = self.log().high_watermark();
         let start = self.log().start_offset();
         let offset = match self.random.percent(50) {
-            true => start + self.random.below((high_watermark - start).max(0) as u64 + 1) as i64,
+            true => {
+                start
+                    + self
+                        .random
+                        .below((high_watermark - start).max(0) as u64 + 1)
+                        as i64
+            }
             false => {
                 let now = self.now;
                 self.log().retention_start(now)?
@@ -375,7 +391,9 @@ impl World {
             let base = name.trim_end_matches(".log");
             let content = |suffix: &str| {
                 let path = self.dir.join(format!("{base}.{suffix}"));
-                self.disk.content(&path).ok_or(format!("{base}.{suffix} is missing"))
+                self.disk
+                    .content(&path)
+                    .ok_or(format!("{base}.{suffix} is missing"))
             };
             let (log, index) = (content("log")?, content("index")?);
             let offset: i64 = base.parse().unwrap();
@@ -383,7 +401,9 @@ impl World {
             for entry in index.chunks(8) {
                 let position = number(&entry[4..]) as usize;
                 let header = is_intact(log.get(position..).unwrap_or_default());
-                let last = header.map_err(|it| format!("{base}.index: {it}"))?.last_offset();
+                let last = header
+                    .map_err(|it| format!("{base}.index: {it}"))?
+                    .last_offset();
                 if last != offset + i64::from(number(&entry[..4])) {
                     return Err(format!("{base}.index says {entry:?}, the log {last}"));
                 }
@@ -405,10 +425,14 @@ impl World {
         for _ in 0..5 {
             let time = self.now - self.random.below(3000) as i64;
             let found = snapshot.offset_for_time(time, i64::MAX, &none);
-            let found = found.map_err(|it| it.to_string())?.map(|it| (it.offset, it.timestamp));
+            let found = found
+                .map_err(|it| it.to_string())?
+                .map(|it| (it.offset, it.timestamp));
             let expected = self.model.offset_for_time(snapshot.start_offset(), time);
             if found != expected {
-                return Err(format!("time {time} is at {found:?}, should be {expected:?}"));
+                return Err(format!(
+                    "time {time} is at {found:?}, should be {expected:?}"
+                ));
             }
         }
         Ok(())
