@@ -20,6 +20,7 @@
 //! them back in [`Opening`]. What lies below the recovery point was durable, so [`Log::open`] never
 //! cuts there.
 
+mod batch;
 mod epochs;
 mod error;
 pub mod files;
@@ -35,6 +36,7 @@ mod txn_index;
 mod validate;
 mod walk;
 
+pub use batch::Batch;
 pub use epochs::{EpochStart, LeaderEpochs};
 pub use error::{Corruption, LogError};
 pub use files::{Disk, File, Files};
@@ -44,4 +46,4 @@ pub use producer::{LastBatch, Origin, Producer, Refusal};
 pub use read::{Slice, Snapshot};
 pub use time::{Decompress, TimedOffset};
 pub use txn_index::AbortedTxn;
-pub use validate::{Batch, Invalid, InvalidKind, Rules, check_records, validate};
+pub use validate::{Invalid, InvalidKind, Rules, check_records, validate};

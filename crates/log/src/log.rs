@@ -14,6 +14,7 @@ mod append;
 mod delete;
 mod derived;
 mod open;
+mod pending;
 mod recover;
 mod replay;
 mod roll;
@@ -94,7 +95,7 @@ struct Active {
     first_timestamp: Option<i64>,
     /// When it was made.
     created: i64,
-    /// It was cut: what is behind its end must be gone from the medium before more is written, or
+    /// The log was cut: what was behind its end must be gone from the medium before more is written, or
     /// a power loss could mix the two.
     is_cut: bool,
 }

@@ -8,11 +8,13 @@ use std::collections::{BTreeMap, HashMap};
 
 mod check;
 mod entry;
+mod refusal;
 mod snapshot;
 
+pub use check::Origin;
 pub(crate) use check::Verdict;
-pub use check::{Origin, Refusal};
 pub use entry::{LastBatch, Producer};
+pub use refusal::Refusal;
 
 use crate::txn_index::AbortedTxn;
 

@@ -8,6 +8,8 @@ use millrace_kafka_wire::batch::{
     BatchError, BatchHeader, Compression, HEADER_SIZE, Records, is_intact,
 };
 
+use crate::batch::Batch;
+
 /// What a topic demands of batches.
 #[derive(Clone, Debug)]
 pub struct Rules {
@@ -91,58 +93,6 @@ impl fmt::Display for Invalid {
 
 impl std::error::Error for Invalid {}
 
-/// A batch that may be stored: whole, with the checksum that it says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Batch {
-    pub(crate) header: BatchHeader,
-    pub(crate) bytes: Bytes,
-    /// The checksum in the header is no longer that of the batch.
-    pub(crate) is_changed: bool,
-}
-
-impl Batch {
-    fn new(header: BatchHeader, bytes: Bytes) -> Self {
-        Self {
-            header,
-            bytes,
-            is_changed: false,
-        }
-    }
-
-    /// A batch that was not sent by a client: a marker, a record of a coordinator, or what a
-    /// leader holds. Only its length and its checksum are looked at.
-    ///
-    /// # Errors
-    /// It is not exactly one sound batch.
-    pub fn own(bytes: Bytes) -> Result<Self, BatchError> {
-        let header = is_intact(&bytes)?;
-        match header.size() == bytes.len() {
-            true => Ok(Self::new(header, bytes)),
-            false => Err(BatchError::Length(header.length)),
-        }
-    }
-
-    /// The batches of a fetched response, one after another; what is left of one at the end is
-    /// ignored, as a response may be cut anywhere.
-    ///
-    /// # Errors
-    /// One of them is damaged.
-    pub fn fetched(mut bytes: Bytes) -> Result<Vec<Self>, BatchError> {
-        let mut batches = Vec::new();
-        loop {
-            match is_intact(&bytes) {
-                Ok(header) => batches.push(Self::new(header, bytes.split_to(header.size()))),
-                Err(BatchError::Short { .. }) => return Ok(batches),
-                Err(error) => return Err(error),
-            }
-        }
-    }
-
-    pub fn header(&self) -> &BatchHeader {
-        &self.header
-    }
-}
-
 /// Checks what a client sent for one partition; `now` is in milliseconds since 1970.
 ///
 /// It must be exactly one batch of the format 2, with its own length and checksum, a known codec,
@@ -177,13 +127,11 @@ pub fn validate(bytes: Bytes, rules: &Rules, now: i64) -> Result<Batch, Invalid>
     check_header(&header)?;
     check_times(&header, rules, now)?;
     match header.attributes.compression() {
-        None => return Err(invalid("has a codec that is not known")),
-        Some(Compression::Zstd) if !rules.allows_zstd => {
-            return Err(Invalid::batch(
-                InvalidKind::Compression,
-                "is compressed with zstd, which this version of the request does not know",
-            ));
-        }
+        None => Err(invalid("has a codec that is not known")),
+        Some(Compression::Zstd) if !rules.allows_zstd => Err(Invalid::batch(
+            InvalidKind::Compression,
+            "is compressed with zstd, which this version of the request does not know",
+        )),
         Some(Compression::None) => {
             let largest = check_records(&header, &bytes[HEADER_SIZE..], rules, now)?;
             let mut batch = Batch::new(header, bytes);

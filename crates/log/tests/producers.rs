@@ -1,5 +1,7 @@
 //! Idempotent producers and transactions: the rules of Kafka and their errors.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
+
 mod support;
 
 use bytes::Bytes;

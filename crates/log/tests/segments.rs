@@ -1,6 +1,8 @@
 //! Segments: when they are rolled, read, cut, deleted; what is left of interrupted work; a disk
 //! that is full or broken.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
+
 mod support;
 
 use bytes::Bytes;

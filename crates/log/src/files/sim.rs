@@ -6,7 +6,6 @@
 //! a directory and not synced any subset. What was written before a sync that failed is never
 //! synced by a later one.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,8 +16,10 @@ use super::{File, Files, Lock, Open};
 
 mod loss;
 mod random;
+mod state;
 
 pub use random::Random;
+use state::{Change, Entry, Inode, State, split};
 
 /// A simulated disk; clones are the same disk.
 #[derive(Clone)]
@@ -42,56 +43,6 @@ pub enum Skip {
     Directories,
     /// [`File::sync`] of files whose name, when opened, ended so.
     FilesNamed(&'static str),
-}
-
-#[derive(Default)]
-struct State {
-    random: Random,
-    inodes: Vec<Inode>,
-    dirs: BTreeMap<PathBuf, Dir>,
-    locks: BTreeSet<PathBuf>,
-    /// How many calls that change something were made.
-    calls: u64,
-    fault: Option<(u64, Fault)>,
-    skip: Option<Skip>,
-    /// How many bytes files may still grow.
-    room: Option<u64>,
-    /// Grows when the power goes: files opened before are gone.
-    boot: u64,
-}
-
-#[derive(Clone, Default)]
-struct Inode {
-    now: Vec<u8>,
-    durable: Vec<u8>,
-    pending: Vec<Change>,
-}
-
-#[derive(Clone)]
-enum Change {
-    Write {
-        at: usize,
-        bytes: Vec<u8>,
-        /// A sync failed after it.
-        is_doomed: bool,
-    },
-    Truncate(usize),
-}
-
-#[derive(Default)]
-struct Dir {
-    now: BTreeMap<String, usize>,
-    durable: BTreeMap<String, usize>,
-    pending: Vec<Entry>,
-    /// Whether it is there after a power loss.
-    is_durable: bool,
-}
-
-#[derive(Clone)]
-enum Entry {
-    Made(String, usize),
-    Gone(String),
-    Renamed(String, String, usize),
 }
 
 struct SimulatedFile {
@@ -179,101 +130,6 @@ impl Simulated {
     pub fn lose_power(&self) {
         self.state.lock().lose_power();
     }
-}
-
-impl State {
-    /// Counts a call that changes something; it fails when its turn to fail has come.
-    fn change(&mut self) -> io::Result<()> {
-        self.calls += 1;
-        match self.fault {
-            Some((at, fault)) if self.calls > at => {
-                self.fault = None;
-                Err(fault.error())
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn dir(&mut self, path: &Path) -> io::Result<&mut Dir> {
-        self.dirs.get_mut(path).ok_or_else(not_found)
-    }
-
-    fn lookup(&self, path: &Path) -> io::Result<usize> {
-        let (dir, name) = split(path);
-        let dir = self.dirs.get(&dir).ok_or_else(not_found)?;
-        dir.now.get(&name).copied().ok_or_else(not_found)
-    }
-
-    fn create(&mut self, path: &Path) -> io::Result<usize> {
-        self.change()?;
-        if let Ok(inode) = self.lookup(path) {
-            self.inodes[inode].truncate(0);
-            return Ok(inode);
-        }
-        let inode = self.inodes.len();
-        let (dir, name) = split(path);
-        let dir = self.dir(&dir)?;
-        dir.now.insert(name.clone(), inode);
-        dir.pending.push(Entry::Made(name, inode));
-        self.inodes.push(Inode::default());
-        Ok(inode)
-    }
-}
-
-impl Inode {
-    fn truncate(&mut self, size: usize) {
-        self.now.resize(size, 0);
-        self.pending.push(Change::Truncate(size));
-    }
-
-    fn write(&mut self, at: usize, bytes: &[u8]) {
-        put(&mut self.now, at, bytes);
-        self.pending.push(Change::Write {
-            at,
-            bytes: bytes.to_vec(),
-            is_doomed: false,
-        });
-    }
-
-    fn sync(&mut self) {
-        for change in self.pending.drain(..) {
-            match change {
-                // The kernel takes it for written.
-                Change::Write {
-                    is_doomed: true, ..
-                } => {}
-                Change::Write { at, bytes, .. } => put(&mut self.durable, at, &bytes),
-                Change::Truncate(size) => self.durable.resize(size, 0),
-            }
-        }
-    }
-}
-
-impl Fault {
-    fn error(self) -> io::Error {
-        io::Error::from_raw_os_error(match self {
-            Fault::Broken => rustix::io::Errno::IO.raw_os_error(),
-            Fault::Full => rustix::io::Errno::NOSPC.raw_os_error(),
-        })
-    }
-}
-
-fn put(content: &mut Vec<u8>, at: usize, bytes: &[u8]) {
-    let end = at + bytes.len();
-    if content.len() < end {
-        content.resize(end, 0);
-    }
-    content[at..end].copy_from_slice(bytes);
-}
-
-fn not_found() -> io::Error {
-    io::ErrorKind::NotFound.into()
-}
-
-fn split(path: &Path) -> (PathBuf, String) {
-    let dir = path.parent().unwrap_or(Path::new("")).to_owned();
-    let name = path.file_name().unwrap_or_default();
-    (dir, name.to_string_lossy().into_owned())
 }
 
 impl Files for Simulated {

@@ -1,15 +1,13 @@
 //! Appending.
 
-use std::collections::HashMap;
-use std::io::IoSlice;
-
-use millrace_kafka_wire::batch::{BatchHeader, HEADER_SIZE};
+use millrace_kafka_wire::batch::BatchHeader;
 
 use super::Log;
+use super::pending::Pending;
+use crate::batch::Batch;
 use crate::error::{LogError, OnDisk};
 use crate::names;
-use crate::producer::{Origin, Producer, Refusal, Update, Verdict};
-use crate::validate::Batch;
+use crate::producer::{Origin, Refusal, Verdict};
 
 /// Where a batch is in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,15 +25,6 @@ pub struct Appended {
 enum Place {
     Leader { epoch: i32, now: i64 },
     Follower { now: i64 },
-}
-
-/// What one call writes to one segment with one system call.
-#[derive(Default)]
-struct Pending<'a> {
-    batches: Vec<(usize, &'a Batch, BatchHeader)>,
-    updates: Vec<Update>,
-    bytes: u64,
-    staged: HashMap<i64, Producer>,
 }
 
 impl Log {
@@ -294,38 +283,5 @@ impl Appended {
             append_time: None,
             is_duplicate: true,
         }
-    }
-}
-
-impl<'a> Pending<'a> {
-    fn add(&mut self, index: usize, batch: &'a Batch, header: BatchHeader, update: Option<Update>) {
-        self.bytes += header.size() as u64;
-        self.batches.push((index, batch, header));
-        if let Some(update) = update {
-            self.staged.insert(update.id, update.producer.clone());
-            self.updates.push(update);
-        }
-    }
-
-    /// The parts of the write: new headers, and the records as they came.
-    fn parts<'b>(&'b self, headers: &'b mut Vec<u8>) -> Vec<IoSlice<'b>> {
-        headers.clear();
-        for (_, batch, header) in &self.batches {
-            let mut header = *header;
-            let is_changed = batch.is_changed
-                || header.max_timestamp != batch.header.max_timestamp
-                || header.attributes != batch.header.attributes;
-            if is_changed {
-                let covered = crc32c::crc32c(&header.to_bytes()[21..]);
-                header.crc = crc32c::crc32c_append(covered, &batch.bytes[HEADER_SIZE..]);
-            }
-            headers.extend_from_slice(&header.to_bytes());
-        }
-        let headers = headers.chunks_exact(HEADER_SIZE);
-        let batches = self.batches.iter().zip(headers);
-        batches
-            .flat_map(|((_, batch, _), header)| [header, &batch.bytes[HEADER_SIZE..]])
-            .map(IoSlice::new)
-            .collect()
     }
 }

@@ -217,14 +217,14 @@ impl Log {
         }
     }
 
-    /// What was cut off the segment that grows is gone for good.
+    /// What was cut off the end of the log is gone for good.
     pub(super) fn sync_cut(&mut self) -> Result<(), LogError> {
-        let path = self.active.segment.path(names::LOG);
         let synced = self.active.file.sync();
+        let synced = synced.and_then(|()| self.files.sync_dir(&self.dir));
         // A full disk can refuse what was written long before: that is lost, too.
         synced.map_err(|error| LogError::Disk {
             action: "sync",
-            path,
+            path: self.active.segment.path(names::LOG),
             error: Arc::new(error),
         })?;
         self.active.is_cut = false;

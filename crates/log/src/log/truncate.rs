@@ -28,8 +28,9 @@ impl Log {
     /// Cuts the log at [`Log::truncation_end`] of `offset`, which is returned.
     ///
     /// # Durability
-    /// The caller lowers its recovery point to that offset or below **before** it calls this: after
-    /// a power loss the log may end anywhere from there to its old end.
+    /// The caller lowers its recovery point, and the start of the log if that is higher, to that
+    /// offset **before** it calls this: after a power loss the log may end anywhere from there to
+    /// its old end.
     ///
     /// # Errors
     /// The disk fails.
@@ -70,6 +71,7 @@ impl Log {
         self.segments = self.segments[..kept].into();
         self.unlink_from_end(&gone)?;
         self.active = self.cut_segment(&last, position)?;
+        self.active.is_cut |= !gone.is_empty();
         self.end_at(end_offset)?;
         Ok(end_offset)
     }
@@ -78,6 +80,7 @@ impl Log {
         let gone = self.segments.to_vec();
         self.unlink_from_end(&gone)?;
         self.active = self.begin_segment(offset, self.active.created)?;
+        self.active.is_cut = true;
         self.segments = [Arc::clone(&self.active.segment)].into();
         self.start_offset = offset;
         self.end_at(offset)?;
@@ -87,6 +90,7 @@ impl Log {
     /// What depends on the end of the log.
     fn end_at(&mut self, end_offset: i64) -> Result<(), LogError> {
         self.end_offset = end_offset;
+        self.start_offset = self.start_offset.min(end_offset);
         self.high_watermark = self.high_watermark.min(end_offset);
         self.unsynced.cut(end_offset);
         self.unsynced.epochs |= Arc::make_mut(&mut self.epochs).truncate_end(end_offset);

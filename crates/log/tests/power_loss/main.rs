@@ -5,6 +5,8 @@
 //! batches; and nothing that was durable may have to be made anew. Each seed is one history.
 //! `MILLRACE_LOG_SEEDS` sets how many are run.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
+
 mod model;
 mod world;
 

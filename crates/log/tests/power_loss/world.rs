@@ -254,7 +254,7 @@ impl World {
         let longest = [60, 500, 3900][self.random.below(3) as usize];
         for _ in 0..count {
             let length = self.random.below(longest);
-            let value: Vec<u8> = (0..length).map(|_| self.random.next() as u8).collect();
+            let value: Vec<u8> = (0..length).map(|_| self.random.number() as u8).collect();
             let time = self.now + self.random.below(100) as i64;
             builder.add(time, Some(b"key"), Some(&value), &[]);
         }
@@ -306,6 +306,7 @@ impl World {
         let offset = end - back as i64;
         let offset = self.log().truncation_end(offset)?;
         self.opening.recovery_point = self.opening.recovery_point.min(offset);
+        self.opening.start_offset = self.opening.start_offset.min(offset);
         self.model.durable = self.model.durable.min(offset);
         let new_end = self.log().truncate_to(offset)?;
         self.model.truncate(offset);

@@ -1,6 +1,7 @@
 //! What is left on the medium when the power goes.
 
-use super::{Change, Dir, Entry, Inode, Random, State, put};
+use super::Random;
+use super::state::{Change, Dir, Entry, Inode, State, put};
 
 const PAGE: usize = 4096;
 const SECTOR: usize = 512;
@@ -89,8 +90,10 @@ impl Change {
 fn tear(content: &mut [u8], before: &[u8], page: usize, random: &mut Random) {
     let from = page + random.below((PAGE / SECTOR) as u64) as usize * SECTOR;
     let end = content.len().min(page + PAGE);
-    for position in from..end {
-        content[position] = before.get(position).copied().unwrap_or(0);
+    let kept = before.get(from..).unwrap_or_default();
+    let kept = kept.iter().copied().chain(std::iter::repeat(0));
+    for (byte, old) in content[from.min(end)..end].iter_mut().zip(kept) {
+        *byte = old;
     }
 }
 

@@ -1,0 +1,75 @@
+//! Why a batch does not become part of the log.
+
+use std::fmt;
+
+/// Why a batch was not appended. Others of the same call may have been.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// A newer epoch of the producer has written.
+    ProducerEpoch { given: i16, known: i16 },
+    /// A sequence is missing before it, or it is too old to be known.
+    Sequence { given: i32, last: i32 },
+    /// It is not of a transaction, and one is open.
+    TransactionState,
+    /// A newer coordinator has written a marker.
+    CoordinatorEpoch { given: i32, known: i32 },
+    /// A control batch that is no marker.
+    Marker,
+    /// Its offset lies before the end of the log.
+    Offset { given: i64, end: i64 },
+    /// There is no room on the disk for it.
+    NoSpace,
+    /// It does not fit into a segment.
+    TooLarge,
+}
+
+impl Refusal {
+    /// The number of the error in Kafka's protocol.
+    pub fn code(&self) -> i16 {
+        match self {
+            Refusal::ProducerEpoch { .. } => 47,
+            Refusal::Sequence { .. } => 45,
+            Refusal::TransactionState => 48,
+            Refusal::CoordinatorEpoch { .. } => 52,
+            Refusal::Marker => 87,
+            Refusal::Offset { .. } => 1,
+            Refusal::NoSpace => 56,
+            Refusal::TooLarge => 18,
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refusal::ProducerEpoch { given, known } => write!(
+                f,
+                "the epoch {given} of the producer is older than {known}, which has written"
+            ),
+            Refusal::Sequence { given, last } => {
+                write!(
+                    f,
+                    "the sequence {given} does not follow {last}, the last one"
+                )
+            }
+            Refusal::TransactionState => {
+                write!(
+                    f,
+                    "the producer has a transaction open and the batch is of none"
+                )
+            }
+            Refusal::CoordinatorEpoch { given, known } => write!(
+                f,
+                "the epoch {given} of the coordinator is older than {known}, which has written"
+            ),
+            Refusal::Marker => write!(f, "the control batch is no marker of a transaction"),
+            Refusal::Offset { given, end } => {
+                write!(f, "offset {given} is before the end of the log, {end}")
+            }
+            Refusal::NoSpace => write!(f, "there is no room on the disk"),
+            Refusal::TooLarge => write!(f, "the batch is larger than a segment may be"),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}
