@@ -31,7 +31,7 @@ pub use sync::{Dirty, SyncOutcome};
 /// What a topic says of its logs. Sizes are in bytes, times in milliseconds.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// `segment.bytes`: no segment is larger.
+    /// `segment.bytes`: no segment is larger, nor than 2 GiB.
     pub segment_bytes: u32,
     /// `segment.ms`: no segment holds times further apart, as far as they are known.
     pub segment_ms: i64,
@@ -209,6 +209,11 @@ impl Log {
         for segment in &self.segments[..self.segments.len() - 1] {
             segment.close_files();
         }
+    }
+
+    /// Positions are signed 32-bit integers.
+    fn segment_bytes(&self) -> u64 {
+        u64::from(self.config.segment_bytes).min(i32::MAX as u64)
     }
 
     fn interval(&self) -> Interval {

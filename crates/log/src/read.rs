@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use millrace_kafka_wire::batch::BatchHeader;
 
 use crate::epochs::LeaderEpochs;
 use crate::error::{LogError, OnDisk};
@@ -84,6 +85,7 @@ impl Snapshot {
         for index in self.segment_of(offset)..self.segments.len() {
             let segment = &self.segments[index];
             if let Some((position, header)) = segment.find(offset, self.end_of(index))? {
+                self.check(index, position, &header)?;
                 if header.next_offset() > up_to {
                     return Ok(None);
                 }
@@ -95,7 +97,7 @@ impl Snapshot {
                     base_offset: header.base_offset,
                     next_offset: header.next_offset(),
                 };
-                self.extend(&mut slice, max_bytes, up_to, self.end_of(index))?;
+                self.extend(&mut slice, max_bytes, up_to, index)?;
                 return Ok(Some(slice));
             }
         }
@@ -108,8 +110,9 @@ impl Snapshot {
         slice: &mut Slice,
         max_bytes: usize,
         up_to: i64,
-        end: u64,
+        index: usize,
     ) -> Result<(), LogError> {
+        let end = self.end_of(index);
         let segment = Arc::clone(&slice.path_of);
         let limit = end.min(slice.position.saturating_add(max_bytes as u64));
         let mut walker = Walker::new(&*slice.file, end, FEW);
@@ -123,6 +126,7 @@ impl Snapshot {
         let mut next_offset = None;
         while let Some(header) = segment.header(&mut walker, at)? {
             let after = at + header.size() as u64;
+            self.check(index, at, &header)?;
             if after > limit || header.next_offset() > up_to {
                 next_offset.get_or_insert(header.base_offset);
                 break;
@@ -161,6 +165,23 @@ impl Snapshot {
     /// [`LeaderEpochs::end_offset_for`].
     pub fn end_offset_for_epoch(&self, epoch: i32) -> Option<(i32, i64)> {
         self.epochs.end_offset_for(epoch, self.end_offset)
+    }
+
+    /// The checksum of a batch does not cover its offset, so that at least it must lie where those
+    /// of its segment do.
+    fn check(&self, index: usize, position: u64, header: &BatchHeader) -> Result<(), LogError> {
+        let segment = &self.segments[index];
+        let next = self.segments.get(index + 1).map(|it| it.base_offset);
+        let offsets = segment.base_offset..=next.unwrap_or(self.end_offset);
+        let (first, behind) = (header.base_offset, header.next_offset());
+        match offsets.contains(&first) && offsets.contains(&behind) {
+            true => Ok(()),
+            false => {
+                let reason =
+                    format!("its offsets {first} to {behind} are not those of its segment");
+                Err(segment.damaged(&segment.path(names::LOG), position, first, &reason))
+            }
+        }
     }
 
     /// The index of the segment in which an offset lies.

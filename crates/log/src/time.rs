@@ -44,7 +44,7 @@ impl Snapshot {
             let before = segment.with_indexes(|it| it.offset_before_time(timestamp))?;
             let from = self
                 .start_offset
-                .max(segment.base_offset + i64::from(before));
+                .max(segment.base_offset.saturating_add(i64::from(before)));
             let is_wanted =
                 |time: i64, offset: i64| time >= timestamp && offset >= self.start_offset;
             let batches = |header: &BatchHeader| header.max_timestamp >= timestamp;
@@ -139,7 +139,8 @@ fn in_batch(
     };
     for record in Records::new(bytes, header.record_count) {
         let record = record.map_err(|error| damaged(&error.to_string()))?;
-        let offset = header.base_offset + i64::from(record.offset_delta);
+        let delta = i64::from(record.offset_delta);
+        let offset = header.base_offset.saturating_add(delta);
         let timestamp = match header.attributes.is_append_time() {
             true => header.max_timestamp,
             false => header.base_timestamp.saturating_add(record.timestamp_delta),

@@ -148,7 +148,7 @@ impl Log {
             }
             Place::Follower { .. } => {}
         }
-        if header.size() as u64 > u64::from(self.config.segment_bytes) {
+        if header.size() as u64 > self.segment_bytes() {
             return Err(Refusal::TooLarge);
         }
         if let Some(now) = place.append_time(self.config.is_append_time) {

@@ -1,8 +1,8 @@
 //! Files that follow from the batches, made anew.
 
 use std::collections::BTreeSet;
-use std::io::IoSlice;
-use std::path::Path;
+use std::io::{self, IoSlice};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{Log, OpenReport};
@@ -29,8 +29,7 @@ impl Log {
             if matches!(segment.aborted(), Err(LogError::Corrupt(_))) {
                 let path = segment.path(names::TXN_INDEX);
                 let bytes = txn_index::to_bytes(&self.aborted_in(segment)?);
-                replace(&*self.files, &path, &bytes).on_disk("write", &path)?;
-                report.rebuilt.push(path);
+                self.rewrite(path, &bytes, report)?;
             }
             let mut needed = [names::INDEX, names::TIME_INDEX].into_iter();
             let is_there = |suffix| {
@@ -44,10 +43,40 @@ impl Log {
             let indexes = Indexes::of(segment, self.interval())?;
             for (suffix, bytes) in indexes.to_bytes() {
                 let path = segment.path(suffix);
-                replace(&*self.files, &path, &bytes).on_disk("write", &path)?;
-                report.rebuilt.push(path);
+                self.rewrite(path, &bytes, report)?;
             }
         }
+        Ok(())
+    }
+
+    fn rewrite(
+        &self,
+        path: PathBuf,
+        bytes: &[u8],
+        report: &mut OpenReport,
+    ) -> Result<(), LogError> {
+        match replace(&*self.files, &path, bytes).on_disk("write", &path) {
+            Err(LogError::NoSpace { .. }) => self.skip(&path, report)?,
+            written => written?,
+        }
+        report.rebuilt.push(path);
+        Ok(())
+    }
+
+    /// Goes on without a file that a full disk has no room for: the log opens, and the file is made
+    /// when it is needed.
+    fn skip(&self, path: &Path, report: &mut OpenReport) -> Result<(), LogError> {
+        let mut temporary = path.as_os_str().to_owned();
+        temporary.push(".tmp");
+        for path in [path, Path::new(&temporary)] {
+            match self.files.unlink(path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(error).on_disk("unlink", path);
+                }
+                _ => {}
+            }
+        }
+        report.skipped.push(path.to_owned());
         Ok(())
     }
 
@@ -83,31 +112,39 @@ impl Log {
         &mut self,
         producers: &Producers,
         offset: i64,
+        report: &mut OpenReport,
     ) -> Result<(), LogError> {
         let path = names::file(&self.dir, offset, names::SNAPSHOT);
-        self.keep(&path, &producers.to_snapshot())
+        self.keep(&path, &producers.to_snapshot(), report)
     }
 
     /// Seals a segment that was checked: its indexes, on the medium, are those of its batches.
-    pub(super) fn write_scanned(&mut self, segment: &Arc<Segment>) -> Result<(), LogError> {
+    pub(super) fn write_scanned(
+        &mut self,
+        segment: &Arc<Segment>,
+        report: &mut OpenReport,
+    ) -> Result<(), LogError> {
         segment.change_indexes(Indexes::finish);
         for (suffix, bytes) in segment.with_indexes(|it| Ok(it.to_bytes()))? {
-            self.keep(&segment.path(suffix), &bytes)?;
+            self.keep(&segment.path(suffix), &bytes, report)?;
         }
         let path = segment.path(names::TXN_INDEX);
         let aborted = segment.aborted()?;
         match aborted.is_empty() {
             true => self.unlink_if_there(&path),
-            false => self.keep(&path, &txn_index::to_bytes(&aborted)),
+            false => self.keep(&path, &txn_index::to_bytes(&aborted), report),
         }
     }
 
     /// Puts a file in the place of another, as a whole, unless that has the same bytes. Those may
     /// not have reached the medium, so they are written again and synced with everything else.
-    fn keep(&mut self, path: &Path, bytes: &[u8]) -> Result<(), LogError> {
+    fn keep(&mut self, path: &Path, bytes: &[u8], report: &mut OpenReport) -> Result<(), LogError> {
         let old = read_whole(&*self.files, path, 2 * bytes.len() as u64 + 64);
         if !matches!(old, Ok(Some(old)) if old == bytes) {
-            return replace(&*self.files, path, bytes).on_disk("write", path);
+            return match replace(&*self.files, path, bytes).on_disk("write", path) {
+                Err(LogError::NoSpace { .. }) => self.skip(path, report),
+                written => written,
+            };
         }
         let file = self.files.open(path, Open::Write).on_disk("open", path)?;
         let written = file.write_at(&[IoSlice::new(bytes)], 0);

@@ -35,6 +35,9 @@ pub struct OpenReport {
     pub cut: Option<Cut>,
     /// Files that follow from others and were missing or wrong though they had been durable.
     pub rebuilt: Vec<PathBuf>,
+    /// Files that follow from others, for which a full disk has no room. The log is whole without
+    /// them.
+    pub skipped: Vec<PathBuf>,
     /// What an interrupted deletion, cleaning or rewrite had left.
     pub removed: Vec<PathBuf>,
     /// How many bytes of batches were read and checked.
@@ -74,7 +77,7 @@ impl Log {
     /// cache only. Call [`Log::sync`] before it is served.
     ///
     /// # Errors
-    /// The disk fails or is full, or the log is [damaged](LogError::Corrupt) where it was durable.
+    /// The disk fails, or has no room for the first file of a new log, or the log is [damaged](LogError::Corrupt) where it was durable.
     pub fn open(
         files: Arc<dyn Files>,
         dir: &Path,

@@ -153,7 +153,7 @@ impl Log {
                 break;
             }
             if index > from || is_unreadable {
-                self.keep_producers(&producers, segment.base_offset)?;
+                self.keep_producers(&producers, segment.base_offset, report)?;
             }
             let scan = self.scan(&segment, &mut producers, epochs, opening)?;
             report.scanned_bytes += scan.position;
@@ -178,7 +178,7 @@ impl Log {
                 break;
             }
             if index + 1 < self.segments.len() {
-                self.write_scanned(&segment)?;
+                self.write_scanned(&segment, report)?;
                 self.unsynced.files.push(segment.log()?);
             }
         }

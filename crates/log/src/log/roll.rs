@@ -24,7 +24,8 @@ impl Log {
     ) -> bool {
         let segment = &self.active.segment;
         let size = segment.size() + pending_bytes;
-        let is_far = i32::try_from(header.last_offset() - segment.base_offset).is_err();
+        let is_far =
+            i32::try_from(header.last_offset().saturating_sub(segment.base_offset)).is_err();
         if size == 0 {
             return is_far;
         }
@@ -39,7 +40,7 @@ impl Log {
                 .unwrap_or(true)
         };
         is_far
-            || size + header.size() as u64 > u64::from(self.config.segment_bytes)
+            || size + header.size() as u64 > self.segment_bytes()
             || waited > self.config.segment_ms
             || is_full()
     }
@@ -47,7 +48,7 @@ impl Log {
     /// The base offset of a segment whose first batch is a leader's: where the log ends, so that
     /// no gap is between segments, unless the batch is too far away for that.
     pub(super) fn base_for(&self, header: &BatchHeader) -> i64 {
-        match i32::try_from(header.last_offset() - self.end_offset) {
+        match i32::try_from(header.last_offset().saturating_sub(self.end_offset)) {
             Ok(_) => self.end_offset,
             Err(_) => header.base_offset,
         }

@@ -112,7 +112,7 @@ impl Indexes {
         position: u64,
         interval: Interval,
     ) {
-        let relative_offset = u32::try_from(header.last_offset() - base_offset);
+        let relative_offset = u32::try_from(header.last_offset().saturating_sub(base_offset));
         let (Ok(relative_offset), Ok(small_position)) = (relative_offset, u32::try_from(position))
         else {
             return;
@@ -166,7 +166,8 @@ impl Indexes {
 
     /// A position at or before the batch with `offset`.
     pub fn position_before(&self, offset: i64, base_offset: i64) -> io::Result<u64> {
-        let is_before = |it: &OffsetEntry| i64::from(it.relative_offset) + base_offset <= offset;
+        let is_before =
+            |it: &OffsetEntry| base_offset.saturating_add(i64::from(it.relative_offset)) <= offset;
         let entry = self.offsets.last_where(is_before)?;
         Ok(entry.map_or(0, |it| u64::from(it.position)))
     }
@@ -176,7 +177,7 @@ impl Indexes {
     pub fn last_start(&self, position: u64, bound: i64, base_offset: i64) -> io::Result<u64> {
         let entry = self.offsets.last_where(|it| {
             u64::from(it.position) <= position
-                && i64::from(it.relative_offset) + base_offset < bound
+                && base_offset.saturating_add(i64::from(it.relative_offset)) < bound
         })?;
         Ok(entry.map_or(0, |it| u64::from(it.position)))
     }

@@ -26,6 +26,7 @@ fn what_was_durable_is_read_after_a_power_loss_and_nothing_else_was_made_up() {
     let mut starts = 0;
     let mut cuts = 0;
     let mut losses = 0;
+    let mut interrupted = 0;
     for seed in 0..seeds() {
         let mut world = World::new(seed, None);
         world
@@ -34,8 +35,10 @@ fn what_was_durable_is_read_after_a_power_loss_and_nothing_else_was_made_up() {
         starts += world.starts;
         cuts += world.cuts;
         losses += world.losses;
+        interrupted += world.interrupted;
     }
-    println!("{starts} starts, {losses} power losses, {cuts} ends that were cut");
+    println!("{starts} starts, {interrupted} of them interrupted");
+    println!("{losses} power losses, {cuts} ends that were cut");
     assert!(losses > seeds() && cuts > seeds() / 10, "nothing happened");
 }
 

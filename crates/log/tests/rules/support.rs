@@ -1,6 +1,4 @@
 //! Logs and batches for tests.
-#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
-#![allow(dead_code, reason = "each test program uses a part of it")]
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -1,15 +1,11 @@
 //! Idempotent producers and transactions: the rules of Kafka and their errors.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
-
-mod support;
-
+use crate::support::{
+    CLIENT, COORDINATOR, append, disk, marker, open, produced, small, transactional, try_open,
+};
 use bytes::Bytes;
 use millrace_kafka_wire::batch::ControlType::{Abort, Commit};
 use millrace_log::{AbortedTxn, Batch, Log, Opening, Origin, Refusal};
-use support::{
-    CLIENT, COORDINATOR, append, disk, marker, open, produced, small, transactional, try_open,
-};
 
 fn code(log: &mut Log, batch: Bytes, origin: Origin) -> i16 {
     append(log, batch, origin).unwrap_err().code()

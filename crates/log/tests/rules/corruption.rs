@@ -1,11 +1,9 @@
 //! A bit that turns is found, and only what was never durable is ever cut.
 
-mod support;
-
+use crate::support::{CLIENT, append, dir, disk, open, path, plain, small, try_open};
 use millrace_kafka_wire::batch::is_intact;
 use millrace_log::files::sim::Simulated;
 use millrace_log::{Corruption, Log, LogError, OpenReport, Opening};
-use support::{CLIENT, append, dir, disk, open, path, plain, small, try_open};
 
 /// Two sealed segments and one that grows, ten batches of 1,500 bytes in each; 20 and a half
 /// batches are durable. Power is lost, nothing with it.
@@ -105,6 +103,20 @@ fn a_bit_in_a_sealed_segment_is_found_by_recovery_and_by_every_reader() {
     assert_eq!(report.cut, None);
     let slice = log.snapshot().read(19, 1, 30).unwrap().unwrap();
     assert!(is_intact(&slice.bytes().unwrap()).is_err());
+}
+
+#[test]
+fn an_offset_that_changed_below_the_recovery_point_is_refused_to_readers() {
+    let disk = three_segments();
+    // The checksum does not cover it.
+    disk.flip_bit(&path(0, "log"), BATCH * 5 + 4, 0);
+    let (log, _) = reopen(&disk, 25).unwrap();
+    let read = log.snapshot().read(5, 1, 30).map(|_| ());
+    let Err(LogError::Corrupt(found)) = read else {
+        panic!("{read:?}");
+    };
+    assert_eq!(found.position, (BATCH * 5) as u64);
+    assert!(log.snapshot().read(4, 100, 5).unwrap().is_some());
 }
 
 #[test]

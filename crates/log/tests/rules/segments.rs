@@ -1,17 +1,13 @@
 //! Segments: when they are rolled, read, cut, deleted; what is left of interrupted work; a disk
 //! that is full or broken.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
-
-mod support;
-
+use crate::support::{CLIENT, append, dir, disk, open, path, plain, produced, small, try_open};
 use bytes::Bytes;
 use millrace_kafka_wire::batch::{BatchBuilder, Compression, HEADER_SIZE, checksum};
 use millrace_log::files::sim::{Fault, Skip};
 use millrace_log::{
     Batch, Config, EpochStart, Files, Log, LogError, Opening, Refusal, TimedOffset,
 };
-use support::{CLIENT, append, dir, disk, open, path, plain, produced, small, try_open};
 
 fn none(_: Compression, _: &[u8]) -> std::io::Result<Vec<u8>> {
     unreachable!("nothing is compressed")
@@ -218,6 +214,38 @@ fn a_full_disk_refuses_what_does_not_fit_and_nothing_else() {
     log.set_high_watermark(2);
     log.delete_records(2).unwrap().unlink().unwrap();
     assert_eq!(log.start_offset(), 2);
+}
+
+#[test]
+fn a_log_opens_on_a_full_disk() {
+    let disk = disk(3);
+    let mut log = open(&disk, small());
+    for number in 0..35 {
+        append(&mut log, plain(1500, number), CLIENT).unwrap();
+    }
+    log.sync().unwrap();
+    drop(log);
+    for suffix in ["index", "timeindex"] {
+        disk.put(&path(0, suffix), b"");
+        disk.put(&path(10, suffix), b"half");
+    }
+    disk.set_room(Some(0));
+    let (mut log, report) = try_open(&disk, small(), Opening::default()).unwrap();
+    assert!(report.skipped.contains(&path(10, "index")));
+    assert_eq!(log.end_offset(), 35);
+    for offset in 0..35 {
+        let slice = log.snapshot().read(offset, 1, 35).unwrap().unwrap();
+        assert_eq!(slice.base_offset, offset);
+    }
+    assert_eq!(
+        append(&mut log, plain(1500, 0), CLIENT),
+        Err(Refusal::NoSpace)
+    );
+    log.set_high_watermark(30);
+    log.delete_records(30).unwrap().unlink().unwrap();
+    disk.set_room(None);
+    append(&mut log, plain(1500, 0), CLIENT).unwrap();
+    assert_eq!(log.sync().unwrap(), 36);
 }
 
 #[test]

@@ -1,0 +1,11 @@
+//! The rules of the log, one by one.
+
+#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
+
+mod any_bytes;
+mod corruption;
+mod producers;
+mod real_disk;
+mod segments;
+mod support;
+mod validation;
