@@ -124,9 +124,12 @@ impl Snapshot {
             at = known;
         }
         let mut next_offset = None;
-        while let Some(header) = segment.header(&mut walker, at)? {
+        // Damage ends the slice before it; who reads on from there is told.
+        while let Ok(Some(header)) = segment.header(&mut walker, at) {
             let after = at + header.size() as u64;
-            self.check(index, at, &header)?;
+            if self.check(index, at, &header).is_err() {
+                break;
+            }
             if after > limit || header.next_offset() > up_to {
                 next_offset.get_or_insert(header.base_offset);
                 break;
