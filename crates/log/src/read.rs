@@ -120,10 +120,13 @@ impl Snapshot {
         let base = segment.base_offset;
         let known = segment.with_indexes(|it| it.last_start(limit, up_to, base))?;
         // An entry of the index is where a batch begins, so that those before it need no look.
-        if known > at && walker.header(known).is_ok_and(|it| it.is_some()) {
-            at = known;
+        let mut next_offset = slice.next_offset;
+        if known > at
+            && let Ok(Some(header)) = walker.header(known)
+            && self.check(index, known, &header).is_ok()
+        {
+            (at, next_offset) = (known, header.base_offset);
         }
-        let mut next_offset = None;
         // Damage ends the slice before it; who reads on from there is told.
         while let Ok(Some(header)) = segment.header(&mut walker, at) {
             let after = at + header.size() as u64;
@@ -131,16 +134,13 @@ impl Snapshot {
                 break;
             }
             if after > limit || header.next_offset() > up_to {
-                next_offset.get_or_insert(header.base_offset);
                 break;
             }
-            next_offset = Some(header.next_offset());
+            next_offset = header.next_offset();
             at = after;
         }
         slice.length = usize::try_from(at - slice.position).unwrap_or(usize::MAX);
-        slice.next_offset = next_offset
-            .unwrap_or(slice.next_offset)
-            .max(slice.next_offset);
+        slice.next_offset = next_offset;
         Ok(())
     }
 

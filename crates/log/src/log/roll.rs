@@ -61,6 +61,9 @@ impl Log {
     pub(super) fn roll(&mut self, base_offset: i64, now: i64) -> Result<(), LogError> {
         let old = Arc::clone(&self.active.segment);
         let is_empty = old.size() == 0;
+        if self.active.is_cut {
+            self.sync_cut()?;
+        }
         if !is_empty {
             self.write_indexes(&old)?;
             self.write_producers()?;
