@@ -50,6 +50,7 @@ impl Batch {
         }
     }
 
+    /// As the client sent it, but for a largest time that was corrected.
     pub fn header(&self) -> &BatchHeader {
         &self.header
     }

@@ -6,7 +6,9 @@
 /// The first offset of one leader epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EpochStart {
+    /// Never negative.
     pub epoch: i32,
+    /// The offset of its first record.
     pub start_offset: i64,
 }
 
@@ -17,10 +19,12 @@ pub struct LeaderEpochs {
 }
 
 impl LeaderEpochs {
+    /// In order.
     pub fn entries(&self) -> &[EpochStart] {
         &self.entries
     }
 
+    /// The epoch that is written now.
     pub fn latest(&self) -> Option<EpochStart> {
         self.entries.last().copied()
     }

@@ -12,21 +12,36 @@ pub enum LogError {
     /// The disk failed in a way after which nothing that was not durable before can be trusted.
     /// The log takes no more calls that write; close it and open it again, on a sound disk.
     Disk {
-        /// What was done to which file.
+        /// What was done, such as `read`.
         action: &'static str,
+        /// To which file or directory.
         path: PathBuf,
+        /// What the system says.
         error: Arc<io::Error>,
     },
     /// There is no room. Nothing was changed; reading and deleting go on.
-    NoSpace { path: PathBuf },
+    NoSpace {
+        /// What was to be written.
+        path: PathBuf,
+    },
     /// The log failed before; see the first error.
     Failed,
     /// Bytes that were durable have changed. Nothing was cut: the file is as it was found.
     Corrupt(Corruption),
     /// The offset is not between the start and the end of the log.
-    OutOfRange { offset: i64, start: i64, end: i64 },
+    OutOfRange {
+        /// The offset that was asked for.
+        offset: i64,
+        /// The least that would do.
+        start: i64,
+        /// The largest that would do.
+        end: i64,
+    },
     /// What a reader holds was cut off or deleted since; ask the log for a new snapshot.
-    Gone { path: PathBuf },
+    Gone {
+        /// The file that is gone or shorter.
+        path: PathBuf,
+    },
     /// What the caller asks for contradicts what the log holds.
     Misuse(&'static str),
 }
@@ -34,6 +49,7 @@ pub enum LogError {
 /// Where a log is damaged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Corruption {
+    /// The file.
     pub path: PathBuf,
     /// Where in the file the first byte lies that is no part of a sound batch.
     pub position: u64,

@@ -106,6 +106,7 @@ impl Log {
         &self.dir
     }
 
+    /// What its topic says.
     pub fn config(&self) -> &Config {
         &self.config
     }
@@ -130,6 +131,7 @@ impl Log {
         self.segments.iter().map(|it| it.size()).sum()
     }
 
+    /// How many segments it has; never 0.
     pub fn segment_count(&self) -> usize {
         self.segments.len()
     }
@@ -150,6 +152,7 @@ impl Log {
         }
     }
 
+    /// Which leaders wrote what it holds.
     pub fn epochs(&self) -> &LeaderEpochs {
         &self.epochs
     }
@@ -173,6 +176,7 @@ impl Log {
         self.producers.on_high_watermark(self.high_watermark);
     }
 
+    /// What [`Log::set_high_watermark`] was told; the start of the log before.
     pub fn high_watermark(&self) -> i64 {
         self.high_watermark
     }

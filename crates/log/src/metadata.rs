@@ -13,6 +13,7 @@ const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 /// To which topic a partition belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PartitionMetadata {
+    /// The id of the topic, as in requests.
     pub topic_id: [u8; 16],
 }
 

@@ -52,6 +52,7 @@ impl Snapshot {
         self.end_offset
     }
 
+    /// Which leaders wrote what it holds.
     pub fn epochs(&self) -> &LeaderEpochs {
         &self.epochs
     }

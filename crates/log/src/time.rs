@@ -17,6 +17,7 @@ pub type Decompress<'a> = dyn Fn(Compression, &[u8]) -> io::Result<Vec<u8>> + 'a
 /// A record that was found by its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimedOffset {
+    /// That of the record, not of its batch.
     pub offset: i64,
     /// In milliseconds since 1970.
     pub timestamp: i64,

@@ -13,7 +13,9 @@ const ENTRY: usize = 34;
 /// A transaction that was aborted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AbortedTxn {
+    /// Whose it was.
     pub producer_id: i64,
+    /// That of its first record.
     pub first_offset: i64,
     /// That of its marker.
     pub last_offset: i64,

@@ -44,6 +44,7 @@ impl Default for Rules {
 /// Why a batch is not stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Invalid {
+    /// Which of Kafka's errors it is.
     pub kind: InvalidKind,
     /// Which record of the batch it is, from 0; none when it is the batch.
     pub record: Option<usize>,
@@ -51,13 +52,18 @@ pub struct Invalid {
     pub reason: &'static str,
 }
 
+/// Kafka's errors for what is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InvalidKind {
     /// The bytes are not those that were sent.
     Corrupt,
+    /// It is larger than the topic allows.
     TooLarge,
+    /// A time is out of order or out of bounds.
     Timestamp,
+    /// The header or a record is wrong.
     Record,
+    /// The version of the request does not know the codec.
     Compression,
 }
 

@@ -19,10 +19,13 @@ pub struct Removed {
 }
 
 impl Removed {
+    /// Whether there is nothing to unlink.
     pub fn is_empty(&self) -> bool {
         self.paths.is_empty()
     }
 
+    /// Unlinks them.
+    ///
     /// # Errors
     /// The disk fails.
     pub fn unlink(self) -> Result<(), LogError> {
@@ -35,7 +38,8 @@ impl Removed {
 
 impl Log {
     /// Deletes the records below `offset`, which must not be above the high watermark: they can no
-    /// longer be read, and the segments that hold nothing else are removed.
+    /// longer be read, and the segments that hold nothing else are removed. A segment stays until
+    /// the one behind it is durable, with the producers at its start; call again, after a sync.
     ///
     /// # Durability
     /// The caller has the new start in its checkpoint **before** it calls this: a log whose first
@@ -63,8 +67,9 @@ impl Log {
             self.start_offset = offset;
             self.unsynced.epochs |= Arc::make_mut(&mut self.epochs).truncate_start(offset);
         }
+        let last = offset.min(self.unsynced.durable_base);
         let kept = self.segments.windows(2);
-        let count = kept.take_while(|two| two[1].base_offset <= offset).count();
+        let count = kept.take_while(|two| two[1].base_offset <= last).count();
         let gone: Vec<_> = self.segments[..count].to_vec();
         if count > 0 {
             self.segments = self.segments[count..].into();

@@ -47,6 +47,7 @@ pub struct OpenReport {
 /// What was cut off the end of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cut {
+    /// The last segment that is left.
     pub path: PathBuf,
     /// Where the file ends now.
     pub position: u64,

@@ -53,6 +53,9 @@ impl Log {
             true => self.end_offset,
             false => opening.recovery_point.max(self.segments[0].base_offset),
         };
+        let is_durable = |it: &&Arc<Segment>| it.base_offset < self.unsynced.durable;
+        let durable = self.segments.iter().rev().find(is_durable);
+        self.unsynced.durable_base = durable.map_or(i64::MIN, |it| it.base_offset);
         if self.end_offset < opening.start_offset {
             self.truncate_fully_and_start_at(opening.start_offset)?;
         }

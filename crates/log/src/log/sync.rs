@@ -22,6 +22,8 @@ pub(super) struct Unsynced {
     pub epochs: bool,
     /// Up to which offset the log is durable.
     pub durable: i64,
+    /// Where the last segment begins whose file and whose snapshot of producers are durable.
+    pub durable_base: i64,
     /// What the [`Dirty`] that is out has.
     taken: Option<Taken>,
     /// Of the last [`Dirty`] that counts; a truncation makes those before it count no more.
@@ -32,6 +34,8 @@ struct Taken {
     files: Vec<Arc<dyn File>>,
     directory: bool,
     epochs: bool,
+    /// Where the segment begins that grew when it was taken.
+    base: i64,
 }
 
 impl Unsynced {
@@ -44,6 +48,7 @@ impl Unsynced {
     /// written from now on.
     pub fn cut(&mut self, end_offset: i64) {
         self.durable = self.durable.min(end_offset);
+        self.durable_base = self.durable_base.min(end_offset);
         self.generation += 1;
         self.active = true;
         if let Some(taken) = self.taken.take() {
@@ -79,6 +84,7 @@ pub struct SyncOutcome {
 }
 
 impl SyncOutcome {
+    /// Whether everything is on the medium.
     pub fn is_ok(&self) -> bool {
         self.result.is_ok()
     }
@@ -150,6 +156,7 @@ impl Log {
             files: std::mem::take(&mut unsynced.files),
             directory: std::mem::take(&mut unsynced.directory) || epochs.is_some(),
             epochs: std::mem::take(&mut unsynced.epochs),
+            base: self.active.segment.base_offset,
         };
         let mut synced = taken.files.clone();
         if std::mem::take(&mut unsynced.active) {
@@ -200,8 +207,11 @@ impl Log {
         }
         self.check()?;
         let unsynced = &mut self.unsynced;
-        if outcome.generation == unsynced.generation && unsynced.taken.take().is_some() {
+        if outcome.generation == unsynced.generation
+            && let Some(taken) = unsynced.taken.take()
+        {
             unsynced.durable = unsynced.durable.max(outcome.up_to);
+            unsynced.durable_base = unsynced.durable_base.max(taken.base);
         }
         Ok(unsynced.durable)
     }

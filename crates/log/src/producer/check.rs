@@ -10,10 +10,16 @@ use crate::batch::Batch;
 pub enum Origin {
     /// A client: epochs and sequences. From version 2 of transactions on (KIP-890), a
     /// transactional producer of which nothing is known must begin with sequence 0.
-    Client { transaction_version: u8 },
+    Client {
+        /// `transaction.version`, from 0.
+        transaction_version: u8,
+    },
     /// A coordinator: markers, and records without sequences. From version 2 of transactions on,
     /// a marker has a larger epoch than the records that it ends.
-    Coordinator { transaction_version: u8 },
+    Coordinator {
+        /// `transaction.version`, from 0.
+        transaction_version: u8,
+    },
     /// A leader, which has checked it.
     Leader,
 }

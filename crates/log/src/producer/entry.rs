@@ -8,14 +8,18 @@ const REMEMBERED: usize = 5;
 /// A batch that a producer wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LastBatch {
+    /// The sequence of its last record.
     pub last_sequence: i32,
+    /// The offset of its last record.
     pub last_offset: i64,
     /// From its first offset to its last.
     pub offset_delta: i32,
+    /// Its largest time.
     pub timestamp: i64,
 }
 
 impl LastBatch {
+    /// The offset of its first record.
     pub fn first_offset(&self) -> i64 {
         self.last_offset - i64::from(self.offset_delta)
     }

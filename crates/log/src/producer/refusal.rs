@@ -6,17 +6,37 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// A newer epoch of the producer has written.
-    ProducerEpoch { given: i16, known: i16 },
+    ProducerEpoch {
+        /// That of the batch.
+        given: i16,
+        /// That which has written.
+        known: i16,
+    },
     /// A sequence is missing before it, or it is too old to be known.
-    Sequence { given: i32, last: i32 },
+    Sequence {
+        /// That of the batch.
+        given: i32,
+        /// That before it; −1 when none is known.
+        last: i32,
+    },
     /// It is not of a transaction, and one is open.
     TransactionState,
     /// A newer coordinator has written a marker.
-    CoordinatorEpoch { given: i32, known: i32 },
+    CoordinatorEpoch {
+        /// That of the batch.
+        given: i32,
+        /// That which has written.
+        known: i32,
+    },
     /// A control batch that is no marker.
     Marker,
     /// Its offset lies before the end of the log.
-    Offset { given: i64, end: i64 },
+    Offset {
+        /// That of the batch.
+        given: i64,
+        /// Where the log ends.
+        end: i64,
+    },
     /// There is no room on the disk for it.
     NoSpace,
     /// It does not fit into a segment.
