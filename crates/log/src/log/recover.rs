@@ -62,6 +62,7 @@ impl Log {
         self.high_watermark = self.start_offset;
         self.producers
             .expire(opening.now, self.config.producer_expiration_ms);
+        self.close_idle_files();
         self.drop_stray_snapshots()
     }
 

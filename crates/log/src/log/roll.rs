@@ -74,6 +74,8 @@ impl Log {
         self.segments = self.segments[..kept].iter().cloned().chain(new).collect();
         let sealed = std::mem::replace(&mut self.active, active);
         self.unsynced.seal(sealed.file);
+        // Its indexes are read from their files from now on.
+        old.close_files();
         if is_empty && old.base_offset != base_offset {
             let path = old.path(names::LOG);
             self.files.unlink(&path).on_disk("unlink", &path)?;
