@@ -63,7 +63,10 @@ impl Log {
         self.producers
             .expire(opening.now, self.config.producer_expiration_ms);
         self.close_idle_files();
-        self.drop_stray_snapshots()
+        self.drop_stray_snapshots()?;
+        // What was removed must stay so: a snapshot from before a cut would fit what comes next.
+        self.active.is_cut |= !opening.is_clean;
+        Ok(())
     }
 
     /// Takes the last segment as it was closed. Tells whether that could be done.

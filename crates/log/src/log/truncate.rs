@@ -70,8 +70,9 @@ impl Log {
         let gone = self.segments[kept..].to_vec();
         self.segments = self.segments[..kept].into();
         self.unlink_from_end(&gone)?;
+        let was_cut = self.active.is_cut;
         self.active = self.cut_segment(&last, position)?;
-        self.active.is_cut |= !gone.is_empty();
+        self.active.is_cut |= was_cut || !gone.is_empty();
         self.end_at(end_offset)?;
         Ok(end_offset)
     }
