@@ -159,7 +159,8 @@ impl Log {
                 });
                 break;
             }
-            if index > from || is_unreadable {
+            let is_kept = self.snapshot_offsets()?.contains(&segment.base_offset);
+            if index > from || is_unreadable || is_kept {
                 self.keep_producers(&producers, segment.base_offset, report)?;
             }
             let scan = self.scan(&segment, &mut producers, epochs, opening)?;
