@@ -91,11 +91,7 @@ impl Log {
             ..OpenReport::default()
         };
         let start = opening.start_offset;
-        let mut bases = {
-            // What is behind the segments that go must be durable.
-            let behind = start.min(opening.recovery_point.saturating_sub(1));
-            strays::segments(&*files, dir, behind, &mut report.removed)?
-        };
+        let mut bases = strays::segments(&*files, dir, start, &mut report.removed)?;
         let is_new = bases.is_empty();
         if is_new {
             if opening.recovery_point > start {

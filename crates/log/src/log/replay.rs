@@ -12,7 +12,7 @@ use crate::txn_index::AbortedTxn;
 use crate::walk::{FEW, Walker};
 
 /// No snapshot is larger: more than a million producers.
-const LONGEST_SNAPSHOT: u64 = 64 << 20;
+pub(super) const LONGEST_SNAPSHOT: u64 = 64 << 20;
 
 impl Log {
     /// The producers as they are at `offset`, and the snapshots that could not be read: the newest

@@ -3,9 +3,12 @@
 
 use std::path::{Path, PathBuf};
 
+use super::replay::LONGEST_SNAPSHOT;
 use crate::error::{LogError, OnDisk};
-use crate::files::{Files, Open};
-use crate::names::{self, CLEANED, DELETED, INDEX, LOG, SWAP, TEMPORARY, TIME_INDEX, TXN_INDEX};
+use crate::files::{Files, Open, read_whole, replace};
+use crate::names::{
+    self, CLEANED, DELETED, INDEX, LOG, SNAPSHOT, SWAP, TEMPORARY, TIME_INDEX, TXN_INDEX,
+};
 use crate::walk::{FEW, WalkError, Walker};
 
 /// Removes what is of no use and finishes what was swapped in halfway. Returns what was removed.
@@ -129,6 +132,14 @@ pub(super) fn segments(
         .take_while(|two| two[1] <= start_offset)
         .count();
     let kept = bases.split_off(gone);
+    if gone > 0 {
+        // Without those that go, the producers at the start of the next one must be durable.
+        let path = names::file(dir, kept[0], SNAPSHOT);
+        let bytes = read_whole(files, &path, LONGEST_SNAPSHOT).on_disk("read", &path)?;
+        if let Some(bytes) = bytes {
+            replace(files, &path, &bytes).on_disk("write", &path)?;
+        }
+    }
     for (offset, suffix) in parsed {
         let is_ours = [LOG, INDEX, TIME_INDEX, TXN_INDEX].contains(&suffix);
         if is_ours && kept.binary_search(&offset).is_err() {
