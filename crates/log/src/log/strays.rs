@@ -9,6 +9,7 @@ use crate::files::{Files, Open, read_whole, replace};
 use crate::names::{
     self, CLEANED, DELETED, INDEX, LOG, SNAPSHOT, SWAP, TEMPORARY, TIME_INDEX, TXN_INDEX,
 };
+use crate::producer::Producers;
 use crate::walk::{FEW, WalkError, Walker};
 
 /// Removes what is of no use and finishes what was swapped in halfway. Returns what was removed.
@@ -115,7 +116,8 @@ fn end_of(files: &dyn Files, path: &Path, base_offset: i64) -> Result<i64, LogEr
 }
 
 /// The base offsets of the segments that hold something at `start_offset` or behind it, in order.
-/// Removes those that do not, and indexes that have no segment.
+/// Removes those that do not, unless the producers behind them are not kept, and indexes that have
+/// no segment.
 pub(super) fn segments(
     files: &dyn Files,
     dir: &Path,
@@ -127,19 +129,12 @@ pub(super) fn segments(
     let logs = parsed.iter().filter(|(_, suffix)| *suffix == LOG);
     let mut bases: Vec<i64> = logs.map(|(offset, _)| *offset).collect();
     bases.sort_unstable();
-    let gone = bases
-        .windows(2)
-        .take_while(|two| two[1] <= start_offset)
-        .count();
-    let kept = bases.split_off(gone);
-    if gone > 0 {
-        // Without those that go, the producers at the start of the next one must be durable.
-        let path = names::file(dir, kept[0], SNAPSHOT);
-        let bytes = read_whole(files, &path, LONGEST_SNAPSHOT).on_disk("read", &path)?;
-        if let Some(bytes) = bytes {
-            replace(files, &path, &bytes).on_disk("write", &path)?;
-        }
-    }
+    let below = bases.windows(2).take_while(|two| two[1] <= start_offset);
+    let gone = below.count();
+    let kept = match gone > 0 && keep_producers(files, dir, bases[gone])? {
+        true => bases.split_off(gone),
+        false => bases,
+    };
     for (offset, suffix) in parsed {
         let is_ours = [LOG, INDEX, TIME_INDEX, TXN_INDEX].contains(&suffix);
         if is_ours && kept.binary_search(&offset).is_err() {
@@ -149,4 +144,20 @@ pub(super) fn segments(
         }
     }
     Ok(kept)
+}
+
+/// Makes the producers at the start of a segment durable, which nobody else knows once the segments
+/// before it are gone. Tells whether that could be done: those that did not reach the medium are
+/// made of the segments, which go when the next deletion finds them.
+fn keep_producers(files: &dyn Files, dir: &Path, offset: i64) -> Result<bool, LogError> {
+    let path = names::file(dir, offset, SNAPSHOT);
+    let bytes = read_whole(files, &path, LONGEST_SNAPSHOT).on_disk("read", &path)?;
+    let bytes = bytes.unwrap_or_default();
+    if Producers::from_snapshot(&bytes, offset).is_none() {
+        return Ok(false);
+    }
+    match replace(files, &path, &bytes).on_disk("write", &path) {
+        Err(LogError::NoSpace { .. }) => Ok(false),
+        written => written.map(|()| true),
+    }
 }
