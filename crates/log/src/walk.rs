@@ -196,7 +196,10 @@ impl<'a> Walker<'a> {
             let page = &self.bytes(start, length)?[..length];
             let zeros = page.iter().rev().take_while(|byte| **byte == 0).count() as u64;
             let sector = (end - zeros).next_multiple_of(SECTOR);
-            let is_whole = zeros == length as u64 && zeros >= OFFSET;
+            // The few bytes of a last page may well have been zeros, and yet it is far more likely that
+            // the page is lost than that a bit has changed in what was written just now.
+            let is_end = end == self.end && start >= from + OFFSET;
+            let is_whole = zeros == length as u64 && (zeros >= OFFSET || is_end);
             if is_whole || sector < end.min(to) && zeros < length as u64 {
                 return Ok(true);
             }

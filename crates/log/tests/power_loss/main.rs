@@ -17,6 +17,8 @@ use world::World;
 
 /// How many histories are run when nobody says otherwise.
 const SEEDS: u64 = 300;
+/// Histories that were wrong once.
+const ONCE_WRONG: [u64; 5] = [1283, 1352, 2934, 9079, 9474];
 
 /// All from 0, or a range such as `1283..1284`.
 fn seeds() -> Range<u64> {
@@ -48,6 +50,14 @@ fn what_was_durable_is_read_after_a_power_loss_and_nothing_else_was_made_up() {
     let count = seeds().count() as u64;
     let is_rich = losses > count && cuts > count / 10 && interrupted > count / 10;
     assert!(is_rich, "nothing happened");
+}
+
+#[test]
+fn what_was_wrong_once_is_right() {
+    for seed in ONCE_WRONG {
+        let ended = World::new(seed, None).run();
+        ended.unwrap_or_else(|wrong| panic!("seed {seed}: {wrong}"));
+    }
 }
 
 /// The first seed whose history shows that a sync is missing.
