@@ -32,7 +32,8 @@ impl Credentials {
 
 /// Where a text holds credentials, in order: the user part of URLs (`scheme://user:password@host`),
 /// parameters of URLs whose names say that they are secret (`?api_key=…`), the user part of Go's
-/// MySQL names (`user:password@tcp(host)/db`), and values of `password=`.
+/// MySQL names (`user:password@tcp(host)/db`) and of addresses whose scheme was forgotten
+/// (`user:password@host:port`), and values of `password=`.
 pub fn find(text: &str) -> Vec<Credentials> {
     let mut found = Vec::new();
     let mut from = 0;
@@ -44,7 +45,7 @@ pub fn find(text: &str) -> Vec<Credentials> {
         from = start;
     }
     if found.is_empty()
-        && let Some(user) = mysql_user(text)
+        && let Some(user) = mysql_user(text).or_else(|| bare_user(text))
     {
         found.push(Credentials::user(text, user));
     }
@@ -105,6 +106,20 @@ fn mysql_user(text: &str) -> Option<Range<usize>> {
         .find_map(|it| text.find(it))?;
     let user = &text[..at];
     (user.contains(':') && !user.contains(char::is_whitespace)).then_some(0..at)
+}
+
+/// The user part of a text that is an address without its scheme: `user:password@host`.
+fn bare_user(text: &str) -> Option<Range<usize>> {
+    let (user, host) = text.rsplit_once('@')?;
+    let (name, password) = user.split_once(':')?;
+    let host = host.split(['/', '?']).next()?;
+    let is_host = |c: char| is_name(c) || matches!(c, ':' | '[' | ']');
+    let is_address = !host.is_empty() && host.chars().all(is_host);
+    let is_user = !name.is_empty() && name.chars().all(is_name);
+    let is_password = !password.is_empty()
+        && !password.starts_with('/')
+        && !password.contains(char::is_whitespace);
+    (is_address && is_user && is_password).then_some(0..user.len())
 }
 
 fn keyword_values(text: &str) -> Vec<Range<usize>> {
@@ -185,6 +200,21 @@ mod tests {
                 "root.x = this.url == \"http://a\" ",
                 "root.x = this.url == \"http://a\" ",
             ),
+        ] {
+            assert_eq!(scrub(text, "*"), expected);
+        }
+    }
+
+    #[test]
+    fn an_address_without_its_scheme_has_a_user_part_too() {
+        for (text, expected) in [
+            ("u:S3CR3Tpw@127.0.0.1:1", "*@127.0.0.1:1"),
+            ("user:p@ss/w@host.example/path", "*@host.example/path"),
+            ("u:p@[::1]:5672", "*@[::1]:5672"),
+            ("http://h:80/a@b", "http://h:80/a@b"),
+            ("at 12:30 @ noon", "at 12:30 @ noon"),
+            ("name@host", "name@host"),
+            ("root = \"a:b@c\"", "root = \"a:b@c\""),
         ] {
             assert_eq!(scrub(text, "*"), expected);
         }

@@ -232,7 +232,7 @@ fn pause(retry: &mut Retry, policy: &ReplayPolicy, gives_up: bool) -> Duration {
     if gives_up && !retry.given_up {
         warn!(
             messages = retry.indices.len(),
-            attempts = retry.attempts,
+            attempts = policy.max_attempts,
             "messages were sent again too often and go to `replay.exhausted`"
         );
         retry.given_up = true;

@@ -208,18 +208,21 @@ impl Registry {
         if let Some(entry) = series.get_mut(key) {
             return entry.attach(owner, kind, &key.name, new_cell);
         }
-        let mut family_size = 0;
         let from = new_key(&key.name, Labels::default());
-        for (_, entry) in series
+        let mut family = series
             .range(from..)
             .take_while(|it| it.0.name == key.name)
-            .take(self.inner.series_per_family_max)
-        {
-            entry.check_kind(kind, &key.name)?;
-            family_size += 1;
+            .map(|it| it.1)
+            .peekable();
+        // All series of a family are of one kind.
+        if let Some(first) = family.peek() {
+            first.check_kind(kind, &key.name)?;
         }
-        let limit = match bounded_family && family_size >= self.inner.series_per_family_max {
-            true => Some(self.inner.series_per_family_max),
+        let family_max = self.inner.series_per_family_max;
+        // Only what is bounded is counted: a stream of thousands of outputs adds a series for each.
+        let is_full = bounded_family && family.take(family_max).count() >= family_max;
+        let limit = match is_full {
+            true => Some(family_max),
             false => (series.len() >= self.inner.series_max).then_some(self.inner.series_max),
         };
         if let Some(limit) = limit {
