@@ -5,7 +5,7 @@ use std::sync::Arc;
 use millrace_component::conformance::Workbench;
 use millrace_component::{Batches, BuiltProcessor, Services};
 use millrace_components_pure::{CACHES, Limiters, PROCESSORS, RATE_LIMITS};
-use millrace_message::{Error, Message, MessageBatch, Outcome, Settle, Transaction};
+use millrace_message::{Error, Message, MessageBatch, Origin, Outcome, Settle, Transaction};
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 
@@ -43,6 +43,10 @@ impl Settle for Heard {
             Outcome::Failed(error) => format!("failed: {error}"),
         };
         *self.0.lock() = Some(outcomes.into_iter().map(text).collect());
+    }
+
+    fn show_held(&self, _: &mut dyn FnMut(&Origin)) -> bool {
+        true
     }
 }
 

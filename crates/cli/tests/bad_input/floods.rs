@@ -106,10 +106,11 @@ shutdown_timeout: 100ms
 "
         ));
         let mut process = setup.start();
-        let line = process
-            .wait_for_stderr("send message: no way", PATIENCE)
-            .unwrap();
-        contains(&line, "\"path\":\"root.output\"");
+        // The child tells that it refuses, and the output above it that it goes on trying.
+        let name = output.split(':').next().unwrap();
+        let line =
+            format!("\"send message: no way\",\"component\":\"{name}\",\"path\":\"root.output\"");
+        process.wait_for_stderr(&line, PATIENCE).unwrap();
         let metrics = format!("http://127.0.0.1:{port}/metrics");
         poll::until("a counted failure", PATIENCE, || {
             let text = http::get(&metrics).ok()?.text();
