@@ -53,7 +53,7 @@ pub use message::{Kind, Message, Request, read_versioned, write_prefixed};
 pub use reader::Reader;
 pub use segment::{Frame, Segment};
 pub use text::Str;
-pub use uuid::Uuid;
+pub use uuid::{NotAUuid, Uuid};
 pub use writer::Writer;
 
 /// Every kind of message that the codec knows.

@@ -1,6 +1,7 @@
 //! Identifiers of 128 bits, as Kafka prints them.
 
 use std::fmt;
+use std::str::FromStr;
 
 /// Identifies a topic, a directory, an incarnation of a broker.
 ///
@@ -42,6 +43,40 @@ impl fmt::Debug for Uuid {
     }
 }
 
+/// A text is none of an identifier: 22 letters of Kafka's alphabet, of which the last has two bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotAUuid;
+
+impl fmt::Display for NotAUuid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an identifier has 22 letters of URL-safe base64")
+    }
+}
+
+impl std::error::Error for NotAUuid {}
+
+/// Reads what [`Display`](fmt::Display) writes.
+impl FromStr for Uuid {
+    type Err = NotAUuid;
+
+    fn from_str(text: &str) -> Result<Self, NotAUuid> {
+        if text.len() != 22 {
+            return Err(NotAUuid);
+        }
+        let mut bits: u128 = 0;
+        for (at, byte) in text.bytes().enumerate() {
+            let letter = ALPHABET.iter().position(|it| *it == byte);
+            let letter = letter.ok_or(NotAUuid)? as u128;
+            bits = match at {
+                21 if letter & 15 == 0 => bits << 2 | letter >> 4,
+                21 => return Err(NotAUuid),
+                _ => bits << 6 | letter,
+            };
+        }
+        Ok(Self(bits.to_be_bytes()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -52,5 +87,15 @@ mod tests {
         let one = Uuid(1_u128.to_be_bytes());
         assert_eq!(one.to_string(), "AAAAAAAAAAAAAAAAAAAAAQ");
         assert_eq!(Uuid([0xff; 16]).to_string(), "_____________________w");
+    }
+
+    #[test]
+    fn what_is_printed_is_read_and_nothing_else() {
+        for id in [Uuid::ZERO, Uuid(*b"0123456789abcdef"), Uuid([0xff; 16])] {
+            assert_eq!(id.to_string().parse(), Ok(id));
+        }
+        for text in ["AAAA", "AAAAAAAAAAAAAAAAAAAAAB", "AAAAAAAAAAAAAAAAAAAAA="] {
+            assert_eq!(text.parse::<Uuid>(), Err(NotAUuid), "{text}");
+        }
     }
 }

@@ -4,17 +4,17 @@
 
 use std::path::Path;
 
+use millrace_kafka_wire::Uuid;
+
 use crate::error::{LogError, OnDisk};
 use crate::files::{Files, read_whole, replace};
 use crate::names;
-
-const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /// To which topic a partition belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PartitionMetadata {
     /// The id of the topic, as in requests.
-    pub topic_id: [u8; 16],
+    pub topic_id: Uuid,
 }
 
 impl PartitionMetadata {
@@ -46,7 +46,7 @@ impl PartitionMetadata {
     }
 
     fn to_text(self) -> String {
-        format!("version: 0\ntopic_id: {}", encode(self.topic_id))
+        format!("version: 0\ntopic_id: {}", self.topic_id)
     }
 
     fn parse(text: &str) -> Option<Self> {
@@ -55,37 +55,9 @@ impl PartitionMetadata {
         let topic_id = lines.next()?.strip_prefix("topic_id: ")?;
         (version == "0" && lines.next().is_none()).then_some(())?;
         Some(Self {
-            topic_id: decode(topic_id)?,
+            topic_id: topic_id.parse().ok()?,
         })
     }
-}
-
-/// 22 digits of six bits each, of which the last four are none.
-fn encode(id: [u8; 16]) -> String {
-    let bits = u128::from_be_bytes(id);
-    let digit = |at: u32| match at {
-        21 => (bits << 4) & 63,
-        at => (bits >> (122 - 6 * at)) & 63,
-    };
-    (0..22)
-        .map(|at| char::from(DIGITS[digit(at) as usize]))
-        .collect()
-}
-
-fn decode(text: &str) -> Option<[u8; 16]> {
-    if text.len() != 22 {
-        return None;
-    }
-    let mut bits: u128 = 0;
-    for (at, byte) in text.bytes().enumerate() {
-        let digit = DIGITS.iter().position(|it| *it == byte)? as u128;
-        bits = match at {
-            21 if digit & 15 == 0 => bits << 2 | digit >> 4,
-            21 => return None,
-            _ => bits << 6 | digit,
-        };
-    }
-    Some(bits.to_be_bytes())
 }
 
 #[cfg(test)]
@@ -94,15 +66,15 @@ mod tests {
 
     #[test]
     fn the_text_is_that_of_kafka() {
-        let mut topic_id = [0; 16];
-        topic_id[15] = 1;
-        let metadata = PartitionMetadata { topic_id };
+        let metadata = PartitionMetadata {
+            topic_id: Uuid(1_u128.to_be_bytes()),
+        };
         // Kafka's id of the metadata topic.
         let text = "version: 0\ntopic_id: AAAAAAAAAAAAAAAAAAAAAQ";
         assert_eq!(metadata.to_text(), text);
         assert_eq!(PartitionMetadata::parse(text), Some(metadata));
         let all = PartitionMetadata {
-            topic_id: *b"\xff\xfe0123456789ab\x80\x7f",
+            topic_id: Uuid(*b"\xff\xfe0123456789ab\x80\x7f"),
         };
         assert_eq!(PartitionMetadata::parse(&all.to_text()), Some(all));
         assert_eq!(

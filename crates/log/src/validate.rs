@@ -4,6 +4,7 @@
 use std::fmt;
 
 use bytes::Bytes;
+use millrace_kafka_wire::ErrorCode;
 use millrace_kafka_wire::batch::{
     BatchError, BatchHeader, Compression, HEADER_SIZE, Records, is_intact,
 };
@@ -78,13 +79,14 @@ impl Invalid {
 
     /// The number of the error in Kafka's protocol.
     pub fn code(&self) -> i16 {
-        match self.kind {
-            InvalidKind::Corrupt => 2,
-            InvalidKind::TooLarge => 10,
-            InvalidKind::Timestamp => 32,
-            InvalidKind::Compression => 76,
-            InvalidKind::Record => 87,
-        }
+        let code = match self.kind {
+            InvalidKind::Corrupt => ErrorCode::CorruptMessage,
+            InvalidKind::TooLarge => ErrorCode::MessageTooLarge,
+            InvalidKind::Timestamp => ErrorCode::InvalidTimestamp,
+            InvalidKind::Compression => ErrorCode::UnsupportedCompressionType,
+            InvalidKind::Record => ErrorCode::InvalidRecord,
+        };
+        code.number()
     }
 }
 

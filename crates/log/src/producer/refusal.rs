@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use millrace_kafka_wire::ErrorCode;
+
 /// Why a batch was not appended. Others of the same call may have been.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -46,16 +48,17 @@ pub enum Refusal {
 impl Refusal {
     /// The number of the error in Kafka's protocol.
     pub fn code(&self) -> i16 {
-        match self {
-            Refusal::ProducerEpoch { .. } => 47,
-            Refusal::Sequence { .. } => 45,
-            Refusal::TransactionState => 48,
-            Refusal::CoordinatorEpoch { .. } => 52,
-            Refusal::Marker => 87,
-            Refusal::Offset { .. } => 1,
-            Refusal::NoSpace => 56,
-            Refusal::TooLarge => 18,
-        }
+        let code = match self {
+            Refusal::ProducerEpoch { .. } => ErrorCode::InvalidProducerEpoch,
+            Refusal::Sequence { .. } => ErrorCode::OutOfOrderSequenceNumber,
+            Refusal::TransactionState => ErrorCode::InvalidTxnState,
+            Refusal::CoordinatorEpoch { .. } => ErrorCode::TransactionCoordinatorFenced,
+            Refusal::Marker => ErrorCode::InvalidRecord,
+            Refusal::Offset { .. } => ErrorCode::OffsetOutOfRange,
+            Refusal::NoSpace => ErrorCode::KafkaStorageError,
+            Refusal::TooLarge => ErrorCode::RecordListTooLarge,
+        };
+        code.number()
     }
 }
 

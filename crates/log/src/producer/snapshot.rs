@@ -1,91 +1,82 @@
 //! `.snapshot` files: the producers at an offset, which is in the name.
 //!
-//! ```text
-//! version i16 = 1 · crc u32 · count i32 · entries
-//! entry: producer id i64 · epoch i16 · last sequence i32 · last offset i64 · offset delta i32
-//!        · timestamp i64 · coordinator epoch i32 · first offset of the open transaction i64
-//! ```
-//!
-//! The CRC-32C covers what follows it. Only the last batch of a producer is kept. Source: Kafka's
-//! `ProducerSnapshot.json`.
+//! A version of two bytes and a [`ProducerSnapshot`], whose CRC-32C covers what follows it. Only the
+//! last batch of a producer is kept.
+
+use bytes::Bytes;
+use millrace_kafka_wire::records::producer_snapshot::{ProducerEntry, ProducerSnapshot};
+use millrace_kafka_wire::{Message, Reader, write_prefixed};
 
 use super::{LastBatch, Producer, Producers};
 
 const VERSION: i16 = 1;
-const HEADER: usize = 10;
-const ENTRY: usize = 46;
+/// Where the checksum lies, and where what it covers begins.
+const CRC_AT: usize = 2;
+const COVERED_AT: usize = 6;
 
 impl Producers {
     pub fn to_snapshot(&self) -> Vec<u8> {
-        let mut entries: Vec<_> = self.iter().collect();
-        entries.sort_unstable_by_key(|(id, _)| *id);
-        let mut covered = Vec::with_capacity(4 + entries.len() * ENTRY);
-        let count = i32::try_from(entries.len()).expect("two billion producers do not fit memory");
-        covered.extend_from_slice(&count.to_be_bytes());
-        for (id, producer) in entries {
-            put_entry(&mut covered, id, producer);
-        }
-        let crc = crc32c::crc32c(&covered);
-        [&VERSION.to_be_bytes()[..], &crc.to_be_bytes(), &covered].concat()
+        let mut entries: Vec<_> = self.iter().map(|(id, it)| to_entry(id, it)).collect();
+        entries.sort_unstable_by_key(|it| it.producer_id);
+        let snapshot = ProducerSnapshot {
+            crc: 0,
+            producer_entries: entries,
+        };
+        let written = write_prefixed(VERSION, &snapshot, VERSION);
+        let written = written
+            .expect("the version has all fields, and two billion producers do not fit memory");
+        let mut bytes = written.to_vec();
+        let crc = crc32c::crc32c(&bytes[COVERED_AT..]);
+        bytes[CRC_AT..COVERED_AT].copy_from_slice(&crc.to_be_bytes());
+        bytes
     }
 
     /// The producers at `offset`; `None` when the file is not whole.
     pub fn from_snapshot(bytes: &[u8], offset: i64) -> Option<Self> {
-        let (header, entries) = bytes.split_at_checked(HEADER)?;
-        let crc = u32::from_be_bytes([header[2], header[3], header[4], header[5]]);
-        if header[..2] != VERSION.to_be_bytes() || crc32c::crc32c(&bytes[6..]) != crc {
-            return None;
-        }
-        let count = i32::from_be_bytes([header[6], header[7], header[8], header[9]]);
-        if usize::try_from(count).ok()?.checked_mul(ENTRY)? != entries.len() {
+        let crc = crc32c::crc32c(bytes.get(COVERED_AT..)?);
+        let snapshot = bytes.strip_prefix(&VERSION.to_be_bytes())?;
+        let mut reader = Reader::new(Bytes::copy_from_slice(snapshot));
+        let snapshot = ProducerSnapshot::read(&mut reader, VERSION).ok()?;
+        if snapshot.crc != crc || reader.left() > 0 {
             return None;
         }
         let mut producers = Self::at(offset);
-        for entry in entries.chunks_exact(ENTRY) {
-            let (id, producer) = read_entry(entry);
-            producers.insert(id, producer);
+        for entry in &snapshot.producer_entries {
+            producers.insert(entry.producer_id, from_entry(entry));
         }
         Some(producers)
     }
 }
 
-fn put_entry(out: &mut Vec<u8>, id: i64, producer: &Producer) {
+fn to_entry(id: i64, producer: &Producer) -> ProducerEntry {
     let last = producer.batches.last();
-    out.extend_from_slice(&id.to_be_bytes());
-    out.extend_from_slice(&producer.epoch.to_be_bytes());
-    out.extend_from_slice(&producer.last_sequence().to_be_bytes());
-    out.extend_from_slice(&last.map_or(-1, |it| it.last_offset).to_be_bytes());
-    out.extend_from_slice(&last.map_or(0, |it| it.offset_delta).to_be_bytes());
-    out.extend_from_slice(&producer.last_timestamp.to_be_bytes());
-    out.extend_from_slice(&producer.coordinator_epoch.to_be_bytes());
-    out.extend_from_slice(&producer.txn_first_offset.unwrap_or(-1).to_be_bytes());
+    ProducerEntry {
+        producer_id: id,
+        epoch: producer.epoch,
+        last_sequence: producer.last_sequence(),
+        last_offset: last.map_or(-1, |it| it.last_offset),
+        offset_delta: last.map_or(0, |it| it.offset_delta),
+        timestamp: producer.last_timestamp,
+        coordinator_epoch: producer.coordinator_epoch,
+        current_txn_first_offset: producer.txn_first_offset.unwrap_or(-1),
+    }
 }
 
-fn read_entry(entry: &[u8]) -> (i64, Producer) {
-    let i32_at = |at| i32::from_be_bytes(array(entry, at));
-    let i64_at = |at| i64::from_be_bytes(array(entry, at));
-    let (last_offset, timestamp, txn) = (i64_at(14), i64_at(26), i64_at(38));
-    let last = (last_offset >= 0).then(|| LastBatch {
-        last_sequence: i32_at(10),
-        last_offset,
-        offset_delta: i32_at(22),
-        timestamp,
+fn from_entry(entry: &ProducerEntry) -> Producer {
+    let last = (entry.last_offset >= 0).then_some(LastBatch {
+        last_sequence: entry.last_sequence,
+        last_offset: entry.last_offset,
+        offset_delta: entry.offset_delta,
+        timestamp: entry.timestamp,
     });
-    let producer = Producer {
-        epoch: i16::from_be_bytes(array(entry, 8)),
+    let txn = entry.current_txn_first_offset;
+    Producer {
+        epoch: entry.epoch,
         batches: last.into_iter().collect(),
-        last_timestamp: timestamp,
-        coordinator_epoch: i32_at(34),
+        last_timestamp: entry.timestamp,
+        coordinator_epoch: entry.coordinator_epoch,
         txn_first_offset: (txn >= 0).then_some(txn),
-    };
-    (i64_at(0), producer)
-}
-
-/// `at` and what follows lie within the entry.
-fn array<const N: usize>(entry: &[u8], at: usize) -> [u8; N] {
-    let mut bytes = [0; N];
-    bytes.copy_from_slice(&entry[at..at + N]);
-    bytes
+    }
 }
 
 #[cfg(test)]

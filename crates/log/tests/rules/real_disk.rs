@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use millrace_kafka_wire::Uuid;
 use millrace_kafka_wire::batch::{BatchBuilder, is_intact};
 use millrace_log::{
     Batch, Config, Disk, Files, Log, LogError, Opening, Origin, PartitionMetadata, Rules, validate,
@@ -86,7 +87,7 @@ fn what_is_appended_is_read_before_and_after_the_log_is_opened_again() {
 fn a_file_tells_the_topic_and_a_lock_is_held_once() {
     let root = tempfile::tempdir().unwrap();
     let metadata = PartitionMetadata {
-        topic_id: *b"0123456789abcdef",
+        topic_id: Uuid(*b"0123456789abcdef"),
     };
     assert_eq!(PartitionMetadata::read(&Disk, root.path()).unwrap(), None);
     metadata.write(&Disk, root.path()).unwrap();
