@@ -107,8 +107,8 @@ enum Verdict {
     New(Claim),
     /// Its key was there.
     Duplicate,
-    /// Another message with its key is on its way, and settles it.
-    Waits,
+    /// Another message with its key is on its way, and settles it; or has done so.
+    Settled,
     /// Its key is not known.
     Keyless(Error),
     /// The cache was not to be asked.
@@ -150,7 +150,7 @@ impl Dedupe {
     ) -> bool {
         match verdict {
             Verdict::New(claim) => claims.add(message, claim, place),
-            Verdict::Waits => return false,
+            Verdict::Settled => return false,
             Verdict::Duplicate => {
                 message.filter(&self.identity.component);
                 return false;

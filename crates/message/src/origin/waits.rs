@@ -7,14 +7,7 @@ use std::sync::{Arc, Weak};
 use super::{Hearer, Origin, Transaction};
 
 /// A transaction that is remembered without being kept.
-#[derive(Clone, Debug)]
 pub struct TransactionId(Weak<Transaction>);
-
-impl std::fmt::Debug for Transaction {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Transaction({} messages)", self.slots.len())
-    }
-}
 
 impl Transaction {
     /// Shows the origins that settle when this does; false when it cannot be said which.

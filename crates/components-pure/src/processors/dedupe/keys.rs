@@ -43,7 +43,10 @@ impl Keys {
             (Ok(Added::Stored), Place::First(claim)) => Verdict::New(claim),
             (Ok(Added::Stored), Place::Behind(_)) => Verdict::New(Claim::lay(self, &key)),
             (Ok(Added::AlreadyThere), Place::First(claim)) => claim.duplicate(message),
-            (Ok(Added::AlreadyThere), Place::Behind(way)) => self.follow(&way, message),
+            (Ok(Added::AlreadyThere), Place::Behind(way)) => {
+                self.follow(&way, message.take_origin());
+                Verdict::Settled
+            }
             (Err(error), place) => {
                 let error = error.context("add a key to the cache");
                 if let Place::First(claim) = place {
@@ -54,19 +57,20 @@ impl Keys {
         }
     }
 
-    /// Lets a message settle as the one ahead of it does, unless that one waits for it.
-    fn follow(&self, way: &Way, message: &mut Message) -> Verdict {
+    /// Lets a duplicate settle as the message ahead of it does. When that one waits for it, it is
+    /// one of the messages that are filtered at once.
+    fn follow(&self, way: &Way, origin: Origin) {
+        let by = &self.identity.component;
         // Two messages that begin to follow each other at the same time would not see it.
         let one_at_a_time = FOLLOWING.lock();
-        if way.waits_for(message.origin()) {
-            return Verdict::Duplicate;
-        }
-        let settled = way.follow(message.take_origin(), &self.identity.component);
+        let settled = match way.waits_for(&origin) {
+            true => Some((origin, Outcome::Filtered { by: Arc::clone(by) })),
+            false => way.follow(origin, by),
+        };
         drop(one_at_a_time);
         if let Some((origin, outcome)) = settled {
             origin.settle(outcome);
         }
-        Verdict::Waits
     }
 
     fn place(self: &Arc<Self>, key: &Arc<str>) -> Place {
@@ -97,12 +101,16 @@ impl Keys {
 
     /// Forgets the keys of messages that were not delivered, then says so to their sources.
     pub(super) fn forget(self: &Arc<Self>, failed: Vec<(Watched, Error)>, runtime: Option<Handle>) {
+        let is_current = |it: &(Watched, Error)| it.0.claim.is_current();
+        let (failed, replaced): (Vec<_>, Vec<_>) = failed.into_iter().partition(is_current);
+        // The key is that of another message now.
+        for (watched, failure) in replaced {
+            watched.fail(failure);
+        }
         match (&self.cache, runtime) {
             (BuiltCache::Local(cache), _) => {
                 for (watched, failure) in failed {
-                    if watched.claim.is_current()
-                        && let Err(error) = cache.delete(&watched.claim.key)
-                    {
+                    if let Err(error) = cache.delete(&watched.claim.key) {
                         self.owe(&watched.claim.key, &error);
                     }
                     watched.fail(failure);
@@ -112,9 +120,7 @@ impl Keys {
                 let (keys, cache) = (Arc::clone(self), Arc::clone(cache));
                 runtime.spawn(async move {
                     for (watched, failure) in failed {
-                        if watched.claim.is_current()
-                            && let Err(error) = cache.delete(&watched.claim.key).await
-                        {
+                        if let Err(error) = cache.delete(&watched.claim.key).await {
                             keys.owe(&watched.claim.key, &error);
                         }
                         watched.fail(failure);
@@ -177,13 +183,14 @@ impl Way {
     /// Whether the message settles only when the other one has: when that one was made of it.
     fn waits_for(&self, other: &Origin) -> bool {
         let ahead = match &*self.fate.lock() {
-            Fate::Behind(way) => Arc::clone(way),
-            _ => {
-                let transaction = self.transaction.get();
-                return transaction.is_some_and(|it| other.holds_up(it));
-            }
+            Fate::Behind(way) => Some(Arc::clone(way)),
+            Fate::OnWay(_) | Fate::Arrived | Fate::Failed(_) => None,
         };
-        ahead.waits_for(other)
+        match (ahead, self.transaction.get()) {
+            (Some(way), _) => way.waits_for(other),
+            (None, Some(transaction)) => other.holds_up(transaction),
+            (None, None) => false,
+        }
     }
 
     /// Shows the origins of those that follow.
@@ -259,14 +266,11 @@ impl Claim {
         let faster = self.keys.on_way.lock().get(&self.key).cloned();
         match faster.filter(|way| !Arc::ptr_eq(way, &self.way)) {
             Some(way) => {
-                let by = &Arc::clone(&self.keys.identity.component);
-                let verdict = self.keys.follow(&way, message);
-                for origin in self.end(Fate::Behind(Arc::clone(&way))) {
-                    if let Some((origin, outcome)) = way.follow(origin, by) {
-                        origin.settle(outcome);
-                    }
+                let behind = self.end(Fate::Behind(Arc::clone(&way)));
+                for origin in [message.take_origin()].into_iter().chain(behind) {
+                    self.keys.follow(&way, origin);
                 }
-                verdict
+                Verdict::Settled
             }
             None => {
                 self.keep();
