@@ -4,6 +4,7 @@
 //! its connection; the client keeps connections alive and reuses them.
 
 mod client;
+mod growing_charge;
 mod inputs;
 mod multipart;
 mod outputs;

@@ -17,6 +17,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use crate::Body;
+use crate::growing_charge::GrowingCharge;
 use crate::server::reply;
 
 mod metered;
@@ -59,9 +60,10 @@ pub(crate) fn accept(
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
     let upgrade = hyper::upgrade::on(&mut request);
+    let charge = budget.map(|it| GrowingCharge::new(it, message_bytes_max));
     let open = async move {
         let stream = match upgrade.await {
-            Ok(stream) => Metered::new(TokioIo::new(stream), budget),
+            Ok(stream) => Metered::new(TokioIo::new(stream), charge),
             Err(error) => {
                 tracing::debug!("open a websocket: {error}");
                 return None;

@@ -7,29 +7,23 @@ use std::task::{Context, Poll};
 
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use millrace_component::{Budget, Charge};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Messages up to this size are read without being charged.
-const UNCHARGED_BYTES: usize = 64 * 1024;
+use crate::growing_charge::GrowingCharge;
 
 pub(crate) struct Metered {
     connection: TokioIo<Upgraded>,
-    budget: Option<Budget>,
     unfinished: usize,
-    charged: usize,
-    charges: Vec<Charge>,
+    charge: Option<GrowingCharge>,
 }
 
 impl Metered {
-    /// `budget`: what large messages are charged to; none where they are bounded to a small size.
-    pub(super) fn new(connection: TokioIo<Upgraded>, budget: Option<Budget>) -> Self {
+    /// `charge`: what large messages are charged to; none where they are bounded to a small size.
+    pub(super) fn new(connection: TokioIo<Upgraded>, charge: Option<GrowingCharge>) -> Self {
         Self {
             connection,
-            budget,
             unfinished: 0,
-            charged: UNCHARGED_BYTES,
-            charges: Vec::new(),
+            charge,
         }
     }
 
@@ -41,8 +35,9 @@ impl Metered {
     /// A message has been taken from the websocket.
     pub(crate) fn message_taken(&mut self) {
         self.unfinished = 0;
-        self.charged = UNCHARGED_BYTES;
-        self.charges.clear();
+        if let Some(charge) = &mut self.charge {
+            charge.clear();
+        }
     }
 
     /// A ping or pong of so many bytes has been taken, perhaps in the middle of a message. A header
@@ -51,25 +46,16 @@ impl Metered {
         self.unfinished = self.unfinished.saturating_sub(payload + 6);
     }
 
-    /// Charges what has come. It does not wait while it holds some, or two could wait for each
-    /// other.
-    fn charge(&mut self, more: usize) -> io::Result<()> {
+    fn has_come(&mut self, more: usize) -> io::Result<()> {
         self.unfinished += more;
-        let Some(budget) = self
-            .budget
-            .as_ref()
-            .filter(|_| self.unfinished > self.charged)
-        else {
-            return Ok(());
+        let has_room = match &mut self.charge {
+            Some(charge) => charge.grow_to(self.unfinished),
+            None => true,
         };
-        let wanted = (self.charged * 2).max(self.unfinished);
-        let charge = budget.try_charge(wanted - self.charged).ok_or_else(|| {
+        has_room.then_some(()).ok_or_else(|| {
             let reason = "`memory_limit` leaves no room for a message of this size";
             io::Error::new(io::ErrorKind::OutOfMemory, reason)
-        })?;
-        self.charges.push(charge);
-        self.charged = wanted;
-        Ok(())
+        })
     }
 }
 
@@ -82,7 +68,7 @@ impl AsyncRead for Metered {
         let before = buf.filled().len();
         let read = Pin::new(&mut self.connection).poll_read(cx, buf);
         if matches!(read, Poll::Ready(Ok(()))) {
-            self.charge(buf.filled().len() - before)?;
+            self.has_come(buf.filled().len() - before)?;
         }
         read
     }

@@ -9,16 +9,15 @@ use http::header::{CONTENT_TYPE, COOKIE, HeaderMap, HeaderName, USER_AGENT};
 use http::request::Parts;
 use http_body::Body as _;
 use hyper::body::Incoming;
-use millrace_component::{Budget, Charge};
+use millrace_component::Budget;
 use millrace_message::{Context, Message, MessageBatch, Metadata, Text, Value};
 
+use crate::growing_charge::GrowingCharge;
 use crate::multipart;
 use crate::server::{Params, Peer};
 
 /// How long the next part of a body may take.
 pub(super) const BODY_STALL: Duration = Duration::from_secs(30);
-/// Bodies up to this size are read without being charged.
-const UNCHARGED_BYTES: usize = 64 * 1024;
 /// How long a large body waits for memory.
 const MEMORY_WAIT: Duration = Duration::from_secs(5);
 
@@ -103,12 +102,10 @@ async fn read_body(mut body: Incoming, limits: &ReadLimits) -> Result<Bytes, Bod
         return Ok(first);
     }
     let expected = announced.exact().map(|it| it as usize);
-    let mut charges = Vec::new();
-    let mut charged = UNCHARGED_BYTES;
-    if let Some(size) = expected.filter(|&it| it > UNCHARGED_BYTES) {
-        let charge = tokio::time::timeout(MEMORY_WAIT, limits.budget.charge(size));
-        charges.push(charge.await.map_err(|_elapsed| BodyError::NoMemory)?);
-        charged = size;
+    let mut charge = GrowingCharge::new(limits.budget.clone(), limit);
+    if let Some(size) = expected {
+        let charged = tokio::time::timeout(MEMORY_WAIT, charge.announce(size));
+        charged.await.map_err(|_elapsed| BodyError::NoMemory)?;
     }
     let mut whole = BytesMut::with_capacity(expected.unwrap_or(first.len() * 2));
     whole.extend_from_slice(&first);
@@ -117,26 +114,12 @@ async fn read_body(mut body: Incoming, limits: &ReadLimits) -> Result<Bytes, Bod
         if size > limit {
             return Err(BodyError::TooLarge { limit });
         }
-        if size > charged {
-            // A body of unknown size takes memory as it grows. It does not wait while it holds
-            // some, or two of them could wait for each other.
-            charged = grow(limits, charged, size, &mut charges)?;
+        if !charge.grow_to(size) {
+            return Err(BodyError::NoMemory);
         }
         whole.extend_from_slice(&chunk);
     }
     Ok(whole.freeze())
-}
-
-fn grow(
-    limits: &ReadLimits,
-    charged: usize,
-    size: usize,
-    charges: &mut Vec<Charge>,
-) -> Result<usize, BodyError> {
-    let wanted = (charged * 2).max(size).min(limits.body_bytes);
-    let charge = limits.budget.try_charge(wanted - charged);
-    charges.push(charge.ok_or(BodyError::NoMemory)?);
-    Ok(wanted)
 }
 
 async fn next_chunk(body: &mut Incoming) -> Result<Option<Bytes>, BodyError> {
