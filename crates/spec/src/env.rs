@@ -105,18 +105,16 @@ impl InterpolatedText {
         let names: Vec<_> = names.filter(|name| seen.insert(*name)).collect();
         let list = names.join(" ");
         let message = format!("required environment variables were not set: [{list}]");
+        let name = first.name.as_str();
+        let (set, give) = match names.len() {
+            1 => (name, "it"),
+            _ => ("them", "each"),
+        };
         let mut diagnostic = Diagnostic::error(codes::MISSING_ENV_VAR, message)
             .at(first.span)
             .help(format!(
-                "set {}, also in a file that `--env-file` names, or give {} a default: \
-                 `${{{}:value}}`",
-                if names.len() > 1 {
-                    "them"
-                } else {
-                    first.name.as_str()
-                },
-                if names.len() > 1 { "each" } else { "it" },
-                first.name
+                "set {set}, also in a file that `--env-file` names, or give {give} a default: \
+                 `${{{name}:value}}`"
             ));
         for other in others.iter().take(RELATED_MAX) {
             diagnostic = diagnostic.related(other.span, "and here");

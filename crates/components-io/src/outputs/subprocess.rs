@@ -185,13 +185,8 @@ impl Subprocess {
 async fn log_output(stdout: ChildStdout, identity: Arc<Identity>) {
     let mut lines = BoundedLines::new(stdout, LINE_MAX);
     while let Some(line) = next_line(&mut lines).await {
-        let Identity {
-            component,
-            path,
-            label,
-            ..
-        } = &*identity;
-        tracing::debug!(%component, %path, %label, "the command writes: {line}");
+        let (component, path, label) = identity.names();
+        tracing::debug!(component, path, label, "the command writes: {line}");
     }
 }
 

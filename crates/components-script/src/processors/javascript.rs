@@ -90,18 +90,21 @@ fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
 }
 
 impl Config {
+    fn file(&self) -> Option<&String> {
+        self.file.as_ref().filter(|it| !it.is_empty())
+    }
+
     /// What errors call the program.
     fn name(&self) -> String {
-        match &self.file {
-            Some(file) if !file.is_empty() => format!("the program `{file}`"),
-            _ => "the program".to_owned(),
+        match self.file() {
+            Some(file) => format!("the program `{file}`"),
+            None => "the program".to_owned(),
         }
     }
 
     fn program(&self, memory_max: usize) -> Result<Program, Error> {
         let modules = Modules::new(&self.global_folders);
-        let file = self.file.as_ref().filter(|it| !it.is_empty());
-        let (code, folder) = match file {
+        let (code, folder) = match self.file() {
             None => (self.code.clone().unwrap_or_default(), PathBuf::from(".")),
             Some(file) => {
                 let code = modules::read(file.as_ref())
