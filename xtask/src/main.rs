@@ -11,6 +11,7 @@ mod crc32;
 mod csv;
 mod examples;
 mod fuzz;
+mod generated;
 mod packages;
 mod random;
 mod reference;
@@ -82,8 +83,8 @@ fn run(arguments: &[String]) -> Result<bool> {
         "chaos" => chaos::run(rest),
         "conformance" => conformance::run(rest),
         "fuzz" => fuzz::run(rest),
-        "reference" => reference::run(rest),
-        "wire" => wire::run(rest),
+        "reference" => reference::REFERENCE.run(rest),
+        "wire" => wire::WIRE.run(rest),
         "cities" => cities::run(rest),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");

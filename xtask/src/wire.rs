@@ -10,7 +10,6 @@ mod structs;
 mod values;
 mod write;
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -18,6 +17,7 @@ use std::process::Command;
 use anyhow::{Context, Result, anyhow, bail};
 use millrace_kafka_tables::{Table, read_folder};
 
+use crate::generated::{Files, Generated};
 use crate::step::succeeds;
 
 /// Where the tables stand.
@@ -27,68 +27,19 @@ const SOURCES: &str = "crates/kafka-wire/src";
 /// The folders of tables, each a module.
 const FOLDERS: [&str; 3] = ["api", "metadata", "records"];
 
-/// The generated files by their paths in [`SOURCES`].
-type Files = BTreeMap<PathBuf, String>;
-
 /// The tables of one folder.
 pub struct Folder {
     name: &'static str,
     tables: Vec<Table>,
 }
 
-/// Writes the files anew; true when that worked.
-pub fn run(arguments: &[String]) -> Result<bool> {
-    if let Some(extra) = arguments.first() {
-        bail!("`wire` takes no arguments, found `{extra}`");
-    }
-    for path in rewrite()? {
-        println!("written: {}", path.display());
-    }
-    Ok(true)
-}
-
-/// Writes the files anew; false, with their names, when they were not up to date.
-pub fn check() -> Result<bool> {
-    let changed = rewrite()?;
-    for path in &changed {
-        eprintln!("not up to date: {SOURCES}/{}", path.display());
-    }
-    if !changed.is_empty() {
-        eprintln!("the files are written anew: commit them");
-    }
-    Ok(changed.is_empty())
-}
-
-/// Writes what differs, removes what is no longer generated, and returns the paths of it.
-fn rewrite() -> Result<Vec<PathBuf>> {
-    let fresh = formatted(&generate(Path::new(TABLES))?)?;
-    let sources = Path::new(SOURCES);
-    let mut changed = Vec::new();
-    for (path, text) in &fresh {
-        let target = sources.join(path);
-        if fs::read_to_string(&target).ok().as_ref() == Some(text) {
-            continue;
-        }
-        if let Some(parent) = target.parent() {
-            fs::create_dir_all(parent)?;
-        }
-        fs::write(&target, text).with_context(|| format!("write {}", target.display()))?;
-        changed.push(path.clone());
-    }
-    let mut folders = vec![sources.join("generated")];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder)? {
-            let path = entry?.path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if !fresh.contains_key(path.strip_prefix(sources)?) {
-                fs::remove_file(&path)?;
-                changed.push(path.strip_prefix(sources)?.to_owned());
-            }
-        }
-    }
-    Ok(changed)
-}
+/// The codec.
+pub const WIRE: Generated = Generated {
+    command: "wire",
+    folder: SOURCES,
+    is_one: |path| path.starts_with("generated") || path == Path::new("generated.rs"),
+    make: || formatted(&generate(Path::new(TABLES))?),
+};
 
 /// All files from the tables in a folder, not yet formatted.
 fn generate(tables: &Path) -> Result<Files> {
