@@ -78,7 +78,7 @@ fn check_certificate(cert_file: &str, key_file: &str, node: &Node, cx: &mut Read
         true => ("cert_file", "key_file"),
         false => ("key_file", "cert_file"),
     };
-    let span = node.get(given).map_or(node.span, |it| it.span);
+    let span = node.field_span(given);
     let message = "TLS needs both `cert_file` and `key_file`, and only one is set";
     cx.error(codes::MISSING_FIELD, span, message).help =
         Some(format!("set `{missing}`, or remove `{given}`"));
@@ -89,7 +89,7 @@ fn check_certificate(cert_file: &str, key_file: &str, node: &Node, cx: &mut Read
 fn check_port(field: &str, address: &str, node: &Node, cx: &mut ReadContext) {
     let port = address.rsplit_once(':').map(|(_, port)| port);
     if port.is_none_or(|port| port.parse::<u16>().is_err()) {
-        let span = node.get("address").map_or(node.span, |it| it.span);
+        let span = node.field_span("address");
         let message = format!("field {field}: `{address}` does not end in a port from 0 to 65535");
         cx.error(codes::INVALID_VALUE, span, message).help =
             Some("write it as `host:port`, such as `localhost:4195`".to_owned());
@@ -302,7 +302,7 @@ pub(crate) fn check_endpoints(
     node: &Node,
     cx: &mut ReadContext,
 ) {
-    let place = |field: &str| node.get(field).map_or(node.span, |it| it.span);
+    let place = |field: &str| node.field_span(field);
     if verbs.is_empty() {
         let message = "at least one verb has to be allowed";
         cx.error(codes::INVALID_VALUE, place("allowed_verbs"), message);

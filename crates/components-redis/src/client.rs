@@ -60,7 +60,7 @@ pub enum Kind {
 
 impl ClientFields {
     fn check(&mut self, node: &Node, cx: &mut ReadContext) {
-        let place = |field: &str| node.get(field).map_or(node.span, |it| it.span);
+        let place = |field: &str| node.field_span(field);
         match Addresses::parse(self.url.expose()) {
             Ok(addresses) => {
                 if let Some(password) = addresses.password {

@@ -34,7 +34,7 @@ pub struct InsertFields {
 impl InsertFields {
     fn check(&mut self, node: &Node, cx: &mut ReadContext) {
         if self.columns.is_empty() {
-            let span = node.get("columns").map_or(node.span, |it| it.span);
+            let span = node.field_span("columns");
             cx.error(
                 codes::INVALID_VALUE,
                 span,

@@ -75,7 +75,7 @@ fn check_jwt(jwt: &mut Jwt, node: &Node, cx: &mut ReadContext) {
         return;
     }
     if !SIGNING_METHODS.contains(&&*jwt.signing_method) {
-        let span = node.get("signing_method").map_or(node.span, |it| it.span);
+        let span = node.field_span("signing_method");
         let message = format!("signing method `{}` is not known", jwt.signing_method);
         cx.error(codes::INVALID_OPTION, span, message).help =
             Some("one of `RS256`, `RS384`, `RS512`, `EdDSA`".to_owned());

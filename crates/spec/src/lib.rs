@@ -81,7 +81,7 @@
 //! /// config.
 //! fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
 //!     if config.tls.enabled && config.url.starts_with("http:") {
-//!         let span = node.get("url").map_or(node.span, |url| url.span);
+//!         let span = node.field_span("url");
 //!         cx.error(codes::CONFLICT, span, "`tls` needs a URL that begins with https")
 //!             .help = Some("write https, or switch `tls` off".to_owned());
 //!     }

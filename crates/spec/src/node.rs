@@ -166,6 +166,11 @@ impl Node {
         self.as_mapping()?.get(key).map(|entry| &entry.value)
     }
 
+    /// Where the value under a key stands, for a complaint about it; the whole node without one.
+    pub fn field_span(&self, key: &str) -> Span {
+        self.get(key).map_or(self.span, |it| it.span)
+    }
+
     /// The value under a path of keys.
     pub fn get_path(&self, path: &[&str]) -> Option<&Node> {
         path.iter().try_fold(self, |node, key| node.get(key))

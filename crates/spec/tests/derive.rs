@@ -61,7 +61,7 @@ struct Config {
 
 fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
     if config.tls.enabled && config.url.starts_with("http:") {
-        let span = node.get("url").map_or(node.span, |it| it.span);
+        let span = node.field_span("url");
         cx.error(codes::CONFLICT, span, "tls needs an https url");
     }
 }

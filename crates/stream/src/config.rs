@@ -49,7 +49,7 @@ const THREADS_MAX: i64 = 4096;
 
 fn check_threads(config: &mut PipelineConfig, node: &Node, cx: &mut ReadContext) {
     if config.threads > THREADS_MAX {
-        let span = node.get("threads").map_or(node.span, |it| it.span);
+        let span = node.field_span("threads");
         let message = format!("a pipeline has no more than {THREADS_MAX} threads");
         cx.error(codes::INVALID_VALUE, span, message).help =
             Some("use -1 for one for each core, or some for each where processors wait".to_owned());

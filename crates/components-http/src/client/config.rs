@@ -169,7 +169,7 @@ fn check_refused(config: &ClientConfig, node: &Node, cx: &mut ReadContext) {
         && !url.expose().is_empty()
         && !url.expose().starts_with("http://")
     {
-        let span = node.get("proxy_url").map_or(node.span, |it| it.span);
+        let span = node.field_span("proxy_url");
         let message = "proxy_url does not begin with `http://`";
         cx.error(codes::NOT_SUPPORTED, span, message).help =
             Some("HTTP proxies are supported, also for `https` URLs".to_owned());

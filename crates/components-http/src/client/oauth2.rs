@@ -43,7 +43,7 @@ pub(crate) struct OAuth2 {
 
 fn check(oauth2: &mut OAuth2, node: &Node, cx: &mut ReadContext) {
     if oauth2.enabled && parse_url(&oauth2.token_url).is_err() {
-        let span = node.get("token_url").map_or(node.span, |it| it.span);
+        let span = node.field_span("token_url");
         cx.error(codes::INVALID_VALUE, span, "token_url is no URL");
     }
 }

@@ -53,7 +53,7 @@ pub(crate) struct MultipartPart {
 
 /// Checks a URL and a verb while the config is read.
 pub(crate) fn check_target(url: &Interpolated, verb: &str, node: &Node, cx: &mut ReadContext) {
-    let place = |field: &str| node.get(field).map_or(node.span, |it| it.span);
+    let place = |field: &str| node.field_span(field);
     if Method::from_bytes(verb.as_bytes()).is_err() {
         let message = format!("`{verb}` is no HTTP verb");
         cx.error(codes::INVALID_VALUE, place("verb"), message);

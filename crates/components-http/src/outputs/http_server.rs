@@ -113,7 +113,7 @@ fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
     );
     let (period, wait) = (&config.ping_period, &config.pong_wait);
     if period.is_zero() || period.get() >= wait.get() {
-        let span = node.get("ping_period").map_or(node.span, |it| it.span);
+        let span = node.field_span("ping_period");
         let message = "ping_period has to be above 0 and less than pong_wait";
         cx.error(codes::INVALID_VALUE, span, message);
     }

@@ -61,7 +61,7 @@ fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
         .as_ref()
         .is_some_and(|it| !it.is_empty());
     if expects && !config.parse_header_row {
-        let span = node.get("expected_headers").map_or(node.span, |it| it.span);
+        let span = node.field_span("expected_headers");
         let message = "`expected_headers` cannot be checked without a header row";
         cx.error(codes::CONFLICT, span, message).help =
             Some("set `parse_header_row: true`, or remove it".to_owned());

@@ -77,7 +77,7 @@ impl Config {
     fn check(&mut self, node: &Node, cx: &mut ReadContext) {
         let is_empty = |text: &Interpolated| text.as_static().is_some_and(|it| it.is_empty());
         if is_empty(&self.path) {
-            let span = node.get("path").map_or(node.span, |it| it.span);
+            let span = node.field_span("path");
             cx.error(codes::INVALID_VALUE, span, "path must not be empty");
         }
         let destination = self.destination_path.as_ref();

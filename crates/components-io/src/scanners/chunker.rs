@@ -20,7 +20,7 @@ pub struct Config {
 
 fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
     if config.size.0 == 0 {
-        let span = node.get("size").map_or(node.span, |it| it.span);
+        let span = node.field_span("size");
         cx.error(codes::INVALID_VALUE, span, "a piece has at least one byte");
     }
 }

@@ -46,7 +46,7 @@ pub struct Config {
 impl Config {
     fn check(&mut self, node: &Node, cx: &mut ReadContext) {
         if self.operator.is_empty() {
-            let span = node.get("operator").map_or(node.span, |it| it.span);
+            let span = node.field_span("operator");
             cx.error(
                 codes::INVALID_VALUE,
                 span,

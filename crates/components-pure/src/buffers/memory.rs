@@ -56,7 +56,7 @@ struct LeavingPolicy {
 
 fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
     if config.spillover {
-        let span = node.get("spillover").map_or(node.span, |it| it.span);
+        let span = node.field_span("spillover");
         let message = "`spillover` is not supported: it loses messages that were received";
         cx.error(codes::NOT_SUPPORTED, span, message).help =
             Some("leave it out; a full buffer makes its input wait".to_owned());

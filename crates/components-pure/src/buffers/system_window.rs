@@ -62,7 +62,7 @@ impl Config {
     fn check(&mut self, node: &Node, cx: &mut ReadContext) {
         let size = self.size.nanos();
         let mut refuse = |field: &str, reason: String| {
-            let span = node.get(field).map_or(node.span, |it| it.span);
+            let span = node.field_span(field);
             let message = format!("invalid {field}: {reason}");
             cx.error(codes::INVALID_VALUE, span, message);
         };

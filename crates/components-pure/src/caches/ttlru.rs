@@ -34,7 +34,7 @@ pub struct Config {
 }
 
 fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
-    let span = |field| node.get(field).map_or(node.span, |it| it.span);
+    let span = |field| node.field_span(field);
     if config.cap == 0 {
         cx.error(codes::INVALID_VALUE, span("cap"), "cap must be at least 1");
     }

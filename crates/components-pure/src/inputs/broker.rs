@@ -32,7 +32,7 @@ const NO_INPUT: &str = "broker needs at least one input";
 
 fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
     if config.inputs.is_empty() {
-        let span = node.get("inputs").map_or(node.span, |it| it.span);
+        let span = node.field_span("inputs");
         cx.error(codes::INVALID_VALUE, span, NO_INPUT);
     }
     check_copies(config.copies, config.inputs.len(), node, cx);

@@ -74,7 +74,7 @@ const NO_INPUT: &str = "sequence needs at least one input";
 /// There is something to read, and a join must not collect what nobody can read again after a crash.
 fn check_inputs(config: &mut Config, node: &Node, cx: &mut ReadContext) {
     if config.inputs.is_empty() {
-        let span = node.get("inputs").map_or(node.span, |it| it.span);
+        let span = node.field_span("inputs");
         cx.error(codes::INVALID_VALUE, span, NO_INPUT);
     }
     let join = &config.sharded_join;
@@ -105,7 +105,7 @@ fn check(join: &mut ShardedJoin, node: &Node, cx: &mut ReadContext) {
         cx.error(codes::MISSING_FIELD, node.span, message);
     }
     if join.iterations == 0 {
-        let span = node.get("iterations").map_or(node.span, |it| it.span);
+        let span = node.field_span("iterations");
         cx.error(
             codes::INVALID_VALUE,
             span,

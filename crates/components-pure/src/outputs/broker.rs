@@ -49,7 +49,7 @@ const NO_OUTPUT: &str = "broker needs at least one output";
 
 fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
     if config.outputs.is_empty() {
-        let span = node.get("outputs").map_or(node.span, |it| it.span);
+        let span = node.field_span("outputs");
         cx.error(codes::INVALID_VALUE, span, NO_OUTPUT);
     }
     check_copies(config.copies, config.outputs.len(), node, cx);

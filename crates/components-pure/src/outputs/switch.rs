@@ -60,7 +60,7 @@ struct CaseConfig {
 
 fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
     if config.cases.len() < 2 {
-        let span = node.get("cases").map_or(node.span, |it| it.span);
+        let span = node.field_span("cases");
         cx.error(
             codes::INVALID_VALUE,
             span,

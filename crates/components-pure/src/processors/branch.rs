@@ -53,7 +53,7 @@ pub struct Config {
 
 fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
     if config.processors.is_empty() {
-        let span = node.get("processors").map_or(node.span, |it| it.span);
+        let span = node.field_span("processors");
         cx.error(
             codes::INVALID_VALUE,
             span,

@@ -31,7 +31,7 @@ pub struct Config {
 
 /// Finds what `run` would refuse, unless that depends on a file.
 fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
-    let span = |field| node.get(field).map_or(node.span, |it: &Node| it.span);
+    let span = |field| node.field_span(field);
     match config.source() {
         Source::File(path) if path.starts_with("http://") => {
             let message = "schemas are not loaded from HTTP servers";

@@ -64,10 +64,10 @@ impl Kind {
 
 fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
     if config.name.is_empty() {
-        let span = node.get("name").map_or(node.span, |it| it.span);
+        let span = node.field_span("name");
         cx.error(codes::INVALID_VALUE, span, "a metric needs a name");
     } else if let Some(taken) = built_in(&config.name, config.kind.of_metric()) {
-        let span = node.get("name").map_or(node.span, |it| it.span);
+        let span = node.field_span("name");
         let message = format!(
             "metric `{}` would take the place of the built-in `{taken}`",
             config.name

@@ -46,7 +46,7 @@ pub struct Config {
 }
 
 fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
-    let span = |field| node.get(field).map_or(node.span, |it| it.span);
+    let span = |field| node.field_span(field);
     let Some(rate) = config.rate else {
         if config.interval.is_some() {
             cx.error(codes::CONFLICT, span("interval"), "`interval` needs `rate`");

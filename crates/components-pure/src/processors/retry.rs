@@ -70,7 +70,7 @@ struct BackoffConfig {
 
 fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
     if config.processors.is_empty() {
-        let span = node.get("processors").map_or(node.span, |it| it.span);
+        let span = node.field_span("processors");
         cx.error(
             codes::INVALID_VALUE,
             span,

@@ -66,7 +66,7 @@ pub struct Config {
 }
 
 fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
-    let span = |field| node.get(field).map_or(node.span, |it| it.span);
+    let span = |field| node.field_span(field);
     let inline: BTreeSet<&str> = config
         .branches
         .0

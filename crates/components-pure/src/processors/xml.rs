@@ -32,7 +32,7 @@ pub struct Config {
 
 fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
     if config.operator != "to_json" {
-        let span = node.get("operator").map_or(node.span, |it| it.span);
+        let span = node.field_span("operator");
         let message = match config.operator.as_str() {
             "" => "the field `operator` says nothing".to_owned(),
             other => format!("the operator `{other}` is not known"),

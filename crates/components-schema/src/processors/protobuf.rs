@@ -79,7 +79,7 @@ enum Operator {
 }
 
 fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
-    let span = |field| node.get(field).map_or(node.span, |it: &Node| it.span);
+    let span = |field| node.field_span(field);
     if config.message.is_empty() {
         cx.error(
             codes::INVALID_VALUE,

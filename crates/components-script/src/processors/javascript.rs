@@ -80,7 +80,7 @@ fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
                 memory_max: MEMORY_MAX,
             };
             if let Err(reason) = Vm::check(&program) {
-                let span = node.get("code").map_or(node.span, |it| it.span);
+                let span = node.field_span("code");
                 let message = format!("this is no JavaScript program: {reason}");
                 cx.error(codes::INVALID_VALUE, span, message);
             }

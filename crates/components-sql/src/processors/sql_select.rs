@@ -73,7 +73,7 @@ pub struct Config {
 impl Config {
     fn check(&mut self, node: &Node, cx: &mut ReadContext) {
         if self.columns.is_empty() {
-            let span = node.get("columns").map_or(node.span, |it| it.span);
+            let span = node.field_span("columns");
             let message = "columns must name at least one column";
             cx.error(codes::INVALID_VALUE, span, message).help =
                 Some("`*` stands for all of them".to_owned());

@@ -43,7 +43,7 @@ pub struct ErrorLogConfig {
 
 fn check(config: &mut ErrorHandlingConfig, node: &Node, cx: &mut ReadContext) {
     if config.strategy == ErrorStrategy::Retry {
-        let span = node.get("strategy").map_or(node.span, |it| it.span);
+        let span = node.field_span("strategy");
         let message = "the strategy `retry` is not supported";
         cx.error(codes::NOT_SUPPORTED, span, message).help = Some(
             "`reject` gives a failed batch back to its input, which sends it again".to_owned(),
@@ -53,7 +53,7 @@ fn check(config: &mut ErrorHandlingConfig, node: &Node, cx: &mut ReadContext) {
 
 fn check_log(config: &mut ErrorLogConfig, node: &Node, cx: &mut ReadContext) {
     if !(0.0..=1.0).contains(&config.sampling_ratio) {
-        let span = node.get("sampling_ratio").map_or(node.span, |it| it.span);
+        let span = node.field_span("sampling_ratio");
         let message = "`sampling_ratio` is a share from 0 to 1";
         cx.error(codes::INVALID_VALUE, span, message);
     }

@@ -95,7 +95,7 @@ fn check(config: &mut CollectorConfig, node: &Node, cx: &mut ReadContext) {
     let sampling = node.get("sampling").unwrap_or(node);
     match config.sampling.ratio {
         Some(ratio) if !(0.0..=1.0).contains(&ratio) => {
-            let span = sampling.get("ratio").map_or(sampling.span, |it| it.span);
+            let span = sampling.field_span("ratio");
             cx.error(
                 codes::INVALID_VALUE,
                 span,

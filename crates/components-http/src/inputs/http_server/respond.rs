@@ -27,7 +27,7 @@ pub(super) struct SyncResponse {
 }
 
 fn check(response: &mut SyncResponse, node: &Node, cx: &mut ReadContext) {
-    let place = |field: &str| node.get(field).map_or(node.span, |it| it.span);
+    let place = |field: &str| node.field_span(field);
     if let Some(status) = response.status.as_static()
         && parse_status(&status).is_none()
     {
