@@ -49,7 +49,7 @@ pub use error::{ReadError, ReadReason, WriteError, WriteReason};
 pub use error_code::ErrorCode;
 pub use frame::{read_request_header, read_response, write_request, write_response};
 pub use generated::{api, metadata, records};
-pub use message::{Kind, Message, Request, read_versioned, write_prefixed};
+pub use message::{Kind, Message, Request, read_prefix, read_versioned, write_prefixed};
 pub use reader::Reader;
 pub use segment::{Frame, Segment};
 pub use text::Str;

@@ -95,6 +95,14 @@ pub fn read_versioned<M: Message>(bytes: Bytes) -> Result<(i16, M), ReadError> {
     Ok((version, M::read(&mut reader, version)?))
 }
 
+/// Reads the two bytes that [`write_prefixed`] writes before a message.
+///
+/// # Errors
+/// There are fewer.
+pub fn read_prefix(reader: &mut Reader) -> Result<i16, ReadError> {
+    reader.int16("prefix")
+}
+
 /// Writes a message after two bytes: its version, or, in the key of a record, the record's number.
 ///
 /// # Errors
