@@ -38,6 +38,22 @@ pub struct BrokerConfig {
     pub topics: TopicConfig,
 }
 
+impl Default for BrokerConfig {
+    /// Kafka's defaults; no listener and no directory.
+    fn default() -> Self {
+        Self {
+            node_id: 1,
+            listeners: Vec::new(),
+            log_dirs: Vec::new(),
+            num_partitions: 1,
+            auto_create_topics: true,
+            max_request_bytes: 100 << 20,
+            max_fetch_bytes: 55 << 20,
+            topics: TopicConfig::default(),
+        }
+    }
+}
+
 /// What a topic is told.
 #[derive(Clone, Debug, Default)]
 pub struct TopicConfig {

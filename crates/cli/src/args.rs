@@ -39,6 +39,12 @@ Templates that are checked together may use each other. What a template makes of
 each config in its `tests` is checked as that of any component, and compared
 with what is expected. The exit code is 1 when there is an error.";
 
+const AFTER_BROKER: &str = "\
+The data is kept in broker-ID of /var/lib/message-queue/data, if that exists and
+can be written to, else of millrace/data in the user's data directory. An empty
+directory becomes a new cluster. Topics are made when they are first used.
+Clients are not authenticated yet: listen at an address that only they reach.";
+
 const AFTER_SERVER: &str = "\
 Whoever can reach the page can evaluate mappings, within bounds of time and
 memory. They see no file and no environment variable of this host unless
@@ -217,6 +223,29 @@ pub enum Command {
     /// Work on templates of components
     #[command(subcommand)]
     Template(TemplateCommand),
+    /// Run a broker for Kafka's clients
+    #[command(after_help = AFTER_BROKER)]
+    Broker(BrokerArgs),
+}
+
+/// The arguments of `broker`.
+#[derive(clap::Args, Clone, Debug)]
+pub struct BrokerArgs {
+    /// The id of the broker in its cluster
+    #[arg(default_value_t = 1)]
+    pub id: i32,
+    /// The port that clients connect to; 0 takes a free one
+    #[arg(default_value_t = 9092)]
+    pub port: u16,
+    /// The address that it listens at
+    #[arg(long, default_value = "0.0.0.0")]
+    pub host: String,
+    /// The data directory
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Log from this level on: off, error, warn, info, debug, trace
+    #[arg(long = "log.level", value_name = "LEVEL", value_parser = log_level)]
+    pub log_level: Option<String>,
 }
 
 /// What is done with templates.

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use crate::args::{self, Args, Command, TemplateCommand};
 
 mod blobl;
+mod broker;
 mod completions;
 mod config;
 mod create;
@@ -60,6 +61,7 @@ pub fn dispatch(args: Args) -> ExitCode {
             let templates = [first.config.templates, templates].concat();
             template::lint(&paths, &templates)
         }
+        Some(Command::Broker(args)) => broker::broker(&args),
     }
 }
 

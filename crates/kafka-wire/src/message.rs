@@ -58,6 +58,8 @@ pub struct Kind {
     pub check: fn(Reader, i16) -> Result<(), ReadError>,
     /// Reads a message and writes it again.
     pub rewrite: fn(Reader, i16) -> Result<Result<Frame, WriteError>, ReadError>,
+    /// Writes a message that says nothing: every field at its default.
+    pub empty: fn(i16) -> Result<Frame, WriteError>,
     /// Reads a message and prints it as Rust would.
     pub print: fn(Reader, i16) -> Result<String, ReadError>,
 }
@@ -70,6 +72,7 @@ impl Kind {
             flexible: M::FLEXIBLE,
             check: |mut reader, version| M::read(&mut reader, version).map(drop),
             rewrite: rewrite::<M>,
+            empty: |version| write(&M::default(), version),
             print: |mut reader, version| Ok(format!("{:?}", M::read(&mut reader, version)?)),
         }
     }
@@ -80,9 +83,13 @@ fn rewrite<M: Message>(
     version: i16,
 ) -> Result<Result<Frame, WriteError>, ReadError> {
     let message = M::read(&mut reader, version)?;
+    Ok(write(&message, version))
+}
+
+fn write<M: Message>(message: &M, version: i16) -> Result<Frame, WriteError> {
     let mut writer = Writer::new();
-    let written = message.write(&mut writer, version);
-    Ok(written.and_then(|()| writer.finish()))
+    message.write(&mut writer, version)?;
+    writer.finish()
 }
 
 /// Reads a message whose version stands before it in two bytes, as in most records.

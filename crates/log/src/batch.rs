@@ -34,6 +34,15 @@ impl Batch {
         }
     }
 
+    /// The first of several batches, as [`Batch::own`]; `bytes` are those that follow then.
+    ///
+    /// # Errors
+    /// They do not begin with a sound batch.
+    pub fn own_prefix(bytes: &mut Bytes) -> Result<Self, BatchError> {
+        let header = is_intact(bytes)?;
+        Ok(Self::new(header, bytes.split_to(header.size())))
+    }
+
     /// The batches of a fetched response, one after another; what is left of one at the end is
     /// ignored, as a response may be cut anywhere.
     ///
@@ -48,6 +57,11 @@ impl Batch {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// The batch as it came.
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
     }
 
     /// As the client sent it, but for a largest time that was corrected.

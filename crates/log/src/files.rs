@@ -64,6 +64,21 @@ pub trait Files: Send + Sync {
     /// There is no such directory, or the system refuses.
     fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
 
+    /// The names of the directories in a directory, sorted.
+    ///
+    /// # Errors
+    /// There is no such directory, or the system refuses.
+    fn list_dirs(&self, dir: &Path) -> io::Result<Vec<String>>;
+
+    /// Removes an empty directory.
+    ///
+    /// # Durability
+    /// None before [`Files::sync_dir`] of its parent.
+    ///
+    /// # Errors
+    /// It is not empty, there is none, or the system refuses.
+    fn remove_dir(&self, path: &Path) -> io::Result<()>;
+
     /// # Durability
     /// What was made, renamed and unlinked in the directory stays so.
     ///

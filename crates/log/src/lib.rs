@@ -15,12 +15,13 @@
 //! the files and directories that are needed to find it. A sync that fails is never tried again:
 //! the log has failed, and takes no more writes.
 //!
-//! The owner of the whole log directory keeps two offsets for each partition, as Kafka does: the
+//! The owner of the whole log directory, [`LogDir`], keeps two offsets for each partition, as Kafka does: the
 //! recovery point, which is [`Log::durable_end`] at some time, and the start of the log. It gives
 //! them back in [`Opening`]. What lies below the recovery point was durable, so [`Log::open`] never
 //! cuts there.
 
 mod batch;
+mod dir;
 mod epochs;
 mod error;
 pub mod files;
@@ -37,6 +38,7 @@ mod validate;
 mod walk;
 
 pub use batch::Batch;
+pub use dir::{DirProperties, LogDir, OffsetKind, TopicPartition, check_writable, new_id};
 pub use epochs::{EpochStart, LeaderEpochs};
 pub use error::{Corruption, LogError};
 pub use files::{Disk, File, Files};

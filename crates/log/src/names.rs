@@ -19,6 +19,14 @@ pub(crate) const TEMPORARY: &str = "tmp";
 pub(crate) const EPOCHS: &str = "leader-epoch-checkpoint";
 pub(crate) const METADATA: &str = "partition.metadata";
 
+// Beside the directories of partitions.
+pub(crate) const PROPERTIES: &str = "meta.properties";
+pub(crate) const LOCK: &str = ".lock";
+pub(crate) const CLEAN_SHUTDOWN: &str = ".kafka_cleanshutdown";
+pub(crate) const RECOVERY_POINTS: &str = "recovery-point-offset-checkpoint";
+pub(crate) const LOG_STARTS: &str = "log-start-offset-checkpoint";
+pub(crate) const PROBE: &str = ".writable";
+
 /// `00000000000000000042.log`, for example.
 pub(crate) fn file(dir: &Path, offset: i64, suffix: &str) -> PathBuf {
     dir.join(format!("{offset:020}.{suffix}"))

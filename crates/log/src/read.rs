@@ -165,6 +165,11 @@ impl Snapshot {
         Ok(found)
     }
 
+    /// The leader epoch of the record at an offset, or of the one behind it.
+    pub fn epoch_for(&self, offset: i64) -> Option<i32> {
+        self.epochs.epoch_for(offset)
+    }
+
     /// Where an epoch ended, for `OffsetForLeaderEpoch`; see
     /// [`LeaderEpochs::end_offset_for`].
     pub fn end_offset_for_epoch(&self, epoch: i32) -> Option<(i32, i64)> {

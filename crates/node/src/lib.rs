@@ -1,5 +1,6 @@
 //! Composition: the root config, the registry of components, start and stop.
 
+mod broker;
 mod components;
 pub mod config;
 mod folders;
@@ -18,12 +19,14 @@ mod traces;
 pub mod unit_test;
 mod watch;
 
+pub use broker::{default_data_dir, run_broker};
 pub use components::registry;
 pub use config::RootConfig;
 pub use folders::expand_files;
 pub use load::{Files, Loaded, Main, load, read_env_files, without_secrets};
-pub use logs::{install_logs, install_logs_of_tests, log_failure};
+pub use logs::{install_default_logs, install_logs, install_logs_of_tests, log_failure};
 pub use metrics::rename_metric;
+pub use millrace_broker::{BrokerConfig, Listener};
 pub use millrace_telemetry::log::{LogLevel, show_status};
 pub use report::Report;
 pub use resource_lint::{ResourceLint, lint_resource, resource_kind};

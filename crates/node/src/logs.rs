@@ -46,12 +46,24 @@ pub fn log_failure(reason: &str) {
 /// # Errors
 /// A level that is not known, or logs that are installed already.
 pub fn install_logs_of_tests(level: &str) -> Result<LogHandle, String> {
+    install_plain(level, LogSink::Stdout)
+}
+
+/// Logs of a process that has no config, to the standard error.
+///
+/// # Errors
+/// As of [`install_logs_of_tests`].
+pub fn install_default_logs(level: &str) -> Result<LogHandle, String> {
+    install_plain(level, LogSink::Stderr)
+}
+
+fn install_plain(level: &str, sink: LogSink) -> Result<LogHandle, String> {
     let settings = LogSettings {
         level: level
             .parse()
             .map_err(|error| format!("log level `{level}`: {error}"))?,
         ..LogSettings::default()
     };
-    let installed = settings.install_to(LogSink::Stdout);
+    let installed = settings.install_to(sink);
     installed.map_err(|error| error.to_string())
 }

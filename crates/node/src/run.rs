@@ -415,7 +415,7 @@ where
 }
 
 /// The signals that ask the process to stop.
-struct Signals {
+pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
     asked: Asked,
@@ -441,7 +441,7 @@ impl Asked {
 }
 
 impl Signals {
-    fn listen() -> Result<Self, Error> {
+    pub(crate) fn listen() -> Result<Self, Error> {
         let listen = |kind| {
             signal(kind).map_err(|error| Error::fatal(format!("listen for signals: {error}")))
         };
@@ -452,7 +452,7 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) -> &'static str {
+    pub(crate) async fn next(&mut self) -> &'static str {
         loop {
             let name = tokio::select! {
                 _ = self.interrupt.recv() => "SIGINT",

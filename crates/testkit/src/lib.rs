@@ -76,7 +76,7 @@
 //!
 //! [`http`] is a small client to talk to it, [`http_server::HttpServer`] an endpoint that answers as
 //! a test says and remembers what it was asked, [`otlp::Collector`] takes the traces that it exports,
-//! [`poll`] is the one way to wait, [`port::free_port`]
+//! [`kafka`] speaks to a broker, [`poll`] is the one way to wait, [`port::free_port`]
 //! finds a port where port 0 does not do, [`pages`] reads the examples of documents, [`pem`] has a
 //! private key that no error may quote.
 
@@ -84,6 +84,7 @@ pub mod cases;
 pub mod data_dir;
 pub mod http;
 pub mod http_server;
+pub mod kafka;
 pub mod mariadb;
 pub mod millrace;
 pub mod names;

@@ -40,6 +40,13 @@ impl MetadataRecord {{
         }}
     }}
 
+    /// The last version that the codec knows of its kind.
+    pub fn latest_version(&self) -> i16 {{
+        match self {{
+            {}
+        }}
+    }}
+
     /// Reads the record of this number; `None` is one that the codec does not know.
     ///
     /// # Errors
@@ -64,6 +71,7 @@ impl MetadataRecord {{
 ",
         arms(&|variant, name, id| format!("/// Number {id}.\n{variant}({name}),")),
         arms(&|variant, name, _| format!("Self::{variant}(_) => {name}::ID,")),
+        arms(&|variant, name, _| format!("Self::{variant}(_) => {name}::VERSIONS.1,")),
         arms(&|variant, name, _| format!(
             "{name}::ID => Self::{variant}({name}::read(reader, version)?),"
         )),

@@ -211,7 +211,7 @@ impl ApiKey {
                 name: "SaslHandshake",
                 versions: (0, 1),
                 flexible: None,
-                advertised: Some((0, 1)),
+                advertised: None,
             },
             Self::ApiVersions => Row {
                 name: "ApiVersions",
@@ -253,19 +253,19 @@ impl ApiKey {
                 name: "AddPartitionsToTxn",
                 versions: (0, 5),
                 flexible: Some(3),
-                advertised: Some((0, 5)),
+                advertised: None,
             },
             Self::AddOffsetsToTxn => Row {
                 name: "AddOffsetsToTxn",
                 versions: (0, 4),
                 flexible: Some(3),
-                advertised: Some((0, 4)),
+                advertised: None,
             },
             Self::EndTxn => Row {
                 name: "EndTxn",
                 versions: (0, 5),
                 flexible: Some(3),
-                advertised: Some((0, 5)),
+                advertised: None,
             },
             Self::WriteTxnMarkers => Row {
                 name: "WriteTxnMarkers",
@@ -277,19 +277,19 @@ impl ApiKey {
                 name: "TxnOffsetCommit",
                 versions: (0, 5),
                 flexible: Some(3),
-                advertised: Some((0, 5)),
+                advertised: None,
             },
             Self::DescribeConfigs => Row {
                 name: "DescribeConfigs",
                 versions: (1, 4),
                 flexible: Some(4),
-                advertised: Some((1, 4)),
+                advertised: None,
             },
             Self::AlterConfigs => Row {
                 name: "AlterConfigs",
                 versions: (0, 2),
                 flexible: Some(2),
-                advertised: Some((0, 2)),
+                advertised: None,
             },
             Self::DescribeLogDirs => Row {
                 name: "DescribeLogDirs",
@@ -301,7 +301,7 @@ impl ApiKey {
                 name: "SaslAuthenticate",
                 versions: (0, 2),
                 flexible: Some(2),
-                advertised: Some((0, 2)),
+                advertised: None,
             },
             Self::CreatePartitions => Row {
                 name: "CreatePartitions",
@@ -319,7 +319,7 @@ impl ApiKey {
                 name: "IncrementalAlterConfigs",
                 versions: (0, 1),
                 flexible: Some(1),
-                advertised: Some((0, 1)),
+                advertised: None,
             },
             Self::OffsetDelete => Row {
                 name: "OffsetDelete",
@@ -355,7 +355,7 @@ impl ApiKey {
                 name: "DescribeTopicPartitions",
                 versions: (0, 0),
                 flexible: Some(0),
-                advertised: Some((0, 0)),
+                advertised: None,
             },
         }
     }

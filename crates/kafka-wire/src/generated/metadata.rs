@@ -144,6 +144,37 @@ impl MetadataRecord {
         }
     }
 
+    /// The last version that the codec knows of its kind.
+    pub fn latest_version(&self) -> i16 {
+        match self {
+            Self::RegisterBroker(_) => RegisterBrokerRecord::VERSIONS.1,
+            Self::UnregisterBroker(_) => UnregisterBrokerRecord::VERSIONS.1,
+            Self::Topic(_) => TopicRecord::VERSIONS.1,
+            Self::Partition(_) => PartitionRecord::VERSIONS.1,
+            Self::Config(_) => ConfigRecord::VERSIONS.1,
+            Self::PartitionChange(_) => PartitionChangeRecord::VERSIONS.1,
+            Self::FenceBroker(_) => FenceBrokerRecord::VERSIONS.1,
+            Self::UnfenceBroker(_) => UnfenceBrokerRecord::VERSIONS.1,
+            Self::RemoveTopic(_) => RemoveTopicRecord::VERSIONS.1,
+            Self::DelegationToken(_) => DelegationTokenRecord::VERSIONS.1,
+            Self::UserScramCredential(_) => UserScramCredentialRecord::VERSIONS.1,
+            Self::FeatureLevel(_) => FeatureLevelRecord::VERSIONS.1,
+            Self::ClientQuota(_) => ClientQuotaRecord::VERSIONS.1,
+            Self::ProducerIds(_) => ProducerIdsRecord::VERSIONS.1,
+            Self::BrokerRegistrationChange(_) => BrokerRegistrationChangeRecord::VERSIONS.1,
+            Self::AccessControlEntry(_) => AccessControlEntryRecord::VERSIONS.1,
+            Self::RemoveAccessControlEntry(_) => RemoveAccessControlEntryRecord::VERSIONS.1,
+            Self::NoOp(_) => NoOpRecord::VERSIONS.1,
+            Self::RemoveUserScramCredential(_) => RemoveUserScramCredentialRecord::VERSIONS.1,
+            Self::BeginTransaction(_) => BeginTransactionRecord::VERSIONS.1,
+            Self::EndTransaction(_) => EndTransactionRecord::VERSIONS.1,
+            Self::AbortTransaction(_) => AbortTransactionRecord::VERSIONS.1,
+            Self::RemoveDelegationToken(_) => RemoveDelegationTokenRecord::VERSIONS.1,
+            Self::RegisterController(_) => RegisterControllerRecord::VERSIONS.1,
+            Self::ClearElr(_) => ClearElrRecord::VERSIONS.1,
+        }
+    }
+
     /// Reads the record of this number; `None` is one that the codec does not know.
     ///
     /// # Errors

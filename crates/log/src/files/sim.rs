@@ -148,7 +148,9 @@ impl Files for Simulated {
     }
 
     fn create_dir(&self, path: &Path) -> io::Result<()> {
-        self.state.lock().dirs.entry(path.to_owned()).or_default();
+        let mut state = self.state.lock();
+        let dir = state.dirs.entry(path.to_owned()).or_default();
+        dir.is_removed = false;
         Ok(())
     }
 
@@ -179,14 +181,35 @@ impl Files for Simulated {
         Ok(self.state.lock().dir(dir)?.now.keys().cloned().collect())
     }
 
+    fn list_dirs(&self, path: &Path) -> io::Result<Vec<String>> {
+        let mut state = self.state.lock();
+        state.dir(path)?;
+        let dirs = state.dirs.iter().filter(|(_, dir)| !dir.is_removed);
+        let children = dirs.filter(|(child, _)| child.parent() == Some(path));
+        Ok(children.map(|(child, _)| split(child).1).collect())
+    }
+
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.state.lock();
+        state.change()?;
+        let dir = state.dir(path)?;
+        if !dir.now.is_empty() {
+            return Err(io::ErrorKind::DirectoryNotEmpty.into());
+        }
+        dir.is_removed = true;
+        Ok(())
+    }
+
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         let mut state = self.state.lock();
         state.change()?;
         if state.skip == Some(Skip::Directories) {
             return Ok(());
         }
+        let is_child = |child: &Path| child.parent() == Some(path);
+        (state.dirs).retain(|child, dir| !(dir.is_removed && is_child(child)));
         for (child, dir) in &mut state.dirs {
-            dir.is_durable |= child.parent() == Some(path);
+            dir.is_durable |= is_child(child);
         }
         if let Some(dir) = state.dirs.get_mut(path) {
             dir.durable = dir.now.clone();

@@ -16,8 +16,10 @@ impl State {
         for inode in &mut self.inodes {
             inode.lose_power(kept, &mut self.random);
         }
-        self.dirs.retain(|_, dir| dir.is_durable);
+        let random = &mut self.random;
+        (self.dirs).retain(|_, dir| dir.is_durable && !(dir.is_removed && random.percent(kept)));
         for dir in self.dirs.values_mut() {
+            dir.is_removed = false;
             dir.lose_power(kept, &mut self.random);
         }
     }

@@ -47,6 +47,8 @@ pub(super) struct Dir {
     pub pending: Vec<Entry>,
     /// Whether it is there after a power loss.
     pub is_durable: bool,
+    /// It was removed, which a power loss may undo.
+    pub is_removed: bool,
 }
 
 #[derive(Clone)]
@@ -70,13 +72,18 @@ impl State {
     }
 
     pub fn dir(&mut self, path: &Path) -> io::Result<&mut Dir> {
-        self.dirs.get_mut(path).ok_or_else(not_found)
+        let dir = self.dirs.get_mut(path).filter(|dir| !dir.is_removed);
+        dir.ok_or_else(not_found)
     }
 
     pub fn lookup(&self, path: &Path) -> io::Result<usize> {
         let (dir, name) = split(path);
-        let dir = self.dirs.get(&dir).ok_or_else(not_found)?;
-        dir.now.get(&name).copied().ok_or_else(not_found)
+        let dir = self.dirs.get(&dir).filter(|dir| !dir.is_removed);
+        dir.ok_or_else(not_found)?
+            .now
+            .get(&name)
+            .copied()
+            .ok_or_else(not_found)
     }
 
     pub fn create(&mut self, path: &Path) -> io::Result<usize> {

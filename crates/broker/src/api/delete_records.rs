@@ -1,0 +1,51 @@
+//! DeleteRecords (KIP-107): deletes from the start of partitions.
+
+use millrace_kafka_wire::ErrorCode;
+use millrace_kafka_wire::api::delete_records::{
+    DeleteRecordsPartition, DeleteRecordsPartitionResult, DeleteRecordsRequest,
+    DeleteRecordsResponse, DeleteRecordsTopicResult,
+};
+
+use super::Call;
+use crate::broker::{Found, Topic};
+use crate::partitions::{Refused, answered};
+
+pub async fn handle(call: Call, request: DeleteRecordsRequest) -> DeleteRecordsResponse {
+    let mut topics = Vec::with_capacity(request.topics.len());
+    for topic in &request.topics {
+        let mut partitions = Vec::with_capacity(topic.partitions.len());
+        for asked in &topic.partitions {
+            let deleted = delete(&call, &topic.name, asked).await;
+            let code = deleted.as_ref().err().map_or(ErrorCode::None, |it| it.code);
+            partitions.push(DeleteRecordsPartitionResult {
+                partition_index: asked.partition_index,
+                low_watermark: deleted.unwrap_or(-1),
+                error_code: code.number(),
+            });
+        }
+        topics.push(DeleteRecordsTopicResult {
+            name: topic.name.clone(),
+            partitions,
+        });
+    }
+    DeleteRecordsResponse {
+        topics,
+        ..DeleteRecordsResponse::default()
+    }
+}
+
+async fn delete(call: &Call, topic: &str, asked: &DeleteRecordsPartition) -> Result<i64, Refused> {
+    let Found { partition, .. } = call
+        .broker
+        .find(Topic::Name(topic), asked.partition_index)?;
+    let (start, removed) = answered(partition.delete_records(asked.offset)).await?;
+    if !removed.is_empty() {
+        // Unlinking large files takes time, and nobody waits for it.
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = removed.unlink() {
+                tracing::warn!(%error, "cannot unlink a deleted segment; the next start does it");
+            }
+        });
+    }
+    Ok(start)
+}

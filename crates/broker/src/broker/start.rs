@@ -1,0 +1,199 @@
+//! The order in which a broker starts: addresses, directories, metadata, partitions, clients.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use millrace_kafka_wire::metadata::register_broker::{BrokerEndpoint, BrokerFeature};
+use millrace_kafka_wire::metadata::{MetadataRecord, PartitionChangeRecord, RegisterBrokerRecord};
+use millrace_kafka_wire::{Str, Uuid};
+use millrace_log::{Files, new_id};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::open::{Dirs, take};
+use super::{Broker, Random, Running, StartError};
+use crate::api::Sessions;
+use crate::clock::Clock;
+use crate::config::{BrokerConfig, Listener};
+use crate::coordinators::Groups;
+use crate::driver::Driver;
+use crate::group::GroupSettings;
+use crate::metadata::{FEATURES, Image, Metadata, MetadataLog, bootstrap};
+use crate::net::{Listening, bind};
+use crate::partitions::Partitions;
+
+/// Starts a broker; it serves clients on return.
+///
+/// An empty directory becomes a new cluster. Every partition begins a new leader epoch, so that a
+/// client notices when records are gone that were never durable.
+///
+/// # Errors
+/// See [`StartError`].
+pub async fn start(
+    config: BrokerConfig,
+    files: Arc<dyn Files>,
+    driver: Arc<dyn Driver>,
+    clock: Clock,
+    random: Random,
+) -> Result<Running, StartError> {
+    let mut listening = Vec::new();
+    for (index, listener) in config.listeners.iter().enumerate() {
+        listening.push(listen(index, listener).await?);
+    }
+    let addresses: Vec<_> = listening.iter().map(|(_, address)| *address).collect();
+    let Dirs {
+        cluster_id,
+        dirs,
+        is_new,
+    } = take(&files, &config.log_dirs, config.node_id, &random)?;
+    let metadata_dir = &dirs[0];
+    let recovery = metadata_dir.opening(&MetadataLog::partition(), clock.now());
+    let path = metadata_dir
+        .log_dir()
+        .partition_path(&MetadataLog::partition());
+    let opened = MetadataLog::open(
+        Arc::clone(&files),
+        &path,
+        recovery.recovery_point,
+        clock.now(),
+    );
+    let (log, image) = opened?;
+    for dir in &dirs {
+        dir.log_dir()
+            .set_properties(&dir.properties(cluster_id, config.node_id))?;
+    }
+    let dir_ids = dirs.iter().map(|dir| dir.id).collect();
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    let partitions = Partitions::start(config.node_id, files, dirs, workers, &driver, &clock);
+    let partitions = Arc::new(partitions.map_err(StartError::Thread)?);
+    let (metadata, controller) = Metadata::new(log, image, clock.clone());
+    let hosted = Arc::clone(&partitions);
+    let topics = config.topics.clone();
+    let committed = move |image: Arc<Image>| {
+        let (hosted, topics) = (Arc::clone(&hosted), topics.clone());
+        Box::pin(async move { hosted.apply(&image, |_| topics.clone()).await }) as _
+    };
+    let looped = Box::pin(controller.run(Box::new(committed)));
+    (driver.spawn("metadata".into(), looped)).map_err(StartError::Thread)?;
+    let incarnation = new_id(&mut *random.lock());
+    let registered = register(&metadata, &config, &addresses, dir_ids, incarnation).await;
+    let groups = Groups::new(
+        Arc::clone(&metadata),
+        Arc::clone(&partitions),
+        clock.clone(),
+        Arc::clone(&random),
+        GroupSettings::default(),
+    );
+    let broker = Arc::new(Broker {
+        epoch: registered?,
+        groups,
+        fetch_sessions: Sessions::default(),
+        config,
+        cluster_id,
+        metadata,
+        partitions,
+        clock,
+        producer_ids: super::ids::ProducerIds::default(),
+        random,
+    });
+    let (stopping, stop) = watch::channel(false);
+    let mut tasks = JoinSet::new();
+    for (socket, _) in listening {
+        tasks.spawn(socket.serve(Arc::clone(&broker), stop.clone()));
+    }
+    tasks.spawn(super::upkeep::run(Arc::clone(&broker), stop));
+    Ok(Running {
+        broker,
+        tasks,
+        addresses,
+        stopping,
+        is_new,
+    })
+}
+
+async fn listen(index: usize, listener: &Listener) -> Result<(Listening, SocketAddr), StartError> {
+    let refused = |error| StartError::Listen {
+        host: listener.host.clone(),
+        port: listener.port,
+        error,
+    };
+    let socket = bind(index, listener).await.map_err(refused)?;
+    let address = socket.address().map_err(refused)?;
+    Ok((socket, address))
+}
+
+/// Tells the cluster that this broker is here, and takes the lead of what it led before. Returns the
+/// epoch of the broker.
+async fn register(
+    metadata: &Arc<Metadata>,
+    config: &BrokerConfig,
+    addresses: &[SocketAddr],
+    log_dirs: Vec<Uuid>,
+    incarnation_id: Uuid,
+) -> Result<i64, StartError> {
+    let node_id = config.node_id;
+    let listeners = config.listeners.iter().zip(addresses);
+    let end_points = listeners
+        .map(|(listener, address)| endpoint(listener, *address))
+        .collect();
+    let features = FEATURES.iter().map(|it| BrokerFeature {
+        name: it.name.into(),
+        min_supported_version: it.first,
+        max_supported_version: it.last,
+    });
+    let record = RegisterBrokerRecord {
+        broker_id: node_id,
+        incarnation_id,
+        end_points,
+        features: features.collect(),
+        fenced: false,
+        log_dirs,
+        ..RegisterBrokerRecord::default()
+    };
+    let registered = metadata.change(move |image| {
+        let mut records = Vec::new();
+        if image.features.is_empty() {
+            records.extend(bootstrap());
+        }
+        let broker_epoch = image.end_offset + records.len() as i64;
+        records.push(MetadataRecord::RegisterBroker(RegisterBrokerRecord {
+            broker_epoch,
+            ..record
+        }));
+        records.extend(new_epochs(image, node_id));
+        (records, broker_epoch)
+    });
+    let epoch = registered.await;
+    epoch.map_err(|refused| StartError::Register(refused.reason))
+}
+
+fn endpoint(listener: &Listener, address: SocketAddr) -> BrokerEndpoint {
+    let (host, port) = match &listener.advertised {
+        Some((host, port)) => (Str::from(host.as_str()), *port),
+        None => (Str::from(listener.host.as_str()), address.port()),
+    };
+    BrokerEndpoint {
+        name: listener.name.as_str().into(),
+        host,
+        port,
+        // PLAINTEXT.
+        security_protocol: 0,
+    }
+}
+
+fn new_epochs(image: &Image, node_id: i32) -> Vec<MetadataRecord> {
+    let mut records = Vec::new();
+    for topic in image.topics() {
+        for (partition_id, partition) in (0..).zip(&topic.partitions) {
+            if partition.leader == node_id {
+                records.push(MetadataRecord::PartitionChange(PartitionChangeRecord {
+                    partition_id,
+                    topic_id: topic.id,
+                    leader: node_id,
+                    ..PartitionChangeRecord::default()
+                }));
+            }
+        }
+    }
+    records
+}

@@ -1,0 +1,161 @@
+//! The coordinators of consumer groups on this broker.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use millrace_kafka_wire::{ErrorCode, Str};
+use parking_lot::Mutex;
+use tokio::sync::{mpsc, oneshot};
+
+use super::actor::{Actor, Ask};
+use super::topic::{InternalTopic, partition_for};
+use crate::broker::Random;
+use crate::clock::Clock;
+use crate::group::{Caller, GroupSettings, MemberIds, Request, Response};
+use crate::metadata::{Metadata, TopicImage};
+use crate::partitions::{Partition, PartitionId, Partitions};
+
+/// Where groups and their offsets are kept.
+const OFFSETS: InternalTopic = InternalTopic {
+    name: "__consumer_offsets",
+    partitions: 50,
+    config: &[
+        ("cleanup.policy", "compact"),
+        ("compression.type", "producer"),
+        ("segment.bytes", "104857600"),
+    ],
+};
+
+/// The coordinators of consumer groups on this broker.
+pub struct Groups {
+    metadata: Arc<Metadata>,
+    partitions: Arc<Partitions>,
+    clock: Clock,
+    random: Random,
+    settings: GroupSettings,
+    actors: Mutex<BTreeMap<PartitionId, Running>>,
+}
+
+struct Running {
+    partition: Arc<Partition>,
+    asks: mpsc::UnboundedSender<Ask>,
+}
+
+impl Groups {
+    pub fn new(
+        metadata: Arc<Metadata>,
+        partitions: Arc<Partitions>,
+        clock: Clock,
+        random: Random,
+        settings: GroupSettings,
+    ) -> Self {
+        Self {
+            metadata,
+            partitions,
+            clock,
+            random,
+            settings,
+            actors: Mutex::default(),
+        }
+    }
+
+    /// The broker that coordinates a group; the topic of groups is made when there is none.
+    ///
+    /// # Errors
+    /// The topic cannot be made, or nobody leads the group's partition.
+    pub async fn coordinator_of(&self, group: &str) -> Result<i32, ErrorCode> {
+        let topic = OFFSETS.get_or_create(&self.metadata, &self.random).await;
+        let topic = topic.map_err(|_| ErrorCode::CoordinatorNotAvailable)?;
+        let index = partition_for(group, topic.partitions.len());
+        let leader = topic.partition(index).map_or(-1, |it| it.leader);
+        match leader {
+            -1 => Err(ErrorCode::CoordinatorNotAvailable),
+            leader => Ok(leader),
+        }
+    }
+
+    /// Asks the coordinator of a group.
+    pub async fn ask(&self, group: &str, caller: Caller, request: Request) -> Response {
+        let topic = self.metadata.image().topic(OFFSETS.name).cloned();
+        // Whoever did not look for the coordinator before finds no group.
+        let Some(topic) = topic else {
+            return request.failed(caller.version, ErrorCode::NotCoordinator);
+        };
+        let index = partition_for(group, topic.partitions.len());
+        self.ask_partition(&topic, index, caller, request).await
+    }
+
+    /// Asks each coordinator of this broker: one request for each, and the answers.
+    pub async fn ask_all(&self, caller: &Caller, request: &Request) -> Vec<Response> {
+        let mut answers = Vec::new();
+        let Some(topic) = self.metadata.image().topic(OFFSETS.name).cloned() else {
+            return answers;
+        };
+        for index in 0..topic.partitions.len() as i32 {
+            let asked = self.ask_partition(&topic, index, caller.clone(), request.clone());
+            answers.push(asked.await);
+        }
+        answers
+    }
+
+    async fn ask_partition(
+        &self,
+        topic: &TopicImage,
+        index: i32,
+        caller: Caller,
+        request: Request,
+    ) -> Response {
+        let version = caller.version;
+        let id = PartitionId {
+            topic_id: topic.id,
+            index,
+        };
+        let Ok(partition) = self.partitions.get(id) else {
+            return request.failed(version, ErrorCode::NotCoordinator);
+        };
+        let (reply, answer) = oneshot::channel();
+        let lost = request.failed(version, ErrorCode::NotCoordinator);
+        let ask = Ask {
+            caller,
+            request,
+            reply,
+        };
+        // An actor that is gone drops the reply.
+        let _ = self.actor(partition).send(ask);
+        answer.await.unwrap_or(lost)
+    }
+
+    /// The actor of a partition; starts one when there is none.
+    fn actor(&self, partition: Arc<Partition>) -> mpsc::UnboundedSender<Ask> {
+        let mut actors = self.actors.lock();
+        let known = actors.get(&partition.id);
+        if let Some(running) = known.filter(|it| Arc::ptr_eq(&it.partition, &partition)) {
+            return running.asks.clone();
+        }
+        let (asks, inbox) = mpsc::unbounded_channel();
+        let random = Arc::clone(&self.random);
+        let ids = move || -> MemberIds {
+            let random = Arc::clone(&random);
+            Box::new(move || u128::from_be_bytes((*random.lock())()))
+        };
+        let actor = Actor {
+            partition: Arc::clone(&partition),
+            inbox,
+            clock: self.clock.clone(),
+            settings: self.settings.clone(),
+            ids: Arc::new(ids),
+        };
+        tokio::spawn(actor.run());
+        let running = Running {
+            asks: asks.clone(),
+            partition: Arc::clone(&partition),
+        };
+        actors.insert(partition.id, running);
+        asks
+    }
+}
+
+/// Kafka writes a slash before the address of a client.
+pub fn client_host(address: std::net::IpAddr) -> Str {
+    format!("/{address}").into()
+}

@@ -1,0 +1,19 @@
+//! What the cluster is: its brokers, topics, partitions and settings.
+//!
+//! All of it follows from the records of the metadata log. A change is a function from an
+//! [`Image`] to records; it is part of the cluster once its records are durable.
+
+mod apply;
+mod controller;
+mod features;
+mod image;
+mod log;
+pub mod topics;
+
+pub use controller::Metadata;
+pub use features::{FEATURES, bootstrap};
+pub use image::{BrokerImage, Image, TopicImage};
+pub use log::MetadataLog;
+
+/// A topic, as the type of the resource that a configuration is of.
+pub const TOPIC: i8 = 2;

@@ -1,0 +1,9 @@
+//! Connections: from bytes to requests, and from answers to bytes.
+
+mod connection;
+mod frames;
+mod listener;
+
+pub use connection::Peer;
+pub(crate) use connection::stopped;
+pub use listener::{Listening, bind};

@@ -1,0 +1,99 @@
+//! One connection: requests begin in the order in which they come, answers leave in that order.
+//!
+//! A request begins when those before it are answered, as in Kafka; but a Produce may also begin
+//! while Produces before it wait for the disk, so that one connection keeps the disk busy.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use millrace_kafka_wire::Frame;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::sync::watch;
+
+use super::frames::Frames;
+use crate::api::{self, Answer, Work};
+use crate::broker::Broker;
+
+/// So many requests of one connection are being worked on.
+const IN_FLIGHT: usize = 64;
+
+/// Who is connected.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    /// Where the client is.
+    pub address: SocketAddr,
+    /// To which of our addresses it connected.
+    pub local: SocketAddr,
+    /// Which of the listeners it is.
+    pub listener: usize,
+}
+
+/// Serves a connection until the client closes it, it breaks the protocol, or the broker stops.
+///
+/// # Errors
+/// The connection broke.
+pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+    mut stream: S,
+    broker: &Arc<Broker>,
+    peer: Peer,
+    mut stopping: watch::Receiver<bool>,
+) -> io::Result<()> {
+    let peer = Arc::new(peer);
+    let mut frames = Frames::new(broker.config().max_request_bytes);
+    let mut working: VecDeque<Work> = VecDeque::new();
+    let mut held: Option<Bytes> = None;
+    loop {
+        if let Some(frame) = held.take() {
+            match may_begin(&frame, &working) {
+                true => match api::begin(broker, &peer, frame) {
+                    Some(work) => working.push_back(work),
+                    None => return Ok(()),
+                },
+                false => held = Some(frame),
+            }
+        }
+        let may_read = held.is_none() && working.len() < IN_FLIGHT;
+        tokio::select! {
+            biased;
+            answer = first(&mut working), if !working.is_empty() => {
+                working.pop_front();
+                match answer {
+                    Answer::Frame(frame) => send(&mut stream, frame).await?,
+                    Answer::Nothing => {}
+                    Answer::Close => return Ok(()),
+                }
+            }
+            frame = frames.next(&mut stream), if may_read => match frame? {
+                Some(frame) => held = Some(frame),
+                None => return Ok(()),
+            },
+            () = stopped(&mut stopping), if working.is_empty() => return Ok(()),
+        }
+    }
+}
+
+/// Waits until the broker stops; a broker that is gone has.
+pub async fn stopped(stopping: &mut watch::Receiver<bool>) {
+    // The value that is returned is a lock, which must not be held.
+    drop(stopping.wait_for(|it| *it).await);
+}
+
+/// Whether a request may begin while those before it are being worked on.
+fn may_begin(frame: &Bytes, working: &VecDeque<Work>) -> bool {
+    working.is_empty() || (api::is_produce(frame) && working.iter().all(|it| it.is_produce))
+}
+
+async fn first(working: &mut VecDeque<Work>) -> Answer {
+    match working.front_mut() {
+        Some(work) => work.answer.as_mut().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn send(stream: &mut (impl AsyncWrite + Unpin), mut frame: Frame) -> io::Result<()> {
+    stream.write_all_buf(&mut frame).await?;
+    stream.flush().await
+}

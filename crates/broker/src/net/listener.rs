@@ -1,0 +1,93 @@
+//! Listens, and serves who connects.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{Duration, sleep};
+
+use super::connection::{Peer, serve, stopped};
+use crate::broker::Broker;
+use crate::config::Listener;
+
+/// A listener that is bound and not served yet.
+pub struct Listening {
+    socket: TcpListener,
+    index: usize,
+}
+
+/// Binds a listener.
+///
+/// # Errors
+/// The address is taken, or is none of this machine.
+pub async fn bind(index: usize, listener: &Listener) -> io::Result<Listening> {
+    let socket = TcpListener::bind((listener.host.as_str(), listener.port)).await?;
+    Ok(Listening { socket, index })
+}
+
+impl Listening {
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// The system does not say.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// Serves who connects, until the broker stops; then until the requests are answered that have
+    /// begun.
+    pub async fn serve(self, broker: Arc<Broker>, mut stopping: watch::Receiver<bool>) {
+        let mut connections = JoinSet::new();
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                () = stopped(&mut stopping) => break,
+                Some(_) = connections.join_next() => continue,
+                accepted = self.socket.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, address)) => {
+                    let connection = connection(
+                        stream,
+                        address,
+                        self.index,
+                        Arc::clone(&broker),
+                        stopping.clone(),
+                    );
+                    connections.spawn(connection);
+                }
+                Err(error) => {
+                    // Too few file descriptors, most likely: those that close give some back.
+                    tracing::warn!(%error, "cannot accept a connection");
+                    sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+        drop(self.socket);
+        while connections.join_next().await.is_some() {}
+    }
+}
+
+async fn connection(
+    stream: TcpStream,
+    address: SocketAddr,
+    listener: usize,
+    broker: Arc<Broker>,
+    stopping: watch::Receiver<bool>,
+) {
+    let served = async {
+        stream.set_nodelay(true)?;
+        let peer = Peer {
+            address,
+            local: stream.local_addr()?,
+            listener,
+        };
+        serve(stream, &broker, peer, stopping).await
+    };
+    if let Err(error) = served.await {
+        tracing::debug!(%address, %error, "a connection broke");
+    }
+}

@@ -1,0 +1,228 @@
+//! The partitions that this broker leads.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use millrace_kafka_wire::Uuid;
+use millrace_log::{Files, LogError, Removed};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::clock::Clock;
+use crate::config::TopicConfig;
+use crate::driver::Driver;
+use crate::metadata::{Image, TopicImage};
+
+mod dirs;
+mod open;
+mod owned;
+mod partition;
+mod waits;
+mod worker;
+
+pub use dirs::Dir;
+pub use partition::{Acks, Partition, PartitionId, Refused, Reply, View, Written, answered};
+pub use waits::Wait;
+
+use open::OpenPartition;
+use worker::{Command, Worker};
+
+/// What has to be there of a partition that the metadata gives to this broker.
+type Hosted = BTreeMap<PartitionId, Result<Arc<Partition>, LogError>>;
+
+/// The partitions that this broker leads, each owned by one of its workers.
+pub struct Partitions {
+    node_id: i32,
+    files: Arc<dyn Files>,
+    dirs: Vec<Arc<Dir>>,
+    workers: Vec<mpsc::UnboundedSender<Command>>,
+    hosted: ArcSwap<Hosted>,
+}
+
+impl Partitions {
+    /// Starts the workers; they have no partitions yet.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn start(
+        node_id: i32,
+        files: Arc<dyn Files>,
+        dirs: Vec<Arc<Dir>>,
+        workers: usize,
+        driver: &Arc<dyn Driver>,
+        clock: &Clock,
+    ) -> io::Result<Self> {
+        let start = |index| {
+            let (sender, inbox) = mpsc::unbounded_channel();
+            let worker = Worker::new(sender.clone(), inbox, Arc::clone(driver), clock.clone());
+            driver.spawn(format!("log-{index}"), Box::pin(worker.run()))?;
+            Ok(sender)
+        };
+        Ok(Self {
+            node_id,
+            files,
+            dirs,
+            workers: (0..workers).map(start).collect::<io::Result<_>>()?,
+            hosted: ArcSwap::default(),
+        })
+    }
+
+    /// The partition, if this broker leads it.
+    ///
+    /// # Errors
+    /// The broker does not lead it (yet), or its log cannot be opened.
+    pub fn get(&self, id: PartitionId) -> Result<Arc<Partition>, Refused> {
+        match self.hosted.load().get(&id) {
+            Some(Ok(partition)) => Ok(Arc::clone(partition)),
+            Some(Err(error)) => Err(error.into()),
+            None => Err(Refused::gone()),
+        }
+    }
+
+    /// The directories.
+    pub fn dirs(&self) -> &[Arc<Dir>] {
+        &self.dirs
+    }
+
+    /// Opens and removes what a change of the metadata asks for; returns when it is done. One call
+    /// at a time.
+    ///
+    /// A log that cannot be opened is told of, and refuses what it is asked for.
+    pub async fn apply(&self, image: &Image, config: impl Fn(&TopicImage) -> TopicConfig) {
+        let before = self.hosted.load_full();
+        let mut hosted = Hosted::clone(&before);
+        let wanted: BTreeMap<_, _> = self.wanted(image).collect();
+        let mut removed = Vec::new();
+        for (id, partition) in &*before {
+            if !wanted.contains_key(id) {
+                hosted.remove(id);
+                removed.extend(partition.as_ref().ok().map(|_| self.remove(*id)));
+            }
+        }
+        // Nobody finds what is being removed.
+        self.hosted.store(Arc::new(hosted.clone()));
+        for reply in removed {
+            // A worker that is gone has nothing to remove.
+            let _ = reply.await;
+        }
+        let mut opened = Vec::new();
+        for (id, (topic, leader_epoch)) in wanted {
+            if !before.contains_key(&id) {
+                opened.push((id, self.open(id, topic, leader_epoch, config(topic))));
+            }
+        }
+        for (id, reply) in opened {
+            // A worker that is gone opens nothing.
+            let Ok(result) = reply.await else { continue };
+            if let Err(error) = &result {
+                tracing::error!(partition = id.index, %error, "cannot open the log of a partition");
+            }
+            hosted.insert(id, result);
+        }
+        self.hosted.store(Arc::new(hosted));
+    }
+
+    /// What the metadata gives to this broker.
+    fn wanted<'a>(
+        &self,
+        image: &'a Image,
+    ) -> impl Iterator<Item = (PartitionId, (&'a TopicImage, i32))> {
+        let node_id = self.node_id;
+        image.topics().flat_map(move |topic| {
+            let led = topic.partitions.iter().enumerate();
+            let led = led.filter(move |(_, it)| it.leader == node_id);
+            led.map(move |(index, it)| {
+                let id = PartitionId {
+                    topic_id: topic.id,
+                    index: index as i32,
+                };
+                (id, (&**topic, it.leader_epoch))
+            })
+        })
+    }
+
+    fn open(
+        &self,
+        id: PartitionId,
+        topic: &TopicImage,
+        leader_epoch: i32,
+        config: TopicConfig,
+    ) -> oneshot::Receiver<Result<Arc<Partition>, LogError>> {
+        let (reply, opened) = oneshot::channel();
+        let directory = topic.directory_of(id.index, self.node_id);
+        let what = OpenPartition {
+            id,
+            topic: topic.name.clone(),
+            leader_epoch,
+            dir: self.dir(directory),
+            files: Arc::clone(&self.files),
+            config,
+        };
+        // When the worker is gone, the reply is dropped.
+        let _ = self.worker(id).send(Command::Open { what, reply });
+        opened
+    }
+
+    fn remove(&self, partition: PartitionId) -> oneshot::Receiver<()> {
+        let (reply, removed) = oneshot::channel();
+        // When the worker is gone, the reply is dropped.
+        let _ = (self.worker(partition)).send(Command::Remove { partition, reply });
+        removed
+    }
+
+    /// The directory of this id; the first, when the metadata names none of ours.
+    fn dir(&self, id: Uuid) -> Arc<Dir> {
+        let dir = self.dirs.iter().find(|dir| dir.id == id);
+        Arc::clone(dir.unwrap_or(&self.dirs[0]))
+    }
+
+    /// Who owns a partition: partitions of one topic go round, so that their load does.
+    fn worker(&self, id: PartitionId) -> &mpsc::UnboundedSender<Command> {
+        let first = id.topic_id.0[15] as usize;
+        let index = usize::try_from(id.index).unwrap_or(0);
+        &self.workers[(first + index) % self.workers.len()]
+    }
+
+    /// Stores up to where the logs are durable, so that less is read after a crash.
+    pub async fn checkpoint(&self) {
+        for reply in self.ask_all(|reply| Command::Checkpoint { reply }) {
+            // A worker that is gone has stored it.
+            let _ = reply.await;
+        }
+    }
+
+    /// Deletes what is older or larger than its topics keep.
+    pub async fn retain(&self) {
+        for reply in self.ask_all(|reply| Command::Retain { reply }) {
+            let Ok(removed) = reply.await else { continue };
+            // Unlinking large files takes time.
+            let unlink = move || removed.into_iter().try_for_each(Removed::unlink);
+            if let Ok(Err(error)) = tokio::task::spawn_blocking(unlink).await {
+                tracing::warn!(%error, "cannot unlink deleted segments; the next start does it");
+            }
+        }
+    }
+
+    /// Closes all logs; returns whether all are durable and sound. Nothing is appended any more.
+    pub async fn close(&self) -> bool {
+        let mut is_clean = self.hosted.load().values().all(Result::is_ok);
+        for reply in self.ask_all(|reply| Command::Close { reply }) {
+            is_clean &= reply.await.unwrap_or(false);
+        }
+        is_clean
+    }
+
+    fn ask_all<T>(
+        &self,
+        command: impl Fn(oneshot::Sender<T>) -> Command,
+    ) -> Vec<oneshot::Receiver<T>> {
+        let ask = |worker: &mpsc::UnboundedSender<Command>| {
+            let (reply, answer) = oneshot::channel();
+            // When the worker is gone, the reply is dropped.
+            let _ = worker.send(command(reply));
+            answer
+        };
+        self.workers.iter().map(ask).collect()
+    }
+}

@@ -1,0 +1,122 @@
+//! The log directories, with the offsets that are stored beside the logs.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use millrace_kafka_wire::Uuid;
+use millrace_log::{DirProperties, LogDir, LogError, OffsetKind, Opening, TopicPartition};
+use parking_lot::Mutex;
+
+use super::partition::Partition;
+
+/// A log directory of this broker.
+pub struct Dir {
+    /// As the metadata names it.
+    pub id: Uuid,
+    inner: LogDir,
+    /// It was closed the last time.
+    was_clean: bool,
+    offsets: Mutex<Offsets>,
+}
+
+#[derive(Default)]
+struct Offsets {
+    starts: BTreeMap<TopicPartition, i64>,
+    recovery_points: BTreeMap<TopicPartition, i64>,
+}
+
+impl Dir {
+    /// Reads what is stored. From now on a crash is one: the mark of a clean shutdown is taken away.
+    ///
+    /// # Errors
+    /// The disk fails, or what is stored is damaged.
+    pub fn new(id: Uuid, inner: LogDir) -> Result<Self, LogError> {
+        let offsets = Offsets {
+            starts: inner.offsets(OffsetKind::LogStart)?,
+            recovery_points: inner.offsets(OffsetKind::RecoveryPoint)?,
+        };
+        Ok(Self {
+            id,
+            was_clean: inner.take_clean_mark()?,
+            inner,
+            offsets: Mutex::new(offsets),
+        })
+    }
+
+    pub fn path(&self) -> &Path {
+        self.inner.path()
+    }
+
+    pub fn log_dir(&self) -> &LogDir {
+        &self.inner
+    }
+
+    /// Whose it is to be.
+    pub fn properties(&self, cluster_id: Uuid, node_id: i32) -> DirProperties {
+        DirProperties {
+            cluster_id,
+            node_id,
+            directory_id: self.id,
+        }
+    }
+
+    /// What is known of a partition before its log is opened.
+    pub fn opening(&self, partition: &TopicPartition, now: i64) -> Opening {
+        let offsets = self.offsets.lock();
+        let stored = |of: &BTreeMap<_, i64>| of.get(partition).copied().unwrap_or(0);
+        Opening {
+            start_offset: stored(&offsets.starts),
+            recovery_point: stored(&offsets.recovery_points),
+            is_clean: self.was_clean,
+            now,
+        }
+    }
+
+    /// Stores where a log starts, before anything below is deleted.
+    ///
+    /// # Durability
+    /// It is on the medium on return.
+    pub fn set_start(&self, partition: &Partition, offset: i64) -> Result<(), LogError> {
+        let mut offsets = self.offsets.lock();
+        let before = offsets.starts.insert(partition.name(), offset);
+        match before == Some(offset) {
+            true => Ok(()),
+            false => (self.inner).store_offsets(OffsetKind::LogStart, &offsets.starts),
+        }
+    }
+
+    /// Notes up to where a log is durable; [`Dir::store`] stores it.
+    pub fn set_recovery_point(&self, partition: &Partition, offset: i64) {
+        let mut offsets = self.offsets.lock();
+        offsets.recovery_points.insert(partition.name(), offset);
+    }
+
+    /// # Durability
+    /// The offsets of this kind are on the medium on return.
+    pub fn store(&self, kind: OffsetKind) -> Result<(), LogError> {
+        let offsets = self.offsets.lock();
+        let of = match kind {
+            OffsetKind::LogStart => &offsets.starts,
+            OffsetKind::RecoveryPoint => &offsets.recovery_points,
+        };
+        self.inner.store_offsets(kind, of)
+    }
+
+    /// Removes a partition: first what is stored of it, so that a new one of its name begins at 0.
+    pub fn remove(&self, partition: &Partition) -> Result<(), LogError> {
+        self.forget(&partition.name())?;
+        self.inner.remove_partition(&partition.name())
+    }
+
+    /// Forgets what is stored of a partition.
+    pub fn forget(&self, name: &TopicPartition) -> Result<(), LogError> {
+        let mut offsets = self.offsets.lock();
+        if offsets.starts.remove(name).is_some() {
+            (self.inner).store_offsets(OffsetKind::LogStart, &offsets.starts)?;
+        }
+        if offsets.recovery_points.remove(name).is_some() {
+            (self.inner).store_offsets(OffsetKind::RecoveryPoint, &offsets.recovery_points)?;
+        }
+        Ok(())
+    }
+}

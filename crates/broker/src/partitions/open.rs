@@ -1,0 +1,114 @@
+//! Opening the log of a partition.
+
+use std::sync::{Arc, OnceLock};
+
+use arc_swap::ArcSwap;
+use millrace_kafka_wire::Str;
+use millrace_log::{Files, Log, LogError, OpenReport, PartitionMetadata, TopicPartition};
+use tokio::sync::mpsc;
+
+use super::dirs::Dir;
+use super::owned::Owned;
+use super::partition::{Partition, PartitionId, View};
+use super::waits::Waits;
+use super::worker::Command;
+use crate::config::TopicConfig;
+
+/// What the metadata says of a partition that this broker leads.
+pub(super) struct OpenPartition {
+    pub id: PartitionId,
+    pub topic: Str,
+    pub leader_epoch: i32,
+    pub dir: Arc<Dir>,
+    pub files: Arc<dyn Files>,
+    pub config: TopicConfig,
+}
+
+impl Partition {
+    pub(super) fn name(&self) -> TopicPartition {
+        TopicPartition {
+            topic: self.topic.clone(),
+            partition: self.id.index,
+        }
+    }
+}
+
+/// Opens the log, recovers it and begins the epoch of this leader.
+///
+/// # Durability
+/// What the log holds is on the medium on return.
+///
+/// # Errors
+/// The disk fails, the log is damaged, or its directory belongs to another topic.
+pub(super) fn open(
+    what: OpenPartition,
+    worker: &mpsc::UnboundedSender<Command>,
+    now: i64,
+) -> Result<Owned, LogError> {
+    let name = TopicPartition {
+        topic: what.topic.clone(),
+        partition: what.id.index,
+    };
+    let path = what.dir.log_dir().partition_path(&name);
+    let stored = PartitionMetadata::read(&*what.files, &path)?;
+    let topic_id = what.id.topic_id;
+    if stored.is_some_and(|it| it.topic_id != topic_id) {
+        // A topic of this name was deleted while its directory could not be.
+        what.dir.forget(&name)?;
+        what.dir.log_dir().remove_partition(&name)?;
+    }
+    let opening = what.dir.opening(&name, now);
+    let (mut log, report) = Log::open(
+        Arc::clone(&what.files),
+        &path,
+        what.config.log.clone(),
+        opening,
+    )?;
+    tell(&name, &report);
+    if stored.is_none_or(|it| it.topic_id != topic_id) {
+        PartitionMetadata { topic_id }.write(&*what.files, &path)?;
+    }
+    log.start_epoch(what.leader_epoch);
+    log.sync()?;
+    log.set_high_watermark(log.end_offset());
+    let view = View {
+        log: log.snapshot(),
+        high_watermark: log.high_watermark(),
+        last_stable_offset: log.last_stable_offset(),
+        leader_epoch: what.leader_epoch,
+    };
+    let partition = Partition {
+        id: what.id,
+        topic: what.topic,
+        config: ArcSwap::from_pointee(what.config),
+        view: ArcSwap::from_pointee(view),
+        waits: Waits::default(),
+        failure: OnceLock::new(),
+        worker: worker.clone(),
+    };
+    Ok(Owned::new(
+        Arc::new(partition),
+        what.dir,
+        log,
+        what.leader_epoch,
+    ))
+}
+
+/// Says what a crash has left.
+fn tell(name: &TopicPartition, report: &OpenReport) {
+    if let Some(cut) = &report.cut {
+        tracing::warn!(
+            partition = %name,
+            file = %cut.path.display(),
+            position = cut.position,
+            offset = cut.offset,
+            bytes = cut.bytes,
+            reason = %cut.reason,
+            "cut an end off the log that was never durable"
+        );
+    }
+    if !report.rebuilt.is_empty() || !report.skipped.is_empty() {
+        let (rebuilt, skipped) = (report.rebuilt.len(), report.skipped.len());
+        tracing::info!(partition = %name, rebuilt, skipped, "made files anew that follow from the log");
+    }
+}

@@ -1,0 +1,286 @@
+//! A partition as its worker has it: the log, and who waits for it to be durable.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use millrace_kafka_wire::ErrorCode;
+use millrace_log::{Appended, Batch, Dirty, Log, LogError, Origin, Refusal, Removed, SyncOutcome};
+use tokio::sync::oneshot;
+use tokio::time::{Duration, Instant};
+
+use super::dirs::Dir;
+use super::partition::{Acks, Partition, Refused, View, Written};
+
+/// What nobody waits for is synced after this time at the latest,
+const SYNC_AFTER: Duration = Duration::from_millis(10);
+/// or after so many bytes.
+const SYNC_BYTES: u64 = 8 << 20;
+
+/// Who is told of an append.
+pub(super) type WrittenTo = oneshot::Sender<Result<Written, Refused>>;
+
+/// A partition of which this broker is the leader.
+pub(super) struct Owned {
+    pub partition: Arc<Partition>,
+    pub dir: Arc<Dir>,
+    log: Log,
+    leader_epoch: i32,
+    /// Appends of this turn, in the order in which they came.
+    batches: Vec<Batch>,
+    asked: Vec<(Origin, Acks, WrittenTo)>,
+    /// Until the high watermark passes the offset.
+    waiting: VecDeque<(i64, Written, WrittenTo)>,
+    /// Batches above the high watermark: their ends and sizes.
+    hidden: VecDeque<(i64, u64)>,
+    unsynced: u64,
+    /// When the first append was written that nobody has synced.
+    unsynced_since: Option<Instant>,
+    /// The disk has it and has not answered yet.
+    is_syncing: bool,
+}
+
+impl Owned {
+    pub fn new(partition: Arc<Partition>, dir: Arc<Dir>, log: Log, leader_epoch: i32) -> Self {
+        Self {
+            partition,
+            dir,
+            log,
+            leader_epoch,
+            batches: Vec::new(),
+            asked: Vec::new(),
+            waiting: VecDeque::new(),
+            hidden: VecDeque::new(),
+            unsynced: 0,
+            unsynced_since: None,
+            is_syncing: false,
+        }
+    }
+
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// The log at its end; it is to be closed.
+    pub fn log_mut(&mut self) -> &mut Log {
+        &mut self.log
+    }
+
+    /// Notes an append of this turn.
+    pub fn add(&mut self, batch: Batch, origin: Origin, acks: Acks, reply: WrittenTo) {
+        self.batches.push(batch);
+        self.asked.push((origin, acks, reply));
+    }
+
+    pub fn has_appends(&self) -> bool {
+        !self.batches.is_empty()
+    }
+
+    /// Appends what this turn brought: one write, but where origins differ.
+    pub fn write(&mut self, now: i64) {
+        let batches = std::mem::take(&mut self.batches);
+        let mut asked = std::mem::take(&mut self.asked).into_iter().peekable();
+        let mut rest = &batches[..];
+        while let Some(&(origin, ..)) = asked.peek() {
+            let mut same = Vec::new();
+            while let Some(next) = asked.next_if(|it| it.0 == origin) {
+                same.push((next.1, next.2));
+            }
+            let (these, others) = rest.split_at(same.len());
+            rest = others;
+            match self.log.append(these, origin, self.leader_epoch, now) {
+                Ok(results) => self.written(these, results, same),
+                Err(error) => {
+                    self.fail(&error);
+                    let refused = Refused::from(&error);
+                    same.into_iter()
+                        .for_each(|(_, reply)| answer(reply, Err(refused.clone())));
+                }
+            }
+        }
+    }
+
+    fn written(
+        &mut self,
+        batches: &[Batch],
+        results: Vec<Result<Appended, Refusal>>,
+        asked: Vec<(Acks, WrittenTo)>,
+    ) {
+        for ((batch, result), (acks, reply)) in batches.iter().zip(results).zip(asked) {
+            let appended = match result {
+                Ok(appended) => appended,
+                Err(refusal) => {
+                    let code = ErrorCode::from_number(refusal.code());
+                    let code = code.unwrap_or(ErrorCode::UnknownServerError);
+                    answer(reply, Err(Refused::new(code, refusal)));
+                    continue;
+                }
+            };
+            let header = batch.header();
+            let end = appended.base_offset + i64::from(header.last_offset_delta) + 1;
+            if !appended.is_duplicate {
+                self.hidden.push_back((end, header.size() as u64));
+                self.unsynced += header.size() as u64;
+                self.unsynced_since.get_or_insert_with(Instant::now);
+            }
+            let written = Written {
+                base_offset: appended.base_offset,
+                append_time: appended.append_time,
+                log_start_offset: self.log.start_offset(),
+            };
+            match acks {
+                Acks::Leader => answer(reply, Ok(written)),
+                Acks::All => self.waiting.push_back((end, written, reply)),
+            }
+        }
+        self.answer_waiting();
+    }
+
+    /// When it is to be synced; `None` when there is nothing to sync, or the disk has it.
+    pub fn sync_due(&self) -> Option<Instant> {
+        let since = self.unsynced_since.filter(|_| !self.is_syncing)?;
+        let is_urgent = !self.waiting.is_empty() || self.unsynced >= SYNC_BYTES;
+        Some(if is_urgent { since } else { since + SYNC_AFTER })
+    }
+
+    /// What the disk has to sync; `None` when there is nothing, or when it cannot be had now.
+    pub fn take_dirty(&mut self) -> Option<Dirty> {
+        let since = self.unsynced_since.take();
+        match self.log.take_dirty() {
+            Ok(Some(dirty)) => {
+                self.unsynced = 0;
+                self.is_syncing = true;
+                Some(dirty)
+            }
+            Ok(None) => None,
+            Err(LogError::NoSpace { path }) => {
+                let error = LogError::NoSpace { path };
+                self.refuse_waiting(&Refused::from(&error));
+                // When there is room again, it is synced.
+                self.unsynced_since = since.map(|_| Instant::now() + Duration::from_secs(1));
+                None
+            }
+            Err(error) => {
+                self.fail(&error);
+                None
+            }
+        }
+    }
+
+    /// The disk has answered.
+    pub fn synced(&mut self, outcome: SyncOutcome) {
+        self.is_syncing = false;
+        if let Err(error) = self.log.synced(outcome) {
+            self.fail(&error);
+        }
+    }
+
+    /// Moves the high watermark, the only replica being this one: to what is durable.
+    pub fn advance(&mut self) {
+        self.log.set_high_watermark(self.log.durable_end());
+        self.answer_waiting();
+    }
+
+    fn answer_waiting(&mut self) {
+        let high_watermark = self.log.high_watermark();
+        while let Some((end, ..)) = self.waiting.front() {
+            if *end > high_watermark {
+                break;
+            }
+            if let Some((_, written, reply)) = self.waiting.pop_front() {
+                answer(reply, Ok(written));
+            }
+        }
+    }
+
+    /// Shows others the log as it is now, and wakes those who wait for that.
+    pub fn publish(&mut self) {
+        let view = View {
+            log: self.log.snapshot(),
+            high_watermark: self.log.high_watermark(),
+            last_stable_offset: self.log.last_stable_offset(),
+            leader_epoch: self.leader_epoch,
+        };
+        let before = self.partition.view.load();
+        // A transaction that ended lets through more than was appended now.
+        let is_set_free = before.last_stable_offset < before.high_watermark
+            && view.last_stable_offset > before.last_stable_offset;
+        let high_watermark = view.high_watermark;
+        drop(before);
+        self.partition.view.store(Arc::new(view));
+        let mut visible = 0;
+        while let Some((_, size)) = self.hidden.pop_front_if(|it| it.0 <= high_watermark) {
+            visible += size;
+        }
+        if is_set_free {
+            self.partition.waits.wake();
+        } else if visible > 0 {
+            self.partition.waits.pay(visible);
+        }
+    }
+
+    /// Deletes the records below an offset; −1 stands for all that are visible.
+    pub fn delete_records(&mut self, offset: i64) -> Result<(i64, Removed), Refused> {
+        let offset = match offset {
+            -1 => self.log.high_watermark(),
+            offset => offset,
+        };
+        if !(0..=self.log.high_watermark()).contains(&offset) {
+            let reason = format!(
+                "offset {offset} is not within 0..{}",
+                self.log.high_watermark()
+            );
+            return Err(Refused::new(ErrorCode::OffsetOutOfRange, reason));
+        }
+        let start = offset.max(self.log.start_offset());
+        let stored = self.dir.set_start(&self.partition, start);
+        let deleted = stored.and_then(|()| self.log.delete_records(offset));
+        match deleted {
+            Ok(removed) => Ok((self.log.start_offset(), removed)),
+            Err(error) => {
+                self.fail(&error);
+                Err(Refused::from(&error))
+            }
+        }
+    }
+
+    /// Deletes what is older or larger than the topic keeps, and forgets producers that are gone.
+    pub fn retain(&mut self, now: i64) -> Option<Removed> {
+        self.log.expire_producers(now);
+        self.log.close_idle_files();
+        let start = self.log.retention_start(now);
+        let start = start.inspect_err(|error| self.fail(error)).ok()?;
+        if start <= self.log.start_offset() {
+            return None;
+        }
+        self.delete_records(start).ok().map(|(_, removed)| removed)
+    }
+
+    /// Nothing of the log can be trusted any more: nobody is served from it, and nobody who waits
+    /// is told that it worked.
+    fn fail(&mut self, error: &LogError) {
+        if matches!(
+            error,
+            LogError::NoSpace { .. } | LogError::OutOfRange { .. } | LogError::Misuse(_)
+        ) {
+            return;
+        }
+        let Partition { topic, id, .. } = &*self.partition;
+        tracing::error!(topic = %topic, partition = id.index, %error, "partition is offline");
+        // The first failure is the one that counts.
+        let _ = self.partition.failure.set(error.clone());
+        self.refuse_waiting(&Refused::from(error));
+        self.partition.waits.wake();
+    }
+
+    fn refuse_waiting(&mut self, refused: &Refused) {
+        let waiting = std::mem::take(&mut self.waiting);
+        for (_, _, reply) in waiting {
+            answer(reply, Err(refused.clone()));
+        }
+    }
+}
+
+fn answer<T>(reply: oneshot::Sender<Result<T, Refused>>, result: Result<T, Refused>) {
+    // Who asked may be gone, which changes nothing of what was done.
+    let _ = reply.send(result);
+}

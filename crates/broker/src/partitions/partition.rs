@@ -1,0 +1,156 @@
+//! A partition as the rest of the broker sees it.
+
+use std::sync::{Arc, OnceLock};
+
+use arc_swap::ArcSwap;
+use millrace_kafka_wire::{ErrorCode, Str, Uuid};
+use millrace_log::{Batch, LogError, Origin, Removed, Snapshot};
+use tokio::sync::{mpsc, oneshot};
+
+use super::waits::Waits;
+use super::worker::Command;
+use crate::config::TopicConfig;
+
+/// Which partition, whatever its topic is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PartitionId {
+    pub topic_id: Uuid,
+    pub index: i32,
+}
+
+/// A partition that this broker leads. Its log belongs to a [`Worker`](super::worker::Worker); this
+/// is how others write to it, and what they see of it.
+pub struct Partition {
+    pub id: PartitionId,
+    /// The name of its topic.
+    pub topic: Str,
+    pub(super) config: ArcSwap<TopicConfig>,
+    /// Changes at each append and each commit.
+    pub(super) view: ArcSwap<View>,
+    /// Fetches that wait for records.
+    pub(super) waits: Waits,
+    pub(super) failure: OnceLock<LogError>,
+    pub(super) worker: mpsc::UnboundedSender<Command>,
+}
+
+/// A partition at one moment.
+pub struct View {
+    pub log: Snapshot,
+    pub high_watermark: i64,
+    pub last_stable_offset: i64,
+    pub leader_epoch: i32,
+}
+
+/// When an append is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Acks {
+    /// When it is written; it is durable soon.
+    Leader,
+    /// When the high watermark has passed it: it is durable and replicated.
+    All,
+}
+
+/// What became of an append.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    pub base_offset: i64,
+    /// Where the topic says `LogAppendTime`.
+    pub append_time: Option<i64>,
+    pub log_start_offset: i64,
+}
+
+/// Why something was not done, as Kafka's clients hear of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    pub code: ErrorCode,
+    pub reason: String,
+}
+
+impl Refused {
+    pub fn new(code: ErrorCode, reason: impl ToString) -> Self {
+        Self {
+            code,
+            reason: reason.to_string(),
+        }
+    }
+
+    /// The worker is gone, as the broker stops or the partition was deleted.
+    pub fn gone() -> Self {
+        let reason = "the partition is no longer here";
+        Self::new(ErrorCode::NotLeaderOrFollower, reason)
+    }
+}
+
+impl From<&LogError> for Refused {
+    fn from(error: &LogError) -> Self {
+        Self::new(ErrorCode::KafkaStorageError, error)
+    }
+}
+
+/// Comes when an append is answered.
+pub type Reply<T> = oneshot::Receiver<Result<T, Refused>>;
+
+impl Partition {
+    /// The partition as it is now.
+    ///
+    /// # Errors
+    /// Its disk has failed: nothing of it is served.
+    pub fn view(&self) -> Result<Arc<View>, Refused> {
+        match self.failure.get() {
+            None => Ok(self.view.load_full()),
+            Some(error) => Err(error.into()),
+        }
+    }
+
+    /// What its topic is told.
+    pub fn config(&self) -> Arc<TopicConfig> {
+        self.config.load_full()
+    }
+
+    /// Fetches that wait for its records.
+    pub fn waits(&self) -> &Waits {
+        &self.waits
+    }
+
+    /// Has a batch appended. Appends of one caller come into the log in the order of the calls.
+    ///
+    /// # Durability
+    /// As `acks` says.
+    ///
+    /// # Cancel safety
+    /// The batch is appended even if the reply is dropped.
+    pub fn append(&self, batch: Batch, origin: Origin, acks: Acks) -> Reply<Written> {
+        self.ask(|partition, reply| Command::Append {
+            partition,
+            batch,
+            origin,
+            acks,
+            reply,
+        })
+    }
+
+    /// Has the records below an offset deleted; −1 stands for all below the high watermark. Replies
+    /// where the log starts, and what is left to unlink.
+    pub fn delete_records(&self, offset: i64) -> Reply<(i64, Removed)> {
+        self.ask(|partition, reply| Command::DeleteRecords {
+            partition,
+            offset,
+            reply,
+        })
+    }
+
+    fn ask<T>(
+        &self,
+        command: impl FnOnce(PartitionId, oneshot::Sender<Result<T, Refused>>) -> Command,
+    ) -> Reply<T> {
+        let (reply, answer) = oneshot::channel();
+        // When the worker is gone, the reply is dropped, which its receiver hears.
+        let _ = self.worker.send(command(self.id, reply));
+        answer
+    }
+}
+
+/// What a reply says, also when its worker is gone.
+pub async fn answered<T>(reply: Reply<T>) -> Result<T, Refused> {
+    reply.await.unwrap_or_else(|_| Err(Refused::gone()))
+}

@@ -1,0 +1,318 @@
+//! The thread that owns a share of the partitions: nobody else touches their logs, so that they need
+//! no locks.
+//!
+//! It works in turns. A turn takes all commands that have come, appends what they brought with one
+//! write for each partition, begins a round of syncs when none is going on, and shows what changed.
+//! Who comes during a round is part of the next.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use millrace_log::{Batch, LogError, OffsetKind, Origin, Removed, SyncOutcome};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Duration, Instant, sleep_until};
+
+use super::dirs::Dir;
+use super::open::{OpenPartition, open};
+use super::owned::{Owned, WrittenTo};
+use super::partition::{Acks, Partition, PartitionId, Refused};
+use crate::clock::Clock;
+use crate::driver::Driver;
+
+/// So many commands are one turn at most.
+const TURN: usize = 1024;
+
+/// What a worker is asked for.
+pub(super) enum Command {
+    Open {
+        what: OpenPartition,
+        reply: oneshot::Sender<Result<Arc<Partition>, LogError>>,
+    },
+    Append {
+        partition: PartitionId,
+        batch: Batch,
+        origin: Origin,
+        acks: Acks,
+        reply: WrittenTo,
+    },
+    DeleteRecords {
+        partition: PartitionId,
+        offset: i64,
+        reply: oneshot::Sender<Result<(i64, Removed), Refused>>,
+    },
+    /// A round has come so far.
+    Synced {
+        partition: PartitionId,
+        outcome: SyncOutcome,
+    },
+    /// The log is to be forgotten; its directory is removed.
+    Remove {
+        partition: PartitionId,
+        reply: oneshot::Sender<()>,
+    },
+    /// Deletes what is older or larger than its topics keep, and forgets producers that are gone;
+    /// replies with what is left to unlink.
+    Retain {
+        reply: oneshot::Sender<Vec<Removed>>,
+    },
+    /// Notes at the directories up to where each log is durable.
+    Checkpoint { reply: oneshot::Sender<()> },
+    /// Closes all logs; replies whether all are durable and sound.
+    Close { reply: oneshot::Sender<bool> },
+}
+
+/// See the module.
+pub(super) struct Worker {
+    owned: BTreeMap<PartitionId, Owned>,
+    inbox: mpsc::UnboundedReceiver<Command>,
+    own: mpsc::UnboundedSender<Command>,
+    driver: Arc<dyn Driver>,
+    clock: Clock,
+    /// Those that this turn has changed.
+    touched: BTreeSet<PartitionId>,
+    /// Those that have something to sync.
+    unsynced: BTreeSet<PartitionId>,
+    /// How many syncs of the round are not back.
+    out: usize,
+}
+
+impl Worker {
+    pub fn new(
+        own: mpsc::UnboundedSender<Command>,
+        inbox: mpsc::UnboundedReceiver<Command>,
+        driver: Arc<dyn Driver>,
+        clock: Clock,
+    ) -> Self {
+        Self {
+            owned: BTreeMap::new(),
+            inbox,
+            own,
+            driver,
+            clock,
+            touched: BTreeSet::new(),
+            unsynced: BTreeSet::new(),
+            out: 0,
+        }
+    }
+
+    /// Works until it is told to close.
+    pub async fn run(mut self) {
+        let mut commands = Vec::new();
+        loop {
+            let due = self.round_due();
+            tokio::select! {
+                biased;
+                _ = self.inbox.recv_many(&mut commands, TURN) => {}
+                () = sleep_until(due.unwrap_or_else(far)), if due.is_some() => {}
+            }
+            for command in commands.drain(..) {
+                if let Command::Close { reply } = command {
+                    let is_clean = self.close().await;
+                    // Who asked may be gone.
+                    let _ = reply.send(is_clean);
+                    return;
+                }
+                self.take(command);
+            }
+            self.write();
+            self.start_round();
+            self.publish();
+        }
+    }
+
+    fn take(&mut self, command: Command) {
+        match command {
+            Command::Append {
+                partition,
+                batch,
+                origin,
+                acks,
+                reply,
+            } => match self.owned.get_mut(&partition) {
+                Some(owned) => {
+                    owned.add(batch, origin, acks, reply);
+                    self.touched.insert(partition);
+                }
+                None => reply_to(reply, Err(Refused::gone())),
+            },
+            Command::Synced { partition, outcome } => self.synced(partition, outcome),
+            Command::Open { what, reply } => {
+                let opened = open(what, &self.own, self.clock.now());
+                let result = opened.map(|owned| {
+                    let partition = Arc::clone(&owned.partition);
+                    self.owned.insert(partition.id, owned);
+                    partition
+                });
+                reply_to(reply, result);
+            }
+            Command::DeleteRecords {
+                partition,
+                offset,
+                reply,
+            } => {
+                self.write();
+                let deleted = match self.owned.get_mut(&partition) {
+                    Some(owned) => owned.delete_records(offset),
+                    None => Err(Refused::gone()),
+                };
+                self.touched.insert(partition);
+                reply_to(reply, deleted);
+            }
+            Command::Remove { partition, reply } => {
+                self.remove(partition);
+                reply_to(reply, ());
+            }
+            Command::Retain { reply } => {
+                let removed = self.retain();
+                reply_to(reply, removed);
+            }
+            Command::Checkpoint { reply } => {
+                self.checkpoint();
+                reply_to(reply, ());
+            }
+            Command::Close { .. } => unreachable!("the loop takes it"),
+        }
+    }
+
+    /// Appends what the turn has brought.
+    fn write(&mut self) {
+        let now = self.clock.now();
+        for id in &self.touched {
+            if let Some(owned) = self.owned.get_mut(id).filter(|it| it.has_appends()) {
+                owned.write(now);
+                self.unsynced.insert(*id);
+            }
+        }
+    }
+
+    /// When the next round is to begin.
+    fn round_due(&self) -> Option<Instant> {
+        if self.out > 0 {
+            return None;
+        }
+        let unsynced = self.unsynced.iter().filter_map(|id| self.owned.get(id));
+        unsynced.filter_map(Owned::sync_due).min()
+    }
+
+    /// Gives the disk what is due, when it is done with what it had.
+    fn start_round(&mut self) {
+        let now = Instant::now();
+        if self.round_due().is_none_or(|due| due > now) {
+            return;
+        }
+        // What is not due yet joins those that are: the disk is busy anyway.
+        for id in std::mem::take(&mut self.unsynced) {
+            let Some(owned) = self.owned.get_mut(&id) else {
+                continue;
+            };
+            if let Some(dirty) = owned.take_dirty() {
+                self.out += 1;
+                let own = self.own.clone();
+                self.driver.sync(
+                    dirty,
+                    Box::new(move |outcome| {
+                        let partition = id;
+                        // A worker that is gone has closed its logs.
+                        let _ = own.send(Command::Synced { partition, outcome });
+                    }),
+                );
+            } else if owned.sync_due().is_some() {
+                self.unsynced.insert(id);
+            }
+        }
+    }
+
+    fn synced(&mut self, id: PartitionId, outcome: SyncOutcome) {
+        self.out -= 1;
+        if let Some(owned) = self.owned.get_mut(&id) {
+            owned.synced(outcome);
+            owned.advance();
+            self.touched.insert(id);
+        }
+    }
+
+    fn publish(&mut self) {
+        for id in std::mem::take(&mut self.touched) {
+            if let Some(owned) = self.owned.get_mut(&id) {
+                owned.publish();
+            }
+        }
+    }
+
+    fn remove(&mut self, id: PartitionId) {
+        self.write();
+        let Some(owned) = self.owned.remove(&id) else {
+            return;
+        };
+        let Owned { partition, dir, .. } = owned;
+        partition.waits().wake();
+        if let Err(error) = dir.remove(&partition) {
+            let topic = &partition.topic;
+            tracing::warn!(%topic, partition = id.index, %error, "cannot remove a deleted partition");
+        }
+    }
+
+    fn retain(&mut self) -> Vec<Removed> {
+        let now = self.clock.now();
+        let mut all = Vec::new();
+        for (id, owned) in &mut self.owned {
+            if let Some(removed) = owned.retain(now) {
+                self.touched.insert(*id);
+                all.push(removed);
+            }
+        }
+        all
+    }
+
+    fn checkpoint(&mut self) {
+        let mut dirs: Vec<Arc<Dir>> = Vec::new();
+        for owned in self.owned.values() {
+            let durable = owned.log().durable_end();
+            owned.dir.set_recovery_point(&owned.partition, durable);
+            if !dirs.iter().any(|dir| Arc::ptr_eq(dir, &owned.dir)) {
+                dirs.push(Arc::clone(&owned.dir));
+            }
+        }
+        for dir in dirs {
+            if let Err(error) = dir.store(OffsetKind::RecoveryPoint) {
+                let dir = dir.path().display();
+                tracing::warn!(%dir, %error, "cannot write the recovery points");
+            }
+        }
+    }
+
+    /// Closes all logs; then the directories may be marked as clean if it returns true.
+    async fn close(&mut self) -> bool {
+        self.write();
+        while self.out > 0 {
+            match self.inbox.recv().await {
+                Some(Command::Synced { partition, outcome }) => self.synced(partition, outcome),
+                // Dropping its reply tells who asked.
+                Some(_) => {}
+                None => break,
+            }
+        }
+        let mut is_clean = true;
+        for owned in self.owned.values_mut() {
+            if let Err(error) = owned.log_mut().close() {
+                let Partition { topic, id, .. } = &*owned.partition;
+                tracing::error!(%topic, partition = id.index, %error, "cannot close a log");
+                is_clean = false;
+            }
+            owned.advance();
+        }
+        self.checkpoint();
+        self.touched.extend(self.owned.keys());
+        self.publish();
+        is_clean
+    }
+}
+
+fn reply_to<T>(reply: oneshot::Sender<T>, result: T) {
+    // Who asked may be gone, which changes nothing of what was done.
+    let _ = reply.send(result);
+}
+
+fn far() -> Instant {
+    Instant::now() + Duration::from_secs(3600)
+}

@@ -1,0 +1,83 @@
+//! A broker in this process.
+
+#![allow(dead_code, reason = "each file of tests uses its part")]
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use millrace_broker::driver::Threads;
+use millrace_broker::{BrokerConfig, Clock, Listener, Running, StartError, start};
+use millrace_log::Disk;
+use millrace_testkit::kafka::Client;
+use parking_lot::Mutex;
+use tokio::runtime::Runtime;
+
+/// A broker with threads of its own.
+pub struct TestBroker {
+    runtime: Runtime,
+    running: Option<Running>,
+}
+
+pub fn config(dir: &Path) -> BrokerConfig {
+    BrokerConfig {
+        listeners: vec![Listener {
+            name: "PLAINTEXT".into(),
+            host: "127.0.0.1".into(),
+            port: 0,
+            advertised: None,
+        }],
+        log_dirs: vec![dir.to_owned()],
+        ..BrokerConfig::default()
+    }
+}
+
+impl TestBroker {
+    pub fn start(config: BrokerConfig) -> Self {
+        Self::try_start(config).unwrap()
+    }
+
+    pub fn try_start(config: BrokerConfig) -> Result<Self, StartError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
+        let mut seed = rand_seed();
+        let random = Arc::new(Mutex::new(move || {
+            seed = seed
+                .wrapping_mul(0x2360_ED05_1FC6_5DA4_4385_DF64_9FCC_F645)
+                .wrapping_add(1);
+            seed.to_be_bytes()
+        }));
+        let driver = Arc::new(Threads::default());
+        let started = start(config, Arc::new(Disk), driver, Clock::system(), random);
+        let running = Some(runtime.block_on(started)?);
+        Ok(Self { runtime, running })
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.running.as_ref().unwrap().addresses()[0]
+    }
+
+    pub fn is_new(&self) -> bool {
+        self.running.as_ref().unwrap().is_new()
+    }
+
+    pub fn client(&self) -> Client {
+        Client::connect(self.address())
+    }
+
+    /// Stops in order; whether all was closed.
+    pub fn stop(mut self) -> bool {
+        self.runtime.block_on(self.running.take().unwrap().stop())
+    }
+}
+
+fn rand_seed() -> u128 {
+    let id = std::process::id();
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap();
+    now.as_nanos() << 32 | u128::from(id)
+}

@@ -1,0 +1,86 @@
+//! Runs a broker: where its data is, its logs, signals, the end.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use millrace_broker::driver::Threads;
+use millrace_broker::{BrokerConfig, Clock, Random, start};
+use millrace_log::{Disk, check_writable};
+use parking_lot::Mutex;
+use tracing::info;
+
+use crate::run::Signals;
+
+/// Where a broker keeps its data when nothing else is said and this exists.
+const SHARED_DATA: &str = "/var/lib/message-queue/data";
+
+/// The directory of a broker when nothing else is said: a directory of its id in
+/// `/var/lib/message-queue/data`, if that exists and can be written to, else in the user's data
+/// directory.
+pub fn default_data_dir(node_id: i32) -> PathBuf {
+    let shared = Path::new(SHARED_DATA);
+    let is_usable = shared.is_dir() && check_writable(&Disk, shared).is_ok();
+    let base = match is_usable {
+        true => shared.to_owned(),
+        false => user_data_dir(),
+    };
+    base.join(format!("broker-{node_id}"))
+}
+
+fn user_data_dir() -> PathBuf {
+    let set = |name: &str| {
+        std::env::var_os(name)
+            .filter(|it| !it.is_empty())
+            .map(PathBuf::from)
+    };
+    let data = set("XDG_DATA_HOME").filter(|it| it.is_absolute());
+    let data = data.or_else(|| set("HOME").map(|home| home.join(".local/share")));
+    let data = data.unwrap_or_else(|| PathBuf::from("."));
+    data.join("millrace/data")
+}
+
+/// Runs a broker until the process is asked to stop; returns whether everything it holds is durable
+/// and closed.
+///
+/// # Errors
+/// It cannot start: the text says why and what to do.
+pub async fn run_broker(config: BrokerConfig) -> Result<bool, String> {
+    // First of all: whoever sees the process answer may ask it to stop.
+    let mut signals = Signals::listen().map_err(|error| error.to_string())?;
+    let node_id = config.node_id;
+    let dirs = config.log_dirs.clone();
+    let driver = Arc::new(Threads::default());
+    let started = start(config, Arc::new(Disk), driver, Clock::system(), random()).await;
+    let broker = started.map_err(|error| error.to_string())?;
+    let cluster = broker.broker().cluster_id();
+    let dir = dirs
+        .first()
+        .map(|it| it.display().to_string())
+        .unwrap_or_default();
+    if broker.is_new() {
+        info!(component = "broker", %cluster, dir, "formatted the data directory as a new cluster");
+    }
+    for address in broker.addresses() {
+        info!(component = "broker", broker = node_id, %cluster, %address, dir, "the broker is ready");
+    }
+    let name = signals.next().await;
+    info!(component = "broker", "received {name}; stopping");
+    let is_clean = tokio::select! {
+        is_clean = broker.stop() => is_clean,
+        name = signals.next() => {
+            info!(component = "broker", "received {name} again");
+            false
+        }
+    };
+    info!(
+        component = "broker",
+        clean = is_clean,
+        "the broker has stopped"
+    );
+    Ok(is_clean)
+}
+
+/// Random ids of version 4.
+fn random() -> Random {
+    Arc::new(Mutex::new(|| uuid::Uuid::new_v4().into_bytes()))
+}
