@@ -6,11 +6,24 @@ use std::io::Write;
 
 use bytes::Bytes;
 use millrace_kafka_wire::api::api_versions::{ApiVersionsRequest, ApiVersionsResponse};
+use millrace_kafka_wire::api::find_coordinator::FindCoordinatorRequest;
+use millrace_kafka_wire::api::list_offsets::{
+    ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic,
+};
+use millrace_kafka_wire::api::offset_commit::{
+    OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic,
+};
+use millrace_kafka_wire::api::offset_fetch::{
+    OffsetFetchRequest, OffsetFetchRequestGroup, OffsetFetchRequestTopic, OffsetFetchRequestTopics,
+};
+use millrace_kafka_wire::api::offset_for_leader_epoch::{
+    OffsetForLeaderEpochRequest, OffsetForLeaderPartition, OffsetForLeaderTopic,
+};
 use millrace_kafka_wire::records::headers::{RequestHeader, ResponseHeader};
 use millrace_kafka_wire::{
     ApiKey, ErrorCode, KINDS, Message, Reader, Writer, advertised, write_request,
 };
-use millrace_testkit::kafka::Client;
+use millrace_testkit::kafka::{Client, batch, fetch, produce, values};
 use support::{TestBroker, config};
 
 fn versions() -> ApiVersionsRequest {
@@ -67,6 +80,175 @@ fn everything_that_is_advertised_is_answered_in_every_version() {
             (kind.check)(reader, version)
                 .unwrap_or_else(|error| panic!("{key} {version}: {error}"));
         }
+    }
+}
+
+#[test]
+fn records_and_offsets_are_served_in_every_version() {
+    let dir = tempfile::tempdir().unwrap();
+    let broker = TestBroker::start(config(dir.path()));
+    let mut client = broker.client();
+    let id = client.create_topic("orders", 1);
+    let mut sent = 0;
+    for version in 3..=13 {
+        let mut request = produce("orders", 0, batch(&[b"a"]), -1);
+        if version == 13 {
+            request.topic_data[0].topic_id = id;
+        }
+        let mut response = client.ask(version, &request);
+        let partition = response.responses.remove(0).partition_responses.remove(0);
+        assert_eq!(
+            (partition.error_code, partition.base_offset),
+            (0, sent),
+            "{version}"
+        );
+        sent += 1;
+    }
+    for version in 4..=18 {
+        let mut request = fetch("orders", &[(0, 0)], 0);
+        request.isolation_level = (version % 2) as i8;
+        if version >= 13 {
+            request.topics[0].topic_id = id;
+        }
+        let mut response = client.ask(version, &request);
+        let partition = response.responses.remove(0).partitions.remove(0);
+        assert_eq!(partition.error_code, 0, "{version}");
+        assert_eq!(values(&partition).len(), sent as usize, "{version}");
+    }
+    for version in 1..=11 {
+        for (timestamp, offset) in [(-1, sent), (-2, 0), (0, 0)] {
+            let request = ListOffsetsRequest {
+                replica_id: -1,
+                topics: vec![ListOffsetsTopic {
+                    name: "orders".into(),
+                    partitions: vec![ListOffsetsPartition {
+                        partition_index: 0,
+                        current_leader_epoch: -1,
+                        timestamp,
+                    }],
+                }],
+                ..ListOffsetsRequest::default()
+            };
+            let mut response = client.ask(version, &request);
+            let found = response.topics.remove(0).partitions.remove(0);
+            assert_eq!((found.error_code, found.offset), (0, offset), "{version}");
+        }
+    }
+    for version in 2..=4 {
+        let request = OffsetForLeaderEpochRequest {
+            topics: vec![OffsetForLeaderTopic {
+                topic: "orders".into(),
+                partitions: vec![OffsetForLeaderPartition {
+                    partition: 0,
+                    current_leader_epoch: -1,
+                    leader_epoch: 0,
+                }],
+            }],
+            ..OffsetForLeaderEpochRequest::default()
+        };
+        let mut response = client.ask(version, &request);
+        let found = response.topics.remove(0).partitions.remove(0);
+        assert_eq!(
+            (found.error_code, found.leader_epoch, found.end_offset),
+            (0, 0, sent)
+        );
+    }
+}
+
+#[test]
+fn offsets_of_groups_are_kept_in_every_version() {
+    let dir = tempfile::tempdir().unwrap();
+    let broker = TestBroker::start(config(dir.path()));
+    let mut client = broker.client();
+    let id = client.create_topic("orders", 1);
+    for version in 0..=6 {
+        let request = FindCoordinatorRequest {
+            key: if version < 4 {
+                "group".into()
+            } else {
+                Default::default()
+            },
+            coordinator_keys: if version < 4 {
+                vec![]
+            } else {
+                vec!["group".into()]
+            },
+            ..FindCoordinatorRequest::default()
+        };
+        let response = client.ask(version, &request);
+        let found = response
+            .coordinators
+            .first()
+            .map_or(response.node_id, |it| it.node_id);
+        assert_eq!(found, 1, "{version}");
+    }
+    for version in 2..=10 {
+        let request = OffsetCommitRequest {
+            group_id: "group".into(),
+            generation_id_or_member_epoch: -1,
+            topics: vec![OffsetCommitRequestTopic {
+                name: "orders".into(),
+                topic_id: id,
+                partitions: vec![OffsetCommitRequestPartition {
+                    partition_index: 0,
+                    committed_offset: i64::from(version),
+                    committed_leader_epoch: -1,
+                    committed_metadata: Some("note".into()),
+                }],
+            }],
+            ..OffsetCommitRequest::default()
+        };
+        let mut response = client.ask(version, &request);
+        assert_eq!(
+            response.topics.remove(0).partitions.remove(0).error_code,
+            0,
+            "{version}"
+        );
+    }
+    for version in 1..=10 {
+        let old = vec![OffsetFetchRequestTopic {
+            name: "orders".into(),
+            partition_indexes: vec![0],
+        }];
+        let new = vec![OffsetFetchRequestGroup {
+            group_id: "group".into(),
+            member_id: None,
+            member_epoch: -1,
+            topics: Some(vec![OffsetFetchRequestTopics {
+                name: "orders".into(),
+                topic_id: id,
+                partition_indexes: vec![0],
+            }]),
+        }];
+        let is_old = version < 8;
+        let request = OffsetFetchRequest {
+            group_id: if is_old {
+                "group".into()
+            } else {
+                Default::default()
+            },
+            topics: if is_old { Some(old) } else { Some(vec![]) },
+            groups: if is_old { vec![] } else { new },
+            ..OffsetFetchRequest::default()
+        };
+        let mut response = client.ask(version, &request);
+        let found = match is_old {
+            true => {
+                let found = response.topics.remove(0).partitions.remove(0);
+                (found.committed_offset, found.metadata)
+            }
+            false => {
+                let found = response
+                    .groups
+                    .remove(0)
+                    .topics
+                    .remove(0)
+                    .partitions
+                    .remove(0);
+                (found.committed_offset, found.metadata)
+            }
+        };
+        assert_eq!(found, (10, Some("note".into())), "{version}");
     }
 }
 

@@ -13,6 +13,9 @@ use super::fetch::check_epoch;
 use crate::broker::{Found, Topic};
 use crate::partitions::Refused;
 
+/// From this version on the leader epoch is told.
+const EPOCHS: i16 = 4;
+
 const LATEST: i64 = -1;
 const EARLIEST: i64 = -2;
 const MAX_TIMESTAMP: i64 = -3;
@@ -64,7 +67,11 @@ fn find(
         error_code: 0,
         timestamp,
         offset,
-        leader_epoch,
+        leader_epoch: if call.version < EPOCHS {
+            -1
+        } else {
+            leader_epoch
+        },
     };
     let start = view.log.start_offset();
     let by_time = match asked.timestamp {
