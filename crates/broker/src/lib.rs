@@ -1,5 +1,5 @@
 //! A broker for Kafka's clients.
 
-mod config;
+pub mod config;
 
 pub use config::{BrokerConfig, Listener, TopicConfig};
