@@ -1,14 +1,15 @@
 //! What a broker and its topics are told, and how they answer when they are asked for it.
 //!
-//! - [`keys`] has every key of Kafka 4.3.1 with its type, default and range, whether it changes while
-//!   the broker runs, and what Millrace does with it; the page `docs/reference/broker-config.md` is
-//!   made of it ([`reference_page`]).
+//! - [`keys`] has every key of Kafka 4.3.1 with its type, default and range, whether it changes
+//!   while the broker runs, and what Millrace does with it; the page
+//!   `docs/reference/broker-config.md` is made of it ([`reference_page`]).
 //! - [`load`] reads a file, YAML or `.properties`, and complains of all that is wrong at once.
 //! - [`BrokerConfig`] and [`TopicConfig`] are what the rest of the broker reads.
-//! - [`describe()`], [`alter()`] and [`alter_incrementally`] answer DescribeConfigs, AlterConfigs and IncrementalAlterConfigs.
+//! - [`describe()`], [`alter()`] and [`alter_incrementally`] answer DescribeConfigs, AlterConfigs
+//!   and IncrementalAlterConfigs.
 //!
-//! Nothing here waits or keeps state: what was changed while running is kept by the metadata log and
-//! handed to [`BrokerConfig::with_dynamic`].
+//! Nothing here waits or keeps state: what was changed while running is kept by the metadata log
+//! and handed to [`BrokerConfig::with_dynamic`].
 
 use std::path::PathBuf;
 
@@ -18,6 +19,7 @@ use millrace_log::{Config, Rules};
 mod alter;
 mod broker;
 mod complaint;
+mod create;
 mod describe;
 mod groups;
 mod key;
@@ -37,6 +39,7 @@ mod value;
 pub use alter::{Altered, Change, alter, alter_incrementally};
 pub use broker::Connections;
 pub use complaint::Complaint;
+pub use create::{describe_created, topic_overrides};
 pub use describe::{Asked, describe};
 pub use groups::{GroupsConfig, OffsetsConfig};
 pub use key::{Check, Effect, Key, Kind, Update};

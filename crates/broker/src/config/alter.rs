@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use millrace_diagnostics::{Severity, did_you_mean};
 use millrace_kafka_wire::Str;
 use millrace_kafka_wire::api::{alter_configs, incremental_alter_configs};
+use millrace_kafka_wire::metadata::config::ConfigRecord;
 
 use super::key::{Key, Kind, Update};
 use super::resource::{Refusal, Resource};
@@ -18,13 +19,27 @@ pub struct Change {
     pub value: Option<String>,
 }
 
+impl Change {
+    /// The record of the metadata log that makes the change last; `node_id` is this broker's
+    /// number.
+    pub fn into_record(self, resource: &Resource, node_id: i32) -> ConfigRecord {
+        let (resource_type, resource_name) = resource.on_the_wire(node_id);
+        ConfigRecord {
+            resource_type,
+            resource_name: Str::from(resource_name),
+            name: Str::from(self.name),
+            value: self.value.map(Str::from),
+        }
+    }
+}
+
 /// What a request makes of the settings of one resource.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Altered {
     /// All that is set afterwards.
     pub overrides: Texts,
-    /// What becomes records of the metadata log. For brokers it is all that was asked for, also what
-    /// is as it was: they look at files again whose names did not change.
+    /// What becomes records of the metadata log. For brokers it is all that was asked for, also
+    /// what is as it was: they look at files again whose names did not change.
     pub changes: Vec<Change>,
 }
 

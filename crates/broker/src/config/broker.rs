@@ -53,8 +53,8 @@ impl BrokerConfig {
         config.expect("the defaults fit together")
     }
 
-    /// The config with what was set while running, for all brokers and for this one, and the names of
-    /// settings among that which do not hold.
+    /// The config with what was set while running, for all brokers and for this one, and the names
+    /// of settings among that which do not hold.
     pub fn with_dynamic(&self, cluster: &Texts, broker: &Texts) -> (Self, Vec<String>) {
         let mut settings = self.settings.clone();
         let mut unfit = settings.set_dynamic(cluster, broker);

@@ -1,5 +1,5 @@
-//! What DescribeConfigs answers: every key with its value, where that comes from, and what else says
-//! the same.
+//! What DescribeConfigs answers: every key with its value, where that comes from, and what else
+//! says the same.
 
 use std::collections::BTreeSet;
 

@@ -231,7 +231,8 @@ impl Reading {
         }
     }
 
-    /// Keeps a secret out of all that is printed, in pieces too, since it may stand on several lines.
+    /// Keeps a secret out of all that is printed, in pieces too, since it may stand on several
+    /// lines.
     fn hide(&mut self, node: &Node) {
         self.cx.add_secret(node);
         let Some(source) = self.cx.sources().get(node.span.source) else {

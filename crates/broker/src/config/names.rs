@@ -109,8 +109,8 @@ pub fn find(written: &str) -> Name {
     }
 }
 
-/// What a key of one listener means, such as `listener.name.internal.ssl.keystore.location`; nothing
-/// when the name begins in another way.
+/// What a key of one listener means, such as `listener.name.internal.ssl.keystore.location`;
+/// nothing when the name begins in another way.
 pub fn of_listener(written: &str) -> Option<Name> {
     let (listener, rest) = written.strip_prefix(LISTENER_PREFIX)?.split_once('.')?;
     let rest = rest.replace('_', ".");

@@ -9,8 +9,8 @@ use millrace_spec::{Entry, Mapping, Node, Value, codes};
 /// A character, and the byte of the text where it begins.
 type Letter = (usize, char);
 
-/// Reads the lines of a file. Of a key that stands there twice the last value holds, as in Java; the
-/// first one is complained of.
+/// Reads the lines of a file. Of a key that stands there twice the last value holds, as in Java;
+/// the first one is complained of.
 pub fn parse(text: &str, source: SourceId, diagnostics: &mut Diagnostics) -> Node {
     let mut mapping = Mapping::default();
     let mut places: HashMap<Arc<str>, usize> = HashMap::new();

@@ -76,6 +76,15 @@ impl Resource {
             ))),
         }
     }
+
+    /// Its type and its name in requests and records; `node_id` is this broker's number.
+    pub(super) fn on_the_wire(&self, node_id: i32) -> (i8, String) {
+        match self {
+            Self::Topic(name) => (2, name.clone()),
+            Self::Broker => (4, node_id.to_string()),
+            Self::Cluster => (4, String::new()),
+        }
+    }
 }
 
 #[cfg(test)]

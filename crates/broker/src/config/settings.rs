@@ -65,8 +65,8 @@ impl Settings {
         }
     }
 
-    /// Takes what was set while running: for all brokers and for this one. Returns the names of those
-    /// that do not hold, because an older or newer version took them.
+    /// Takes what was set while running: for all brokers and for this one. Returns the names of
+    /// those that do not hold, because an older or newer version took them.
     pub(super) fn set_dynamic(&mut self, cluster: &Texts, broker: &Texts) -> Vec<String> {
         let mut unfit = Vec::new();
         let mut fit = |texts: &Texts| {
@@ -93,8 +93,8 @@ impl Settings {
         ]
     }
 
-    /// Every value that these names have, the strongest first: layer by layer, and in each layer in the
-    /// order of the names.
+    /// Every value that these names have, the strongest first: layer by layer, and in each layer in
+    /// the order of the names.
     pub fn said(&self, names: &[&str]) -> Vec<Said> {
         let mut said = Vec::new();
         let mut add = |name: &str, text: &str, source| {

@@ -141,7 +141,8 @@ impl Spoken<'_> {
     }
 }
 
-/// What a broker says of a key of topics, in the unit of the topic's key, and where that comes from.
+/// What a broker says of a key of topics, in the unit of the topic's key, and where that comes
+/// from.
 pub(super) fn of_broker(settings: &Settings, topic_key: &str) -> Option<(String, Source)> {
     let synonyms = keys::of_broker(topic_key);
     let names: Vec<&str> = synonyms.iter().map(|(name, _)| *name).collect();

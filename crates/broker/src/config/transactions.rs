@@ -1,4 +1,5 @@
-//! What a broker is told of transactions, of the topic of their states, and of idempotent producers.
+//! What a broker is told of transactions, of the topic of their states, and of idempotent
+//! producers.
 
 use super::broker::int;
 use super::settings::{Settings, Texts};

@@ -109,6 +109,24 @@ fn a_broker_is_told_again_what_it_knows() {
 }
 
 #[test]
+fn a_change_becomes_a_record_of_its_resource() {
+    let change = Change {
+        name: "retention.ms".to_owned(),
+        value: None,
+    };
+    for (resource, kind, name) in [
+        (topic(), 2, "t"),
+        (Resource::Broker, 4, "1"),
+        (Resource::Cluster, 4, ""),
+    ] {
+        let record = change.clone().into_record(&resource, 1);
+        assert_eq!((record.resource_type, &*record.resource_name), (kind, name));
+        assert_eq!((&*record.name, record.value), ("retention.ms", None));
+        assert_eq!(Resource::of(kind, name, 1), Ok(resource));
+    }
+}
+
+#[test]
 fn a_request_that_is_malformed_is_refused_as_such() {
     for change in [
         vec![("retention.ms", SET, None)],

@@ -225,3 +225,35 @@ fn the_end_of_a_files_name_tells_its_format() {
     assert!(missing.config.is_none());
     assert!(missing.lines()[0].contains("gone.yaml"));
 }
+
+/// Every beginning of a text, and the text with each of its bytes changed.
+fn damaged(text: &str) -> impl Iterator<Item = String> {
+    let cut = (0..text.len()).map(|end| text[..end].to_owned());
+    let changed = (0..text.len()).flat_map(move |at| {
+        [b'\\', b':', b'\n', b'{', b' ', 0]
+            .into_iter()
+            .map(move |byte| {
+                let mut bytes = text.as_bytes().to_vec();
+                bytes[at] = byte;
+                String::from_utf8(bytes).unwrap()
+            })
+    });
+    cut.chain(changed)
+}
+
+#[test]
+fn a_damaged_file_is_read_or_refused_and_nothing_else() {
+    let yaml_text = "node_id: 1\nlog: { dirs: [ a ] }\nlog_segment_bytes: 2147483648\n";
+    let properties_text = "node.id = 1\nlog.dirs=a,\\\n  b\nbroker.rack=\\u0041\n";
+    for (text, read) in [
+        (yaml_text, yaml as fn(&str) -> Loaded),
+        (properties_text, properties),
+    ] {
+        for text in damaged(text) {
+            let loaded = read(&text);
+            let is_refused = loaded.diagnostics.has_errors();
+            assert_eq!(loaded.config.is_none(), is_refused, "{text:?}");
+            assert!(loaded.render(false).len() < 10_000);
+        }
+    }
+}
