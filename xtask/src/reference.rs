@@ -1,5 +1,5 @@
 //! `cargo xtask reference`: the generated pages of `docs/reference`: components, the blocks of a
-//! config, Bloblang, and metrics.
+//! config, Bloblang, metrics, and the keys of a broker.
 
 use std::path::Path;
 
@@ -20,22 +20,22 @@ pub const REFERENCE: Generated = Generated {
     make,
 };
 
+/// The programs that write them: the crates and the names of their examples.
+const GENERATORS: [(&str, &str); 2] = [
+    ("millrace-node", "reference"),
+    ("millrace-broker", "broker_reference"),
+];
+
 fn make() -> Result<Files> {
     let fresh = tempfile::tempdir().context("make a folder")?;
-    let mut generator = cargo();
-    generator
-        .args([
-            "run",
-            "--quiet",
-            "-p",
-            "millrace-node",
-            "--example",
-            "reference",
-            "--",
-        ])
-        .arg(fresh.path());
-    if !succeeds(&mut generator)? {
-        bail!("the pages cannot be generated");
+    for (package, example) in GENERATORS {
+        let mut generator = cargo();
+        generator
+            .args(["run", "--quiet", "-p", package, "--example", example, "--"])
+            .arg(fresh.path());
+        if !succeeds(&mut generator)? {
+            bail!("the pages of {package} cannot be generated");
+        }
     }
     generated::read(fresh.path())
 }

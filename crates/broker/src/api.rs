@@ -12,6 +12,7 @@ use millrace_kafka_wire::{
 use crate::broker::Broker;
 use crate::net::Peer;
 
+mod alter_configs;
 mod api_versions;
 mod create_partitions;
 mod create_topics;
@@ -19,6 +20,7 @@ mod delete_groups;
 mod delete_records;
 mod delete_topics;
 mod describe_cluster;
+mod describe_configs;
 mod describe_groups;
 mod fetch;
 mod find_coordinator;
@@ -105,6 +107,9 @@ pub fn begin(broker: &Arc<Broker>, peer: &Arc<Peer>, frame: Bytes) -> Option<Wor
         ApiKey::DescribeCluster => answer(call, &mut reader, describe_cluster::handle),
         ApiKey::InitProducerId => answer(call, &mut reader, init_producer_id::handle),
         ApiKey::OffsetForLeaderEpoch => answer(call, &mut reader, offset_for_leader_epoch::handle),
+        ApiKey::DescribeConfigs => answer(call, &mut reader, describe_configs::handle),
+        ApiKey::AlterConfigs => answer(call, &mut reader, alter_configs::replace),
+        ApiKey::IncrementalAlterConfigs => answer(call, &mut reader, alter_configs::incrementally),
         ApiKey::FindCoordinator => answer(call, &mut reader, find_coordinator::handle),
         ApiKey::JoinGroup => answer(call, &mut reader, group::join),
         ApiKey::SyncGroup => answer(call, &mut reader, group::sync),

@@ -13,6 +13,7 @@ use crate::api::Sessions;
 use crate::clock::Clock;
 use crate::config::BrokerConfig;
 use crate::coordinators::Groups;
+use crate::live::Live;
 use crate::metadata::topics::{Layout, NewTopic, create};
 use crate::metadata::{BrokerImage, Metadata, TopicImage};
 use crate::net::Peer;
@@ -31,7 +32,8 @@ use ids::ProducerIds;
 
 /// What all requests of a broker share.
 pub struct Broker {
-    config: BrokerConfig,
+    node_id: i32,
+    live: Arc<Live>,
     cluster_id: Uuid,
     /// That of its registration.
     epoch: i64,
@@ -71,8 +73,13 @@ pub struct Running {
 }
 
 impl Broker {
-    pub fn config(&self) -> &BrokerConfig {
-        &self.config
+    pub fn node_id(&self) -> i32 {
+        self.node_id
+    }
+
+    /// The settings that hold now.
+    pub fn config(&self) -> Arc<BrokerConfig> {
+        self.live.config()
     }
 
     pub fn cluster_id(&self) -> Uuid {
@@ -136,9 +143,10 @@ impl Broker {
     /// Host and port of a broker, as a client is to be told: what is advertised for the listener
     /// that the client came through; where nothing is, the address that it reached.
     pub fn address_of(&self, id: i32, broker: &BrokerImage, peer: &Peer) -> (Str, i32) {
-        let listener = self.config.listeners.get(peer.listener);
+        let config = self.config();
+        let listener = config.listeners.get(peer.listener);
         let is_advertised = listener.is_none_or(|it| it.advertised.is_some());
-        if id == self.config.node_id && !is_advertised {
+        if id == self.node_id && !is_advertised {
             let local = peer.local;
             return (local.ip().to_string().into(), i32::from(local.port()));
         }
@@ -156,7 +164,8 @@ impl Broker {
     /// # Errors
     /// It is not to be made, or cannot be.
     pub async fn create_automatically(&self, name: &str) -> Result<(), Refused> {
-        if !self.config.auto_create_topics {
+        let config = self.config();
+        if !config.auto_create_topics {
             let code = ErrorCode::UnknownTopicOrPartition;
             return Err(Refused::new(code, "`auto.create.topics.enable` is false"));
         }
@@ -164,8 +173,8 @@ impl Broker {
             name: name.into(),
             id: self.new_id(),
             partitions: Layout::Count {
-                partitions: self.config.num_partitions,
-                replicas: 1,
+                partitions: config.num_partitions,
+                replicas: config.default_replication_factor,
             },
             config: Vec::new(),
         };
@@ -183,7 +192,7 @@ impl Broker {
     /// # Errors
     /// The metadata cannot be changed.
     pub async fn new_producer_id(&self) -> Result<i64, Refused> {
-        let (broker_id, broker_epoch) = (self.config.node_id, self.epoch);
+        let (broker_id, broker_epoch) = (self.node_id, self.epoch);
         let block = |count: i64| {
             self.metadata.change(move |image| {
                 let first = image.next_producer_id;

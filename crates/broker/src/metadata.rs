@@ -17,3 +17,5 @@ pub use log::MetadataLog;
 
 /// A topic, as the type of the resource that a configuration is of.
 pub const TOPIC: i8 = 2;
+/// A broker, likewise; the empty name stands for all brokers.
+pub const BROKER: i8 = 4;

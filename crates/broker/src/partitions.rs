@@ -164,6 +164,22 @@ impl Partitions {
         opened
     }
 
+    /// Has the settings of a topic hold for its partitions here.
+    pub fn configure(&self, topic: &TopicImage, config: &Arc<TopicConfig>) {
+        for index in 0..topic.partitions.len() as i32 {
+            let partition = PartitionId {
+                topic_id: topic.id,
+                index,
+            };
+            if let Some(Ok(hosted)) = self.hosted.load().get(&partition) {
+                hosted.config.store(Arc::clone(config));
+            }
+            let config = Arc::clone(config);
+            // A worker that is gone has nothing to configure.
+            let _ = (self.worker(partition)).send(Command::Configure { partition, config });
+        }
+    }
+
     fn remove(&self, partition: PartitionId) -> oneshot::Receiver<()> {
         let (reply, removed) = oneshot::channel();
         // When the worker is gone, the reply is dropped.

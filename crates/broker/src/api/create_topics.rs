@@ -9,6 +9,8 @@ use millrace_kafka_wire::metadata::MetadataRecord;
 use millrace_kafka_wire::{ErrorCode, Str, Uuid};
 
 use super::Call;
+use crate::config::{BrokerConfig, describe_created, topic_overrides};
+use crate::live::Live;
 use crate::metadata::Image;
 use crate::metadata::topics::{Layout, NewTopic, create};
 use crate::partitions::Refused;
@@ -25,13 +27,14 @@ pub async fn handle(call: Call, request: CreateTopicsRequest) -> CreateTopicsRes
         .map(|it| it.name.clone())
         .collect::<Vec<_>>();
     let is_tried = request.validate_only;
+    let config = call.broker.config();
     let decided = if is_tried {
-        Ok(decide(&call.broker.metadata().image(), &topics).1)
+        Ok(decide(&call.broker.metadata().image(), &topics, &config).1)
     } else {
         let changed = call
             .broker
             .metadata()
-            .change(move |image| decide(image, &topics));
+            .change(move |image| decide(image, &topics, &config));
         changed.await
     };
     let results = match decided {
@@ -73,19 +76,20 @@ fn new_topic(call: &Call, asked: &CreatableTopic) -> (Str, Result<NewTopic, Refu
                 .collect(),
         )
     };
-    let mut settings = Vec::new();
-    for entry in &asked.configs {
-        let Some(value) = &entry.value else {
-            let refused = Refused::new(ErrorCode::InvalidConfig, "a setting has no value");
+    let settings = match topic_overrides(&config, &asked.configs) {
+        Ok(settings) => settings,
+        Err(refusal) => {
+            let refused = Refused::new(refusal.code, refusal.message);
             return (asked.name.clone(), Err(refused));
-        };
-        settings.push((entry.name.clone(), value.clone()));
-    }
+        }
+    };
     let topic = NewTopic {
         name: asked.name.clone(),
         id: call.broker.new_id(),
         partitions,
-        config: settings,
+        config: (settings.iter())
+            .map(|(name, value)| (name.as_str().into(), value.as_str().into()))
+            .collect(),
     };
     (asked.name.clone(), Ok(topic))
 }
@@ -94,6 +98,7 @@ fn new_topic(call: &Call, asked: &CreatableTopic) -> (Str, Result<NewTopic, Refu
 fn decide(
     image: &Image,
     topics: &[(Str, Result<NewTopic, Refused>)],
+    config: &BrokerConfig,
 ) -> (Vec<MetadataRecord>, Vec<CreatableTopicResult>) {
     let mut named: HashMap<&str, usize> = HashMap::new();
     for (name, _) in topics {
@@ -108,7 +113,7 @@ fn decide(
                 let reason = "the topic is named more than once";
                 Err(Refused::new(ErrorCode::InvalidRequest, reason))
             }
-            Ok(topic) => make(&mut next, topic),
+            Ok(topic) => make(&mut next, topic, config),
             Err(refused) => Err(refused.clone()),
         };
         results.push(match made {
@@ -125,6 +130,7 @@ fn decide(
 fn make(
     next: &mut Image,
     topic: &NewTopic,
+    config: &BrokerConfig,
 ) -> Result<(Vec<MetadataRecord>, CreatableTopicResult), Refused> {
     let records = create(next, topic)?;
     for record in &records {
@@ -138,6 +144,10 @@ fn make(
         topic_id: topic.id,
         num_partitions: partitions.len() as i32,
         replication_factor: partitions.first().map_or(-1, |it| it.replicas.len() as i16),
+        configs: Some(describe_created(
+            config,
+            &Live::overrides(next, &topic.name),
+        )),
         ..CreatableTopicResult::default()
     };
     Ok((records, result))

@@ -38,7 +38,7 @@ pub async fn handle(call: Call, request: DescribeClusterRequest) -> DescribeClus
     DescribeClusterResponse {
         endpoint_type: BROKERS,
         cluster_id: call.broker.cluster_id().to_string().into(),
-        controller_id: call.broker.config().node_id,
+        controller_id: call.broker.node_id(),
         brokers: brokers.collect(),
         cluster_authorized_operations: i32::MIN,
         ..DescribeClusterResponse::default()

@@ -45,7 +45,7 @@ pub async fn handle(call: Call, request: MetadataRequest) -> MetadataResponse {
     MetadataResponse {
         brokers: brokers(&call, &image),
         cluster_id: Some(call.broker.cluster_id().to_string().into()),
-        controller_id: call.broker.config().node_id,
+        controller_id: call.broker.node_id(),
         topics,
         cluster_authorized_operations: NO_OPERATIONS,
         ..MetadataResponse::default()

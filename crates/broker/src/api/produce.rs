@@ -9,11 +9,14 @@ use millrace_kafka_wire::api::produce::{
     BatchIndexAndErrorMessage, PartitionProduceData, PartitionProduceResponse, ProduceRequest,
     ProduceResponse, TopicProduceData, TopicProduceResponse,
 };
+use millrace_kafka_wire::batch::{Compression, HEADER_SIZE};
 use millrace_kafka_wire::{ApiKey, ErrorCode, Reader, Uuid};
-use millrace_log::{Invalid, Origin, Rules, validate};
+use millrace_log::{Batch, Invalid, InvalidKind, Origin, Rules, check_records, validate};
 
 use super::{Answer, Call, Work, read, write};
 use crate::broker::{Found, Topic};
+use crate::compression::decompress;
+use crate::config::{TopicConfig, Validation};
 use crate::partitions::{Acks, Refused, Reply, Written, answered};
 
 /// From this version on a client that uses transactions means version 2 of them (KIP-890).
@@ -134,10 +137,34 @@ fn try_append(
     let bytes = data.records.clone().unwrap_or_default();
     let batch = validate(bytes, &rules, broker.clock().now());
     let batch = batch.map_err(|invalid| invalid_batch(data.index, &invalid))?;
+    check_compressed(&batch, &config, &rules, broker.clock().now())
+        .map_err(|invalid| invalid_batch(data.index, &invalid))?;
     let origin = Origin::Client {
         transaction_version: if call.version >= TRANSACTIONS_2 { 2 } else { 1 },
     };
     Ok(partition.append(batch, origin, acks))
+}
+
+/// Opens a compressed batch where the topic is compacted, which needs a key of every record, or asks
+/// for it.
+fn check_compressed(
+    batch: &Batch,
+    config: &TopicConfig,
+    rules: &Rules,
+    now: i64,
+) -> Result<(), Invalid> {
+    let header = batch.header();
+    let codec = header.attributes.compression().unwrap_or(Compression::None);
+    let is_opened = rules.needs_keys || config.validation == Validation::Full;
+    if codec == Compression::None || !is_opened {
+        return Ok(());
+    }
+    let records = decompress(codec, &batch.bytes()[HEADER_SIZE..]).map_err(|_| Invalid {
+        kind: InvalidKind::Corrupt,
+        record: None,
+        reason: "cannot be decompressed",
+    })?;
+    check_records(header, &records, rules, now).map(drop)
 }
 
 async fn settled(

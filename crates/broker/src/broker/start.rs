@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::config::{BrokerConfig, Listener};
 use crate::coordinators::Groups;
 use crate::driver::Driver;
-use crate::group::GroupSettings;
+use crate::live::Live;
 use crate::metadata::{FEATURES, Image, Metadata, MetadataLog, bootstrap};
 use crate::net::{Listening, bind};
 use crate::partitions::Partitions;
@@ -67,11 +67,11 @@ pub async fn start(
     let partitions = Partitions::start(config.node_id, files, dirs, workers, &driver, &clock);
     let partitions = Arc::new(partitions.map_err(StartError::Thread)?);
     let (metadata, controller) = Metadata::new(log, image, clock.clone());
-    let hosted = Arc::clone(&partitions);
-    let topics = config.topics.clone();
+    let live = Arc::new(Live::new(config.clone(), Arc::clone(&partitions)));
+    let follower = Arc::clone(&live);
     let committed = move |image: Arc<Image>| {
-        let (hosted, topics) = (Arc::clone(&hosted), topics.clone());
-        Box::pin(async move { hosted.apply(&image, |_| topics.clone()).await }) as _
+        let follower = Arc::clone(&follower);
+        Box::pin(async move { follower.follow(image).await }) as _
     };
     let looped = Box::pin(controller.run(Box::new(committed)));
     (driver.spawn("metadata".into(), looped)).map_err(StartError::Thread)?;
@@ -82,13 +82,14 @@ pub async fn start(
         Arc::clone(&partitions),
         clock.clone(),
         Arc::clone(&random),
-        GroupSettings::default(),
+        &config,
     );
     let broker = Arc::new(Broker {
         epoch: registered?,
+        node_id: config.node_id,
+        live,
         groups,
-        fetch_sessions: Sessions::default(),
-        config,
+        fetch_sessions: Sessions::new(config.max_fetch_sessions),
         cluster_id,
         metadata,
         partitions,

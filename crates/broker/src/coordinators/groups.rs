@@ -11,20 +11,10 @@ use super::actor::{Actor, Ask};
 use super::topic::{InternalTopic, partition_for};
 use crate::broker::Random;
 use crate::clock::Clock;
+use crate::config::BrokerConfig;
 use crate::group::{Caller, GroupSettings, MemberIds, Request, Response};
 use crate::metadata::{Metadata, TopicImage};
 use crate::partitions::{Partition, PartitionId, Partitions};
-
-/// Where groups and their offsets are kept.
-const OFFSETS: InternalTopic = InternalTopic {
-    name: "__consumer_offsets",
-    partitions: 50,
-    config: &[
-        ("cleanup.policy", "compact"),
-        ("compression.type", "producer"),
-        ("segment.bytes", "104857600"),
-    ],
-};
 
 /// The coordinators of consumer groups on this broker.
 pub struct Groups {
@@ -32,6 +22,7 @@ pub struct Groups {
     partitions: Arc<Partitions>,
     clock: Clock,
     random: Random,
+    topic: InternalTopic,
     settings: GroupSettings,
     actors: Mutex<BTreeMap<PartitionId, Running>>,
 }
@@ -47,9 +38,26 @@ impl Groups {
         partitions: Arc<Partitions>,
         clock: Clock,
         random: Random,
-        settings: GroupSettings,
+        config: &BrokerConfig,
     ) -> Self {
+        let groups = &config.groups;
+        let topic = InternalTopic {
+            name: "__consumer_offsets",
+            partitions: groups.offsets.partitions,
+            config: groups.offsets.topic.clone(),
+        };
+        let settings = GroupSettings {
+            min_session_timeout_ms: groups.min_session_timeout_ms,
+            max_session_timeout_ms: groups.max_session_timeout_ms,
+            initial_rebalance_delay_ms: groups.initial_rebalance_delay_ms,
+            max_size: groups.max_size,
+            offset_metadata_max_bytes: groups.offsets.max_metadata_bytes,
+            offsets_retention_ms: groups.offsets.retention_ms,
+            offsets_retention_check_interval_ms: groups.offsets.retention_check_ms,
+            max_batch_bytes: config.topics.rules.max_batch_bytes,
+        };
         Self {
+            topic,
             metadata,
             partitions,
             clock,
@@ -64,7 +72,7 @@ impl Groups {
     /// # Errors
     /// The topic cannot be made, or nobody leads the group's partition.
     pub async fn coordinator_of(&self, group: &str) -> Result<i32, ErrorCode> {
-        let topic = OFFSETS.get_or_create(&self.metadata, &self.random).await;
+        let topic = self.topic.get_or_create(&self.metadata, &self.random).await;
         let topic = topic.map_err(|_| ErrorCode::CoordinatorNotAvailable)?;
         let index = partition_for(group, topic.partitions.len());
         let leader = topic.partition(index).map_or(-1, |it| it.leader);
@@ -76,7 +84,7 @@ impl Groups {
 
     /// Asks the coordinator of a group.
     pub async fn ask(&self, group: &str, caller: Caller, request: Request) -> Response {
-        let topic = self.metadata.image().topic(OFFSETS.name).cloned();
+        let topic = self.metadata.image().topic(self.topic.name).cloned();
         // Whoever did not look for the coordinator before finds no group.
         let Some(topic) = topic else {
             return request.failed(caller.version, ErrorCode::NotCoordinator);
@@ -88,7 +96,7 @@ impl Groups {
     /// Asks each coordinator of this broker: one request for each, and the answers.
     pub async fn ask_all(&self, caller: &Caller, request: &Request) -> Vec<Response> {
         let mut answers = Vec::new();
-        let Some(topic) = self.metadata.image().topic(OFFSETS.name).cloned() else {
+        let Some(topic) = self.metadata.image().topic(self.topic.name).cloned() else {
             return answers;
         };
         for index in 0..topic.partitions.len() as i32 {

@@ -2,21 +2,22 @@
 
 use std::sync::Arc;
 
-use millrace_kafka_wire::ErrorCode;
+use millrace_kafka_wire::{ErrorCode, Str};
 
 use crate::broker::Random;
+use crate::config::Texts;
 use crate::metadata::topics::{Layout, NewTopic, create};
 use crate::metadata::{Metadata, TopicImage};
 use crate::partitions::Refused;
 
 /// A topic that coordinators write to. It is made when it is first needed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct InternalTopic {
     pub name: &'static str,
     /// How many partitions it gets; it keeps those that it has.
     pub partitions: i32,
     /// What is set for it.
-    pub config: &'static [(&'static str, &'static str)],
+    pub config: Texts,
 }
 
 impl InternalTopic {
@@ -36,7 +37,7 @@ impl InternalTopic {
         let config = self
             .config
             .iter()
-            .map(|(name, value)| ((*name).into(), (*value).into()));
+            .map(|(name, value)| (Str::from(name.as_str()), Str::from(value.as_str())));
         let topic = NewTopic {
             name: self.name.into(),
             id,

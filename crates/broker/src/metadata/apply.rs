@@ -173,6 +173,9 @@ mod tests {
         };
         image.apply(&MetadataRecord::Topic(topic)).unwrap();
         let partition = PartitionRecord {
+            partition_id: 0,
+            leader_epoch: 0,
+            partition_epoch: 0,
             topic_id: id,
             leader: 1,
             replicas: vec![1],
@@ -187,6 +190,7 @@ mod tests {
     fn a_leader_that_is_named_again_begins_a_new_epoch() {
         let mut image = image();
         let change = PartitionChangeRecord {
+            partition_id: 0,
             topic_id: Uuid([7; 16]),
             leader: 1,
             ..PartitionChangeRecord::default()

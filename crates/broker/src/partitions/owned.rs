@@ -10,11 +10,17 @@ use tokio::time::{Duration, Instant};
 
 use super::dirs::Dir;
 use super::partition::{Acks, Partition, Refused, View, Written};
+use crate::config::{FlushMode, TopicConfig};
 
 /// What nobody waits for is synced after this time at the latest,
 const SYNC_AFTER: Duration = Duration::from_millis(10);
 /// or after so many bytes.
 const SYNC_BYTES: u64 = 8 << 20;
+
+/// Where it is left to the system, what it has not done by then is synced, so that little is read
+/// after a crash.
+const OS_SYNC_AFTER: Duration = Duration::from_secs(30);
+const OS_SYNC_BYTES: u64 = 256 << 20;
 
 /// Who is told of an append.
 pub(super) type WrittenTo = oneshot::Sender<Result<Written, Refused>>;
@@ -30,6 +36,8 @@ pub(super) struct Owned {
     asked: Vec<(Origin, Acks, WrittenTo)>,
     /// Until the high watermark passes the offset.
     waiting: VecDeque<(i64, Written, WrittenTo)>,
+    /// Told once the others see what they are told of.
+    ready: Vec<(Written, WrittenTo)>,
     /// Batches above the high watermark: their ends and sizes.
     hidden: VecDeque<(i64, u64)>,
     unsynced: u64,
@@ -49,6 +57,7 @@ impl Owned {
             batches: Vec::new(),
             asked: Vec::new(),
             waiting: VecDeque::new(),
+            ready: Vec::new(),
             hidden: VecDeque::new(),
             unsynced: 0,
             unsynced_since: None,
@@ -63,6 +72,12 @@ impl Owned {
     /// The log at its end; it is to be closed.
     pub fn log_mut(&mut self) -> &mut Log {
         &mut self.log
+    }
+
+    /// Has new settings hold.
+    pub fn configure(&mut self, config: &TopicConfig) {
+        self.log.set_config(config.log.clone());
+        self.advance();
     }
 
     /// Notes an append of this turn.
@@ -132,14 +147,18 @@ impl Owned {
                 Acks::All => self.waiting.push_back((end, written, reply)),
             }
         }
-        self.answer_waiting();
+        self.advance();
     }
 
     /// When it is to be synced; `None` when there is nothing to sync, or the disk has it.
     pub fn sync_due(&self) -> Option<Instant> {
         let since = self.unsynced_since.filter(|_| !self.is_syncing)?;
-        let is_urgent = !self.waiting.is_empty() || self.unsynced >= SYNC_BYTES;
-        Some(if is_urgent { since } else { since + SYNC_AFTER })
+        let (bytes, after) = match self.flush_mode() {
+            FlushMode::Group => (SYNC_BYTES, SYNC_AFTER),
+            FlushMode::Os => (OS_SYNC_BYTES, OS_SYNC_AFTER),
+        };
+        let is_urgent = !self.waiting.is_empty() || self.unsynced >= bytes;
+        Some(if is_urgent { since } else { since + after })
     }
 
     /// What the disk has to sync; `None` when there is nothing, or when it cannot be had now.
@@ -169,30 +188,41 @@ impl Owned {
     /// The disk has answered.
     pub fn synced(&mut self, outcome: SyncOutcome) {
         self.is_syncing = false;
-        if let Err(error) = self.log.synced(outcome) {
-            self.fail(&error);
+        match self.log.synced(outcome) {
+            Ok(_) => self.advance(),
+            Err(error) => self.fail(&error),
         }
     }
 
-    /// Moves the high watermark, the only replica being this one: to what is durable.
+    /// Moves the high watermark, the only replica being this one: to what is durable, or where the
+    /// topic leaves that to the system, to the end.
     pub fn advance(&mut self) {
-        self.log.set_high_watermark(self.log.durable_end());
-        self.answer_waiting();
+        let replicated = match self.flush_mode() {
+            FlushMode::Group => self.log.durable_end(),
+            FlushMode::Os => self.log.end_offset(),
+        };
+        self.log.set_high_watermark(replicated);
+        self.release_waiting();
     }
 
-    fn answer_waiting(&mut self) {
+    fn flush_mode(&self) -> FlushMode {
+        self.partition.config.load().flush_mode
+    }
+
+    fn release_waiting(&mut self) {
         let high_watermark = self.log.high_watermark();
         while let Some((end, ..)) = self.waiting.front() {
             if *end > high_watermark {
                 break;
             }
             if let Some((_, written, reply)) = self.waiting.pop_front() {
-                answer(reply, Ok(written));
+                self.ready.push((written, reply));
             }
         }
     }
 
-    /// Shows others the log as it is now, and wakes those who wait for that.
+    /// Shows others the log as it is now, answers those whose appends they see, and wakes those who
+    /// wait for that.
     pub fn publish(&mut self) {
         let view = View {
             log: self.log.snapshot(),
@@ -207,6 +237,9 @@ impl Owned {
         let high_watermark = view.high_watermark;
         drop(before);
         self.partition.view.store(Arc::new(view));
+        for (written, reply) in self.ready.drain(..) {
+            answer(reply, Ok(written));
+        }
         let mut visible = 0;
         while let Some((_, size)) = self.hidden.pop_front_if(|it| it.0 <= high_watermark) {
             visible += size;

@@ -17,6 +17,7 @@ use super::open::{OpenPartition, open};
 use super::owned::{Owned, WrittenTo};
 use super::partition::{Acks, Partition, PartitionId, Refused};
 use crate::clock::Clock;
+use crate::config::TopicConfig;
 use crate::driver::Driver;
 
 /// So many commands are one turn at most.
@@ -27,6 +28,11 @@ pub(super) enum Command {
     Open {
         what: OpenPartition,
         reply: oneshot::Sender<Result<Arc<Partition>, LogError>>,
+    },
+    /// New settings hold from here on.
+    Configure {
+        partition: PartitionId,
+        config: Arc<TopicConfig>,
     },
     Append {
         partition: PartitionId,
@@ -136,6 +142,12 @@ impl Worker {
                 None => reply_to(reply, Err(Refused::gone())),
             },
             Command::Synced { partition, outcome } => self.synced(partition, outcome),
+            Command::Configure { partition, config } => {
+                if let Some(owned) = self.owned.get_mut(&partition) {
+                    owned.configure(&config);
+                    self.touched.insert(partition);
+                }
+            }
             Command::Open { what, reply } => {
                 let opened = open(what, &self.own, self.clock.now());
                 let result = opened.map(|owned| {
@@ -152,10 +164,14 @@ impl Worker {
             } => {
                 self.write();
                 let deleted = match self.owned.get_mut(&partition) {
-                    Some(owned) => owned.delete_records(offset),
+                    Some(owned) => {
+                        let deleted = owned.delete_records(offset);
+                        // Who is answered finds it so.
+                        owned.publish();
+                        deleted
+                    }
                     None => Err(Refused::gone()),
                 };
-                self.touched.insert(partition);
                 reply_to(reply, deleted);
             }
             Command::Remove { partition, reply } => {
@@ -226,7 +242,6 @@ impl Worker {
         self.out -= 1;
         if let Some(owned) = self.owned.get_mut(&id) {
             owned.synced(outcome);
-            owned.advance();
             self.touched.insert(id);
         }
     }

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use millrace_broker::driver::Threads;
-use millrace_broker::{BrokerConfig, Clock, Listener, Running, StartError, start};
+use millrace_broker::{BrokerConfig, Clock, Running, StartError, start};
 use millrace_log::Disk;
 use millrace_testkit::kafka::Client;
 use parking_lot::Mutex;
@@ -20,16 +20,10 @@ pub struct TestBroker {
 }
 
 pub fn config(dir: &Path) -> BrokerConfig {
-    BrokerConfig {
-        listeners: vec![Listener {
-            name: "PLAINTEXT".into(),
-            host: "127.0.0.1".into(),
-            port: 0,
-            advertised: None,
-        }],
-        log_dirs: vec![dir.to_owned()],
-        ..BrokerConfig::default()
-    }
+    let mut config = BrokerConfig::single(1, 0);
+    config.listeners[0].host = "127.0.0.1".into();
+    config.log_dirs = vec![dir.to_owned()];
+    config
 }
 
 impl TestBroker {

@@ -40,16 +40,11 @@ pub fn broker(args: &BrokerArgs) -> ExitCode {
 }
 
 fn config(args: &BrokerArgs) -> BrokerConfig {
-    let data = args.data.clone();
-    BrokerConfig {
-        node_id: args.id,
-        listeners: vec![Listener {
-            name: "PLAINTEXT".into(),
-            host: args.host.clone(),
-            port: args.port,
-            advertised: None,
-        }],
-        log_dirs: vec![data.unwrap_or_else(|| default_data_dir(args.id))],
-        ..BrokerConfig::default()
+    let mut config = BrokerConfig::single(args.id, args.port);
+    for listener in &mut config.listeners {
+        listener.host.clone_from(&args.host);
     }
+    let data = args.data.clone();
+    config.log_dirs = vec![data.unwrap_or_else(|| default_data_dir(args.id))];
+    config
 }

@@ -283,13 +283,13 @@ impl ApiKey {
                 name: "DescribeConfigs",
                 versions: (1, 4),
                 flexible: Some(4),
-                advertised: None,
+                advertised: Some((1, 4)),
             },
             Self::AlterConfigs => Row {
                 name: "AlterConfigs",
                 versions: (0, 2),
                 flexible: Some(2),
-                advertised: None,
+                advertised: Some((0, 2)),
             },
             Self::DescribeLogDirs => Row {
                 name: "DescribeLogDirs",
@@ -319,7 +319,7 @@ impl ApiKey {
                 name: "IncrementalAlterConfigs",
                 versions: (0, 1),
                 flexible: Some(1),
-                advertised: None,
+                advertised: Some((0, 1)),
             },
             Self::OffsetDelete => Row {
                 name: "OffsetDelete",

@@ -11,8 +11,6 @@ use millrace_kafka_wire::api::fetch::{
 use millrace_kafka_wire::{ErrorCode, Str, Uuid};
 use parking_lot::Mutex;
 
-/// `max.incremental.fetch.session.cache.slots`.
-const SLOTS: usize = 1000;
 /// `min.incremental.fetch.session.eviction.ms`.
 const UNUSED_MS: i64 = 120_000;
 
@@ -24,8 +22,11 @@ const FINAL: i32 = -1;
 const NOTHING: (i64, i64) = (-2, -2);
 
 /// The sessions of a broker.
-#[derive(Default)]
-pub struct Sessions(Mutex<State>);
+pub struct Sessions {
+    /// `max.incremental.fetch.session.cache.slots`.
+    slots: usize,
+    state: Mutex<State>,
+}
 
 #[derive(Default)]
 struct State {
@@ -81,18 +82,26 @@ pub struct Asking {
 }
 
 impl Sessions {
+    /// At most so many.
+    pub fn new(slots: usize) -> Self {
+        Self {
+            slots,
+            state: Mutex::default(),
+        }
+    }
+
     /// What a request reads.
     ///
     /// # Errors
     /// There is no such session, or the request is not the next one of it: the client begins anew.
     pub fn begin(&self, request: &mut FetchRequest, asking: &Asking) -> Result<Begun, ErrorCode> {
-        let mut state = self.0.lock();
+        let mut state = self.state.lock();
         let (id, epoch) = (request.session_id, request.session_epoch);
         if epoch == INITIAL || epoch == FINAL {
             state.sessions.remove(&id);
             let topics = std::mem::take(&mut request.topics);
             let session_id = match epoch {
-                INITIAL => state.open(&topics, request.replica_id >= 0, asking),
+                INITIAL => state.open(&topics, request.replica_id >= 0, asking, self.slots),
                 _ => 0,
             };
             return Ok(Begun {
@@ -127,7 +136,7 @@ impl Sessions {
         is_incremental: bool,
         responses: &mut Vec<FetchableTopicResponse>,
     ) {
-        let mut state = self.0.lock();
+        let mut state = self.state.lock();
         let Some(session) = state.sessions.get_mut(&session_id) else {
             return;
         };
@@ -157,7 +166,13 @@ impl Sessions {
 
 impl State {
     /// Begins a session, if there is room; 0 else.
-    fn open(&mut self, topics: &[FetchTopic], is_follower: bool, asking: &Asking) -> i32 {
+    fn open(
+        &mut self,
+        topics: &[FetchTopic],
+        is_follower: bool,
+        asking: &Asking,
+        slots: usize,
+    ) -> i32 {
         let mut session = Session {
             epoch: 1,
             last_used: asking.now,
@@ -179,7 +194,7 @@ impl State {
                 }
             }
         }
-        if session.partitions.is_empty() || !self.make_room(&session, asking.now) {
+        if session.partitions.is_empty() || !self.make_room(&session, asking.now, slots) {
             return 0;
         }
         let mut id = (asking.random & i32::MAX as u32) as i32;
@@ -190,8 +205,8 @@ impl State {
         id
     }
 
-    fn make_room(&mut self, new: &Session, now: i64) -> bool {
-        if self.sessions.len() < SLOTS {
+    fn make_room(&mut self, new: &Session, now: i64, slots: usize) -> bool {
+        if self.sessions.len() < slots {
             return true;
         }
         let is_unused = |it: &Session| now - it.last_used > UNUSED_MS;

@@ -2,6 +2,8 @@
 
 use super::*;
 
+const SLOTS: usize = 100;
+
 fn asking(now: i64) -> Asking {
     Asking {
         now,
@@ -65,7 +67,7 @@ fn read(begun: &Begun) -> Vec<(i32, i64)> {
 
 #[test]
 fn a_session_reads_all_that_it_was_told_and_tells_what_is_new() {
-    let sessions = Sessions::default();
+    let sessions = Sessions::new(SLOTS);
     let begun = sessions
         .begin(&mut request(0, 0, &[(0, 0), (1, 5)]), &asking(0))
         .unwrap();
@@ -91,7 +93,7 @@ fn a_session_reads_all_that_it_was_told_and_tells_what_is_new() {
 
 #[test]
 fn what_is_forgotten_is_no_longer_read() {
-    let sessions = Sessions::default();
+    let sessions = Sessions::new(SLOTS);
     sessions
         .begin(&mut request(0, 0, &[(0, 0), (1, 5)]), &asking(0))
         .unwrap();
@@ -110,7 +112,7 @@ fn what_is_forgotten_is_no_longer_read() {
 
 #[test]
 fn a_request_that_is_not_the_next_is_refused() {
-    let sessions = Sessions::default();
+    let sessions = Sessions::new(SLOTS);
     sessions
         .begin(&mut request(0, 0, &[(0, 0)]), &asking(0))
         .unwrap();
@@ -138,7 +140,7 @@ fn a_request_that_is_not_the_next_is_refused() {
 
 #[test]
 fn an_error_is_told_each_time() {
-    let sessions = Sessions::default();
+    let sessions = Sessions::new(SLOTS);
     sessions
         .begin(&mut request(0, 0, &[(0, 0)]), &asking(0))
         .unwrap();
@@ -152,7 +154,7 @@ fn an_error_is_told_each_time() {
 
 #[test]
 fn sessions_are_bounded_and_the_least_used_goes_first() {
-    let sessions = Sessions::default();
+    let sessions = Sessions::new(SLOTS);
     let open = |now: i64, partitions: i32| {
         let partitions: Vec<_> = (0..partitions).map(|it| (it, 0)).collect();
         let begun = sessions.begin(&mut request(0, 0, &partitions), &asking(now));
@@ -166,5 +168,5 @@ fn sessions_are_bounded_and_the_least_used_goes_first() {
     assert_ne!(open(SLOTS as i64, 3), 0);
     // After two minutes the first ones have to go.
     assert_ne!(open(UNUSED_MS + 2, 1), 0);
-    assert_eq!(sessions.0.lock().sessions.len(), SLOTS);
+    assert_eq!(sessions.state.lock().sessions.len(), SLOTS);
 }

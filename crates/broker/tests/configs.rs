@@ -1,0 +1,198 @@
+//! Settings of topics and brokers, changed while they are in use.
+
+mod support;
+
+use millrace_kafka_wire::ErrorCode;
+use millrace_kafka_wire::api::create_topics::{
+    CreatableTopic, CreatableTopicConfig, CreateTopicsRequest,
+};
+use millrace_kafka_wire::api::describe_configs::{
+    DescribeConfigsRequest, DescribeConfigsResource, DescribeConfigsResult,
+};
+use millrace_kafka_wire::api::incremental_alter_configs::{
+    AlterConfigsResource, AlterableConfig, IncrementalAlterConfigsRequest,
+};
+use millrace_kafka_wire::batch::{BatchBuilder, Compression, HEADER_SIZE, checksum};
+use millrace_testkit::kafka::{Client, batch};
+use support::{TestBroker, config};
+
+const TOPIC: i8 = 2;
+const BROKER: i8 = 4;
+
+fn set(client: &mut Client, kind: i8, resource: &str, name: &str, value: &str) -> i16 {
+    let request = IncrementalAlterConfigsRequest {
+        resources: vec![AlterConfigsResource {
+            resource_type: kind,
+            resource_name: resource.into(),
+            configs: vec![AlterableConfig {
+                name: name.into(),
+                config_operation: 0,
+                value: Some(value.into()),
+            }],
+        }],
+        ..IncrementalAlterConfigsRequest::default()
+    };
+    client.ask(1, &request).responses.remove(0).error_code
+}
+
+fn describe(client: &mut Client, kind: i8, resource: &str) -> DescribeConfigsResult {
+    let request = DescribeConfigsRequest {
+        resources: vec![DescribeConfigsResource {
+            resource_type: kind,
+            resource_name: resource.into(),
+            configuration_keys: None,
+        }],
+        ..DescribeConfigsRequest::default()
+    };
+    client.ask(4, &request).results.remove(0)
+}
+
+fn value(result: &DescribeConfigsResult, name: &str) -> String {
+    let entry = result.configs.iter().find(|it| it.name == name).unwrap();
+    entry.value.as_ref().unwrap().to_string()
+}
+
+#[test]
+fn a_setting_of_a_topic_holds_at_once_and_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let broker = TestBroker::start(config(dir.path()));
+    let mut client = broker.client();
+    client.create_topic("orders", 1);
+    let large = vec![b'x'; 2000];
+    assert_eq!(client.produce("orders", 0, batch(&[&large])).error_code, 0);
+    assert_eq!(
+        set(&mut client, TOPIC, "orders", "max.message.bytes", "1000"),
+        0
+    );
+    let too_large = ErrorCode::MessageTooLarge.number();
+    assert_eq!(
+        client.produce("orders", 0, batch(&[&large])).error_code,
+        too_large
+    );
+    assert_eq!(
+        value(&describe(&mut client, TOPIC, "orders"), "max.message.bytes"),
+        "1000"
+    );
+    assert!(broker.stop());
+    let broker = TestBroker::start(config(dir.path()));
+    let mut client = broker.client();
+    assert_eq!(
+        client.produce("orders", 0, batch(&[&large])).error_code,
+        too_large
+    );
+}
+
+#[test]
+fn a_setting_of_all_brokers_holds_for_topics_that_say_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let broker = TestBroker::start(config(dir.path()));
+    let mut client = broker.client();
+    client.create_topic("orders", 1);
+    assert_eq!(set(&mut client, BROKER, "", "message.max.bytes", "1000"), 0);
+    let large = vec![b'x'; 2000];
+    let code = client.produce("orders", 0, batch(&[&large])).error_code;
+    assert_eq!(code, ErrorCode::MessageTooLarge.number());
+    assert_eq!(
+        value(&describe(&mut client, BROKER, "1"), "message.max.bytes"),
+        "1000"
+    );
+}
+
+#[test]
+fn what_is_no_setting_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let broker = TestBroker::start(config(dir.path()));
+    let mut client = broker.client();
+    client.create_topic("orders", 1);
+    let invalid = ErrorCode::InvalidConfig.number();
+    assert_eq!(
+        set(&mut client, TOPIC, "orders", "retention.years", "1"),
+        invalid
+    );
+    assert_eq!(
+        set(&mut client, TOPIC, "orders", "retention.ms", "soon"),
+        invalid
+    );
+    let unknown = ErrorCode::UnknownTopicOrPartition.number();
+    assert_eq!(
+        set(&mut client, TOPIC, "missing", "retention.ms", "1"),
+        unknown
+    );
+    assert_eq!(describe(&mut client, TOPIC, "missing").error_code, unknown);
+    let request = CreateTopicsRequest {
+        topics: vec![CreatableTopic {
+            name: "other".into(),
+            num_partitions: 1,
+            replication_factor: 1,
+            configs: vec![CreatableTopicConfig {
+                name: "cleanup.policy".into(),
+                value: Some("burn".into()),
+            }],
+            ..CreatableTopic::default()
+        }],
+        ..CreateTopicsRequest::default()
+    };
+    assert_eq!(client.ask(7, &request).topics[0].error_code, invalid);
+}
+
+#[test]
+fn a_compacted_topic_takes_no_record_without_a_key_also_when_it_is_compressed() {
+    let dir = tempfile::tempdir().unwrap();
+    let broker = TestBroker::start(config(dir.path()));
+    let mut client = broker.client();
+    client.create_topic("orders", 1);
+    assert_eq!(
+        set(&mut client, TOPIC, "orders", "cleanup.policy", "compact"),
+        0
+    );
+    let invalid = ErrorCode::InvalidRecord.number();
+    let refused = client.produce("orders", 0, batch(&[b"a"]));
+    assert_eq!(refused.error_code, invalid);
+    assert_eq!(refused.record_errors[0].batch_index, 0);
+    let now = millrace_broker::Clock::system().now();
+    let mut keyed = BatchBuilder::new(0);
+    keyed.add(now, Some(b"key"), Some(b"value"), &[]);
+    assert_eq!(
+        client
+            .produce("orders", 0, keyed.finish().into())
+            .error_code,
+        0
+    );
+    assert_eq!(
+        client
+            .produce("orders", 0, compressed(&batch(&[b"a"])))
+            .error_code,
+        invalid
+    );
+}
+
+/// The batch with its records compressed with zstd.
+fn compressed(batch: &[u8]) -> bytes::Bytes {
+    let records = zstd::encode_all(&batch[HEADER_SIZE..], 1).unwrap();
+    let mut bytes = [&batch[..HEADER_SIZE], &records].concat();
+    let length = (bytes.len() - 12) as u32;
+    bytes[8..12].copy_from_slice(&length.to_be_bytes());
+    bytes[22] |= Compression::Zstd as u8;
+    let crc = checksum(&bytes);
+    bytes[17..21].copy_from_slice(&crc.to_be_bytes());
+    bytes.into()
+}
+
+#[test]
+fn a_topic_may_leave_durability_to_the_system() {
+    let dir = tempfile::tempdir().unwrap();
+    let broker = TestBroker::start(config(dir.path()));
+    let mut client = broker.client();
+    client.create_topic("orders", 1);
+    assert_eq!(set(&mut client, TOPIC, "orders", "flush.mode", "os"), 0);
+    for offset in 0..10 {
+        assert_eq!(
+            client.produce("orders", 0, batch(&[b"a"])).base_offset,
+            offset
+        );
+        assert_eq!(client.read_all("orders", 0, 0).len() as i64, offset + 1);
+    }
+    assert!(broker.stop());
+    let broker = TestBroker::start(config(dir.path()));
+    assert_eq!(broker.client().read_all("orders", 0, 0).len(), 10);
+}
