@@ -245,6 +245,10 @@ mod tests {
         let texts = Texts::from([("broker.id".to_owned(), "4".to_owned())]);
         let (config, _) = BrokerConfig::assemble(Settings::of_file(texts));
         assert_eq!(config.expect("fit").node_id, 4);
+        assert_eq!(
+            refused(&[("broker.id", "-1")]),
+            ["the broker has no number"]
+        );
     }
 
     #[test]

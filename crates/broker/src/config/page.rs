@@ -10,7 +10,7 @@ const HEAD: &str = "\
 
 Every key of Kafka 4.3.1 and Millrace's own, with what becomes of it; this page is generated from the tables in `crates/broker/src/config/keys` by `cargo xtask reference`.
 
-`millrace broker` reads them from a file that ends with `.properties`, as Kafka's `server.properties`, or from YAML.
+A broker reads them from a file that ends with `.properties`, as Kafka's `server.properties`, or from YAML.
 In YAML the dots may be underscores (`num_network_threads`) or levels (`log: { segment: { bytes: … } }`), lists may be lists, and `${VARIABLE}` and `${VARIABLE:default}` are replaced.
 A key that is not known, a value that a key does not take, and keys that contradict each other are refused, all at once and each with its place.
 Keys without effect are accepted with a note, so that a file of Kafka's works; keys of older Kafkas and of other products (`zookeeper.*`, `confluent.*`) too.

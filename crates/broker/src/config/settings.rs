@@ -55,8 +55,10 @@ impl Settings {
     /// Settings as a file has them. The number of a broker has two names, and is found by both.
     pub(super) fn of_file(mut file: Texts) -> Self {
         for (one, other) in [("node.id", "broker.id"), ("broker.id", "node.id")] {
-            if let Some(id) = file.get(one).filter(|_| !file.contains_key(other)) {
-                file.insert(other.to_owned(), id.clone());
+            let is_fit =
+                |id: &&String| keys::broker(other).is_some_and(|key| key.parse(id).is_ok());
+            if let Some(id) = file.get(one).filter(is_fit).cloned() {
+                file.entry(other.to_owned()).or_insert(id);
             }
         }
         Self {

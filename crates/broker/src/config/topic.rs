@@ -148,17 +148,11 @@ pub(super) fn of_broker(settings: &Settings, topic_key: &str) -> Option<(String,
     let names: Vec<&str> = synonyms.iter().map(|(name, _)| *name).collect();
     let strongest = settings.said(&names).into_iter().next()?;
     let unit = synonyms.iter().find(|(name, _)| *name == strongest.name);
-    let text = match unit {
-        Some((_, unit)) if *unit != 1 => {
-            let number: i64 = strongest.text.trim().parse().ok()?;
-            // What is negative has no unit: it is for ever.
-            let in_unit = if number < 0 {
-                -1
-            } else {
-                number.saturating_mul(*unit)
-            };
-            in_unit.to_string()
-        }
+    let unit = unit.map_or(1, |(_, unit)| *unit);
+    let text = match strongest.text.trim().parse::<i64>() {
+        // A time below 0 is for ever, in any unit.
+        Ok(number) if topic_key == "retention.ms" && number < 0 => "-1".to_owned(),
+        Ok(number) if unit != 1 => number.saturating_mul(unit).to_string(),
         _ => strongest.text,
     };
     Some((text, strongest.source))
@@ -271,6 +265,28 @@ mod tests {
         assert_eq!(kept(&[("log.retention.hours", "-1")]), None);
         let roll = resolve(&[("log.roll.hours", "2")], &[]);
         assert_eq!(roll.log.segment_ms, 7_200_000);
+    }
+
+    #[test]
+    fn what_a_broker_takes_its_topics_take() {
+        for (topic_key, synonyms) in keys::SYNONYMS {
+            let topic_key = keys::topic(topic_key).expect("a key of topics");
+            for (name, _) in *synonyms {
+                let key = keys::broker(name).expect("a key of brokers");
+                for text in ["-9", "-1", "0", "1", "9223372036854775807", "2147483647"] {
+                    let Ok(text) = key.canonical(text) else {
+                        continue;
+                    };
+                    let settings = Settings::of_file(texts(&[(name, &text)]));
+                    let (inherited, _) = of_broker(&settings, topic_key.name).expect("it is set");
+                    let found = topic_key.parse(&inherited);
+                    assert!(
+                        found.is_ok(),
+                        "`{name}={text}` gives {inherited}: {found:?}"
+                    );
+                }
+            }
+        }
     }
 
     #[test]

@@ -23,6 +23,7 @@ pub(super) const KEYS: &[Key] = &[
         .up_to_2_gib()
         .doc("How large a segment of a log becomes."),
     long("log.roll.ms")
+        .at_least(1)
         .cluster_wide()
         .doc("How far apart the times in one segment may be."),
     int("log.roll.hours")
@@ -30,6 +31,7 @@ pub(super) const KEYS: &[Key] = &[
         .at_least(1)
         .doc("As `log.roll.ms`, in hours."),
     long("log.roll.jitter.ms")
+        .at_least(0)
         .cluster_wide()
         .unused(JITTER)
         .doc("By how much the age at which a segment ends is shortened at random."),
@@ -44,7 +46,7 @@ pub(super) const KEYS: &[Key] = &[
         .cluster_wide()
         .doc(
             "What becomes of old records: `delete`, `compact`, both, or nothing when it is \
-              empty.",
+             empty. With `compact` every record needs a key; logs are not compacted yet.",
         ),
     long("log.retention.ms")
         .cluster_wide()
@@ -96,10 +98,12 @@ pub(super) const KEYS: &[Key] = &[
               stricter.",
         ),
     long("log.flush.interval.ms")
+        .at_least(0)
         .cluster_wide()
         .doc("After how long a log is synced. Any bound means `group`, which is stricter."),
     long("log.flush.scheduler.interval.ms")
         .default("9223372036854775807")
+        .at_least(0)
         .doc(
             "How often Kafka looks for logs to sync; what `log.flush.interval.ms` is when it is \
               not set.",

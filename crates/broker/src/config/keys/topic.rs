@@ -9,7 +9,7 @@ pub(super) const KEYS: &[Key] = &[
         .list_of(&["compact", "delete"])
         .doc(
             "What becomes of old records: `delete`, `compact`, both, or nothing when it is \
-              empty.",
+             empty. With `compact` every record needs a key; logs are not compacted yet.",
         ),
     string("compression.type")
         .default("producer")
