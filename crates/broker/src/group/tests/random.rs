@@ -282,6 +282,7 @@ impl World {
 
     fn deliver(&mut self, token: Token, response: Response) {
         let (client, _, _) = self.open.remove(&token).expect("a token is answered once");
+        let is_static = instance_of(client).is_some();
         let client = &mut self.clients[client];
         let is_commit = matches!(
             response,
@@ -305,6 +306,14 @@ impl World {
                 _ => {}
             },
             Response::SyncGroup(it) if it.error_code == 0 => {
+                // What the leader of this generation assigned to this member and no other; a
+                // static member may have come back with another id since.
+                let own = match is_static {
+                    false => format!("{}:{}", client.generation, client.member_id),
+                    true => format!("{}:", client.generation),
+                };
+                assert!(it.assignment.is_empty() || it.assignment.starts_with(own.as_bytes()));
+                assert!(is_static || it.assignment.len() <= own.len());
                 client.assigned = Some((client.generation, it.assignment));
                 client.next = Next::Heartbeat;
             }
