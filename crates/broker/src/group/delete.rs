@@ -11,6 +11,7 @@ use millrace_kafka_wire::api::offset_delete::{
 };
 use millrace_kafka_wire::{ErrorCode, Str};
 
+use super::describe::distinct;
 use super::effects::{Effects, KeyAndValue};
 use super::offsets::Place;
 use super::records::{group_tombstone, offset_tombstone};
@@ -91,7 +92,7 @@ impl Shard {
     ) {
         let mut records = Vec::new();
         let mut results = Vec::new();
-        for group_id in request.groups_names {
+        for group_id in distinct(request.groups_names) {
             let code = match self.groups.get(&group_id) {
                 None => ErrorCode::GroupIdNotFound,
                 Some(group) if !group.is(State::Empty) => ErrorCode::NonEmptyGroup,

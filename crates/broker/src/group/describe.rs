@@ -1,5 +1,7 @@
 //! DescribeGroups and ListGroups.
 
+use std::collections::BTreeSet;
+
 use millrace_kafka_wire::api::describe_groups::{
     DescribeGroupsRequest, DescribeGroupsResponse, DescribedGroup, DescribedGroupMember,
 };
@@ -23,7 +25,7 @@ impl Shard {
         request: DescribeGroupsRequest,
         out: &mut Effects,
     ) {
-        let groups = request.groups.into_iter();
+        let groups = distinct(request.groups).into_iter();
         let described = groups.map(|id| match self.groups.get(&id) {
             Some(group) => described(group),
             None => absent(caller.version, id),
@@ -43,6 +45,14 @@ impl Shard {
         };
         out.reply(token, Response::ListGroups(response));
     }
+}
+
+/// Each of these once, in their order: a group that is named over and over is no larger answer.
+pub(super) fn distinct(ids: Vec<Str>) -> Vec<Str> {
+    let mut named = BTreeSet::new();
+    let mut ids = ids;
+    ids.retain(|it| named.insert(it.clone()));
+    ids
 }
 
 fn described(group: &Group) -> DescribedGroup {

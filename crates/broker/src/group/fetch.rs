@@ -1,5 +1,7 @@
 //! OffsetFetch.
 
+use std::collections::BTreeSet;
+
 use millrace_kafka_wire::api::offset_fetch::{
     OffsetFetchRequest, OffsetFetchRequestGroup, OffsetFetchRequestTopics, OffsetFetchResponse,
     OffsetFetchResponseGroup, OffsetFetchResponsePartition, OffsetFetchResponsePartitions,
@@ -23,7 +25,10 @@ impl Shard {
         out: &mut Effects,
     ) {
         let require_stable = request.require_stable;
-        let groups = asked_groups(caller.version, request);
+        let mut groups = asked_groups(caller.version, request);
+        // Everything of a group is given out once, however often it is asked for.
+        let mut given = BTreeSet::new();
+        groups.retain(|it| it.topics.is_some() || given.insert(it.group_id.clone()));
         let groups = groups.iter().map(|it| self.fetch_group(it, require_stable));
         out.reply(token, fetched(caller.version, groups.collect()));
     }

@@ -50,7 +50,7 @@ impl Offsets {
 
     /// Those of a group, by topic and partition.
     pub fn of_group<'a>(&'a self, group: &'a str) -> impl Iterator<Item = (&'a Place, &'a Offset)> {
-        let from = first_place(group, "");
+        let from = first_place(group);
         self.committed
             .range(from..)
             .take_while(move |(place, _)| place.group == *group)
@@ -59,7 +59,7 @@ impl Offsets {
 
     /// Places for which a group has something pending.
     pub fn pending_of_group<'a>(&'a self, group: &'a str) -> impl Iterator<Item = &'a Place> {
-        let from = first_place(group, "");
+        let from = first_place(group);
         self.open
             .range(from..)
             .map(|(place, _)| place)
@@ -152,7 +152,10 @@ impl Offsets {
 
     /// The place in memory that it shares with other partitions of the topic, not with a frame.
     fn kept(&self, place: Place) -> Place {
-        let from = first_place(&place.group, &place.topic);
+        let from = Place {
+            partition: i32::MIN,
+            ..place.clone()
+        };
         let committed = self.committed.range(from.clone()..).next();
         let open = self.open.range(from..).next();
         let near = [committed.map(|it| it.0), open.map(|it| it.0)];
@@ -172,11 +175,11 @@ impl Offsets {
     }
 }
 
-/// Comes before all places of a topic.
-fn first_place(group: &str, topic: &str) -> Place {
+/// Comes before all places of a group.
+fn first_place(group: &str) -> Place {
     Place {
         group: group.into(),
-        topic: topic.into(),
+        topic: Str::EMPTY,
         partition: i32::MIN,
     }
 }

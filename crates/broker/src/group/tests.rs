@@ -8,6 +8,7 @@ mod failures;
 mod fetches;
 mod harness;
 mod heartbeats;
+mod invariants;
 mod joins;
 mod leaves;
 mod loads;

@@ -45,6 +45,12 @@ impl Timers {
         self.queue.first().map(|(at, _)| *at)
     }
 
+    /// All that are set.
+    #[cfg(test)]
+    pub fn all(&self) -> impl Iterator<Item = &Timer> {
+        self.due.keys()
+    }
+
     /// Takes one that is due.
     pub fn pop(&mut self, now: i64) -> Option<Timer> {
         if self.first()? > now {

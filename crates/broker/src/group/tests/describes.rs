@@ -100,3 +100,19 @@ fn groups_are_listed_by_state_and_type() {
     assert!(list(&[], &["consumer"]).is_empty());
     assert!(list(&["unheard of"], &[]).is_empty());
 }
+
+#[test]
+fn a_group_that_is_named_often_is_described_once() {
+    let mut bench = Bench::new();
+    bench.one_member();
+    let request = DescribeGroupsRequest {
+        groups: vec![GROUP.into(), "other".into(), GROUP.into(), "other".into()],
+        ..Default::default()
+    };
+    let answer = bench.answer_to(5, Request::DescribeGroups(request));
+    let Response::DescribeGroups(answer) = answer else {
+        panic!("{answer:?}");
+    };
+    let ids: Vec<_> = answer.groups.iter().map(|it| &*it.group_id).collect();
+    assert_eq!(ids, [GROUP, "other"]);
+}

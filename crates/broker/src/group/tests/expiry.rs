@@ -116,3 +116,15 @@ fn a_group_that_holds_nothing_is_removed() {
     assert_eq!(bench.state(), "Dead");
     assert_eq!(bench.reload().state(), "Dead");
 }
+
+#[test]
+fn a_group_that_somebody_is_about_to_join_is_not_removed() {
+    let mut bench = Bench::new();
+    bench.advance(10 * 60_000 - 1_000);
+    let token = bench.join_at(4, join(""));
+    let told = bench.joined(token);
+    // A search for groups that hold nothing comes between.
+    bench.advance(2_000);
+    let token = bench.join_at(4, join(&told.member_id));
+    assert_eq!(bench.joined(token).error_code, 0);
+}

@@ -133,3 +133,19 @@ fn an_offset_of_an_earlier_topic_of_the_same_name_is_not_given_out() {
     assert_eq!(fetch(Uuid([2; 16])), -1);
     assert_eq!(fetch(Uuid::ZERO), 10);
 }
+
+#[test]
+fn all_of_a_group_is_given_out_once_in_an_answer() {
+    let mut bench = Bench::new();
+    three_offsets(&mut bench);
+    let group = OffsetFetchRequestGroup {
+        group_id: GROUP.into(),
+        topics: None,
+        ..Default::default()
+    };
+    let request = OffsetFetchRequest {
+        groups: vec![group; 1000],
+        ..Default::default()
+    };
+    assert_eq!(ask(&mut bench, 9, request).groups.len(), 1);
+}

@@ -23,6 +23,7 @@ use millrace_kafka_wire::records::consumer_protocol::ConsumerProtocolSubscriptio
 use millrace_kafka_wire::{ErrorCode, Str, write_prefixed};
 
 use super::super::*;
+use super::invariants;
 
 pub(super) const GROUP: &str = "orders";
 
@@ -98,6 +99,7 @@ impl Bench {
 
     /// Does the steps; every token is answered once.
     pub fn run(&mut self, effects: Effects) {
+        invariants::check(&self.shard);
         for step in effects.steps {
             assert!(!step.records.is_empty() || !step.replies.is_empty());
             if !step.records.is_empty() {

@@ -256,3 +256,15 @@ fn what_a_member_says_is_kept_in_memory_of_its_own() {
     bench.log.clear();
     assert!(frame.is_unique());
 }
+
+#[test]
+fn a_client_with_a_very_long_name_is_a_member_like_others() {
+    let mut bench = Bench::new();
+    let name = "é".repeat(i16::MAX as usize / 2);
+    let token = bench.ask_as(&name, 3, Request::JoinGroup(join("")));
+    let joined = bench.joined(token);
+    assert!(joined.member_id.len() < 1100);
+    let token = bench.sync(&joined, &[]);
+    assert_eq!(bench.synced(token).error_code, 0);
+    assert_eq!(bench.reload().heartbeat(&joined), ErrorCode::None);
+}

@@ -173,3 +173,25 @@ fn a_record_that_cannot_be_read_is_an_error_and_changes_nothing() {
     }
     assert!(format!("{shard:?}").contains("groups: {}"), "{shard:?}");
 }
+
+#[test]
+fn what_is_loaded_is_kept_in_memory_of_its_own() {
+    let offset = OffsetCommitValue {
+        metadata: "noted".into(),
+        commit_timestamp: 1_000_000,
+        ..Default::default()
+    };
+    let mut shard = Shard::new(GroupSettings::default(), ids(1));
+    let records = [
+        (offset_key(1), value(3, &offset)),
+        (group_key(), value(3, &group_value())),
+    ];
+    for (key, value) in records.clone() {
+        shard.load(key, value, RecordOrigin::default()).unwrap();
+    }
+    shard.loaded(1_000_000);
+    for (key, value) in records {
+        assert!(key.is_unique());
+        assert!(value.unwrap().is_unique());
+    }
+}

@@ -21,9 +21,11 @@ use super::super::records::{Key, read_key};
 use super::super::state::State;
 use super::super::*;
 use super::harness::{Logged, ids, join, leaving, protocol};
+use super::invariants;
 
 const GROUPS: [&str; 2] = ["one", "two"];
 const CLIENTS: usize = 5;
+const UNKNOWN_MEMBER: i16 = ErrorCode::UnknownMemberId as i16;
 
 #[derive(Clone, Debug)]
 enum Op {
@@ -67,6 +69,10 @@ enum Op {
     Flush {
         steps: usize,
     },
+    /// A client does what it would do next, and gets its answer if there is one.
+    Go {
+        client: usize,
+    },
     Crash,
     /// Everything becomes durable, and another broker takes over.
     HandOver,
@@ -100,9 +106,19 @@ fn op() -> impl Strategy<Value = Op> {
         4 => prop::sample::select(vec![1, 500, 3_000, 10_000, 40_000, 400_000])
             .prop_map(|ms| Op::Advance { ms }),
         8 => flush,
-        2 => Just(Op::Crash),
-        2 => Just(Op::HandOver),
+        1 => Just(Op::Crash),
+        1 => Just(Op::HandOver),
+        24 => (0..CLIENTS).prop_map(|client| Op::Go { client }),
     ]
+}
+
+/// What a client would do.
+#[derive(Clone, Copy, Debug, Default)]
+enum Next {
+    #[default]
+    Join,
+    Sync,
+    Heartbeat,
 }
 
 /// What a client knows of itself.
@@ -113,6 +129,7 @@ struct Client {
     members: Vec<Str>,
     /// Generation and bytes of the last assignment.
     assigned: Option<(i32, Bytes)>,
+    next: Next,
 }
 
 /// What a successful answer means for the offsets, once it is durable.
@@ -227,6 +244,27 @@ impl World {
                 meanings,
             });
         }
+        invariants::check(&self.shard);
+        self.check_tokens();
+    }
+
+    /// Every request is answered or waits for something.
+    fn check_tokens(&self) {
+        let written = self.written.iter().flat_map(|it| &it.replies);
+        let mut held: Vec<Token> = written.map(|(token, _)| *token).collect();
+        for group in self.shard.groups.values() {
+            for member in group.members() {
+                held.extend(
+                    [member.join, member.sync]
+                        .iter()
+                        .flatten()
+                        .map(|it| it.token),
+                );
+            }
+        }
+        held.sort_unstable();
+        let open: Vec<Token> = self.open.keys().copied().collect();
+        assert_eq!(held, open);
     }
 
     fn flush(&mut self, steps: usize) {
@@ -244,12 +282,21 @@ impl World {
 
     fn deliver(&mut self, token: Token, response: Response) {
         let (client, _, _) = self.open.remove(&token).expect("a token is answered once");
+        let is_static = instance_of(client).is_some();
         let client = &mut self.clients[client];
+        let is_commit = matches!(
+            response,
+            Response::OffsetCommit(_) | Response::TxnOffsetCommit(_) | Response::DeleteGroups(_)
+        );
+        if !is_commit {
+            client.next = Next::Join;
+        }
         match response {
             Response::JoinGroup(it) => match ErrorCode::from_number(it.error_code) {
                 Some(ErrorCode::None) => {
                     client.member_id = it.member_id;
                     client.generation = it.generation_id;
+                    client.next = Next::Sync;
                     client.members = it.members.into_iter().map(|it| it.member_id).collect();
                 }
                 Some(ErrorCode::MemberIdRequired) => client.member_id = it.member_id,
@@ -259,7 +306,20 @@ impl World {
                 _ => {}
             },
             Response::SyncGroup(it) if it.error_code == 0 => {
+                // What the leader of this generation assigned to this member and no other; a
+                // static member may have come back with another id since.
+                let own = match is_static {
+                    false => format!("{}:{}", client.generation, client.member_id),
+                    true => format!("{}:", client.generation),
+                };
+                assert!(it.assignment.is_empty() || it.assignment.starts_with(own.as_bytes()));
+                assert!(is_static || it.assignment.len() <= own.len());
                 client.assigned = Some((client.generation, it.assignment));
+                client.next = Next::Heartbeat;
+            }
+            Response::Heartbeat(it) if it.error_code == 0 => client.next = Next::Heartbeat,
+            Response::Heartbeat(it) if it.error_code == UNKNOWN_MEMBER => {
+                client.member_id = Str::EMPTY;
             }
             _ => {}
         }
@@ -480,9 +540,26 @@ impl World {
             }
             Op::Advance { ms } => self.advance(ms),
             Op::Flush { steps } => self.flush(steps),
+            Op::Go { client } => self.go(client),
             Op::Crash => self.crash(),
             Op::HandOver => self.hand_over(),
         }
+    }
+
+    fn go(&mut self, client: usize) {
+        let is_waiting = self.open.values().any(|it| it.0 == client);
+        let next = match self.clients[client].next {
+            _ if is_waiting => Op::Advance { ms: 1_000 },
+            Next::Join => Op::Join {
+                client,
+                version: 9,
+                protocols: 2,
+            },
+            Next::Sync => Op::Sync { client },
+            Next::Heartbeat => Op::Heartbeat { client },
+        };
+        self.act(next);
+        self.flush(usize::MAX);
     }
 
     fn join_request(&self, client: usize, version: i16, protocols: u8) -> JoinGroupRequest {

@@ -152,3 +152,39 @@ fn a_rebalance_tells_who_waits_for_an_assignment_to_join_again() {
     assert_eq!(code(told.error_code), ErrorCode::RebalanceInProgress);
     assert!(bench.is_waiting(third));
 }
+
+#[test]
+fn an_id_that_is_not_used_holds_a_rebalance_up_for_a_session_at_most() {
+    let mut bench = Bench::new();
+    let first = bench.one_member();
+    let told = bench.join_at(4, join(""));
+    bench.joined(told);
+    bench.advance(5_000);
+    let first = bench.join(join(&first.member_id));
+    bench.advance(4_999);
+    assert!(bench.is_waiting(first));
+    bench.advance(1);
+    assert_eq!(bench.joined(first).members.len(), 1);
+}
+
+#[test]
+fn who_joins_after_a_rebalance_that_nobody_joined_waits_for_the_next_end_only() {
+    let mut bench = Bench::new();
+    let mut long = join("");
+    long.session_timeout_ms = 600_000;
+    long.group_instance_id = Some("one".into());
+    let token = bench.join_at(5, long);
+    let first = bench.joined(token);
+    let token = bench.sync(&first, &[]);
+    bench.synced(token);
+    let told = bench.join_at(4, join(""));
+    let told = bench.joined(told);
+    let waiting = bench.join_at(4, join(&told.member_id));
+    bench.leave(vec![leaving(&told.member_id)]);
+    bench.joined(waiting);
+    // The time of this rebalance is over, and nobody is there.
+    bench.advance(31_000);
+    let late = bench.join(join(""));
+    bench.advance(30_000);
+    assert_eq!(bench.joined(late).members.len(), 2);
+}

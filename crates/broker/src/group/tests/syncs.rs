@@ -138,3 +138,16 @@ fn an_assignment_that_fits_no_batch_is_refused_and_the_group_rebalances() {
     let again = bench.join_now(join(&joined.member_id));
     assert_eq!(again.generation_id, joined.generation_id + 1);
 }
+
+#[test]
+fn assignments_are_kept_in_memory_of_their_own() {
+    let mut bench = Bench::new();
+    let joined = bench.join_now(join(""));
+    let frame = bytes::Bytes::from(vec![b'x'; 64]);
+    let mut request = sync(&joined, &[(&joined.member_id, "")]);
+    request.assignments[0].assignment = frame.slice(8..16);
+    let token = bench.ask(3, Request::SyncGroup(request));
+    assert_eq!(&bench.synced(token).assignment[..], b"xxxxxxxx");
+    bench.log.clear();
+    assert!(frame.is_unique());
+}
