@@ -231,15 +231,17 @@ pub enum Command {
 /// The arguments of `broker`.
 #[derive(clap::Args, Clone, Debug)]
 pub struct BrokerArgs {
-    /// The id of the broker in its cluster
-    #[arg(default_value_t = 1)]
-    pub id: i32,
-    /// The port that clients connect to; 0 takes a free one
-    #[arg(default_value_t = 9092)]
-    pub port: u16,
-    /// The address that it listens at
-    #[arg(long, default_value = "0.0.0.0")]
-    pub host: String,
+    /// The id of the broker in its cluster; 1 when neither it nor a file says one
+    #[arg(value_parser = clap::value_parser!(i32).range(0..))]
+    pub id: Option<i32>,
+    /// The port that clients connect to, 9092 by default; 0 takes a free one
+    pub port: Option<u16>,
+    /// The address that it listens at: all of this machine by default
+    #[arg(long)]
+    pub host: Option<String>,
+    /// A file of settings: YAML, or the properties of Kafka
+    #[arg(short = 'c', long = "config", value_name = "FILE", conflicts_with_all = ["id", "port", "host"])]
+    pub config_file: Option<PathBuf>,
     /// The data directory
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,

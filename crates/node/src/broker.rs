@@ -1,11 +1,13 @@
 //! Runs a broker: where its data is, its logs, signals, the end.
 
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use millrace_broker::driver::Threads;
 use millrace_broker::{BrokerConfig, Clock, Random, start};
 use millrace_log::{Disk, check_writable};
+use millrace_spec::env::Environment;
 use parking_lot::Mutex;
 use tracing::info;
 
@@ -37,6 +39,16 @@ fn user_data_dir() -> PathBuf {
     let data = data.or_else(|| set("HOME").map(|home| home.join(".local/share")));
     let data = data.unwrap_or_else(|| PathBuf::from("."));
     data.join("millrace/data")
+}
+
+/// Reads the file of a broker's settings; `None` when it has errors. All that there is to say about
+/// it goes to `complain`.
+pub fn load_broker(file: &Path, complain: impl FnOnce(&str)) -> Option<BrokerConfig> {
+    let loaded = millrace_broker::config::load(file, &Environment::of_process());
+    if !loaded.diagnostics.is_empty() {
+        complain(&loaded.render(std::io::stderr().is_terminal()));
+    }
+    loaded.config
 }
 
 /// Runs a broker until the process is asked to stop; returns whether everything it holds is durable

@@ -19,7 +19,7 @@ mod traces;
 pub mod unit_test;
 mod watch;
 
-pub use broker::{default_data_dir, run_broker};
+pub use broker::{default_data_dir, load_broker, run_broker};
 pub use components::registry;
 pub use config::RootConfig;
 pub use folders::expand_files;

@@ -28,6 +28,7 @@ pub(super) struct Dirs {
 pub(super) fn take(
     files: &Arc<dyn Files>,
     paths: &[impl AsRef<Path>],
+    metadata_at: usize,
     node_id: i32,
     random: &Random,
 ) -> Result<Dirs, StartError> {
@@ -47,8 +48,8 @@ pub(super) fn take(
     let known = found.iter().find_map(|(_, it)| it.map(|it| it.cluster_id));
     let id = || new_id(&mut *random.lock());
     let cluster_id = known.unwrap_or_else(id);
-    if let (Some(_), Some((first, _))) = (known, found.first()) {
-        check_metadata(first)?;
+    if known.is_some() {
+        check_metadata(&found[metadata_at].0)?;
     }
     let mut dirs = Vec::new();
     for (dir, properties) in found {
@@ -85,11 +86,11 @@ fn lock(files: &Arc<dyn Files>, path: &Path) -> Result<LogDir, StartError> {
 }
 
 /// The metadata log was made before the directory had an owner.
-fn check_metadata(first: &LogDir) -> Result<(), StartError> {
-    match first.partitions()?.contains(&MetadataLog::partition()) {
+fn check_metadata(dir: &LogDir) -> Result<(), StartError> {
+    match dir.partitions()?.contains(&MetadataLog::partition()) {
         true => Ok(()),
         false => Err(StartError::NoMetadata {
-            dir: first.path().to_owned(),
+            dir: dir.path().to_owned(),
         }),
     }
 }

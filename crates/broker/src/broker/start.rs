@@ -36,6 +36,13 @@ pub async fn start(
     clock: Clock,
     random: Random,
 ) -> Result<Running, StartError> {
+    let metadata_at = config
+        .log_dirs
+        .iter()
+        .position(|it| *it == config.metadata_log_dir);
+    let metadata_at = metadata_at.ok_or_else(|| StartError::MetadataDir {
+        dir: config.metadata_log_dir.clone(),
+    })?;
     let mut listening = Vec::new();
     for (index, listener) in config.listeners.iter().enumerate() {
         listening.push(listen(index, listener).await?);
@@ -45,8 +52,14 @@ pub async fn start(
         cluster_id,
         dirs,
         is_new,
-    } = take(&files, &config.log_dirs, config.node_id, &random)?;
-    let metadata_dir = &dirs[0];
+    } = take(
+        &files,
+        &config.log_dirs,
+        metadata_at,
+        config.node_id,
+        &random,
+    )?;
+    let metadata_dir = &dirs[metadata_at];
     let recovery = metadata_dir.opening(&MetadataLog::partition(), clock.now());
     let path = metadata_dir
         .log_dir()

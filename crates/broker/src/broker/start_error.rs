@@ -34,6 +34,8 @@ pub enum StartError {
     },
     /// The directory was in use, and what says which topics there are is gone.
     NoMetadata { dir: PathBuf },
+    /// The metadata log is to be in a directory of its own.
+    MetadataDir { dir: PathBuf },
     /// A log directory cannot be used.
     Log(LogError),
     /// The system gives no thread.
@@ -107,6 +109,14 @@ impl fmt::Display for StartError {
                     "the data directory {dir} was in use and has no metadata log \
                      (`__cluster_metadata-0`), which says what topics there are; restore it from a \
                      backup, or name an empty directory"
+                )
+            }
+            Self::MetadataDir { dir } => {
+                let dir = dir.display();
+                write!(
+                    f,
+                    "`metadata.log.dir` is {dir}, which is none of `log.dirs`; a directory of its own \
+                     is not supported: name one of those, or leave the key out"
                 )
             }
             Self::Log(error) => write!(f, "{error}"),

@@ -23,6 +23,7 @@ pub fn config(dir: &Path) -> BrokerConfig {
     let mut config = BrokerConfig::single(1, 0);
     config.listeners[0].host = "127.0.0.1".into();
     config.log_dirs = vec![dir.to_owned()];
+    config.metadata_log_dir = dir.to_owned();
     config
 }
 

@@ -2,13 +2,18 @@
 
 use std::process::ExitCode;
 
-use millrace_node::{BrokerConfig, Listener, default_data_dir, install_default_logs, run_broker};
+use millrace_node::{
+    BrokerConfig, default_data_dir, install_default_logs, load_broker, run_broker,
+};
 
 use super::complain;
 use crate::args::BrokerArgs;
 
 /// Runs the broker; exits with 0 when all that it holds is durable and closed.
 pub fn broker(args: &BrokerArgs) -> ExitCode {
+    let Some(config) = config(args) else {
+        return ExitCode::FAILURE;
+    };
     let logs = match install_default_logs(args.log_level.as_deref().unwrap_or("info")) {
         Ok(logs) => logs,
         Err(error) => {
@@ -26,7 +31,7 @@ pub fn broker(args: &BrokerArgs) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let ended = runtime.block_on(run_broker(config(args)));
+    let ended = runtime.block_on(run_broker(config));
     runtime.shutdown_background();
     logs.flush();
     match ended {
@@ -39,12 +44,24 @@ pub fn broker(args: &BrokerArgs) -> ExitCode {
     }
 }
 
-fn config(args: &BrokerArgs) -> BrokerConfig {
-    let mut config = BrokerConfig::single(args.id, args.port);
-    for listener in &mut config.listeners {
-        listener.host.clone_from(&args.host);
+/// What the arguments say, or the file that they name; complaints are printed.
+fn config(args: &BrokerArgs) -> Option<BrokerConfig> {
+    let mut config = match &args.config_file {
+        Some(file) => load_broker(file, |complaints| complain(complaints))?,
+        None => BrokerConfig::single(args.id.unwrap_or(1), args.port.unwrap_or(9092)),
+    };
+    if let Some(host) = &args.host {
+        for listener in &mut config.listeners {
+            listener.host.clone_from(host);
+        }
     }
+    let is_told = config.settings.is_set("log.dirs") || config.settings.is_set("log.dir");
     let data = args.data.clone();
-    config.log_dirs = vec![data.unwrap_or_else(|| default_data_dir(args.id))];
-    config
+    let is_default = args.config_file.is_none() || !is_told;
+    let data = data.or_else(|| is_default.then(|| default_data_dir(config.node_id)));
+    if let Some(data) = data {
+        config.metadata_log_dir.clone_from(&data);
+        config.log_dirs = vec![data];
+    }
+    Some(config)
 }
