@@ -22,6 +22,7 @@ mod delete_topics;
 mod describe_cluster;
 mod describe_configs;
 mod describe_groups;
+mod describe_topic_partitions;
 mod fetch;
 mod find_coordinator;
 mod group;
@@ -107,6 +108,9 @@ pub fn begin(broker: &Arc<Broker>, peer: &Arc<Peer>, frame: Bytes) -> Option<Wor
         ApiKey::DescribeCluster => answer(call, &mut reader, describe_cluster::handle),
         ApiKey::InitProducerId => answer(call, &mut reader, init_producer_id::handle),
         ApiKey::OffsetForLeaderEpoch => answer(call, &mut reader, offset_for_leader_epoch::handle),
+        ApiKey::DescribeTopicPartitions => {
+            answer(call, &mut reader, describe_topic_partitions::handle)
+        }
         ApiKey::DescribeConfigs => answer(call, &mut reader, describe_configs::handle),
         ApiKey::AlterConfigs => answer(call, &mut reader, alter_configs::replace),
         ApiKey::IncrementalAlterConfigs => answer(call, &mut reader, alter_configs::incrementally),

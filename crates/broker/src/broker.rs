@@ -16,7 +16,7 @@ use crate::coordinators::Groups;
 use crate::live::Live;
 use crate::metadata::topics::{Layout, NewTopic, create};
 use crate::metadata::{BrokerImage, Metadata, TopicImage};
-use crate::net::Peer;
+use crate::net::{Budget, Limits, Peer};
 use crate::partitions::{Partition, PartitionId, Partitions, Refused};
 
 mod ids;
@@ -41,6 +41,8 @@ pub struct Broker {
     partitions: Arc<Partitions>,
     groups: Groups,
     fetch_sessions: Sessions,
+    limits: Limits,
+    request_budget: Budget,
     clock: Clock,
     producer_ids: ProducerIds,
     random: Random,
@@ -100,6 +102,15 @@ impl Broker {
 
     pub fn fetch_sessions(&self) -> &Sessions {
         &self.fetch_sessions
+    }
+
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The memory of requests.
+    pub fn request_budget(&self) -> &Budget {
+        &self.request_budget
     }
 
     pub fn clock(&self) -> &Clock {
@@ -229,6 +240,7 @@ impl Running {
     pub async fn stop(mut self) -> bool {
         // Nobody listens when the last listener has ended.
         let _ = self.stopping.send(true);
+        self.broker.partitions.wake();
         let patience = std::time::Duration::from_secs(5);
         let ended = async { while self.tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(patience, ended).await.is_err() {

@@ -2,8 +2,11 @@
 
 mod connection;
 mod frames;
+mod limits;
 mod listener;
 
 pub use connection::Peer;
 pub(crate) use connection::stopped;
+pub use frames::Budget;
+pub use limits::Limits;
 pub use listener::{Listening, bind};

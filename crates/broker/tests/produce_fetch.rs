@@ -68,6 +68,18 @@ fn a_fetch_waits_for_records_and_no_longer_than_it_says() {
 }
 
 #[test]
+fn a_fetch_that_waits_does_not_hold_up_the_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let broker = TestBroker::start(config(dir.path()));
+    let mut reader = broker.client();
+    reader.create_topic("orders", 1);
+    reader.send(12, &fetch("orders", &[(0, 0)], 3_600_000));
+    let begun = Instant::now();
+    assert!(broker.stop());
+    assert!(begun.elapsed() < Duration::from_secs(4));
+}
+
+#[test]
 fn a_fetch_waits_for_as_many_bytes_as_it_says() {
     let dir = tempfile::tempdir().unwrap();
     let broker = TestBroker::start(config(dir.path()));

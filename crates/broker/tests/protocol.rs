@@ -291,6 +291,43 @@ fn a_client_without_a_sound_name_is_refused() {
 }
 
 #[test]
+fn no_more_clients_are_served_than_the_settings_allow() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = config(dir.path());
+    config.connections.max_per_ip = 2;
+    let broker = TestBroker::start(config);
+    let mut first = broker.client();
+    let mut second = broker.client();
+    assert_eq!(first.ask(4, &versions()).error_code, 0);
+    assert_eq!(second.ask(4, &versions()).error_code, 0);
+    let mut third = Client::connect(broker.address());
+    assert!(third.frame().is_none());
+    drop(first);
+    // The place is free once the broker has seen the end of the connection.
+    let served = millrace_testkit::poll::until("a place", millrace_testkit::poll::PATIENCE, || {
+        let mut client = Client::connect(broker.address());
+        let asked = client.try_send(4, &versions()).is_ok();
+        (asked && client.frame().is_some()).then_some(())
+    });
+    served.unwrap();
+    assert_eq!(second.ask(4, &versions()).error_code, 0);
+}
+
+#[test]
+fn a_connection_on_which_nothing_comes_is_closed() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = config(dir.path());
+    config.connections.max_idle_ms = 200;
+    let broker = TestBroker::start(config);
+    let mut silent = broker.client();
+    let mut slow = broker.client();
+    // Half of a request is as little as none.
+    slow.stream.write_all(&[0, 0, 0, 20, 0, 18]).unwrap();
+    assert!(silent.frame().is_none());
+    assert!(slow.frame().is_none());
+}
+
+#[test]
 fn what_is_no_request_ends_the_connection_and_no_other() {
     let dir = tempfile::tempdir().unwrap();
     let broker = TestBroker::start(config(dir.path()));

@@ -25,6 +25,11 @@ pub async fn handle(call: Call, request: DeleteTopicsRequest) -> DeleteTopicsRes
         let failed = wanted.iter().map(|it| failed(it, &refused));
         failed.collect()
     });
+    for deleted in responses.iter().filter(|it| it.error_code == 0) {
+        if let Some(name) = &deleted.name {
+            call.broker.groups().topic_deleted(name);
+        }
+    }
     DeleteTopicsResponse {
         responses,
         ..DeleteTopicsResponse::default()

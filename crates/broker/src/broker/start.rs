@@ -19,8 +19,11 @@ use crate::coordinators::Groups;
 use crate::driver::Driver;
 use crate::live::Live;
 use crate::metadata::{FEATURES, Image, Metadata, MetadataLog, bootstrap};
-use crate::net::{Listening, bind};
+use crate::net::{Budget, Limits, Listening, bind};
 use crate::partitions::Partitions;
+
+/// What large requests may take together, where `queued.max.request.bytes` says nothing.
+const REQUEST_BYTES: usize = 512 << 20;
 
 /// Starts a broker; it serves clients on return.
 ///
@@ -102,6 +105,8 @@ pub async fn start(
         node_id: config.node_id,
         live,
         groups,
+        limits: Limits::default(),
+        request_budget: Budget::new(config.connections.max_queued_bytes.unwrap_or(REQUEST_BYTES)),
         fetch_sessions: Sessions::new(config.max_fetch_sessions),
         cluster_id,
         metadata,

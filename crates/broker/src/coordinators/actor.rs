@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use millrace_kafka_wire::ErrorCode;
 use millrace_kafka_wire::batch::{BatchBuilder, ControlType, HEADER_SIZE, Records};
+use millrace_kafka_wire::{ErrorCode, Str};
 use millrace_log::{Batch, LogError, Origin};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Duration, sleep};
@@ -21,6 +21,13 @@ const READ: usize = 1 << 20;
 /// A log that cannot be read is tried again after this time.
 const AGAIN: Duration = Duration::from_secs(1);
 
+/// What an actor is told.
+pub(super) enum Told {
+    Asked(Ask),
+    /// A topic is gone, and what was committed for it with it.
+    TopicDeleted(Str),
+}
+
 /// A request, and who waits for the answer.
 pub(super) struct Ask {
     pub caller: Caller,
@@ -31,7 +38,7 @@ pub(super) struct Ask {
 /// See the module.
 pub(super) struct Actor {
     pub partition: Arc<Partition>,
-    pub inbox: mpsc::UnboundedReceiver<Ask>,
+    pub inbox: mpsc::UnboundedReceiver<Told>,
     pub clock: Clock,
     pub settings: GroupSettings,
     pub ids: Arc<dyn Fn() -> MemberIds + Send + Sync>,
@@ -106,8 +113,9 @@ impl Actor {
             tokio::select! {
                 biased;
                 () = &mut over => return Some(()),
-                ask = self.inbox.recv() => {
-                    let Ask { caller, request, reply } = ask?;
+                told = self.inbox.recv() => {
+                    // What is committed for a topic that is gone expires by itself.
+                    let Told::Asked(Ask { caller, request, reply }) = told? else { continue };
                     let code = ErrorCode::CoordinatorNotAvailable;
                     // Who asked may be gone.
                     let _ = reply.send(request.failed(caller.version, code));
@@ -160,11 +168,13 @@ impl Actor {
                     waiting.answer(replies);
                     continue;
                 }
-                ask = self.inbox.recv() => {
-                    let Ask { caller, request, reply } = ask?;
-                    let token = waiting.add(caller.version, reply);
-                    shard.handle(self.clock.now(), token, caller, request)
-                }
+                told = self.inbox.recv() => match told? {
+                    Told::Asked(Ask { caller, request, reply }) => {
+                        let token = waiting.add(caller.version, reply);
+                        shard.handle(self.clock.now(), token, caller, request)
+                    }
+                    Told::TopicDeleted(topic) => shard.topic_deleted(self.clock.now(), &topic),
+                },
                 () = sleep(due.unwrap_or_default()), if due.is_some() => {
                     shard.tick(self.clock.now())
                 }

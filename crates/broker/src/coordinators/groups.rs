@@ -7,7 +7,7 @@ use millrace_kafka_wire::{ErrorCode, Str};
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
-use super::actor::{Actor, Ask};
+use super::actor::{Actor, Ask, Told};
 use super::topic::{InternalTopic, partition_for};
 use crate::broker::Random;
 use crate::clock::Clock;
@@ -29,7 +29,7 @@ pub struct Groups {
 
 struct Running {
     partition: Arc<Partition>,
-    asks: mpsc::UnboundedSender<Ask>,
+    asks: mpsc::UnboundedSender<Told>,
 }
 
 impl Groups {
@@ -106,6 +106,25 @@ impl Groups {
         answers
     }
 
+    /// Has what was committed for a topic forgotten, as it is gone.
+    pub fn topic_deleted(&self, topic: &Str) {
+        let Some(offsets) = self.metadata.image().topic(self.topic.name).cloned() else {
+            return;
+        };
+        for index in 0..offsets.partitions.len() as i32 {
+            let id = PartitionId {
+                topic_id: offsets.id,
+                index,
+            };
+            if let Ok(partition) = self.partitions.get(id) {
+                // An actor that is gone has nothing to forget.
+                let _ = self
+                    .actor(partition)
+                    .send(Told::TopicDeleted(topic.clone()));
+            }
+        }
+    }
+
     async fn ask_partition(
         &self,
         topic: &TopicImage,
@@ -129,12 +148,12 @@ impl Groups {
             reply,
         };
         // An actor that is gone drops the reply.
-        let _ = self.actor(partition).send(ask);
+        let _ = self.actor(partition).send(Told::Asked(ask));
         answer.await.unwrap_or(lost)
     }
 
     /// The actor of a partition; starts one when there is none.
-    fn actor(&self, partition: Arc<Partition>) -> mpsc::UnboundedSender<Ask> {
+    fn actor(&self, partition: Arc<Partition>) -> mpsc::UnboundedSender<Told> {
         let mut actors = self.actors.lock();
         let known = actors.get(&partition.id);
         if let Some(running) = known.filter(|it| Arc::ptr_eq(&it.partition, &partition)) {

@@ -11,14 +11,23 @@ use std::sync::Arc;
 use bytes::Bytes;
 use millrace_kafka_wire::Frame;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::time::{Duration, Instant, sleep_until};
 
-use super::frames::Frames;
+use super::frames::{Framed, Frames};
 use crate::api::{self, Answer, Work};
 use crate::broker::Broker;
 
 /// So many requests of one connection are being worked on.
 const IN_FLIGHT: usize = 64;
+
+/// A request that is being worked on.
+struct Begun {
+    work: Work,
+    /// Of the memory of requests, until it is answered.
+    #[expect(dead_code, reason = "held as long as the request is")]
+    share: Option<OwnedSemaphorePermit>,
+}
 
 /// Who is connected.
 #[derive(Clone, Debug)]
@@ -42,14 +51,21 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     mut stopping: watch::Receiver<bool>,
 ) -> io::Result<()> {
     let peer = Arc::new(peer);
-    let mut frames = Frames::new(broker.config().max_request_bytes);
-    let mut working: VecDeque<Work> = VecDeque::new();
-    let mut held: Option<Bytes> = None;
+    let config = broker.config();
+    let mut frames = Frames::new(config.max_request_bytes, broker.request_budget().clone());
+    let idle =
+        Duration::from_millis(u64::try_from(config.connections.max_idle_ms).unwrap_or(u64::MAX));
+    let mut used = Instant::now();
+    let mut working: VecDeque<Begun> = VecDeque::new();
+    let mut held: Option<Framed> = None;
     loop {
         if let Some(frame) = held.take() {
-            match may_begin(&frame, &working) {
-                true => match api::begin(broker, &peer, frame) {
-                    Some(work) => working.push_back(work),
+            match may_begin(&frame.bytes, &working) {
+                true => match api::begin(broker, &peer, frame.bytes) {
+                    Some(work) => working.push_back(Begun {
+                        work,
+                        share: frame.share,
+                    }),
                     None => return Ok(()),
                 },
                 false => held = Some(frame),
@@ -67,9 +83,15 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
                 }
             }
             frame = frames.next(&mut stream), if may_read => match frame? {
-                Some(frame) => held = Some(frame),
+                Some(frame) => {
+                    used = Instant::now();
+                    held = Some(frame);
+                }
                 None => return Ok(()),
             },
+            () = sleep_until(used + idle), if working.is_empty() => {
+                return Err(io::Error::other("nothing came for `connections.max.idle.ms`"));
+            }
             () = stopped(&mut stopping), if working.is_empty() => return Ok(()),
         }
     }
@@ -82,13 +104,13 @@ pub async fn stopped(stopping: &mut watch::Receiver<bool>) {
 }
 
 /// Whether a request may begin while those before it are being worked on.
-fn may_begin(frame: &Bytes, working: &VecDeque<Work>) -> bool {
-    working.is_empty() || (api::is_produce(frame) && working.iter().all(|it| it.is_produce))
+fn may_begin(frame: &Bytes, working: &VecDeque<Begun>) -> bool {
+    working.is_empty() || (api::is_produce(frame) && working.iter().all(|it| it.work.is_produce))
 }
 
-async fn first(working: &mut VecDeque<Work>) -> Answer {
+async fn first(working: &mut VecDeque<Begun>) -> Answer {
     match working.front_mut() {
-        Some(work) => work.answer.as_mut().await,
+        Some(begun) => begun.work.answer.as_mut().await,
         None => std::future::pending().await,
     }
 }

@@ -50,6 +50,15 @@ impl Listening {
             };
             match accepted {
                 Ok((stream, address)) => {
+                    let config = broker.config();
+                    let admitted = broker.limits().admit(address.ip(), &config.connections);
+                    let admitted = match admitted {
+                        Ok(admitted) => admitted,
+                        Err(setting) => {
+                            tracing::warn!(%address, setting, "a connection is refused: there are as many as the setting allows");
+                            continue;
+                        }
+                    };
                     let connection = connection(
                         stream,
                         address,
@@ -57,7 +66,10 @@ impl Listening {
                         Arc::clone(&broker),
                         stopping.clone(),
                     );
-                    connections.spawn(connection);
+                    connections.spawn(async move {
+                        connection.await;
+                        drop(admitted);
+                    });
                 }
                 Err(error) => {
                     // Too few file descriptors, most likely: those that close give some back.
