@@ -1,11 +1,14 @@
 //! Coordinators: state that follows from the records of a partition of an internal topic.
 //!
 //! Each partition has one actor while this broker leads it. The actor replays the partition, then
-//! takes one request after another: the state machine decides, the actor has the records appended
-//! and sends the answers when they are durable.
+//! takes one request after another: a [`machine::Machine`] decides, the actor has the records
+//! appended and sends the answers when they are durable.
 
 mod actor;
 mod groups;
+mod machine;
+mod pool;
 mod topic;
 
-pub use groups::{Groups, client_host};
+pub use groups::{GroupNews, Groups, client_host, groups};
+pub use pool::Surroundings;

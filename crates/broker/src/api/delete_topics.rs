@@ -7,6 +7,7 @@ use millrace_kafka_wire::metadata::MetadataRecord;
 use millrace_kafka_wire::{ErrorCode, Uuid};
 
 use super::Call;
+use crate::coordinators::GroupNews;
 use crate::metadata::topics::delete;
 use crate::metadata::{Image, TopicImage};
 use crate::partitions::Refused;
@@ -27,7 +28,8 @@ pub async fn handle(call: Call, request: DeleteTopicsRequest) -> DeleteTopicsRes
     });
     for deleted in responses.iter().filter(|it| it.error_code == 0) {
         if let Some(name) = &deleted.name {
-            call.broker.groups().topic_deleted(name);
+            let news = || GroupNews::TopicDeleted(name.clone());
+            call.broker.groups().tell_all(news);
         }
     }
     DeleteTopicsResponse {

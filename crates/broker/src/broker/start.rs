@@ -15,7 +15,7 @@ use super::{Broker, Random, Running, StartError};
 use crate::api::Sessions;
 use crate::clock::Clock;
 use crate::config::{BrokerConfig, Listener};
-use crate::coordinators::Groups;
+use crate::coordinators::{Surroundings, groups};
 use crate::driver::Driver;
 use crate::live::Live;
 use crate::metadata::{FEATURES, Image, Metadata, MetadataLog, bootstrap};
@@ -93,13 +93,13 @@ pub async fn start(
     (driver.spawn("metadata".into(), looped)).map_err(StartError::Thread)?;
     let incarnation = new_id(&mut *random.lock());
     let registered = register(&metadata, &config, &addresses, dir_ids, incarnation).await;
-    let groups = Groups::new(
-        Arc::clone(&metadata),
-        Arc::clone(&partitions),
-        clock.clone(),
-        Arc::clone(&random),
-        &config,
-    );
+    let around = Surroundings {
+        metadata: Arc::clone(&metadata),
+        partitions: Arc::clone(&partitions),
+        clock: clock.clone(),
+        random: Arc::clone(&random),
+    };
+    let groups = groups(around, &config);
     let broker = Arc::new(Broker {
         epoch: registered?,
         node_id: config.node_id,

@@ -1,19 +1,18 @@
-//! The actor of one partition of `__consumer_offsets`.
+//! The actor of one partition: it drives a [`Machine`].
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use millrace_kafka_wire::ErrorCode;
 use millrace_kafka_wire::batch::{BatchBuilder, ControlType, HEADER_SIZE, Records};
-use millrace_kafka_wire::{ErrorCode, Str};
 use millrace_log::{Batch, LogError, Origin};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Duration, sleep};
 
+use super::machine::{Machine, Step};
 use crate::clock::Clock;
-use crate::group::{
-    Caller, Effects, GroupSettings, MemberIds, RecordOrigin, Request, Response, Shard, Step, Token,
-};
+use crate::group::{Caller, Token};
 use crate::partitions::{Acks, Partition, Refused, Reply, Written};
 
 /// The most bytes that are replayed at once.
@@ -22,44 +21,48 @@ const READ: usize = 1 << 20;
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// What an actor is told.
-pub(super) enum Told {
-    Asked(Ask),
-    /// A topic is gone, and what was committed for it with it.
-    TopicDeleted(Str),
+pub(super) enum Told<M: Machine> {
+    Asked(Ask<M>),
+    News(M::News),
 }
 
 /// A request, and who waits for the answer.
-pub(super) struct Ask {
+pub(super) struct Ask<M: Machine> {
     pub caller: Caller,
-    pub request: Request,
-    pub reply: oneshot::Sender<Response>,
+    pub request: M::Request,
+    pub reply: oneshot::Sender<M::Response>,
 }
 
+/// Does what a machine wants done; news goes to the sender.
+pub(super) type Perform<M> =
+    Arc<dyn Fn(<M as Machine>::Duty, mpsc::UnboundedSender<Told<M>>) + Send + Sync>;
+
 /// See the module.
-pub(super) struct Actor {
+pub(super) struct Actor<M: Machine> {
     pub partition: Arc<Partition>,
-    pub inbox: mpsc::UnboundedReceiver<Told>,
+    pub inbox: mpsc::UnboundedReceiver<Told<M>>,
+    pub own: mpsc::UnboundedSender<Told<M>>,
     pub clock: Clock,
-    pub settings: GroupSettings,
-    pub ids: Arc<dyn Fn() -> MemberIds + Send + Sync>,
+    /// Makes a machine that has loaded nothing.
+    pub begin: Arc<dyn Fn(&Partition) -> M + Send + Sync>,
+    pub perform: Perform<M>,
 }
 
 /// Who waits for an answer, by token.
-#[derive(Default)]
-struct Waiting {
+struct Waiting<M: Machine> {
     next: u64,
-    replies: BTreeMap<Token, (i16, oneshot::Sender<Response>)>,
+    replies: BTreeMap<Token, (i16, oneshot::Sender<M::Response>)>,
 }
 
-impl Waiting {
-    fn add(&mut self, version: i16, reply: oneshot::Sender<Response>) -> Token {
+impl<M: Machine> Waiting<M> {
+    fn add(&mut self, version: i16, reply: oneshot::Sender<M::Response>) -> Token {
         self.next += 1;
         let token = Token(self.next);
         self.replies.insert(token, (version, reply));
         token
     }
 
-    fn answer(&mut self, replies: Vec<(Token, Response)>) {
+    fn answer(&mut self, replies: Vec<(Token, M::Response)>) {
         for (token, response) in replies {
             if let Some((_, reply)) = self.replies.remove(&token) {
                 // Who asked may be gone; what was decided stays.
@@ -69,64 +72,66 @@ impl Waiting {
     }
 
     /// Answers that something could not be written.
-    fn refuse(&mut self, replies: Vec<(Token, Response)>, code: ErrorCode) {
+    fn revoke(&mut self, replies: Vec<(Token, M::Response)>, code: ErrorCode) {
         for (token, response) in replies {
             let version = self.replies.get(&token).map_or(0, |it| it.0);
-            self.answer(vec![(token, response.failed(version, code))]);
+            self.answer(vec![(token, M::revoke(response, version, code))]);
         }
     }
 }
 
-/// An append that is not answered, and what is sent when it is.
-struct Write {
+/// An append that is not answered, and what is done when it is.
+struct Write<M: Machine> {
     appended: Reply<Written>,
-    replies: Vec<(Token, Response)>,
+    replies: Vec<(Token, M::Response)>,
+    duties: Vec<M::Duty>,
 }
 
-impl Actor {
-    /// Works until nobody asks any more.
+impl<M: Machine> Actor<M> {
+    /// Works until it is dropped: the actor keeps its own inbox open.
     pub async fn run(mut self) {
         loop {
-            let loaded = self.load().await;
-            match loaded {
-                Ok(shard) => {
-                    if self.serve(shard).await.is_none() {
-                        return;
-                    }
-                }
+            match self.load().await {
+                Ok(machine) => self.serve(machine).await,
                 Err(error) => {
                     let (topic, partition) = (&self.partition.topic, self.partition.id.index);
                     tracing::error!(%topic, partition, %error, "a coordinator cannot read its log");
-                    if self.refuse_for(AGAIN).await.is_none() {
-                        return;
-                    }
+                    self.refuse_for(AGAIN).await;
                 }
+            }
+            if self.partition.is_gone() {
+                return;
             }
         }
     }
 
-    /// Refuses what comes within a time; `None` when nobody asks any more.
-    async fn refuse_for(&mut self, time: Duration) -> Option<()> {
+    /// Refuses what comes within a time.
+    async fn refuse_for(&mut self, time: Duration) {
         let over = sleep(time);
         tokio::pin!(over);
         loop {
-            tokio::select! {
+            let told = tokio::select! {
                 biased;
-                () = &mut over => return Some(()),
-                told = self.inbox.recv() => {
-                    // What is committed for a topic that is gone expires by itself.
-                    let Told::Asked(Ask { caller, request, reply }) = told? else { continue };
-                    let code = ErrorCode::CoordinatorNotAvailable;
-                    // Who asked may be gone.
-                    let _ = reply.send(request.failed(caller.version, code));
-                }
+                () = &mut over => return,
+                told = self.inbox.recv() => told,
+            };
+            // News is found in the log when that can be read.
+            if let Some(Told::Asked(Ask {
+                caller,
+                request,
+                reply,
+            })) = told
+            {
+                let code = ErrorCode::CoordinatorNotAvailable;
+                // Who asked may be gone.
+                let _ = reply.send(M::refuse(&request, caller.version, code));
             }
         }
     }
 
     /// Replays the partition.
-    async fn load(&self) -> Result<Shard, LogError> {
-        let mut shard = Shard::new(self.settings.clone(), (self.ids)());
+    async fn load(&self) -> Result<M, LogError> {
+        let mut machine = (self.begin)(&self.partition);
         let view = self.partition.view().map_err(|_| LogError::Failed)?;
         let end = view.log.end_offset();
         let mut offset = view.log.start_offset();
@@ -140,61 +145,86 @@ impl Actor {
             let Some((bytes, next)) = read.unwrap_or(Err(LogError::Failed))? else {
                 break;
             };
-            replay(&mut shard, bytes)?;
+            replay(&mut machine, bytes)?;
             offset = next;
         }
-        shard.loaded(self.clock.now());
-        Ok(shard)
+        Ok(machine)
     }
 
-    /// Serves until a write fails; `None` when nobody asks any more.
-    async fn serve(&mut self, mut shard: Shard) -> Option<()> {
-        let mut waiting = Waiting::default();
-        let mut writes: VecDeque<Write> = VecDeque::new();
+    /// Serves until a write fails.
+    async fn serve(&mut self, mut machine: M) {
+        let mut waiting = Waiting {
+            next: 0,
+            replies: BTreeMap::new(),
+        };
+        let mut writes = VecDeque::new();
+        let steps = machine.loaded(self.clock.now());
+        self.follow(steps, &mut waiting, &mut writes);
         loop {
-            let due = shard
+            let due = machine
                 .deadline()
                 .map(|at| at.saturating_sub(self.clock.now()));
             let due = due.map(|ms| Duration::from_millis(u64::try_from(ms).unwrap_or(0)));
-            let effects = tokio::select! {
+            let steps = tokio::select! {
                 biased;
                 written = first(&mut writes), if !writes.is_empty() => {
-                    let replies = writes.pop_front().map(|it| it.replies).unwrap_or_default();
+                    let Some(write) = writes.pop_front() else { continue };
                     if let Err(refused) = written {
-                        waiting.refuse(replies, code_for(&refused));
-                        self.give_up(shard, &mut waiting, writes, &refused).await;
-                        return Some(());
+                        waiting.revoke(write.replies, code_for(&refused));
+                        self.give_up(machine, &mut waiting, writes, &refused).await;
+                        return;
                     }
-                    waiting.answer(replies);
+                    self.finish(write.replies, write.duties, &mut waiting);
                     continue;
                 }
-                told = self.inbox.recv() => match told? {
-                    Told::Asked(Ask { caller, request, reply }) => {
+                told = self.inbox.recv() => match told {
+                    Some(Told::Asked(Ask { caller, request, reply })) => {
                         let token = waiting.add(caller.version, reply);
-                        shard.handle(self.clock.now(), token, caller, request)
+                        machine.ask(self.clock.now(), token, caller, request)
                     }
-                    Told::TopicDeleted(topic) => shard.topic_deleted(self.clock.now(), &topic),
+                    Some(Told::News(news)) => machine.hear(self.clock.now(), news),
+                    None => return,
                 },
                 () = sleep(due.unwrap_or_default()), if due.is_some() => {
-                    shard.tick(self.clock.now())
+                    machine.tick(self.clock.now())
                 }
             };
-            self.follow(effects, &mut waiting, &mut writes);
+            self.follow(steps, &mut waiting, &mut writes);
         }
     }
 
-    /// Has records appended, and sends what waits for none.
-    fn follow(&self, effects: Effects, waiting: &mut Waiting, writes: &mut VecDeque<Write>) {
-        for step in effects.steps {
+    /// Has records appended, and does what waits for none.
+    fn follow(
+        &self,
+        steps: Vec<Step<M>>,
+        waiting: &mut Waiting<M>,
+        writes: &mut VecDeque<Write<M>>,
+    ) {
+        for step in steps {
             match (step.records.is_empty(), writes.back_mut()) {
-                (true, None) => waiting.answer(step.replies),
-                (true, Some(before)) => before.replies.extend(step.replies),
+                (true, None) => self.finish(step.replies, step.duties, waiting),
+                (true, Some(before)) => {
+                    before.replies.extend(step.replies);
+                    before.duties.extend(step.duties);
+                }
                 (false, _) => writes.push_back(self.write(step)),
             }
         }
     }
 
-    fn write(&self, step: Step) -> Write {
+    fn finish(
+        &self,
+        replies: Vec<(Token, M::Response)>,
+        duties: Vec<M::Duty>,
+        waiting: &mut Waiting<M>,
+    ) {
+        waiting.answer(replies);
+        for duty in duties {
+            (self.perform)(duty, self.own.clone());
+        }
+    }
+
+    fn write(&self, step: Step<M>) -> Write<M> {
         let now = self.clock.now();
         let mut builder = BatchBuilder::new(0);
         if let Some((id, epoch)) = step.producer {
@@ -210,15 +240,16 @@ impl Actor {
         Write {
             appended: self.partition.append(batch, origin, Acks::All),
             replies: step.replies,
+            duties: step.duties,
         }
     }
 
     /// The state is ahead of the log: everybody who waits is refused, and the state thrown away.
     async fn give_up(
         &self,
-        shard: Shard,
-        waiting: &mut Waiting,
-        writes: VecDeque<Write>,
+        machine: M,
+        waiting: &mut Waiting<M>,
+        writes: VecDeque<Write<M>>,
         refused: &Refused,
     ) {
         let (topic, partition) = (&self.partition.topic, self.partition.id.index);
@@ -228,24 +259,19 @@ impl Actor {
         for write in writes {
             // Those behind it may have been written: they are found when the log is read.
             let _ = write.appended.await;
-            waiting.refuse(write.replies, code);
+            waiting.revoke(write.replies, code);
         }
-        let left = shard.close(code);
-        waiting.answer(left);
+        waiting.answer(machine.close(code));
     }
 }
 
-async fn first(writes: &mut VecDeque<Write>) -> Result<Written, Refused> {
+async fn first<M: Machine>(writes: &mut VecDeque<Write<M>>) -> Result<Written, Refused> {
     match writes.front_mut() {
-        Some(write) => answered_in_place(&mut write.appended).await,
+        Some(write) => match (&mut write.appended).await {
+            Ok(result) => result,
+            Err(_) => Err(Refused::gone()),
+        },
         None => std::future::pending().await,
-    }
-}
-
-async fn answered_in_place(reply: &mut Reply<Written>) -> Result<Written, Refused> {
-    match reply.await {
-        Ok(result) => result,
-        Err(_) => Err(Refused::gone()),
     }
 }
 
@@ -258,8 +284,8 @@ fn code_for(refused: &Refused) -> ErrorCode {
     }
 }
 
-/// Takes batches into a shard, in the order of the log.
-fn replay(shard: &mut Shard, mut bytes: Bytes) -> Result<(), LogError> {
+/// Takes batches into a machine, in the order of the log.
+fn replay<M: Machine>(machine: &mut M, mut bytes: Bytes) -> Result<(), LogError> {
     let damaged = |_| LogError::Misuse("a batch of a coordinator is damaged");
     while !bytes.is_empty() {
         let batch = Batch::own_prefix(&mut bytes).map_err(damaged)?;
@@ -273,15 +299,13 @@ fn replay(shard: &mut Shard, mut bytes: Bytes) -> Result<(), LogError> {
             if attributes.is_control() {
                 // The key is version and type.
                 let kind = key.get(3).copied();
-                shard.load_marker(header.producer_id, kind == Some(ControlType::Commit as u8));
+                machine.load_marker(header.producer_id, kind == Some(ControlType::Commit as u8));
                 continue;
             }
             let producer = (header.producer_id, header.producer_epoch);
-            let origin = RecordOrigin {
-                producer: attributes.is_transactional().then_some(producer),
-            };
+            let producer = attributes.is_transactional().then_some(producer);
             let value = record.value.map(Bytes::copy_from_slice);
-            let loaded = shard.load(Bytes::copy_from_slice(key), value, origin);
+            let loaded = machine.load(Bytes::copy_from_slice(key), value, producer);
             loaded.map_err(|error| {
                 tracing::error!(offset = header.base_offset, %error, "a record of a coordinator cannot be read");
                 LogError::Misuse("a record of a coordinator cannot be read; see the log line before")

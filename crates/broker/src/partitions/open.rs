@@ -1,5 +1,6 @@
 //! Opening the log of a partition.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
@@ -84,6 +85,7 @@ pub(super) fn open(
         view: ArcSwap::from_pointee(view),
         waits: Waits::default(),
         failure: OnceLock::new(),
+        is_gone: AtomicBool::new(false),
         worker: worker.clone(),
     };
     Ok(Owned::new(

@@ -1,5 +1,6 @@
 //! A partition as the rest of the broker sees it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
@@ -30,6 +31,7 @@ pub struct Partition {
     /// Fetches that wait for records.
     pub(super) waits: Waits,
     pub(super) failure: OnceLock<LogError>,
+    pub(super) is_gone: AtomicBool,
     pub(super) worker: mpsc::UnboundedSender<Command>,
 }
 
@@ -100,6 +102,11 @@ impl Partition {
             None => Ok(self.view.load_full()),
             Some(error) => Err(error.into()),
         }
+    }
+
+    /// Whether nobody owns its log any more: it was deleted, or the broker stops.
+    pub fn is_gone(&self) -> bool {
+        self.is_gone.load(Ordering::Acquire)
     }
 
     /// What its topic is told.

@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use millrace_log::{Batch, LogError, OffsetKind, Origin, Removed, SyncOutcome};
 use tokio::sync::{mpsc, oneshot};
@@ -260,6 +261,7 @@ impl Worker {
             return;
         };
         let Owned { partition, dir, .. } = owned;
+        partition.is_gone.store(true, Ordering::Release);
         partition.waits().wake();
         if let Err(error) = dir.remove(&partition) {
             let topic = &partition.topic;
@@ -315,6 +317,7 @@ impl Worker {
                 is_clean = false;
             }
             owned.advance();
+            owned.partition.is_gone.store(true, Ordering::Release);
         }
         self.checkpoint();
         self.touched.extend(self.owned.keys());
