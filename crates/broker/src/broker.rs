@@ -16,7 +16,7 @@ use crate::coordinators::Groups;
 use crate::live::Live;
 use crate::metadata::topics::{Layout, NewTopic, create};
 use crate::metadata::{BrokerImage, Metadata, TopicImage};
-use crate::net::{Budget, Limits, Peer};
+use crate::net::{Budget, Limits, Peer, stopped};
 use crate::partitions::{Partition, PartitionId, Partitions, Refused};
 
 mod ids;
@@ -43,6 +43,7 @@ pub struct Broker {
     fetch_sessions: Sessions,
     limits: Limits,
     request_budget: Budget,
+    stopping: watch::Receiver<bool>,
     clock: Clock,
     producer_ids: ProducerIds,
     random: Random,
@@ -111,6 +112,11 @@ impl Broker {
     /// The memory of requests.
     pub fn request_budget(&self) -> &Budget {
         &self.request_budget
+    }
+
+    /// Waits until the broker stops.
+    pub async fn stopped(&self) {
+        stopped(&mut self.stopping.clone()).await;
     }
 
     pub fn clock(&self) -> &Clock {
@@ -240,7 +246,6 @@ impl Running {
     pub async fn stop(mut self) -> bool {
         // Nobody listens when the last listener has ended.
         let _ = self.stopping.send(true);
-        self.broker.partitions.wake();
         let patience = std::time::Duration::from_secs(5);
         let ended = async { while self.tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(patience, ended).await.is_err() {

@@ -220,12 +220,6 @@ impl Partitions {
         }
     }
 
-    /// Has all fetches that wait answer with what there is.
-    pub fn wake(&self) {
-        let hosted = self.hosted.load();
-        hosted.values().flatten().for_each(|it| it.waits().wake());
-    }
-
     /// Closes all logs; returns whether all are durable and sound. Nothing is appended any more.
     pub async fn close(&self) -> bool {
         let mut is_clean = self.hosted.load().values().all(Result::is_ok);

@@ -12,7 +12,7 @@ use millrace_kafka_wire::api::fetch::{
 };
 use millrace_kafka_wire::{ErrorCode, Segment};
 use millrace_log::{LogError, Slice};
-use tokio::time::{Duration, Instant, timeout_at};
+use tokio::time::{Duration, Instant, sleep_until};
 
 use super::Call;
 use crate::broker::Topic;
@@ -90,8 +90,12 @@ async fn read_or_wait(
     // What came between the first look and the note was not paid.
     round = fetch.read(call).await;
     if !round.is_final && round.bytes < wanted {
-        // Whether it was paid or is late: what is there is the answer.
-        let _ = timeout_at(deadline, wait.done()).await;
+        // Whether it was paid or is late, or nothing more comes: what is there is the answer.
+        tokio::select! {
+            () = wait.done() => {}
+            () = sleep_until(deadline) => {}
+            () = call.broker.stopped() => {}
+        }
         round = fetch.read(call).await;
     }
     drop(noted);

@@ -100,7 +100,9 @@ pub async fn start(
         random: Arc::clone(&random),
     };
     let groups = groups(around, &config);
+    let (stopping, stop) = watch::channel(false);
     let broker = Arc::new(Broker {
+        stopping: stop.clone(),
         epoch: registered?,
         node_id: config.node_id,
         live,
@@ -115,7 +117,6 @@ pub async fn start(
         producer_ids: super::ids::ProducerIds::default(),
         random,
     });
-    let (stopping, stop) = watch::channel(false);
     let mut tasks = JoinSet::new();
     for (socket, _) in listening {
         tasks.spawn(socket.serve(Arc::clone(&broker), stop.clone()));
