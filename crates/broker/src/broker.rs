@@ -16,6 +16,7 @@ use crate::coordinators::Groups;
 use crate::live::Live;
 use crate::metadata::topics::{Layout, NewTopic, create};
 use crate::metadata::{BrokerImage, Metadata, TopicImage};
+use crate::metrics::Metrics;
 use crate::net::{Budget, Limits, Peer, stopped};
 use crate::partitions::{Partition, PartitionId, Partitions, Refused};
 
@@ -41,6 +42,7 @@ pub struct Broker {
     partitions: Arc<Partitions>,
     groups: Groups,
     fetch_sessions: Sessions,
+    metrics: Metrics,
     limits: Limits,
     request_budget: Budget,
     stopping: watch::Receiver<bool>,
@@ -103,6 +105,10 @@ impl Broker {
 
     pub fn fetch_sessions(&self) -> &Sessions {
         &self.fetch_sessions
+    }
+
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     pub fn limits(&self) -> &Limits {

@@ -138,6 +138,11 @@ impl Shard {
         effects
     }
 
+    /// The offsets that are committed: group, topic, partition and offset of each, in order.
+    pub fn committed(&self) -> impl Iterator<Item = (&Str, &Str, i32, i64)> {
+        self.offsets.all()
+    }
+
     /// When [`Shard::tick`] has something to do; `None` before the shard is loaded.
     pub fn deadline(&self) -> Option<i64> {
         self.timers.first()

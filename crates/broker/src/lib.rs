@@ -21,6 +21,7 @@ pub mod driver;
 pub mod group;
 mod live;
 mod metadata;
+mod metrics;
 mod net;
 mod partitions;
 

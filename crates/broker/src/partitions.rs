@@ -80,6 +80,19 @@ impl Partitions {
         }
     }
 
+    /// How many partitions there are, and how many of them are not served.
+    pub fn counts(&self) -> (usize, usize) {
+        let hosted = self.hosted.load();
+        let is_offline = |it: &Result<Arc<Partition>, LogError>| {
+            it.as_ref()
+                .map_or(true, |partition| partition.view().is_err())
+        };
+        (
+            hosted.len(),
+            hosted.values().filter(|it| is_offline(it)).count(),
+        )
+    }
+
     /// The directories.
     pub fn dirs(&self) -> &[Arc<Dir>] {
         &self.dirs

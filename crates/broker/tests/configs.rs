@@ -1,5 +1,7 @@
 //! Settings of topics and brokers, changed while they are in use.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
+
 mod support;
 
 use millrace_kafka_wire::ErrorCode;

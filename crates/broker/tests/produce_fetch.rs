@@ -1,5 +1,7 @@
 //! What is sent, kept and read.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
+
 mod support;
 
 use std::time::{Duration, Instant};
@@ -129,7 +131,6 @@ fn an_idempotent_batch_is_kept_once() {
         transaction_timeout_ms: 1000,
         producer_id: -1,
         producer_epoch: -1,
-        ..InitProducerIdRequest::default()
     };
     let first = client.ask(4, &ask);
     let second = client.ask(4, &ask);

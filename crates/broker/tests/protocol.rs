@@ -1,5 +1,7 @@
 //! What is served, and what becomes of requests that are not.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
+
 mod support;
 
 use std::io::Write;

@@ -1,5 +1,7 @@
 //! Topics come, change and go.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
+
 mod support;
 
 use millrace_kafka_wire::ErrorCode;

@@ -245,6 +245,9 @@ pub struct BrokerArgs {
     /// The data directory
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
+    /// Serve metrics and health at this address, as in `0.0.0.0:4195`
+    #[arg(long = "http.address", value_name = "ADDRESS")]
+    pub http_address: Option<String>,
     /// Log from this level on: off, error, warn, info, debug, trace
     #[arg(long = "log.level", value_name = "LEVEL", value_parser = log_level)]
     pub log_level: Option<String>,

@@ -12,14 +12,14 @@ use millrace_testkit::poll::PATIENCE;
 
 /// Starts broker 1 on a free port.
 fn start(data: &Path) -> (Millrace, SocketAddr) {
-    let mut command = command().unwrap();
+    let mut command = command().expect("the binary is there");
     command.args(["broker", "1", "0", "--host", "127.0.0.1", "--data"]);
-    let mut broker = Millrace::start(command.arg(data)).unwrap();
-    let ready = broker.wait_for_log("the broker", PATIENCE, |it| {
-        it["message"] == "the broker is ready"
-    });
-    let address = ready.unwrap()["address"].as_str().unwrap().parse().unwrap();
-    (broker, address)
+    let mut broker = Millrace::start(command.arg(data)).expect("the binary runs");
+    let is_ready = |it: &serde_json::Value| it["message"] == "the broker is ready";
+    let ready = broker.wait_for_log("the broker", PATIENCE, is_ready);
+    let ready = ready.expect("the broker says where it listens");
+    let address = ready["address"].as_str().and_then(|it| it.parse().ok());
+    (broker, address.expect("it is an address"))
 }
 
 #[test]

@@ -13,7 +13,9 @@ use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use millrace_component::BuildContext;
 use millrace_message::Error;
-use millrace_spec::{Node, ReadContext, Spec, codes};
+use millrace_spec::diagnostics::{Diagnostics, SourceMap};
+use millrace_spec::env::InterpolatedText;
+use millrace_spec::{FieldType, Node, ReadContext, Spec, codes, tree};
 use parking_lot::Mutex;
 
 use crate::Body;
@@ -60,6 +62,29 @@ pub struct HttpConfig {
     /// Authentication of every request.
     #[spec(advanced)]
     pub basic_auth: BasicAuth,
+}
+
+impl HttpConfig {
+    /// A server at an address, with everything else as it is by default.
+    ///
+    /// # Errors
+    /// It is no address.
+    pub fn at(address: &str) -> Result<Self, Error> {
+        let sources = Arc::new(SourceMap::new());
+        let text = format!("address: {address:?}");
+        let source = sources.add("address", text.as_str());
+        let mut found = Diagnostics::new();
+        let tree = tree::parse(&InterpolatedText::verbatim(&text, source), &mut found);
+        let mut cx = ReadContext::new(sources);
+        let config = tree.and_then(|tree| Self::read(&tree, &mut cx));
+        match (config, cx.take_diagnostics().iter().next()) {
+            (Some(config), None) => Ok(config),
+            (_, found) => {
+                let reason = found.map_or("it is no address", |it| it.message.as_str());
+                Err(Error::fatal(format!("address `{address}`: {reason}")))
+            }
+        }
+    }
 }
 
 fn check_address(config: &mut HttpConfig, node: &Node, cx: &mut ReadContext) {

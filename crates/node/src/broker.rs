@@ -3,15 +3,21 @@
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use http::StatusCode;
 use millrace_broker::driver::Threads;
 use millrace_broker::{BrokerConfig, Clock, Random, start};
+use millrace_components_http::service::{HttpConfig, Mount};
+use millrace_components_http::{HttpService, server};
 use millrace_log::{Disk, check_writable};
 use millrace_spec::env::Environment;
 use parking_lot::Mutex;
 use tracing::info;
 
+use crate::metrics::Metrics;
 use crate::run::Signals;
+use crate::surface::mount_process;
 
 /// Where a broker keeps its data when nothing else is said and this exists.
 const SHARED_DATA: &str = "/var/lib/message-queue/data";
@@ -52,18 +58,36 @@ pub fn load_broker(file: &Path, complain: impl FnOnce(&str)) -> Option<BrokerCon
 }
 
 /// Runs a broker until the process is asked to stop; returns whether everything it holds is durable
-/// and closed.
+/// and closed. With `http`, metrics and health are served at that address.
 ///
 /// # Errors
 /// It cannot start: the text says why and what to do.
-pub async fn run_broker(config: BrokerConfig) -> Result<bool, String> {
+pub async fn run_broker(config: BrokerConfig, http: Option<&str>) -> Result<bool, String> {
     // First of all: whoever sees the process answer may ask it to stop.
     let mut signals = Signals::listen().map_err(|error| error.to_string())?;
     let node_id = config.node_id;
     let dirs = config.log_dirs.clone();
     let driver = Arc::new(Threads::default());
-    let started = start(config, Arc::new(Disk), driver, Clock::system(), random()).await;
+    let metrics = Arc::new(Metrics::prometheus());
+    // Whoever asks for its health while it reads its logs is answered.
+    let surface = match http {
+        Some(address) => Some(Surface::start(address, &metrics).await?),
+        None => None,
+    };
+    let scope = metrics.scope();
+    let started = start(
+        config,
+        Arc::new(Disk),
+        driver,
+        Clock::system(),
+        random(),
+        scope,
+    )
+    .await;
     let broker = started.map_err(|error| error.to_string())?;
+    if let Some(surface) = &surface {
+        surface.is_ready.store(true, Ordering::Release);
+    }
     let cluster = broker.broker().cluster_id();
     let dir = dirs
         .first()
@@ -90,6 +114,42 @@ pub async fn run_broker(config: BrokerConfig) -> Result<bool, String> {
         "the broker has stopped"
     );
     Ok(is_clean)
+}
+
+/// The HTTP server of a broker.
+struct Surface {
+    is_ready: Arc<AtomicBool>,
+    _mounts: Vec<Mount>,
+    _http: Arc<HttpService>,
+}
+
+impl Surface {
+    async fn start(address: &str, metrics: &Arc<Metrics>) -> Result<Self, String> {
+        let text = |error: millrace_message::Error| error.to_string();
+        let http = HttpService::new(HttpConfig::at(address).map_err(text)?).map_err(text)?;
+        let is_ready = Arc::new(AtomicBool::new(false));
+        let mut mounts = mount_process(&http, metrics).map_err(text)?;
+        for path in ["/ready", "/health/ready"] {
+            let is_ready = Arc::clone(&is_ready);
+            let answer = move |_: &_| match is_ready.load(Ordering::Acquire) {
+                true => server::text(StatusCode::OK, "OK"),
+                false => {
+                    let reason = "the broker reads its logs";
+                    server::text(StatusCode::SERVICE_UNAVAILABLE, reason)
+                }
+            };
+            let mounted = http.mount_fn(path, "Whether the broker serves clients.", answer);
+            mounts.push(mounted.map_err(text)?);
+        }
+        if let Some(address) = http.start().await.map_err(text)? {
+            info!(component = "broker", %address, "the HTTP server listens: /ready, /metrics and others");
+        }
+        Ok(Self {
+            is_ready,
+            _mounts: mounts,
+            _http: http,
+        })
+    }
 }
 
 /// Random ids of version 4.

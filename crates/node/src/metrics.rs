@@ -87,6 +87,19 @@ impl Metrics {
         }
     }
 
+    /// Those of a process without a config: what Prometheus asks for.
+    pub(crate) fn prometheus() -> Self {
+        let registry = Registry::new(RegistrySettings::default());
+        let settings = PrometheusSettings::default();
+        Self {
+            exporter: Some(PrometheusExporter::new(registry.clone(), settings)),
+            logger: None,
+            scope: registry.scope(ComponentLabels::default()),
+            registry: Some(registry),
+            watched: Mutex::default(),
+        }
+    }
+
     /// Where the components of the stream register theirs.
     pub(crate) fn scope(&self) -> &Scope {
         &self.scope

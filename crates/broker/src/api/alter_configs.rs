@@ -15,11 +15,14 @@ use crate::metadata::Image;
 /// What becomes of one resource.
 type Decided = Result<Vec<MetadataRecord>, Refusal>;
 
+/// What the settings of a resource are to become, from what they are.
+type Alter = dyn Fn(&Resource, &BrokerConfig, &Texts) -> Result<Altered, Refusal> + Send + Sync;
+
 /// A resource of a request, and what its settings are to become.
 struct Wanted {
     kind: i8,
     name: Str,
-    alter: Box<dyn Fn(&Resource, &BrokerConfig, &Texts) -> Result<Altered, Refusal> + Send + Sync>,
+    alter: Box<Alter>,
 }
 
 pub async fn replace(call: Call, request: AlterConfigsRequest) -> AlterConfigsResponse {

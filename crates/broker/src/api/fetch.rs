@@ -10,12 +10,14 @@ use millrace_kafka_wire::api::fetch::{
     AbortedTransaction, FetchPartition, FetchRequest, FetchResponse, FetchTopic,
     FetchableTopicResponse, PartitionData,
 };
+use millrace_kafka_wire::batch::BatchHeader;
 use millrace_kafka_wire::{ErrorCode, Segment};
 use millrace_log::{LogError, Slice};
 use tokio::time::{Duration, Instant, sleep_until};
 
 use super::Call;
 use crate::broker::Topic;
+use crate::metrics::Metrics;
 use crate::partitions::{Partition, Refused, View, Wait};
 
 mod session;
@@ -67,9 +69,29 @@ pub async fn handle(call: Call, mut request: FetchRequest) -> FetchResponse {
         }
     };
     let mut response = read_or_wait(&call, &request, topics).await;
+    if request.replica_id < 0 {
+        count(call.broker.metrics(), &response);
+    }
     sessions.finish(session_id, is_incremental, &mut response.responses);
     response.session_id = session_id;
     response
+}
+
+/// Counts what consumers get.
+fn count(metrics: &Metrics, response: &FetchResponse) {
+    for data in response.responses.iter().flat_map(|it| &it.partitions) {
+        let Segment::Bytes(bytes) = &data.records else {
+            continue;
+        };
+        metrics.bytes_out.add(bytes.len() as u64);
+        let mut rest = &bytes[..];
+        while let Ok(header) = BatchHeader::read(rest) {
+            metrics
+                .messages_out
+                .add(u64::try_from(header.record_count).unwrap_or(0));
+            rest = rest.get(header.size()..).unwrap_or_default();
+        }
+    }
 }
 
 /// Reads, and waits until there is as much as is asked for, or the time is over.

@@ -17,6 +17,7 @@ use super::{Answer, Call, Work, read, write};
 use crate::broker::{Found, Topic};
 use crate::compression::decompress;
 use crate::config::{TopicConfig, Validation};
+use crate::metrics::Metrics;
 use crate::partitions::{Acks, Refused, Reply, Written, answered};
 
 /// From this version on a client that uses transactions means version 2 of them (KIP-890).
@@ -26,8 +27,15 @@ const ZSTD: i16 = 7;
 
 /// A partition of a request on its way.
 enum Pending {
-    Appending(Reply<Written>),
+    Appending(Appending),
     Refused(PartitionProduceResponse),
+}
+
+/// A batch that the log has been given.
+struct Appending {
+    records: u64,
+    bytes: u64,
+    reply: Reply<Written>,
 }
 
 /// Has the batches appended, in the order of the requests of this connection; the answer waits for
@@ -55,7 +63,7 @@ pub fn begin(call: Call, reader: &mut Reader) -> Option<Work> {
             for (name, topic_id, partitions) in topics {
                 let mut answers = Vec::with_capacity(partitions.len());
                 for (index, pending) in partitions {
-                    let answer = settled(index, pending, deadline).await;
+                    let answer = settled(call.broker.metrics(), index, pending, deadline).await;
                     has_failed |= answer.error_code != 0;
                     answers.push(answer);
                 }
@@ -99,7 +107,7 @@ fn append(
         }
     };
     match try_append(call, acks, topic, data) {
-        Ok(reply) => Pending::Appending(reply),
+        Ok(appending) => Pending::Appending(appending),
         Err(response) => Pending::Refused(response),
     }
 }
@@ -109,7 +117,7 @@ fn try_append(
     acks: Acks,
     topic: &TopicProduceData,
     data: &PartitionProduceData,
-) -> Result<Reply<Written>, PartitionProduceResponse> {
+) -> Result<Appending, PartitionProduceResponse> {
     let broker = &call.broker;
     let refuse = |refused: Refused| failed(data.index, &refused);
     let named = match topic.topic_id == Uuid::ZERO {
@@ -142,7 +150,11 @@ fn try_append(
     let origin = Origin::Client {
         transaction_version: if call.version >= TRANSACTIONS_2 { 2 } else { 1 },
     };
-    Ok(partition.append(batch, origin, acks))
+    Ok(Appending {
+        records: u64::try_from(batch.header().record_count).unwrap_or(0),
+        bytes: batch.bytes().len() as u64,
+        reply: partition.append(batch, origin, acks),
+    })
 }
 
 /// Opens a compressed batch where the topic is compacted, which needs a key of every record, or asks
@@ -168,23 +180,38 @@ fn check_compressed(
 }
 
 async fn settled(
+    metrics: &Metrics,
     index: i32,
     pending: Pending,
     deadline: tokio::time::Instant,
 ) -> PartitionProduceResponse {
-    let reply = match pending {
-        Pending::Appending(reply) => reply,
-        Pending::Refused(response) => return response,
+    let Appending {
+        records,
+        bytes,
+        reply,
+    } = match pending {
+        Pending::Appending(appending) => appending,
+        Pending::Refused(response) => {
+            metrics.produce_refused.inc();
+            return response;
+        }
     };
     match tokio::time::timeout_at(deadline, answered(reply)).await {
-        Ok(Ok(written)) => PartitionProduceResponse {
-            index,
-            base_offset: written.base_offset,
-            log_append_time_ms: written.append_time.unwrap_or(-1),
-            log_start_offset: written.log_start_offset,
-            ..PartitionProduceResponse::default()
-        },
-        Ok(Err(refused)) => failed(index, &refused),
+        Ok(Ok(written)) => {
+            metrics.messages_in.add(records);
+            metrics.bytes_in.add(bytes);
+            PartitionProduceResponse {
+                index,
+                base_offset: written.base_offset,
+                log_append_time_ms: written.append_time.unwrap_or(-1),
+                log_start_offset: written.log_start_offset,
+                ..PartitionProduceResponse::default()
+            }
+        }
+        Ok(Err(refused)) => {
+            metrics.produce_refused.inc();
+            failed(index, &refused)
+        }
         Err(_) => {
             let reason = "the batch was written and was not durable in time";
             failed(index, &Refused::new(ErrorCode::RequestTimedOut, reason))

@@ -7,6 +7,7 @@ use millrace_kafka_wire::metadata::register_broker::{BrokerEndpoint, BrokerFeatu
 use millrace_kafka_wire::metadata::{MetadataRecord, PartitionChangeRecord, RegisterBrokerRecord};
 use millrace_kafka_wire::{Str, Uuid};
 use millrace_log::{Files, new_id};
+use millrace_telemetry::Scope;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -19,6 +20,7 @@ use crate::coordinators::{Surroundings, groups};
 use crate::driver::Driver;
 use crate::live::Live;
 use crate::metadata::{FEATURES, Image, Metadata, MetadataLog, bootstrap};
+use crate::metrics::Metrics as Counters;
 use crate::net::{Budget, Limits, Listening, bind};
 use crate::partitions::Partitions;
 
@@ -38,6 +40,7 @@ pub async fn start(
     driver: Arc<dyn Driver>,
     clock: Clock,
     random: Random,
+    scope: &Scope,
 ) -> Result<Running, StartError> {
     let metadata_at = config
         .log_dirs
@@ -107,6 +110,7 @@ pub async fn start(
         node_id: config.node_id,
         live,
         groups,
+        metrics: Counters::new(scope),
         limits: Limits::default(),
         request_budget: Budget::new(config.connections.max_queued_bytes.unwrap_or(REQUEST_BYTES)),
         fetch_sessions: Sessions::new(config.max_fetch_sessions),
@@ -117,6 +121,7 @@ pub async fn start(
         producer_ids: super::ids::ProducerIds::default(),
         random,
     });
+    broker.metrics.watch(&broker);
     let mut tasks = JoinSet::new();
     for (socket, _) in listening {
         tasks.spawn(socket.serve(Arc::clone(&broker), stop.clone()));

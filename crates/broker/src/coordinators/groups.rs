@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use millrace_kafka_wire::{ErrorCode, Str};
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
 
 use super::machine::{Machine, Step};
 use super::pool::{Coordinators, Surroundings};
@@ -18,10 +20,21 @@ use crate::group::{
 pub type Groups = Coordinators<Shard>;
 
 /// What else groups are told of.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub enum GroupNews {
+    /// Somebody wants to know what is committed.
+    Asked(oneshot::Sender<Vec<Committed>>),
     /// A topic is gone, and what was committed for it with it.
     TopicDeleted(Str),
+}
+
+/// An offset that a group has committed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Committed {
+    pub group: Str,
+    pub topic: Str,
+    pub partition: i32,
+    pub offset: i64,
 }
 
 /// Nothing is done outside for groups.
@@ -60,6 +73,24 @@ pub fn groups(around: Surroundings, config: &BrokerConfig) -> Groups {
     )
 }
 
+impl Groups {
+    /// What the groups of this broker have committed.
+    pub async fn committed(&self) -> Vec<Committed> {
+        let replies = Mutex::new(Vec::new());
+        self.tell_all(|| {
+            let (reply, answer) = oneshot::channel();
+            replies.lock().push(answer);
+            GroupNews::Asked(reply)
+        });
+        let mut all = Vec::new();
+        for answer in replies.into_inner() {
+            // An actor that is gone has no groups.
+            all.extend(answer.await.unwrap_or_default());
+        }
+        all
+    }
+}
+
 impl Machine for Shard {
     type Request = Request;
     type Response = Response;
@@ -81,8 +112,7 @@ impl Machine for Shard {
     }
 
     fn loaded(&mut self, now: i64) -> Vec<Step<Self>> {
-        Shard::loaded(self, now);
-        Vec::new()
+        steps(Shard::loaded(self, now))
     }
 
     fn ask(&mut self, now: i64, token: Token, caller: Caller, request: Request) -> Vec<Step<Self>> {
@@ -91,6 +121,19 @@ impl Machine for Shard {
 
     fn hear(&mut self, now: i64, news: GroupNews) -> Vec<Step<Self>> {
         match news {
+            GroupNews::Asked(reply) => {
+                let committed =
+                    self.committed()
+                        .map(|(group, topic, partition, offset)| Committed {
+                            group: group.clone(),
+                            topic: topic.clone(),
+                            partition,
+                            offset,
+                        });
+                // Who asked may be gone.
+                let _ = reply.send(committed.collect());
+                Vec::new()
+            }
             GroupNews::TopicDeleted(topic) => steps(self.topic_deleted(now, &topic)),
         }
     }

@@ -48,6 +48,12 @@ impl Offsets {
         self.committed.get(place).map(|it| &it.offset)
     }
 
+    /// All that is committed: group, topic, partition and offset.
+    pub fn all(&self) -> impl Iterator<Item = (&Str, &Str, i32, i64)> {
+        let all = self.committed.iter();
+        all.map(|(it, entry)| (&it.group, &it.topic, it.partition, entry.offset.offset))
+    }
+
     /// Those of a group, by topic and partition.
     pub fn of_group<'a>(&'a self, group: &'a str) -> impl Iterator<Item = (&'a Place, &'a Offset)> {
         let from = first_place(group);

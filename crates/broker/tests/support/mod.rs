@@ -1,6 +1,7 @@
 //! A broker in this process.
 
 #![allow(dead_code, reason = "each file of tests uses its part")]
+#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -46,7 +47,15 @@ impl TestBroker {
             seed.to_be_bytes()
         }));
         let driver = Arc::new(Threads::default());
-        let started = start(config, Arc::new(Disk), driver, Clock::system(), random);
+        let scope = millrace_telemetry::Scope::detached();
+        let started = start(
+            config,
+            Arc::new(Disk),
+            driver,
+            Clock::system(),
+            random,
+            &scope,
+        );
         let running = Some(runtime.block_on(started)?);
         Ok(Self { runtime, running })
     }

@@ -31,7 +31,7 @@ pub fn broker(args: &BrokerArgs) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let ended = runtime.block_on(run_broker(config));
+    let ended = runtime.block_on(run_broker(config, args.http_address.as_deref()));
     runtime.shutdown_background();
     logs.flush();
     match ended {
@@ -47,7 +47,7 @@ pub fn broker(args: &BrokerArgs) -> ExitCode {
 /// What the arguments say, or the file that they name; complaints are printed.
 fn config(args: &BrokerArgs) -> Option<BrokerConfig> {
     let mut config = match &args.config_file {
-        Some(file) => load_broker(file, |complaints| complain(complaints))?,
+        Some(file) => load_broker(file, complain)?,
         None => BrokerConfig::single(args.id.unwrap_or(1), args.port.unwrap_or(9092)),
     };
     if let Some(host) = &args.host {
