@@ -16,7 +16,8 @@
 //! 3. The [`Step`]s of [`Effects`] are done in order, those of one call before those of the next:
 //!    the records of a step are appended as one batch, and its replies are sent when all records
 //!    up to and with this step are durable. A step without records waits for those before it.
-//! 4. [`Shard::tick`] is called when [`Shard::deadline`] has come; a late call loses nothing.
+//! 4. [`Shard::tick`] is called when [`Shard::deadline`] has come, before any request that comes
+//!    later; a late call loses nothing, but a silent member is one until then.
 //! 5. [`Shard::on_marker`] is called when the end of a transaction was appended,
 //!    [`Shard::topic_deleted`] when a topic is gone.
 //!

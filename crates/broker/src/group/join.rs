@@ -147,7 +147,7 @@ impl Turn<'_> {
                 // Such an id is given to dynamic members only.
                 Some(_) => {
                     let code = ErrorCode::UnknownServerError;
-                    self.answer_join_error(joining.waiting, member_id.clone(), code);
+                    self.answer_join_error(joining.waiting, Str::EMPTY, code);
                 }
                 None => self.add_member(id, joining),
             }

@@ -175,6 +175,7 @@ pub(super) fn join_error(version: i16, member_id: Str, code: ErrorCode) -> Respo
     let response = JoinGroupResponse {
         error_code: code.into(),
         generation_id: -1,
+        protocol_name: None,
         member_id,
         ..Default::default()
     };

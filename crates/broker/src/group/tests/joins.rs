@@ -268,3 +268,29 @@ fn a_client_with_a_very_long_name_is_a_member_like_others() {
     assert_eq!(bench.synced(token).error_code, 0);
     assert_eq!(bench.reload().heartbeat(&joined), ErrorCode::None);
 }
+
+#[test]
+fn a_refused_member_is_told_of_no_protocol() {
+    let mut bench = Bench::new();
+    for (version, expected) in [(0, Some("")), (6, Some("")), (7, None), (9, None)] {
+        let token = bench.join_at(version, join("nobody"));
+        let joined = bench.joined(token);
+        assert_eq!(code(joined.error_code), ErrorCode::UnknownMemberId);
+        assert_eq!(joined.protocol_name.as_deref(), expected, "{version}");
+        assert_eq!(joined.generation_id, -1);
+    }
+}
+
+#[test]
+fn an_id_that_was_given_to_a_dynamic_member_is_none_for_a_static_one() {
+    let mut bench = Bench::new();
+    let token = bench.join_at(5, join(""));
+    let told = bench.joined(token);
+    let mut request = join(&told.member_id);
+    request.group_instance_id = Some("one".into());
+    let token = bench.join_at(5, request);
+    let joined = bench.joined(token);
+    assert_eq!(code(joined.error_code), ErrorCode::UnknownServerError);
+    let token = bench.join_at(5, join(&told.member_id));
+    assert_eq!(bench.joined(token).error_code, 0);
+}
