@@ -16,6 +16,7 @@ mod engine {
     pub mod probe;
     pub mod read_until;
     pub mod replay;
+    pub mod starting;
     pub mod switch;
     pub mod upstream_reports;
 }

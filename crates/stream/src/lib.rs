@@ -21,6 +21,7 @@ mod resources;
 mod root_output;
 mod sharded;
 mod spans;
+mod starting;
 mod stream;
 mod threads;
 
