@@ -8,6 +8,7 @@ mod engine {
     pub mod bench;
     pub mod drop_on;
     pub mod edges;
+    pub mod endless;
     pub mod error_handling;
     pub mod fallback;
     pub mod fatal;
