@@ -195,7 +195,7 @@ impl StreamEngine {
                 batching: None,
                 ..
             }) if child.processors.is_empty() && !one_by_one => Ok(RootOutput::Blocking(
-                blocking_output::Writer::new(output, &cx),
+                blocking_output::Writer::new(output, Above::Stream, &cx),
             )),
             part => Ok(RootOutput::Sink(self.sink(
                 part,
@@ -386,12 +386,9 @@ impl Engine for StreamEngine {
     }
 }
 
-/// What was built; an error names the component, unless it names a place within it already.
+/// What was built; an error names the component.
 fn placed<T>(built: Result<T, Error>, cx: &BuildContext) -> Result<T, Error> {
-    built.map_err(|error| match error.text().contains(cx.path()) {
-        true => error,
-        false => error.context(format_args!("`{}` at {}", cx.component(), cx.path())),
-    })
+    built.map_err(|error| cx.identity().locate(&error))
 }
 
 /// An observed processor that never waits, as the child of a composite.

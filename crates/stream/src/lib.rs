@@ -5,6 +5,7 @@
 //! ```
 
 mod admission;
+mod attempt;
 mod batching_sink;
 mod blocking_output;
 mod chain;
