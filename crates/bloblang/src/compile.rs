@@ -76,6 +76,8 @@ struct Compiler<'a> {
     environment: &'a Environment,
     errors: Vec<SyntaxError>,
     warnings: Vec<SyntaxError>,
+    /// Calls of literals that fail, and whose failure nothing takes so far.
+    failing: Vec<SyntaxError>,
     caches: Vec<CacheUse>,
     /// Where the maps of these names stand, or will stand, in `maps`.
     names: HashMap<Arc<str>, usize>,
@@ -98,6 +100,7 @@ impl<'a> Compiler<'a> {
             environment,
             errors: Vec::new(),
             warnings: Vec::new(),
+            failing: Vec::new(),
             caches: Vec::new(),
             names: HashMap::new(),
             maps: Vec::new(),
@@ -108,10 +111,11 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    fn finish(self, mut body: Body) -> Result<Program, Vec<SyntaxError>> {
+    fn finish(mut self, mut body: Body) -> Result<Program, Vec<SyntaxError>> {
         if !self.errors.is_empty() {
             return Err(self.errors);
         }
+        self.warnings.append(&mut self.failing);
         body.variables = body.variables.max(self.variables.len());
         Ok(Program {
             body,
@@ -298,10 +302,14 @@ impl<'a> Compiler<'a> {
             }
             ExprKind::Function { name, arguments } => self.function(name, arguments),
             ExprKind::Chain { head, links } => {
+                let failing = self.failing.len();
                 let head = self.expr(head);
-                links
-                    .iter()
-                    .fold(head, |target, link| self.link(target, link))
+                links.iter().fold(head, |target, link| {
+                    if takes_failures(&link.kind) {
+                        self.failing.truncate(failing);
+                    }
+                    self.link(target, link)
+                })
             }
             ExprKind::Not(operand) => match self.expr(operand) {
                 Expr::Literal(Value::Bool(bool)) => Expr::Literal(Value::Bool(!bool)),
@@ -313,8 +321,12 @@ impl<'a> Compiler<'a> {
                 self.binary(tree.span, Operator::Subtract, zero, operand)
             }
             ExprKind::Binary { first, rest } => {
+                let failing = self.failing.len();
                 let first = self.expr(first);
                 rest.iter().fold(first, |left, (operator, right)| {
+                    if *operator == Operator::Coalesce {
+                        self.failing.truncate(failing);
+                    }
                     let right = self.expr(right);
                     self.binary(tree.span, *operator, left, right)
                 })
@@ -494,6 +506,11 @@ impl<'a> Compiler<'a> {
             _ => Err(target),
         }
     }
+}
+
+/// Whether a link of a chain goes on where what stands before it fails.
+fn takes_failures(link: &LinkKind) -> bool {
+    matches!(link, LinkKind::Method { name, .. } if ["catch", "or"].contains(&&*name.text))
 }
 
 fn path(base: Base, segments: Vec<Segment>) -> Expr {

@@ -22,6 +22,8 @@ enum Reason {
     },
     /// Said in full already; an expression around it adds nothing.
     Complete(String),
+    /// The mapping may not do as much as it wants to.
+    Limit(String),
     /// Without the place; the method that sees it first adds the expression it came from.
     Plain(String),
     /// `this` where there is none.
@@ -117,17 +119,22 @@ impl EvalError {
     /// The mapping has taken all the steps it may take.
     #[cold]
     pub(crate) fn too_many_steps(limit: u64) -> EvalError {
-        EvalError::complete(format!(
+        EvalError(Box::new(Reason::Limit(format!(
             "the mapping takes more than {limit} steps on one message; split the message, let the mapping go through fewer elements or, in a config, raise `mapping_limits.steps`"
-        ))
+        ))))
     }
 
     /// What the mapping has made takes all the bytes it may take.
     #[cold]
     pub(crate) fn too_many_bytes(limit: u64) -> EvalError {
-        EvalError::complete(format!(
+        EvalError(Box::new(Reason::Limit(format!(
             "what the mapping makes of one message takes more than {limit} bytes; split the message, let the mapping make less of it or, in a config, raise `mapping_limits.bytes`"
-        ))
+        ))))
+    }
+
+    /// Whether it might have gone well with higher limits.
+    pub(crate) fn is_limit(&self) -> bool {
+        matches!(*self.0, Reason::Limit(_))
     }
 
     #[cold]
@@ -162,7 +169,11 @@ impl EvalError {
             // Thousands of levels would each add their own.
             return EvalError::complete(text);
         }
-        EvalError::complete(format!("{doing}: {text}"))
+        let text = format!("{doing}: {text}");
+        EvalError(Box::new(match *self.0 {
+            Reason::Limit(_) => Reason::Limit(text),
+            _ => Reason::Complete(text),
+        }))
     }
 
     /// The statement at `line` failed. A line of a map inside stays the one that is named, and a
@@ -215,9 +226,10 @@ impl fmt::Display for EvalError {
                 }
                 Ok(())
             }
-            Reason::Complete(text) | Reason::Plain(text) | Reason::NoContext(text) => {
-                f.write_str(text)
-            }
+            Reason::Complete(text)
+            | Reason::Limit(text)
+            | Reason::Plain(text)
+            | Reason::NoContext(text) => f.write_str(text),
             Reason::Assignment { line, cause } => {
                 write!(f, "failed assignment (line {line}): {cause}")
             }

@@ -1,6 +1,8 @@
 //! What re-implementations of Bloblang get wrong, one table each.
 
-use millrace_bloblang::{Environment, EvalError, Interpolation, Mapped, Mapping, Outcome, Query};
+use millrace_bloblang::{
+    Environment, EvalError, Interpolation, Mapped, Mapping, Outcome, Query, SyntaxError,
+};
 use millrace_message::{Message, Value};
 
 fn compile(text: &str) -> Mapping {
@@ -453,6 +455,51 @@ fn root_level_conditions_choose_statements() {
     assert_eq!(map(mapping, r#"{"a":1}"#), r#"{"one":true,"x":5}"#);
     assert_eq!(map(mapping, r#"{"a":2}"#), r#"{"two":true,"x":0}"#);
     assert_eq!(map(mapping, r#"{"a":3}"#), r#"{"other":true,"x":0}"#);
+}
+
+#[test]
+fn a_call_of_literals_that_always_fails_is_warned_of_unless_its_failure_is_taken() {
+    let environment = Environment::new();
+    let warnings = |text: &str| -> Vec<String> {
+        let mapping = Mapping::compile(text, &environment).expect("it compiles");
+        let shown = |it: &SyntaxError| format!("{}: {it}", &text[it.span.range()]);
+        mapping.warnings().iter().map(shown).collect()
+    };
+    for (text, expected) in [
+        (
+            r#"root = "x".parse_duration()"#,
+            "parse_duration: `parse_duration` always fails here: ",
+        ),
+        (
+            r#"root = if this.a { "{".parse_json() }"#,
+            "parse_json: `parse_json` always fails here: ",
+        ),
+        (
+            r#"root = this.a.catch("x".parse_duration())"#,
+            "parse_duration: `parse_duration` always fails here: ",
+        ),
+        (
+            "map m { root = null.not_null() }\nroot = this.apply(\"m\")",
+            "not_null: `not_null` always fails here: ",
+        ),
+    ] {
+        let found = warnings(text);
+        assert_eq!(found.len(), 1, "{text}: {found:?}");
+        assert!(found[0].starts_with(expected), "{found:?}");
+    }
+    for text in [
+        r#"root = "x".parse_duration().catch(0)"#,
+        r#"root = "x".parse_duration().abs().or(0)"#,
+        r#"root = "x".parse_duration() | 0"#,
+        r#"root = this.a | "x".parse_duration() | 0"#,
+        r#"root = this.a.map_each(_ -> "x".parse_duration()).catch([])"#,
+        r#"root = ("x".parse_duration() + 1).catch(0)"#,
+        r#"root = if this.a { throw("no") }"#,
+        // Too much for the compiler, and not for a message.
+        r#"root = range(0, 1000000).length()"#,
+    ] {
+        assert_eq!(warnings(text), [""; 0], "{text}");
+    }
 }
 
 #[test]

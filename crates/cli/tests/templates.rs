@@ -261,6 +261,19 @@ fn templates_are_checked_and_tested_by_a_command() {
 }
 
 #[test]
+fn a_warning_alone_lets_a_template_pass_as_it_lets_a_config() {
+    let config = "input: { stdin: {} }\npipeline: { processors: [ mapping: 'root = $x' ] }\n";
+    let template = "name: t\ntype: processor\nmapping: 'root.mapping = \"root = $x\"'\n\
+                    tests: [ { name: a, config: {} } ]\n";
+    let folder = Folder::new(&[("c.yaml", config), ("t.yaml", template)]);
+    for line in ["lint c.yaml", "template lint t.yaml"] {
+        let (_, told, code) = folder.run(line);
+        assert_eq!(code, Some(0), "{line}: {told}");
+        assert!(told.contains(" warning: "), "{line}: {told}");
+    }
+}
+
+#[test]
 fn unit_tests_see_templates() {
     let config = "\
 pipeline: { processors: [ { label: loud, shout: {} } ] }

@@ -254,7 +254,10 @@ output: {{ file: {{ path: '{}' }} }}
     let url = format!("http://127.0.0.1:{port}/post");
     assert!(http::post(&url, b"lost?").unwrap().status >= 400);
     process
-        .wait_for_stderr("a changed config is waited for: open", PATIENCE)
+        .wait_for_stderr(
+            "a changed config is waited for: `file` at root.output: open",
+            PATIENCE,
+        )
         .unwrap();
     let answer = http::get(&format!("http://127.0.0.1:{port}/ready")).unwrap();
     assert_eq!(answer.status, 503, "nothing runs");
@@ -288,7 +291,10 @@ output: {{ file: {{ path: '{}' }} }}
     std::fs::write(&config, text).unwrap();
     let mut process = start(&config, &[]);
     process
-        .wait_for_stderr("a changed config is waited for: open", PATIENCE)
+        .wait_for_stderr(
+            "a changed config is waited for: `file` at root.output: open",
+            PATIENCE,
+        )
         .unwrap();
     assert_eq!(process.terminate(PATIENCE).unwrap().code(), Some(1));
 }

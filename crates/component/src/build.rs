@@ -167,6 +167,16 @@ impl Identity {
         smallvec::smallvec![batch]
     }
 
+    /// The error with this component and its place in front, unless it names a place within it
+    /// already.
+    #[must_use]
+    pub fn locate(&self, error: &Error) -> Error {
+        match error.text().contains(&*self.path) {
+            true => error.clone(),
+            false => error.context(format_args!("`{}` at {}", self.component, self.path)),
+        }
+    }
+
     /// Logs what went wrong in this component where no message carries it. Of lines that come again
     /// and again a few pass, and the next one tells how many were left out.
     pub fn log_error(&self, what: impl Display) {
@@ -428,8 +438,13 @@ impl BuildContext {
         &self.engine
     }
 
-    /// A buffer's own context needs nothing more than this one.
+    /// Builds the buffer of the stream.
+    ///
+    /// # Errors
+    /// It cannot be built.
     pub fn buffer(&self, buffer: &crate::BufferChild) -> Result<BuiltBuffer, Error> {
-        buffer.config.build(&self.of(buffer, "buffer"))
+        let cx = self.of(buffer, "buffer");
+        let built = buffer.config.build(&cx);
+        built.map_err(|error| cx.identity().locate(&error))
     }
 }

@@ -261,6 +261,7 @@ impl Flow {
                 path: path.into(),
                 label: label.into(),
                 up: AtomicBool::new(false),
+                failure: Mutex::new(None),
             }),
         };
         let mut connections = self.shared.connections.lock();
@@ -385,12 +386,26 @@ struct ConnectionState {
     path: Box<str>,
     label: Box<str>,
     up: AtomicBool,
+    /// Why there is none.
+    failure: Mutex<Option<Error>>,
 }
 
 impl Connection {
     /// Records that the connection is there or gone.
     pub fn set_up(&self, up: bool) {
+        self.shared.failure.lock().take();
         self.shared.up.store(up, Ordering::Release);
+    }
+
+    /// Records that the connection is gone or was not made, and why.
+    pub fn set_failed(&self, error: &Error) {
+        self.shared.up.store(false, Ordering::Release);
+        *self.shared.failure.lock() = Some(error.clone());
+    }
+
+    /// Why there is no connection, where that is known.
+    pub fn failure(&self) -> Option<Error> {
+        self.shared.failure.lock().clone()
     }
 
     /// Whether the connection is there.

@@ -56,7 +56,9 @@ pub trait Input: Send {
     /// Opens the connection to the source.
     ///
     /// # Errors
-    /// `Fatal` ends the input; any other class is tried again with a growing pause.
+    /// `Fatal` ends the input; any other class is tried again with a growing pause. `Rejected` means
+    /// that the source refuses this client, as for a wrong password: somebody has to act, so each
+    /// attempt is told as an error.
     async fn connect(&mut self) -> Result<(), Error>;
 
     /// Waits for the next batch.

@@ -68,7 +68,8 @@ pub trait Output: Send + Sync {
     ///
     /// # Errors
     /// `Fatal` ends the output, and with it the stream whose root it is; any other class is tried
-    /// again with a growing pause.
+    /// again with a growing pause. `Rejected` means that the destination refuses this client, as for
+    /// a wrong password: somebody has to act, so each attempt is told as an error.
     async fn connect(&self) -> Result<(), Error>;
 
     /// Delivers a batch. A return without error means that the destination has accepted every

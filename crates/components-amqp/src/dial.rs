@@ -10,7 +10,7 @@ use lapin::types::ShortString;
 use lapin::uri::{AMQPScheme, AMQPUri};
 use lapin::{Connection, ConnectionProperties, Event};
 use millrace_component::Identity;
-use millrace_message::Error;
+use millrace_message::{Error, ErrorClass};
 use millrace_tls::TlsConfig;
 use tracing::{info, warn};
 
@@ -43,7 +43,8 @@ impl Dialer {
     /// Connects to the first broker that lets it.
     ///
     /// # Errors
-    /// `NotConnected` with the reason of every broker that was tried.
+    /// `Rejected` when every broker refuses this client, else `NotConnected`, with the reason of every
+    /// broker that was tried.
     pub async fn dial(&self) -> Result<Connection, Error> {
         let mut reasons = Vec::new();
         for server in &self.servers {
@@ -56,7 +57,12 @@ impl Dialer {
             }
         }
         let texts: Vec<_> = reasons.iter().map(Error::text).collect();
-        Err(Error::not_connected(texts.join("; ")))
+        let is_refused = reasons.iter().all(|it| it.class() == ErrorClass::Rejected);
+        let class = match is_refused {
+            true => ErrorClass::Rejected,
+            false => ErrorClass::NotConnected,
+        };
+        Err(Error::new(class, texts.join("; ")))
     }
 
     async fn dial_one(&self, server: &Server) -> Result<Connection, Error> {
@@ -96,7 +102,7 @@ impl Dialer {
         }
         Connection::connector(server.uri().clone(), runtime, open, properties)
             .await
-            .map_err(|error| fault::of(&error))
+            .map_err(|error| fault::of_login(&error))
     }
 
     /// Says when the broker stops taking messages, and when it takes them again.

@@ -38,6 +38,24 @@ pub fn of(error: &ClientError) -> Error {
     Error::new(class, text)
 }
 
+/// As [`of`], for what is done to connect: a broker that does not let this client in, or not to this
+/// virtual host, refuses it.
+pub fn of_login(error: &ClientError) -> Error {
+    let fault = of(error);
+    match error.kind() {
+        ErrorKind::ProtocolError(protocol)
+            if matches!(
+                protocol.kind(),
+                AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED)
+                    | AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED)
+            ) =>
+        {
+            Error::rejected(fault.text())
+        }
+        _ => fault,
+    }
+}
+
 /// Whether the broker says that something does not exist.
 pub fn is_not_found(error: &ClientError) -> bool {
     is_soft(error, &AMQPSoftError::NOTFOUND)

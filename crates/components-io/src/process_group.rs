@@ -18,6 +18,23 @@ pub(crate) fn check_name(name: &String, node: &Node, cx: &mut ReadContext) {
         cx.error(codes::INVALID_VALUE, node.span, "field name is empty")
             .help = Some("name the command to start".to_owned());
     }
+    check_text("name", name, node, cx);
+}
+
+/// Complains of arguments that no command can be given.
+pub(crate) fn check_args(args: &Vec<String>, node: &Node, cx: &mut ReadContext) {
+    let items = node.as_sequence().into_iter().flatten();
+    for (arg, item) in args.iter().zip(items) {
+        check_text("args", arg, item, cx);
+    }
+}
+
+/// The operating system takes the zero byte for the end of a text.
+fn check_text(field: &str, text: &str, node: &Node, cx: &mut ReadContext) {
+    if text.contains('\0') {
+        let message = format!("field {field} has a zero byte, which no command can be given");
+        cx.error(codes::INVALID_VALUE, node.span, message);
+    }
 }
 
 /// A running command in a process group of its own.

@@ -120,12 +120,22 @@ impl Redis {
     /// Opens a connection of its own for commands that wait up to `wait` by themselves.
     ///
     /// # Errors
-    /// `NotConnected`, with the address and the reason.
+    /// `Rejected` when the server does not let this client in, else `NotConnected`, with the address
+    /// and the reason.
     pub async fn connect(&self, wait: Duration) -> Result<Link, Error> {
-        let link = self.open(wait).await;
-        link.map_err(|error| {
-            Error::not_connected(format!("connect to {} (`url`): {error}", self.place()))
-        })
+        let link = self.open_and_ask(wait).await;
+        let what = || format!("connect to {} (`url`)", self.place());
+        link.map_err(|error| failure::describe_connect(&what(), &error))
+    }
+
+    /// Opens a connection; a server that wants a password tells so with its first answer only.
+    async fn open_and_ask(&self, wait: Duration) -> RedisResult<Link> {
+        let mut link = self.open(wait).await?;
+        match redis::cmd("PING").query_async::<()>(&mut link).await {
+            Err(error) if failure::is_refused_login(&error) => Err(error),
+            // What the user may not do is none of this one's business.
+            _ => Ok(link),
+        }
     }
 
     /// The address for error texts, without secrets.

@@ -29,6 +29,21 @@ pub fn describe_read(what: &str, error: &RedisError) -> Error {
     }
 }
 
+/// As [`describe`], for what is done to connect: a server that does not let this client in refuses
+/// it.
+pub fn describe_connect(what: &str, error: &RedisError) -> Error {
+    match is_refused_login(error) {
+        true => Error::rejected(format!("{what}: {error}")),
+        false => Error::not_connected(format!("{what}: {error}")),
+    }
+}
+
+/// Whether the server does not know the user or the password, or wants one.
+pub fn is_refused_login(error: &RedisError) -> bool {
+    matches!(error.code(), Some("NOAUTH" | "WRONGPASS"))
+        || error.kind() == ErrorKind::AuthenticationFailed
+}
+
 /// Whether the connection is of no further use.
 pub fn is_connection(error: &RedisError) -> bool {
     error.is_io_error()
@@ -36,11 +51,11 @@ pub fn is_connection(error: &RedisError) -> bool {
         || error.is_connection_dropped()
         || error.is_connection_refusal()
         || error.is_unrecoverable_error()
-        || matches!(error.code(), Some("NOAUTH" | "WRONGPASS" | "UNKILLABLE"))
+        || is_refused_login(error)
+        || error.code() == Some("UNKILLABLE")
         || matches!(
             error.kind(),
-            ErrorKind::AuthenticationFailed
-                | ErrorKind::MasterNameNotFoundBySentinel
+            ErrorKind::MasterNameNotFoundBySentinel
                 | ErrorKind::NoValidReplicasFoundBySentinel
                 | ErrorKind::EmptySentinelList
                 | ErrorKind::ClusterConnectionNotFound

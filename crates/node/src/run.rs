@@ -10,6 +10,7 @@ use millrace_message::Error;
 use millrace_stream::{Environment, Stream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::components;
@@ -81,8 +82,11 @@ pub async fn run(
     let mut other_outputs = Vec::<Box<str>>::new();
     let mut has_failed = false;
     let ended = loop {
-        let stream = match Stream::start(&config.stream, process.environment(&config)) {
-            Ok(stream) => stream,
+        let start = start(&process, &config, &mut signals).await;
+        let stream = match start.stream {
+            Ok(Some(stream)) => stream,
+            Ok(None) => break Ok(()),
+            Err(error) if start.is_asked_to_stop => break Err(error),
             Err(error) => match earlier.take() {
                 None if has_failed => {
                     error!(
@@ -114,6 +118,7 @@ pub async fn run(
             config: &config,
             signals: &mut signals,
             changes: &mut changes,
+            is_asked_to_stop: start.is_asked_to_stop,
         };
         let end = run.run_to_end(stream).await;
         balance += end.balance;
@@ -243,12 +248,53 @@ impl Process {
     }
 }
 
+/// How the start of a stream has ended.
+struct Start {
+    /// There is none when the start was given up because the process was asked to stop.
+    stream: Result<Option<Stream>, Error>,
+    is_asked_to_stop: bool,
+}
+
+/// Starts a stream, and hears signals meanwhile: a large config takes its time.
+async fn start(process: &Process, config: &RootConfig, signals: &mut Signals) -> Start {
+    let stop = CancellationToken::new();
+    let mut starting = tokio::task::spawn_blocking({
+        let (stream, environment) = (config.stream.clone(), process.environment(config));
+        let stop = stop.clone();
+        move || Stream::start_until(&stream, environment, stop)
+    });
+    tokio::select! {
+        started = &mut starting => return Start {
+            stream: joined(started),
+            is_asked_to_stop: false,
+        },
+        name = signals.next() => info!("received {name} while the stream starts; stopping"),
+    }
+    stop.cancel();
+    let stream = tokio::select! {
+        started = starting => joined(started),
+        () = signals.give_up(config.shutdown_timeout.get()) => {
+            Err(Error::fatal("the start of the stream could not be stopped in time"))
+        }
+    };
+    Start {
+        stream,
+        is_asked_to_stop: true,
+    }
+}
+
+/// What a thread of its own has made; a panic goes on here.
+fn joined<T>(ended: Result<T, tokio::task::JoinError>) -> T {
+    ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+}
+
 /// One stream from its start to its end.
 struct StreamRun<'a> {
     process: &'a Process,
     config: &'a RootConfig,
     signals: &'a mut Signals,
     changes: &'a mut Option<Changes>,
+    is_asked_to_stop: bool,
 }
 
 /// How a stream has ended.
@@ -268,6 +314,7 @@ impl StreamRun<'_> {
             config,
             signals,
             changes,
+            is_asked_to_stop,
         } = self;
         let flow = stream.flow().clone();
         let stop = stream.stopper();
@@ -288,6 +335,7 @@ impl StreamRun<'_> {
                 info!("received {name}; stopping");
                 None
             }
+            () = std::future::ready(()), if is_asked_to_stop => None,
             next = next_change(changes) => Some(next),
         };
         if next.is_some() {

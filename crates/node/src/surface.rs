@@ -11,6 +11,7 @@ use millrace_components_http::{Body, HttpService};
 use millrace_message::Error;
 use millrace_spec::Literal;
 use millrace_spec::render::emit;
+use millrace_telemetry::Redactor;
 use parking_lot::Mutex;
 
 use crate::metrics::Metrics;
@@ -115,10 +116,15 @@ fn readiness(flow: &Flow) -> Response<Body> {
     }
     for connection in flow.connections().iter().filter(|it| !it.is_up()) {
         missing.push_str(&format!(
-            "  {} at {}\n",
+            "  {} at {}",
             connection.component(),
             connection.path()
         ));
+        if let Some(error) = connection.failure() {
+            missing.push_str(": ");
+            missing.push_str(&Redactor::global().text_of(&error));
+        }
+        missing.push('\n');
     }
     text(StatusCode::SERVICE_UNAVAILABLE, missing)
 }

@@ -8,6 +8,7 @@ mod engine {
     pub mod bench;
     pub mod drop_on;
     pub mod edges;
+    pub mod endless;
     pub mod error_handling;
     pub mod fallback;
     pub mod fatal;
@@ -16,6 +17,7 @@ mod engine {
     pub mod probe;
     pub mod read_until;
     pub mod replay;
+    pub mod starting;
     pub mod switch;
     pub mod upstream_reports;
 }

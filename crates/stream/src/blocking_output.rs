@@ -15,9 +15,11 @@ use millrace_component::{
 use millrace_message::{Error, ErrorClass, MessageBatch, Outcome, Outcomes, settle_all};
 use millrace_telemetry::metric::OutputMetrics;
 use tokio::sync::oneshot;
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
+use crate::attempt::tell_failed_attempt;
 use crate::faulted::Faulted;
+use crate::leaf_output::Above;
 use crate::own_thread::OwnThread;
 use crate::spans::SpanSource;
 
@@ -35,12 +37,13 @@ pub(crate) struct Writer {
     connection: Connection,
     flow: Flow,
     identity: Arc<Identity>,
+    above: Above,
     results: Vec<Result<(), WriteError>>,
     open: bool,
 }
 
 impl Writer {
-    pub(crate) fn new(output: Box<dyn BlockingOutput>, cx: &BuildContext) -> Self {
+    pub(crate) fn new(output: Box<dyn BlockingOutput>, above: Above, cx: &BuildContext) -> Self {
         Self {
             output,
             metrics: OutputMetrics::new(cx.metrics()),
@@ -48,6 +51,7 @@ impl Writer {
             connection: cx.connection(Side::Output),
             flow: cx.flow().clone(),
             identity: Arc::clone(cx.identity()),
+            above,
             results: Vec::with_capacity(RUN_MAX),
             open: false,
         }
@@ -75,6 +79,10 @@ impl Writer {
                 }
                 Err(error) => {
                     self.metrics.connection.failed();
+                    self.connection.set_failed(&error);
+                    if self.above.hears_of(&error) {
+                        return Err(error);
+                    }
                     if error.class() == ErrorClass::Fatal || self.flow.abort().is_cancelled() {
                         error!(
                             component = &*self.identity.component,
@@ -84,11 +92,8 @@ impl Writer {
                         return Err(error);
                     }
                     let pause = backoff.pause();
-                    warn!(
-                        component = &*self.identity.component,
-                        path = &*self.identity.path,
-                        "output is not connected: {error}"
-                    );
+                    let (component, path, _) = self.identity.names();
+                    tell_failed_attempt(&error, pause, "output", component, path);
                     std::thread::sleep(pause);
                 }
             }
@@ -134,8 +139,10 @@ impl Writer {
                 }
                 Err(error) => {
                     self.metrics.error.inc();
-                    let what = format_args!("send message: {}", error.error());
-                    self.identity.log_warning(what);
+                    if !self.above.hears_of(error.error()) {
+                        let what = format_args!("send message: {}", error.error());
+                        self.identity.log_warning(what);
+                    }
                     if error.error().class() == ErrorClass::NotConnected {
                         self.open = false;
                         self.connection.set_up(false);
@@ -172,7 +179,7 @@ impl Writer {
         if let Err(error) = self.open() {
             // The writes below report why to every source.
             self.open = false;
-            self.flow.fail_if_fatal(&Outcomes::failed(error));
+            fail_if_fatal(&self.flow, &self.identity, &Outcomes::failed(error));
         }
         while batches.pop_run_blocking(RUN_MAX, &mut run) {
             origins.extend(run.iter_mut().map(MessageBatch::take_origins));
@@ -187,11 +194,18 @@ impl Writer {
                     Err(error) => error.into_outcomes(batch.len()),
                 };
                 Faulted::of(&batch, &self.flow).count(&outcomes, &self.flow);
-                self.flow.fail_if_fatal(&outcomes);
+                fail_if_fatal(&self.flow, &self.identity, &outcomes);
                 settle_all(origins, &outcomes);
             }
         }
         self.close();
+    }
+}
+
+/// As [`Flow::fail_if_fatal`], with the place of the output.
+fn fail_if_fatal(flow: &Flow, identity: &Identity, outcomes: &Outcomes) {
+    if let Some(error) = outcomes.first_fatal() {
+        flow.fail(identity.locate(error));
     }
 }
 
@@ -213,7 +227,7 @@ impl BlockingSink {
     /// The operating system refuses another thread.
     pub(crate) fn start(output: Box<dyn BlockingOutput>, cx: &BuildContext) -> Result<Self, Error> {
         let (sender, receiver) = queue::queue(RUN_MAX);
-        let writer = Writer::new(output, cx);
+        let writer = Writer::new(output, Above::Output(Duration::ZERO), cx);
         let thread = OwnThread::spawn("output", move || serve(writer, &receiver))
             .map_err(|error| Error::fatal(format!("start its thread: {error}")))?;
         Ok(Self {

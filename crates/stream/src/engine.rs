@@ -23,6 +23,7 @@ use crate::on_error::OnError;
 use crate::processed::{ProcessedSink, processed_source};
 use crate::resources::Resources;
 use crate::spans::SpanSource;
+use crate::starting::Starting;
 use crate::{blocking_output, leaf_input};
 
 /// How long a child of a composite output waits for its connection before a write fails.
@@ -35,6 +36,7 @@ pub(crate) struct StreamEngine {
     scope: Scope,
     services: Services,
     on_error: Arc<OnError>,
+    starting: Starting,
     caches: Resources<CacheChild, BuiltCache>,
     rate_limits: Resources<RateLimitChild, BuiltRateLimit>,
     processors: Resources<ProcessorChild, BuiltProcessor>,
@@ -65,6 +67,7 @@ impl StreamEngine {
         scope: Scope,
         services: Services,
         on_error: OnError,
+        starting: Starting,
     ) -> Arc<Self> {
         let on_error = Arc::new(on_error);
         Arc::new_cyclic(|this| Self {
@@ -74,6 +77,7 @@ impl StreamEngine {
             scope: scope.child("", ""),
             services,
             on_error,
+            starting,
             caches: Resources::new(
                 "cache",
                 resources
@@ -126,6 +130,21 @@ impl StreamEngine {
         )
     }
 
+    /// How far the start of the stream is.
+    pub(crate) fn starting(&self) -> &Starting {
+        &self.starting
+    }
+
+    /// Builds a component, unless the start of the stream has ended.
+    fn built<T>(
+        &self,
+        cx: &BuildContext,
+        build: impl FnOnce(&BuildContext) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.starting.go_on()?;
+        placed(build(cx), cx)
+    }
+
     /// Builds every resource, so that what is wrong with one is known before the first message.
     pub(crate) fn build_resources(&self) -> Result<(), Error> {
         for label in self.caches.labels() {
@@ -170,13 +189,13 @@ impl StreamEngine {
     ) -> Result<RootOutput, Error> {
         let cx = self.root().of(child, "output");
         self.on_error.meet_output(child.name, cx.path());
-        match placed(child.config.build(&cx), &cx)? {
+        match self.built(&cx, |cx| child.config.build(cx))? {
             OutputPart::Leaf(LeafOutput {
                 output: BuiltOutput::Blocking(output),
                 batching: None,
                 ..
             }) if child.processors.is_empty() && !one_by_one => Ok(RootOutput::Blocking(
-                blocking_output::Writer::new(output, &cx),
+                blocking_output::Writer::new(output, Above::Stream, &cx),
             )),
             part => Ok(RootOutput::Sink(self.sink(
                 part,
@@ -246,7 +265,7 @@ impl StreamEngine {
             let cx = cx.of(child, &segment);
             self.on_error.meet_processor(child.name, cx.path());
             links.push(ChainLink {
-                processor: placed(child.config.build(&cx), &cx)?,
+                processor: self.built(&cx, |cx| child.config.build(cx))?,
                 metrics: ProcessorMetrics::new(cx.metrics()),
                 spans: SpanSource::of_processor(&cx),
                 path: Arc::clone(&cx.identity().path),
@@ -258,6 +277,9 @@ impl StreamEngine {
 
 impl Engine for StreamEngine {
     fn input(&self, child: &InputChild, cx: &BuildContext) -> Result<Source, Error> {
+        if self.starting.is_over() {
+            return Ok(Source::spawn(1, |_| async { Ok(()) }));
+        }
         let source = match placed(child.config.build(cx), cx)? {
             InputPart::Composite(source) => source,
             InputPart::Leaf(leaf) => leaf_input::run(leaf, cx)?,
@@ -275,7 +297,7 @@ impl Engine for StreamEngine {
 
     fn output(&self, child: &OutputChild, cx: &BuildContext) -> Result<Arc<dyn Sink>, Error> {
         self.on_error.meet_output(child.name, cx.path());
-        let part = placed(child.config.build(cx), cx)?;
+        let part = self.built(cx, |cx| child.config.build(cx))?;
         self.sink(part, child, Above::Output(CHILD_CONNECT_TIMEOUT), cx)
     }
 
@@ -295,7 +317,7 @@ impl Engine for StreamEngine {
     ) -> Result<BuiltProcessor, Error> {
         self.on_error.meet_processor(child.name, cx.path());
         let link = ChainLink {
-            processor: placed(child.config.build(cx), cx)?,
+            processor: self.built(cx, |cx| child.config.build(cx))?,
             metrics: ProcessorMetrics::new(cx.metrics()),
             spans: SpanSource::of_processor(cx),
             path: Arc::clone(&cx.identity().path),
@@ -311,7 +333,7 @@ impl Engine for StreamEngine {
     fn cache(&self, label: &str) -> Result<BuiltCache, Error> {
         self.caches.get(label, |child, index| {
             let cx = self.root().of(child, &format!("cache_resources.{index}"));
-            placed(child.config.build(&cx), &cx)
+            self.built(&cx, |cx| child.config.build(cx))
         })
     }
 
@@ -320,7 +342,7 @@ impl Engine for StreamEngine {
             let cx = self
                 .root()
                 .of(child, &format!("rate_limit_resources.{index}"));
-            placed(child.config.build(&cx), &cx)
+            self.built(&cx, |cx| child.config.build(cx))
         })
     }
 
@@ -364,12 +386,9 @@ impl Engine for StreamEngine {
     }
 }
 
-/// What was built; an error names the component, unless it names a place within it already.
+/// What was built; an error names the component.
 fn placed<T>(built: Result<T, Error>, cx: &BuildContext) -> Result<T, Error> {
-    built.map_err(|error| match error.text().contains(cx.path()) {
-        true => error,
-        false => error.context(format_args!("`{}` at {}", cx.component(), cx.path())),
-    })
+    built.map_err(|error| cx.identity().locate(&error))
 }
 
 /// An observed processor that never waits, as the child of a composite.

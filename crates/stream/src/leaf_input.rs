@@ -5,16 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use millrace_component::{
-    Backoff, BlockingInput, BuildContext, BuiltInput, Connection, Flood, Flow, Incoming, Input,
-    LeafInput, Sender, Side, Sink, Source, SourceWriter,
+    Backoff, BlockingInput, BuildContext, BuiltInput, Connection, Flood, Flow, Identity, Incoming,
+    Input, LeafInput, Sender, Side, Sink, Source, SourceWriter,
 };
 use millrace_message::{Error, ErrorClass, MessageBatch, settle_all};
 use millrace_telemetry::metric::{self, InputMetrics};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
 use crate::admission::{Admission, Due};
+use crate::attempt::tell_failed_attempt;
 use crate::own_thread::OwnThread;
 use crate::spans::SpanSource;
 
@@ -25,6 +26,8 @@ const RUN_MAX: usize = 64;
 /// The pauses between attempts to connect or to read after an error.
 const PAUSE_INITIAL: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
+/// The place of an input beside which there is no other.
+const ONLY_INPUT: &str = "root.input";
 
 /// Starts a leaf input.
 ///
@@ -46,8 +49,7 @@ pub(crate) fn run(leaf: LeafInput, cx: &BuildContext) -> Result<Source, Error> {
     let link = Link {
         connection: cx.connection(Side::Input),
         metric: metrics.connection.clone(),
-        component: cx.component().into(),
-        path: cx.path().into(),
+        identity: Arc::clone(cx.identity()),
         unreadable: Flood::new(),
     };
     let ages = cx.flow().ages(cx.path());
@@ -146,8 +148,7 @@ async fn write(sink: Arc<dyn Sink>, mut batch: MessageBatch, flow: Flow) {
 struct Link {
     connection: Connection,
     metric: metric::Connection,
-    component: Box<str>,
-    path: Box<str>,
+    identity: Arc<Identity>,
     unreadable: Flood,
 }
 
@@ -155,11 +156,8 @@ impl Link {
     fn up(&self) {
         self.connection.set_up(true);
         self.metric.up();
-        info!(
-            component = &*self.component,
-            path = &*self.path,
-            "input is connected"
-        );
+        let (component, path, _) = self.identity.names();
+        info!(component, path, "input is connected");
     }
 
     fn down(&self, error: &Error, pause: Duration) {
@@ -168,25 +166,18 @@ impl Link {
         } else {
             self.metric.failed();
         }
-        self.connection.set_up(false);
-        warn!(
-            component = &*self.component,
-            path = &*self.path,
-            pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
-            "input is not connected: {error}"
-        );
+        self.connection.set_failed(error);
+        let (component, path, _) = self.identity.names();
+        tell_failed_attempt(error, pause, "input", component, path);
     }
 
     /// A message of the source cannot be read: it is lost, and the rest goes on.
     fn unreadable(&self, error: &Error, admission: &Admission) {
         admission.count_unreadable();
         if let Some(left_out) = self.unreadable.passes() {
-            error!(
-                component = &*self.component,
-                path = &*self.path,
-                left_out = (left_out > 0).then_some(left_out),
-                "read message: {error}"
-            );
+            let (component, path, _) = self.identity.names();
+            let left_out = (left_out > 0).then_some(left_out);
+            error!(component, path, left_out, "read message: {error}");
         }
     }
 
@@ -194,21 +185,28 @@ impl Link {
     fn tell_unreadable(&self) {
         let left_out = self.unreadable.left_out();
         if left_out > 0 {
+            let (component, path, _) = self.identity.names();
             error!(
-                component = &*self.component,
-                path = &*self.path,
-                left_out,
-                "read message: more messages could not be read and are dropped"
+                component,
+                path, left_out, "read message: more messages could not be read and are dropped"
             );
         }
     }
 
     fn failed(&self, error: &Error) {
-        error!(
-            component = &*self.component,
-            path = &*self.path,
-            "input fails: {error}"
-        );
+        let (component, path, _) = self.identity.names();
+        error!(component, path, "input fails: {error}");
+    }
+
+    /// The input cannot go on: what ends the stream, which says so again. That may be long after,
+    /// when what was read has settled and when the other inputs have ended; otherwise it is enough.
+    fn ended(&self, error: &Error, admission: &Admission) -> Error {
+        let is_only = &*self.identity.path == ONLY_INPUT;
+        let flow = admission.flow();
+        if !is_only || admission.outstanding() > 0 || flow.buffer_ledger().is_some() {
+            self.failed(error);
+        }
+        self.identity.locate(error)
     }
 }
 
@@ -229,8 +227,7 @@ async fn read_loop(
             Ok(()) => link.up(),
             Err(error) if error.class() == ErrorClass::EndOfInput => return Ok(()),
             Err(error) if error.class() == ErrorClass::Fatal => {
-                link.failed(&error);
-                return Err(error);
+                return Err(link.ended(&error, admission));
             }
             Err(error) => {
                 let pause = backoff.pause();
@@ -274,8 +271,7 @@ async fn read_connected(
             Err(error) => match error.class() {
                 ErrorClass::EndOfInput => return Some(Ok(())),
                 ErrorClass::Fatal => {
-                    link.failed(&error);
-                    return Some(Err(error));
+                    return Some(Err(link.ended(&error, admission)));
                 }
                 ErrorClass::NotConnected => {
                     let pause = backoff.pause();
@@ -371,8 +367,7 @@ impl Reader {
                 Ok(()) => backoff.reset(),
                 Err(error) if error.class() == ErrorClass::EndOfInput => return Ok(()),
                 Err(error) if error.class() == ErrorClass::Fatal => {
-                    self.link.failed(&error);
-                    return Err(error);
+                    return Err(self.link.ended(&error, &self.admission));
                 }
                 // The next reading goes on behind what was refused: there is nothing to wait for.
                 Err(error) if connected && error.class() == ErrorClass::Rejected => {

@@ -12,8 +12,9 @@ use millrace_message::{Error, ErrorClass, MessageBatch, Outcomes};
 use millrace_telemetry::metric::OutputMetrics;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinHandle;
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info};
 
+use crate::attempt::tell_failed_attempt;
 use crate::spans::SpanSource;
 
 /// The pauses between attempts to connect.
@@ -28,6 +29,13 @@ pub(crate) enum Above {
     /// An output that decides by itself what a failed write means; a write waits so long for a
     /// connection.
     Output(Duration),
+}
+
+impl Above {
+    /// Whether the error ends the stream at once, which then says why: nobody else has to.
+    pub(crate) fn hears_of(self, error: &Error) -> bool {
+        matches!(self, Self::Stream) && error.class() == ErrorClass::Fatal
+    }
 }
 
 /// The state of a connection: which one it is, counted from 1, or why there is none.
@@ -49,6 +57,8 @@ pub(crate) struct LeafSink {
     metrics: OutputMetrics,
     spans: SpanSource,
     connector: JoinHandle<()>,
+    above: Above,
+    flow: Flow,
     identity: Arc<Identity>,
 }
 
@@ -80,10 +90,10 @@ impl LeafSink {
             state,
             lost: Arc::clone(&lost),
             connection: cx.connection(Side::Output),
-            needed_by: matches!(above, Above::Stream).then(|| cx.flow().clone()),
+            above,
+            flow: cx.flow().clone(),
             metrics: metrics.clone(),
-            component: cx.component().into(),
-            path: cx.path().into(),
+            identity: Arc::clone(cx.identity()),
         };
         Self {
             output,
@@ -95,6 +105,8 @@ impl LeafSink {
             metrics,
             spans: SpanSource::of_output(cx),
             connector: tokio::spawn(connector.run()),
+            above,
+            flow: cx.flow().clone(),
             identity: Arc::clone(cx.identity()),
         }
     }
@@ -158,8 +170,12 @@ impl Sink for LeafSink {
             Ok(()) => Outcomes::DELIVERED,
             Err(error) => {
                 self.metrics.error.inc();
-                let what = format_args!("send message: {}", error.error());
-                self.identity.log_warning(what);
+                if self.above.hears_of(error.error()) {
+                    self.flow.fail(self.identity.locate(error.error()));
+                } else {
+                    let what = format_args!("send message: {}", error.error());
+                    self.identity.log_warning(what);
+                }
                 error.into_outcomes(batch.len())
             }
         };
@@ -186,11 +202,10 @@ struct Connector {
     state: watch::Sender<LinkState>,
     lost: Arc<Lost>,
     connection: Connection,
-    /// The stream that cannot go on without it.
-    needed_by: Option<Flow>,
+    above: Above,
+    flow: Flow,
     metrics: OutputMetrics,
-    component: Box<str>,
-    path: Box<str>,
+    identity: Arc<Identity>,
 }
 
 impl Connector {
@@ -216,14 +231,13 @@ impl Connector {
                     }
                 }
                 Err(error) if error.class() == ErrorClass::Fatal => {
-                    tracing::error!(
-                        component = &*self.component,
-                        path = &*self.path,
-                        "output cannot be used: {error}"
-                    );
                     self.metrics.connection.failed();
-                    if let Some(stream) = &self.needed_by {
-                        stream.fail(error.context(format_args!("output `{}`", self.path)));
+                    self.connection.set_failed(&error);
+                    if self.above.hears_of(&error) {
+                        self.flow.fail(self.identity.locate(&error));
+                    } else {
+                        let (component, path, _) = self.identity.names();
+                        error!(component, path, "output cannot be used: {error}");
                     }
                     self.state.send_replace(LinkState::Failed(error));
                     return;
@@ -231,12 +245,9 @@ impl Connector {
                 Err(error) => {
                     let pause = backoff.pause();
                     self.metrics.connection.failed();
-                    warn!(
-                        component = &*self.component,
-                        path = &*self.path,
-                        pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
-                        "output is not connected: {error}"
-                    );
+                    self.connection.set_failed(&error);
+                    let (component, path, _) = self.identity.names();
+                    tell_failed_attempt(&error, pause, "output", component, path);
                     tokio::time::sleep(pause).await;
                 }
             }
@@ -247,22 +258,16 @@ impl Connector {
         self.connection.set_up(true);
         self.metrics.connection.up();
         self.state.send_replace(LinkState::Up(generation));
-        info!(
-            component = &*self.component,
-            path = &*self.path,
-            "output is connected"
-        );
+        let (component, path, _) = self.identity.names();
+        info!(component, path, "output is connected");
     }
 
     fn down(&self) {
         self.connection.set_up(false);
         self.metrics.connection.lost();
         self.state.send_replace(LinkState::Connecting);
-        debug!(
-            component = &*self.component,
-            path = &*self.path,
-            "output reconnects"
-        );
+        let (component, path, _) = self.identity.names();
+        debug!(component, path, "output reconnects");
     }
 
     async fn wait_lost(&self, generation: u64) {

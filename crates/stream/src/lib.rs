@@ -5,6 +5,7 @@
 //! ```
 
 mod admission;
+mod attempt;
 mod batching_sink;
 mod blocking_output;
 mod chain;
@@ -21,6 +22,7 @@ mod resources;
 mod root_output;
 mod sharded;
 mod spans;
+mod starting;
 mod stream;
 mod threads;
 

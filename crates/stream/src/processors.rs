@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use millrace_component::{Batches, ProcessorChild};
 use millrace_message::Error;
+use tokio_util::sync::CancellationToken;
 
 use crate::chain::Chain;
 use crate::config::ResourcesConfig;
 use crate::engine::StreamEngine;
+use crate::starting::Starting;
 use crate::stream::Environment;
 
 /// Processors and the resources they use. They see batches as in a pipeline, and are observed as
@@ -28,7 +30,7 @@ impl Processors {
         processors: &[(String, ProcessorChild)],
         environment: Environment,
     ) -> Result<Self, Error> {
-        let engine = environment.engine(resources);
+        let engine = environment.engine(resources, Starting::until(CancellationToken::new()));
         let placed = processors.iter().map(|(path, child)| (path.clone(), child));
         let chain = engine.chain_at(placed, &engine.root())?;
         Ok(Self { engine, chain })

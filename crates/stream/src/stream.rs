@@ -15,6 +15,7 @@ use crate::config::{ResourcesConfig, StreamConfig};
 use crate::engine::{RootOutput, StreamEngine};
 use crate::on_error::{ErrorHandling, OnError};
 use crate::own_thread::OwnThread;
+use crate::starting::Starting;
 use crate::{root_output, sharded, threads};
 
 /// Messages that may wait between the pipeline threads and the output.
@@ -44,20 +45,54 @@ pub struct Environment {
 
 impl Environment {
     /// An engine with these resources, which are not built yet.
-    pub(crate) fn engine(self, resources: ResourcesConfig) -> Arc<StreamEngine> {
+    pub(crate) fn engine(
+        self,
+        resources: ResourcesConfig,
+        starting: Starting,
+    ) -> Arc<StreamEngine> {
         let flow = Flow::new(self.budget, Ledger::default());
         let on_error = OnError::new(self.error_handling, flow.clone());
-        StreamEngine::new(resources, flow, self.scope, self.services, on_error)
+        StreamEngine::new(
+            resources,
+            flow,
+            self.scope,
+            self.services,
+            on_error,
+            starting,
+        )
     }
 }
 
 impl Stream {
-    /// Builds and starts a stream; call it on the asynchronous runtime.
+    /// Builds and starts a stream; call it within the asynchronous runtime. It returns when every
+    /// component has been built.
     ///
     /// # Errors
     /// A component cannot be built, or a thread cannot be started.
     pub fn start(config: &StreamConfig, environment: Environment) -> Result<Self, Error> {
-        let engine = environment.engine(config.resources.clone());
+        let started = Self::start_until(config, environment, CancellationToken::new())?;
+        Ok(started.expect("nobody can have asked it to stop"))
+    }
+
+    /// As [`Stream::start`], until `stop` is cancelled: there is no stream when that comes before the
+    /// first input is started. Later the stream starts with what has not been started yet of its
+    /// inputs ended, so that it can be stopped in order at once.
+    ///
+    /// # Errors
+    /// As [`Stream::start`].
+    pub fn start_until(
+        config: &StreamConfig,
+        environment: Environment,
+        stop: CancellationToken,
+    ) -> Result<Option<Self>, Error> {
+        let engine = environment.engine(config.resources.clone(), Starting::until(stop));
+        match Self::build(config, &engine) {
+            Err(_) if engine.starting().has_stopped() => Ok(None),
+            built => built.map(Some),
+        }
+    }
+
+    fn build(config: &StreamConfig, engine: &Arc<StreamEngine>) -> Result<Self, Error> {
         let flow = engine.root().flow().clone();
         if config.pipeline.shard_by.is_some() {
             flow.write_in_place();
@@ -65,7 +100,7 @@ impl Stream {
         config
             .input
             .mapping_caches
-            .bind(&(Arc::clone(&engine) as Arc<dyn Engine>));
+            .bind(&(Arc::clone(engine) as Arc<dyn Engine>));
         engine.build_resources()?;
         let root = engine.root();
         let output = engine.root_output(&config.output, config.pipeline.shard_by.is_some())?;
@@ -74,6 +109,7 @@ impl Stream {
             "processors",
             &root.child("pipeline", "", "pipeline"),
         )?);
+        engine.starting().begin_to_read()?;
         let source = start_source(config, &root)?;
         let edges = Edges {
             flow: &flow,
@@ -89,7 +125,7 @@ impl Stream {
         .map_err(|error| Error::fatal(format!("start a thread of the stream: {error}")))?;
         tokio::spawn(drain_when_exhausted(source.exhausted(), flow.clone()));
         Ok(Self {
-            engine,
+            engine: Arc::clone(engine),
             flow,
             source,
             chain,

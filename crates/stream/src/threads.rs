@@ -63,6 +63,10 @@ impl Worker {
             for batch in run.drain(..) {
                 results.extend(self.chain.run_on_thread(batch, &self.runtime, &self.abort));
             }
+            // What a processor has given up may be missing in what another one made of it.
+            if self.abort.is_cancelled() {
+                results.clear();
+            }
             self.reads.strip(results.make_contiguous());
             self.output.push_run_blocking(&mut results);
             results.clear();

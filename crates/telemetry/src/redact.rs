@@ -2,16 +2,17 @@
 //!
 //! Two nets lie one behind the other. Known secrets (registered when the config is read) are found
 //! wherever they stand, in the forms in which other crates quote them: JSON-escaped, debug-escaped,
-//! percent-encoded, as the Base64 of basic authentication. What was never registered is still caught
-//! where its place gives it away: the user part of a URL, a password of a DSN, an authorization
-//! header. What an error quotes is masked when it is a piece of a known secret, too.
+//! percent-encoded, and within Base64, of which the whole run is masked: a server may repeat a request
+//! so. What was never registered is still caught where its place gives it away: the user part of a
+//! URL, a password of a DSN, an authorization header. What an error quotes is masked when it is a
+//! piece of a known secret, too.
 
 mod fragment;
 mod pattern;
 mod variant;
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
@@ -44,32 +45,45 @@ const NEVER_SECRET: &[&str] = &["true", "false", "null", "none", "default", "roo
 /// A set of secrets and the search for them. There is one for the process.
 #[derive(Default)]
 pub struct Redactor {
-    secrets: Mutex<BTreeSet<String>>,
+    secrets: Mutex<BTreeMap<String, Form>>,
     search: RwLock<Option<Arc<Search>>>,
+}
+
+/// What a text that is searched for is of a secret.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// The secret, quoted or encoded in some way.
+    Whole,
+    /// What it has become within the Base64 of a longer text.
+    InBase64,
 }
 
 /// Finds secrets and pieces of them.
 struct Search {
     whole: AhoCorasick,
     /// In the order of the patterns of `whole`.
-    secrets: Vec<String>,
+    secrets: Vec<(String, Form)>,
     /// What a long piece of a secret may begin with.
     beginnings: HashSet<[u8; FRAGMENT_BYTES_MIN]>,
 }
 
 impl Search {
-    fn of(secrets: &BTreeSet<String>) -> Self {
+    fn of(secrets: &BTreeMap<String, Form>) -> Self {
         let whole = AhoCorasick::builder()
             .match_kind(MatchKind::LeftmostLongest)
-            .build(secrets.iter())
+            .build(secrets.keys())
             .expect("the patterns of a config are far below the automaton's limits");
-        let windows = secrets
+        let secrets: Vec<_> = secrets
             .iter()
-            .flat_map(|it| it.as_bytes().array_windows::<FRAGMENT_BYTES_MIN>());
+            .map(|(it, form)| (it.clone(), *form))
+            .collect();
+        let windows = wholes(&secrets)
+            .flat_map(|it| it.as_bytes().array_windows::<FRAGMENT_BYTES_MIN>())
+            .copied();
         Self {
             whole,
-            beginnings: windows.copied().collect(),
-            secrets: secrets.iter().cloned().collect(),
+            beginnings: windows.collect(),
+            secrets,
         }
     }
 
@@ -83,11 +97,16 @@ impl Search {
                 from = found.start() + 1;
                 continue;
             }
-            patterns.push(found.pattern().as_usize());
-            masked.push_str(&text[copied..found.start()]);
+            let pattern = found.pattern().as_usize();
+            let (start, end) = match self.secrets[pattern].1 {
+                Form::Whole => (found.start(), found.end()),
+                Form::InBase64 => base64_around(text, copied, found.start(), found.end()),
+            };
+            patterns.push(pattern);
+            masked.push_str(&text[copied..start]);
             masked.push_str(mask);
-            copied = found.end();
-            from = found.end();
+            copied = end;
+            from = end;
         }
         if patterns.is_empty() {
             return None;
@@ -101,7 +120,7 @@ impl Search {
         let (whole, patterns) = self.mask_whole(text, mask).unzip();
         let patterns = patterns.unwrap_or_default();
         let is_fragment = |piece: &str| {
-            let mut beside = patterns.iter().map(|it| &self.secrets[*it]);
+            let mut beside = wholes(patterns.iter().map(|it| &self.secrets[*it]));
             self.has_long_piece(piece)
                 || piece.len() >= FRAGMENT_BYTES_MIN_BESIDE && beside.any(|it| it.contains(piece))
         };
@@ -112,8 +131,16 @@ impl Search {
     fn has_long_piece(&self, piece: &str) -> bool {
         let beginning = piece.as_bytes().first_chunk();
         beginning.is_some_and(|it| self.beginnings.contains(it))
-            && self.secrets.iter().any(|it| it.contains(piece))
+            && wholes(&self.secrets).any(|it| it.contains(piece))
     }
+}
+
+/// Those that are whole secrets.
+fn wholes<'a>(
+    secrets: impl IntoIterator<Item = &'a (String, Form)>,
+) -> impl Iterator<Item = &'a String> {
+    let whole = |(text, form): &'a (String, Form)| (*form == Form::Whole).then_some(text);
+    secrets.into_iter().filter_map(whole)
 }
 
 impl Redactor {
@@ -138,11 +165,16 @@ impl Redactor {
     pub fn add_all<'a>(&self, secrets: impl IntoIterator<Item = &'a str>) {
         let mut known = self.secrets.lock();
         let before = known.len();
+        let is_word = |text: &str| NEVER_SECRET.contains(&text.to_ascii_lowercase().as_str());
         for secret in secrets {
             for variant in variant::variants_of(secret) {
-                let is_word = NEVER_SECRET.contains(&variant.to_ascii_lowercase().as_str());
-                if variant.len() >= SECRET_BYTES_MIN && !is_word {
-                    known.insert(variant);
+                if variant.len() >= SECRET_BYTES_MIN && !is_word(&variant) {
+                    known.insert(variant, Form::Whole);
+                }
+            }
+            if !is_word(secret.trim()) {
+                for piece in variant::pieces_in_base64(secret) {
+                    known.entry(piece).or_insert(Form::InBase64);
                 }
             }
         }
@@ -190,6 +222,17 @@ impl fmt::Debug for Redactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Redactor").finish_non_exhaustive()
     }
+}
+
+/// The run of Base64 around a piece of it, which begins at `from` at the earliest.
+fn base64_around(text: &str, from: usize, start: usize, end: usize) -> (usize, usize) {
+    let bytes = text.as_bytes();
+    let before = bytes[from..start].iter().rev();
+    let behind = bytes[end..].iter();
+    (
+        start - before.take_while(|it| variant::is_base64(**it)).count(),
+        end + behind.take_while(|it| variant::is_base64(**it)).count(),
+    )
 }
 
 fn stands_alone(text: &str, start: usize, end: usize) -> bool {

@@ -9,6 +9,7 @@ use crate::ast::{Arguments as AstArguments, Expr as Ast, ExprKind, Name, Span};
 use crate::environment::Environment;
 use crate::error::SyntaxError;
 use crate::eval::{Cx, Frame, Top};
+use crate::eval_error::EvalError;
 use crate::outcome::Outcome;
 use crate::program::{Body, CacheUse, Expr, FunctionCall, MethodCall, Program};
 use crate::registry::{
@@ -64,7 +65,7 @@ impl Compiler<'_> {
             prepared,
         }));
         if pure {
-            evaluated(call, self.environment)
+            self.evaluated(call, name)
         } else {
             call
         }
@@ -103,7 +104,7 @@ impl Compiler<'_> {
             prepared,
         }));
         if pure {
-            evaluated(call, self.environment)
+            self.evaluated(call, name)
         } else {
             call
         }
@@ -332,9 +333,25 @@ fn has_query(arguments: &[Argument]) -> bool {
         .any(|argument| matches!(argument, Argument::Query(_)))
 }
 
-/// The literal that a pure call of literals gives. One that fails stays a call: it fails when it
-/// runs, where `.catch` may take it.
-fn evaluated(call: Expr, environment: &Environment) -> Expr {
+impl Compiler<'_> {
+    /// The literal that a pure call of literals gives. One that fails stays a call: it fails when it
+    /// runs, where `.catch` may take it, or where nobody ever comes.
+    fn evaluated(&mut self, call: Expr, name: &Name) -> Expr {
+        match evaluate(&call, self.environment) {
+            Ok(Some(value)) => Expr::Literal(value),
+            Ok(None) => call,
+            Err(error) => {
+                if !error.is_limit() {
+                    let message = format!("`{}` always fails here: {error}", name.text);
+                    self.failing.push(SyntaxError::new(name.span, message));
+                }
+                call
+            }
+        }
+    }
+}
+
+fn evaluate(call: &Expr, environment: &Environment) -> Result<Option<Value>, EvalError> {
     let program = Program {
         body: Body::default(),
         maps: Vec::new(),
@@ -350,9 +367,6 @@ fn evaluated(call: Expr, environment: &Environment) -> Expr {
         root: None,
         metadata: None,
     };
-    let value = match call.eval(&Cx::new(&frame, 0, 0)) {
-        Ok(outcome) => outcome.into_value(),
-        Err(_) => None,
-    };
-    value.map_or(call, Expr::Literal)
+    let outcome = call.eval(&Cx::new(&frame, 0, 0))?;
+    Ok(outcome.into_value())
 }

@@ -1,4 +1,4 @@
-//! `lint`: everything that a run would refuse, without running.
+//! `lint`: everything that a run would refuse by the config alone, without running.
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};

@@ -249,7 +249,7 @@ fn a_wrong_password_ends_the_run_and_is_said_without_the_password() {
     assert_eq!(said.code, Some(1));
     contains(
         &said.stderr,
-        "output `root.output`: connect to postgres at ",
+        "`sql_insert` at root.output: connect to postgres at ",
     );
     contains(&said.stderr, "password authentication failed");
     assert!(

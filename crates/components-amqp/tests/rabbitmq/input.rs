@@ -256,7 +256,7 @@ async fn a_wrong_password_gives_an_error_that_says_so_and_does_not_show_it() {
     let url = format!("amqp://millrace:planted-password@{address}/{name}");
     let mut input = workbench().input(&format!("amqp_0_9: {{ urls: ['{url}'], queue: q }}"));
     let error = input.connect().await.unwrap_err();
-    assert_eq!(error.class(), ErrorClass::NotConnected);
+    assert_eq!(error.class(), ErrorClass::Rejected);
     let text = error.text();
     assert!(
         text.starts_with(&format!(

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::prelude::*;
 use millrace_component::{BuiltProcessor, Output, ProcessorChild};
 use millrace_message::{Context, ErrorClass, Message, MessageBatch, Replies, Value, clock};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -295,6 +296,16 @@ async fn what_a_server_repeats_of_a_request_is_shown_without_its_secrets() {
     let url = format!("http://user:hunter6hunter6@{}/path", server.address);
     let error = error_of(&*output(&url, "retries: 0")).await;
     assert!(error.text().ends_with("got ***"), "{error}");
+
+    // The whole request as Base64.
+    let request =
+        "POST /path HTTP/1.1\r\nauthorization: Basic dXNlcjpodW50ZXI3aHVudGVyNw==\r\n\r\n";
+    let echo = format!("bad request: {}", BASE64_STANDARD.encode(request));
+    let server = Server::start([Step::status(400, "", &echo)]).await;
+    let basic =
+        "retries: 0, basic_auth: { enabled: true, username: user, password: hunter7hunter7 }";
+    let error = error_of(&*output(&server.url(), basic)).await;
+    assert!(error.text().ends_with("bad request: ***"), "{error}");
 
     // The error ends within the secret.
     let key = "planted-key-0123456789";

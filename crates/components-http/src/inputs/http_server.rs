@@ -1,5 +1,6 @@
 //! The `http_server` input.
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,10 +41,11 @@ const CLOSE_GRACE: Duration = Duration::from_secs(2);
 /// request is one message; a multipart body is a batch with one message for each part.
 ///
 /// The request is answered with 200 when every message was delivered or filtered: the answer is
-/// the acknowledgement. Otherwise the answer is 408 `Request timed out` after `timeout` (the
-/// message may still be delivered), 502 with the error when a message failed, 503 while the
-/// input closes, 405 for a verb that is not allowed, 429 with `Retry-After` when the rate limit
-/// is reached, 400 for a body that cannot be read, and 413 for one above `max_body_size`.
+/// the acknowledgement. Otherwise the answer is 408 `Request timed out`, with the reason behind it,
+/// after `timeout` (the message may still be delivered) or when the body stalls, 502 with the error
+/// when a message failed, 503 while the input closes, 405 for a verb that is not allowed, 429 with
+/// `Retry-After` when the rate limit is reached, 400 for a body that cannot be read, and 413 for one
+/// above `max_body_size`.
 /// A message that failed is not kept: the client decides whether to send it again.
 ///
 /// What a `sync_response` processor or output leaves is the body of the answer, several messages
@@ -241,7 +243,8 @@ struct Endpoint {
 /// Why a request gets no answer from the pipeline.
 enum Refusal {
     Closing,
-    TimedOut,
+    /// It had so long.
+    TimedOut(Duration),
     Failed(Error),
 }
 
@@ -300,7 +303,7 @@ impl Endpoint {
                 let deadline = Instant::now() + timeout;
                 tokio::time::timeout_at(deadline, self.hand_over(batch))
                     .await
-                    .unwrap_or(Err(Refusal::TimedOut))
+                    .unwrap_or(Err(Refusal::TimedOut(timeout)))
             }
         }
     }
@@ -353,7 +356,7 @@ impl Endpoint {
         );
         let (status, text) = match error {
             BodyError::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, error.to_string()),
-            BodyError::Stalled => (StatusCode::REQUEST_TIMEOUT, "Request timed out".to_owned()),
+            BodyError::Stalled => (StatusCode::REQUEST_TIMEOUT, timed_out(error)),
             BodyError::NoMemory => (StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
             BodyError::Broken(_) => (StatusCode::BAD_REQUEST, "Bad request".to_owned()),
         };
@@ -369,9 +372,17 @@ impl Endpoint {
 fn refuse(refusal: Refusal) -> Response<Body> {
     match refusal {
         Refusal::Closing => reply::error(StatusCode::SERVICE_UNAVAILABLE, "Server closing"),
-        Refusal::TimedOut => reply::error(StatusCode::REQUEST_TIMEOUT, "Request timed out"),
+        Refusal::TimedOut(limit) => {
+            let reason = format!("not delivered within {limit:?}, it may still be");
+            reply::error(StatusCode::REQUEST_TIMEOUT, &timed_out(reason))
+        }
         Refusal::Failed(error) => reply::error(StatusCode::BAD_GATEWAY, error.text()),
     }
+}
+
+/// Bento's text, and whose the time was.
+fn timed_out(reason: impl Display) -> String {
+    format!("Request timed out: {reason}")
 }
 
 #[cfg(test)]

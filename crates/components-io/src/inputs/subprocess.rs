@@ -35,7 +35,7 @@ pub struct Config {
     #[spec(example = "cat", lint = crate::process_group::check_name)]
     name: String,
     /// Its arguments.
-    #[spec(default = [])]
+    #[spec(default = [], lint = crate::process_group::check_args)]
     args: Vec<String>,
     /// How its output is cut into messages.
     #[spec(rename = "codec", default = "lines", options("lines"))]

@@ -41,7 +41,7 @@ pub struct Config {
     #[spec(example = "cat", lint = crate::process_group::check_name)]
     name: String,
     /// Its arguments.
-    #[spec(default = [])]
+    #[spec(default = [], lint = crate::process_group::check_args)]
     args: Vec<String>,
     /// How messages are told apart in what the command reads.
     #[spec(rename = "codec", default = "lines", options("lines"))]

@@ -41,7 +41,7 @@ pub struct Config {
     #[spec(example = "cat", lint = crate::process_group::check_name)]
     name: String,
     /// Its arguments.
-    #[spec(default = [])]
+    #[spec(default = [], lint = crate::process_group::check_args)]
     args: Vec<String>,
     /// The most bytes that an answer may have.
     #[spec(default = 65536, advanced, lint = crate::bounded_lines::at_least_one)]

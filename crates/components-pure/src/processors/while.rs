@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use millrace_component::{
-    Batches, BuildContext, BuiltProcessor, Descriptor, Identity, ProcessorChild, ProcessorConfig,
-    Query,
+    Batches, BuildContext, BuiltProcessor, Descriptor, Flow, Identity, ProcessorChild,
+    ProcessorConfig, Query,
 };
 use millrace_message::{Error, Message, MessageBatch};
 use millrace_spec::Spec;
@@ -15,7 +15,8 @@ use super::composite::{Composite, Steps, built, one_or_none};
 ///
 /// The query is asked before each loop, of the first message of the first batch. A query that
 /// fails is logged and ends the loop. A loop without `max_loops` whose query stays true never
-/// ends, and its batch stays in flight.
+/// ends, and its batch stays in flight; when the stream stops and the time for that is over, it
+/// goes back to its source.
 #[derive(Clone, Debug, Spec)]
 #[spec(processor = "while", category = "Composition")]
 pub struct Config {
@@ -40,6 +41,7 @@ impl ProcessorConfig for Config {
             check: self.check.clone(),
             steps: Steps::build(cx, &self.processors, "processors")?,
             identity: Arc::clone(cx.identity()),
+            flow: cx.flow().clone(),
         }))
     }
 }
@@ -52,6 +54,7 @@ struct While {
     check: Query,
     steps: Steps,
     identity: Arc<Identity>,
+    flow: Flow,
 }
 
 impl While {
@@ -73,6 +76,10 @@ impl Composite for While {
         let mut batches = one_or_none(batch);
         let mut loops = 0;
         while let Some(first) = batches.first() {
+            // It may never pause: nobody but itself can end it.
+            if loops > 0 && self.flow.abort().is_cancelled() {
+                return Batches::new();
+            }
             let is_due = loops == 0 && self.at_least_once || self.goes_on(first);
             if !is_due || self.max_loops > 0 && loops >= self.max_loops {
                 break;

@@ -10,7 +10,7 @@ use millrace_component::{
     Guarantee, Ledger, ProcessorChild, Source,
 };
 use millrace_message::Error;
-use millrace_spec::{ByteSize, Spec};
+use millrace_spec::{ByteSize, Node, ReadContext, Spec, codes};
 use millrace_telemetry::metric::{BufferMetrics, Gauge};
 
 use store::Store;
@@ -43,7 +43,7 @@ use store::Store;
 #[spec(buffer = "sqlite", status = "stable", category = "Utility")]
 pub struct Config {
     /// The file of the database, created when it does not exist.
-    #[spec(example = "./buffer.db")]
+    #[spec(example = "./buffer.db", lint = check_path)]
     path: String,
     /// Processors that messages pass before they are stored, such as one that compresses them.
     pre_processors: Option<Vec<ProcessorChild>>,
@@ -53,6 +53,14 @@ pub struct Config {
     /// above it is taken once the buffer is empty. The file keeps its size when messages leave it.
     #[spec(default = "1GiB", advanced)]
     max_bytes: ByteSize,
+}
+
+/// The operating system takes the zero byte for the end of a name.
+fn check_path(path: &String, node: &Node, cx: &mut ReadContext) {
+    if path.contains('\0') {
+        let message = "field path has a zero byte, which no name of a file can have";
+        cx.error(codes::INVALID_VALUE, node.span, message);
+    }
 }
 
 impl BufferConfig for Config {

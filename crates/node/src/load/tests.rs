@@ -152,6 +152,26 @@ fn what_a_run_refuses_by_its_fields_is_refused_with_its_place() {
             "(1,49) field name is empty",
         ),
         (
+            r#"input: { subprocess: { name: "a\0" } }"#,
+            "(1,30) field name has a zero byte",
+        ),
+        (
+            r#"input: { subprocess: { name: a, args: [ b, "\0" ] } }"#,
+            "(1,44) field args has a zero byte",
+        ),
+        (
+            r#"output: { subprocess: { name: a, args: [ "\0" ] } }"#,
+            "field args has a zero byte",
+        ),
+        (
+            r#"pipeline: { processors: [ { subprocess: { name: a, args: [ "\0" ] } } ] }"#,
+            "field args has a zero byte",
+        ),
+        (
+            r#"buffer: { sqlite: { path: "/x/\0.db" } }"#,
+            "(1,27) field path has a zero byte",
+        ),
+        (
             "output: { http_client: { url: 'http://a:99999/b' } }",
             "url: its port is not a number",
         ),

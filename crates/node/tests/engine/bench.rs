@@ -10,6 +10,7 @@ use millrace_message::{Error, Outcome};
 use millrace_stream::{Environment, ErrorHandling, Stream, StreamConfig};
 use millrace_telemetry::Scope;
 use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
 
 use super::probe::{self, Wires, Written};
 
@@ -34,6 +35,15 @@ impl Bench {
     }
 
     pub fn with(yaml: &str, limit: usize, error_handling: ErrorHandling) -> Self {
+        Self::start_until(yaml, limit, error_handling).expect("nothing stops the start")
+    }
+
+    /// As [`Bench::start`]; nothing when a probe has stopped the start.
+    pub fn start_if_not_stopped(yaml: &str) -> Option<Self> {
+        Self::start_until(yaml, usize::MAX / 2, ErrorHandling::default())
+    }
+
+    fn start_until(yaml: &str, limit: usize, error_handling: ErrorHandling) -> Option<Self> {
         let registry = Registry::new([
             millrace_components_io::OUTPUTS,
             millrace_components_pure::BUFFERS,
@@ -57,6 +67,7 @@ impl Bench {
             acks: told,
             written: seen,
             gate: Semaphore::new(0),
+            stop_starting: CancellationToken::new(),
         });
         let services = Services::default()
             .with(Arc::clone(&wires))
@@ -68,14 +79,15 @@ impl Bench {
             services,
             error_handling,
         };
-        let stream = Stream::start(&config, environment).unwrap();
-        Self {
+        let stop = wires.stop_starting.clone();
+        let stream = Stream::start_until(&config, environment, stop).unwrap()?;
+        Some(Self {
             flow: stream.flow().clone(),
             stream,
             wires,
             acks,
             written,
-        }
+        })
     }
 
     pub fn send(&self, payload: impl Into<String>) {

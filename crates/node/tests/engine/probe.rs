@@ -1,20 +1,24 @@
-//! The input and the output `probe`.
+//! The input, the processor and the output `probe`.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use millrace_component::{
-    BatchPolicy, BuildContext, BuiltInput, BuiltOutput, Descriptor, Incoming, Input, InputConfig,
-    InputPart, LeafInput, LeafOutput, Output, OutputConfig, OutputPart, ReplayPolicy, WriteError,
+    BatchPolicy, Batches, BuildContext, BuiltInput, BuiltOutput, BuiltProcessor, Descriptor,
+    Incoming, Input, InputConfig, InputPart, LeafInput, LeafOutput, Output, OutputConfig,
+    OutputPart, Processor, ProcessorConfig, ReplayPolicy, WriteError,
 };
 use millrace_message::{Error, Message, MessageBatch, Outcome};
 use millrace_spec::Spec;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
 
 pub const FAMILY: &[Descriptor] = &[
     Descriptor::input::<InputFields>(),
+    Descriptor::processor::<ProcessorFields>(),
     Descriptor::output::<OutputFields>(),
 ];
 
@@ -26,6 +30,20 @@ pub struct Wires {
     pub written: mpsc::UnboundedSender<Written>,
     /// Writes wait here for a permit when the output is `gated`.
     pub gate: Semaphore,
+    /// Ends the start of the stream.
+    pub stop_starting: CancellationToken,
+}
+
+impl Wires {
+    /// Does what a probe does while it is built.
+    fn built(&self, how: &str) -> Result<(), Error> {
+        match how {
+            "stops" => self.stop_starting.cancel(),
+            "fails" => return Err(Error::fatal("the probe is built all the same")),
+            _ => {}
+        }
+        Ok(())
+    }
 }
 
 #[derive(Default)]
@@ -35,7 +53,7 @@ pub struct Payloads {
     pub unsettled: usize,
 }
 
-/// A batch that an output accepted.
+/// A batch that an output accepted, or the first one that a processor has seen.
 #[derive(Debug)]
 pub struct Written {
     pub by: String,
@@ -58,10 +76,14 @@ struct InputFields {
     auto_replay_nacks: bool,
     /// How they are.
     replay: ReplayPolicy,
+    /// What happens while it is built: it `stops` the start, or `fails`.
+    #[spec(default = "")]
+    build: String,
 }
 
 impl InputConfig for InputFields {
     fn build(&self, cx: &BuildContext) -> Result<InputPart, Error> {
+        cx.service::<Wires>().unwrap().built(&self.build)?;
         Ok(InputPart::Leaf(LeafInput {
             input: BuiltInput::Async(Box::new(ProbeInput {
                 fields: self.clone(),
@@ -132,6 +154,53 @@ impl Input for ProbeInput {
     }
 }
 
+/// Tells the first batch that comes by.
+#[derive(Clone, Debug, Spec)]
+#[spec(processor = "probe")]
+struct ProcessorFields {
+    /// The name by which the test knows it.
+    #[spec(default = "step")]
+    name: String,
+    /// What happens while it is built: it `stops` the start, or `fails`.
+    #[spec(default = "")]
+    build: String,
+}
+
+impl ProcessorConfig for ProcessorFields {
+    fn build(&self, cx: &BuildContext) -> Result<BuiltProcessor, Error> {
+        cx.service::<Wires>().unwrap().built(&self.build)?;
+        Ok(BuiltProcessor::Sync(Arc::new(ProbeProcessor {
+            name: self.name.clone(),
+            told: AtomicBool::new(false),
+            wires: cx.service().unwrap(),
+        })))
+    }
+}
+
+struct ProbeProcessor {
+    name: String,
+    told: AtomicBool,
+    wires: Arc<Wires>,
+}
+
+impl Processor for ProbeProcessor {
+    fn process(&self, batch: MessageBatch) -> Batches {
+        if !self.told.swap(true, Ordering::Relaxed) {
+            let _unheard = self.wires.written.send(Written {
+                by: self.name.clone(),
+                payloads: texts(&batch),
+                replay_error: None,
+            });
+        }
+        smallvec::smallvec![batch]
+    }
+}
+
+fn texts(batch: &MessageBatch) -> Vec<String> {
+    let text = |message: &Message| String::from_utf8_lossy(message.bytes()).into_owned();
+    batch.iter().map(text).collect()
+}
+
 /// Tells what it is given.
 #[derive(Clone, Debug, Spec)]
 #[spec(output = "probe")]
@@ -186,8 +255,7 @@ impl Output for ProbeOutput {
         if self.fields.gated {
             self.wires.gate.acquire().await.unwrap().forget();
         }
-        let text = |message: &Message| String::from_utf8_lossy(message.bytes()).into_owned();
-        let payloads: Vec<_> = batch.iter().map(text).collect();
+        let payloads = texts(batch);
         let refuse = &self.fields.refuse;
         if !refuse.is_empty() && payloads.iter().any(|it| it.contains(refuse.as_str())) {
             let mut refused = self.refused.lock();

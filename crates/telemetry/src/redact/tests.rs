@@ -105,6 +105,55 @@ fn a_secret_is_masked_in_forms_as_browsers_and_as_go_encode_them() {
 }
 
 #[test]
+fn the_base64_of_a_text_that_holds_a_secret_is_masked_as_a_whole() {
+    use base64::prelude::*;
+
+    // Its Base64 is the same in the alphabet of URLs only where no byte asks for `+` or `/`.
+    for secret in [
+        "hunter2",
+        "a key of \u{3ff}\u{3ff}~~~???>>>",
+        "0123456789abcdef",
+    ] {
+        for before in [
+            "",
+            "u",
+            "us",
+            "user:",
+            "POST / HTTP/1.1\r\nAuthorization: x",
+        ] {
+            for behind in ["", "\r", "\r\n", "\r\n\r\n{}"] {
+                let text = format!("{before}{secret}{behind}");
+                for encoded in [
+                    BASE64_STANDARD.encode(&text),
+                    BASE64_URL_SAFE_NO_PAD.encode(&text),
+                ] {
+                    check(
+                        &[secret],
+                        &format!("got `{encoded}` ({encoded})"),
+                        "got `***` (***)",
+                    );
+                }
+            }
+        }
+    }
+    // Of a text that is Base64 already, as that of basic authentication.
+    let pair = BASE64_STANDARD.encode("user:hunter2");
+    let request = BASE64_STANDARD.encode(format!("Authorization: Basic {pair}\r\n"));
+    check(&[&pair], &request, "***");
+}
+
+#[test]
+fn other_base64_is_left_as_it_is() {
+    use base64::prelude::*;
+
+    for text in ["a text without it", "hunter and 2", "abcd", "default"] {
+        let text = format!("got {}", BASE64_STANDARD.encode(text));
+        // Short secrets, and words, would be found by chance.
+        check(&["hunter2", "abcd", "default"], &text, &text);
+    }
+}
+
+#[test]
 fn a_line_of_a_key_is_masked_and_its_armour_is_not() {
     let key = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG\n-----END PRIVATE KEY-----\n";
     check(

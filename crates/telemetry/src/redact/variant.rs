@@ -9,6 +9,12 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 /// Lines of a secret of several lines (a private key) that are long enough to be secret alone.
 const LINE_BYTES_MIN: usize = 16;
 
+/// Shorter pieces of Base64 may be words.
+const BASE64_CHARS_MIN: usize = 8;
+
+/// What a long secret begins with tells enough of it.
+const BASE64_OF_BYTES_MAX: usize = 64;
+
 /// The secret itself and what quoting, escaping and encoding make of it.
 pub(super) fn variants_of(secret: &str) -> Vec<String> {
     let mut variants = vec![secret.to_owned()];
@@ -36,6 +42,38 @@ pub(super) fn variants_of(secret: &str) -> Vec<String> {
         variants.push(decoded);
     }
     variants
+}
+
+/// What stands for the secret in the Base64 of a longer text that holds it: one piece for each of the
+/// three places in a group of bytes in which the secret can begin. The characters around a piece
+/// carry bits of the secret and of its neighbours.
+pub(super) fn pieces_in_base64(secret: &str) -> Vec<String> {
+    let mut lines = secret.trim().lines().map(str::trim);
+    let Some(line) = lines.find(|it| !is_armour(it)) else {
+        return Vec::new();
+    };
+    let bytes = line.as_bytes();
+    let bytes = &bytes[..bytes.len().min(BASE64_OF_BYTES_MAX)];
+    let mut pieces = Vec::new();
+    for before in 0..3 {
+        let encoded = base64(&[&[0; 2][..before], bytes].concat());
+        // A character has six bits: those from the first to the last that is the secret's alone.
+        let piece = &encoded[(8 * before).div_ceil(6)..8 * (before + bytes.len()) / 6];
+        if piece.len() < BASE64_CHARS_MIN {
+            continue;
+        }
+        if piece.contains(['+', '/']) {
+            // The alphabet that URLs and tokens use.
+            pieces.push(piece.replace('+', "-").replace('/', "_"));
+        }
+        pieces.push(piece.to_owned());
+    }
+    pieces
+}
+
+/// Whether a character can stand in Base64, in the alphabet of URLs too.
+pub(super) fn is_base64(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"+/-_=".contains(&byte)
 }
 
 /// The first and last lines of keys and certificates are the same for everyone.

@@ -159,7 +159,7 @@ impl Session {
                     );
                     tokio::time::sleep(backoff.pause()).await;
                 }
-                Err(Refusal::TimedOut) => {}
+                Err(Refusal::TimedOut(_)) => {}
             }
         }
     }

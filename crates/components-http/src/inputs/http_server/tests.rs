@@ -67,7 +67,8 @@ async fn a_message_that_takes_too_long_is_a_408_and_is_not_cancelled() {
     let incoming = input.read().await.unwrap();
     let answer = client.await.unwrap();
     assert_eq!(status(&answer), "408");
-    assert!(answer.ends_with("Request timed out\n"), "{answer}");
+    let reason = "\r\n\r\nRequest timed out: not delivered within 50ms, it may still be\n";
+    assert!(answer.ends_with(reason), "{answer}");
     assert_eq!(texts(&incoming.batch), ["slow"]);
     settle(incoming, &Outcome::Delivered);
 }

@@ -1,0 +1,58 @@
+//! Loops that never end: the abort of a stream ends them, and their messages go back.
+
+use millrace_component::Kind;
+
+use super::bench::Bench;
+
+/// The loop, with a step that says when it runs.
+const LOOP: &str = "{ while: { check: 'true', processors: [ { probe: {} }, STEPS ] } }";
+
+async fn is_ended_by_the_abort(yaml: &str) {
+    let mut bench = Bench::start(yaml);
+    bench.send("1");
+    assert_eq!(bench.written().await.by, "step", "{yaml}");
+    bench.stream.stopper().cancel();
+    bench.flow.abort().cancel();
+    let (_, outcome) = bench.ack().await;
+    assert!(outcome.error().is_some(), "{yaml}: {outcome:?}");
+    let (balance, ended) = bench.finished().await;
+    ended.unwrap();
+    let returned = balance.total(Kind::Returned);
+    assert_eq!((balance.delivered, returned), (0, 1), "{yaml}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endless_loop_gives_its_message_back_when_the_stream_is_given_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let outputs = [
+        "{ probe: {} }".to_owned(),
+        format!("{{ file: {{ path: '{}' }} }}", out.display()),
+    ];
+    for steps in ["{ noop: {} }", "{ sleep: { duration: 0s } }"] {
+        let endless = LOOP.replace("STEPS", steps);
+        // The branch would go on with the message as it was, and its error.
+        let branch = format!("{{ branch: {{ processors: [ {endless} ] }} }}");
+        for output in &outputs {
+            for processors in [&endless, &branch] {
+                is_ended_by_the_abort(&format!(
+                    "
+input: {{ probe: {{}} }}
+pipeline: {{ threads: 1, processors: [ {processors} ] }}
+output: {output}
+"
+                ))
+                .await;
+            }
+        }
+        is_ended_by_the_abort(&format!(
+            "
+input: {{ probe: {{}} }}
+output: {{ probe: {{}}, processors: [ {endless} ] }}
+"
+        ))
+        .await;
+    }
+    let written = std::fs::read_to_string(&out).unwrap_or_default();
+    assert!(written.is_empty(), "{written}");
+}
