@@ -22,6 +22,7 @@ pub mod group;
 mod metadata;
 mod net;
 mod partitions;
+pub mod transaction;
 
 pub use broker::{Broker, Random, Running, StartError, start};
 pub use clock::Clock;
