@@ -91,8 +91,6 @@ fn act(world: &mut World, op: Op) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
-
     #[test]
     fn a_transaction_ends_in_all_partitions_as_it_was_answered(
         start in prop_oneof![0..3_i16, super::harness::LAST - 4..=super::harness::LAST],

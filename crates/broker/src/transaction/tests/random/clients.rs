@@ -34,6 +34,8 @@ pub(super) struct Asked {
     pub version: i16,
     was_fenced: bool,
     what: What,
+    /// How often the id had expired.
+    forgotten: u32,
 }
 
 #[derive(Debug)]
@@ -76,6 +78,7 @@ impl World {
             // One that begins is another producer than it was.
             was_fenced: it.is_fenced && !matches!(what, What::Init { goes_on: false }),
             what,
+            forgotten: self.forgotten[id_of(client)],
         };
         self.asked.insert(token, asked);
         let caller = Caller {
@@ -210,8 +213,9 @@ impl World {
                 client.forget();
             }
             What::Init { .. } => {
+                let is_forgotten = asked.forgotten != self.forgotten[id];
                 let clients = self.clients.iter_mut().enumerate();
-                let others = clients.filter(|(number, _)| id_of(*number) == id);
+                let others = clients.filter(|(number, _)| id_of(*number) == id && !is_forgotten);
                 others.for_each(|(_, it)| it.is_fenced = it.identity.is_some());
                 self.clients[asked.client].is_fenced = false;
                 self.clients[asked.client].forget();

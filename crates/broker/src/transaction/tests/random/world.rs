@@ -24,6 +24,8 @@ pub(super) struct World {
     pub asked: BTreeMap<Token, Asked>,
     pub clients: Vec<Client>,
     pub partitions: Partitions,
+    /// How often the id expired: who took it before fences nobody after.
+    pub forgotten: [u32; 2],
     /// The last identity that a client of the id was given.
     pub given: [(i64, i16); 2],
     next_id: i64,
@@ -55,6 +57,7 @@ impl World {
             asked: BTreeMap::new(),
             clients: (0..CLIENTS).map(|_| Client::default()).collect(),
             partitions: Partitions::default(),
+            forgotten: [0; 2],
             given: [identity(0), identity(1)],
             next_id: FIRST,
             next_token: 0,
@@ -82,10 +85,13 @@ impl World {
         for step in &effects.steps {
             for (key, _) in step.records.iter().filter(|it| it.1.is_none()) {
                 // Whoever comes next is the first of this id.
-                let is_of = |client: usize| key.ends_with(name(id_of(client)).as_bytes());
-                let clients = self.clients.iter_mut().enumerate();
-                let of_id = clients.filter(|(number, _)| is_of(*number));
-                of_id.for_each(|(_, it)| it.is_fenced = false);
+                let is_of = |id: usize| key.ends_with(name(id).as_bytes());
+                for id in [0, 1].into_iter().filter(|it| is_of(*it)) {
+                    self.forgotten[id] += 1;
+                    let clients = self.clients.iter_mut().enumerate();
+                    let of_id = clients.filter(|(number, _)| id_of(*number) == id);
+                    of_id.for_each(|(_, it)| it.is_fenced = false);
+                }
             }
         }
         self.written.extend(effects.steps);
