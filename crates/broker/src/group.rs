@@ -80,6 +80,8 @@ use std::fmt;
 use millrace_kafka_wire::{ErrorCode, Str};
 
 pub use effects::{Effects, KeyAndValue, Step};
+pub(crate) use effects::{batch_size, batches};
+pub(crate) use failed::told;
 pub use load::RecordOrigin;
 pub use request::{Caller, Request, Response, Token};
 pub use settings::GroupSettings;

@@ -24,6 +24,7 @@ mod metadata;
 mod metrics;
 mod net;
 mod partitions;
+pub mod transaction;
 
 pub use broker::{Broker, Random, Running, StartError, start};
 pub use clock::Clock;

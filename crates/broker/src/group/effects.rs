@@ -32,12 +32,33 @@ const RECORD_OVERHEAD: usize = 32;
 const BATCH_OVERHEAD: usize = 128;
 
 /// How many bytes a batch of these records takes at most.
-pub(super) fn batch_size(records: &[KeyAndValue]) -> usize {
+pub(crate) fn batch_size(records: &[KeyAndValue]) -> usize {
     BATCH_OVERHEAD + records.iter().map(record_size).sum::<usize>()
 }
 
 fn record_size((key, value): &KeyAndValue) -> usize {
     RECORD_OVERHEAD + key.len() + value.as_ref().map_or(0, Bytes::len)
+}
+
+/// Records of which each stands for itself, in batches of at most so many bytes. A record that is
+/// larger has a batch of its own.
+pub(crate) fn batches(records: Vec<KeyAndValue>, max_batch_bytes: usize) -> Vec<Vec<KeyAndValue>> {
+    let mut batches = Vec::new();
+    let mut batch = Vec::new();
+    let mut size = BATCH_OVERHEAD;
+    for record in records {
+        let more = record_size(&record);
+        if size + more > max_batch_bytes && !batch.is_empty() {
+            batches.push(std::mem::take(&mut batch));
+            size = BATCH_OVERHEAD;
+        }
+        size += more;
+        batch.push(record);
+    }
+    if !batch.is_empty() {
+        batches.push(batch);
+    }
+    batches
 }
 
 impl Effects {
@@ -63,18 +84,9 @@ impl Effects {
 
     /// Writes records of which each stands for itself, in batches of at most so many bytes.
     pub(super) fn write_in_parts(&mut self, records: Vec<KeyAndValue>, max_batch_bytes: usize) {
-        let mut part = Vec::new();
-        let mut size = BATCH_OVERHEAD;
-        for record in records {
-            let more = record_size(&record);
-            if size + more > max_batch_bytes && !part.is_empty() {
-                self.push(std::mem::take(&mut part), None);
-                size = BATCH_OVERHEAD;
-            }
-            size += more;
-            part.push(record);
+        for batch in batches(records, max_batch_bytes) {
+            self.push(batch, None);
         }
-        self.push(part, None);
     }
 
     fn push(&mut self, records: Vec<KeyAndValue>, producer: Option<(i64, i16)>) {

@@ -90,7 +90,7 @@ fn outline_topic(topic: OffsetFetchRequestTopics) -> OffsetFetchResponseTopics {
 }
 
 /// Kafka's codes for errors of the log under a coordinator.
-fn told(code: ErrorCode) -> ErrorCode {
+pub(crate) fn told(code: ErrorCode) -> ErrorCode {
     match code {
         ErrorCode::UnknownTopicOrPartition
         | ErrorCode::NotEnoughReplicas
