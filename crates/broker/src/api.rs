@@ -34,6 +34,9 @@ mod offset_commit;
 mod offset_fetch;
 mod offset_for_leader_epoch;
 mod produce;
+mod transaction;
+mod txn_offset_commit;
+mod verify;
 
 pub use fetch::Sessions;
 
@@ -125,6 +128,12 @@ pub fn begin(broker: &Arc<Broker>, peer: &Arc<Peer>, frame: Bytes) -> Option<Wor
         ApiKey::DescribeGroups => answer(call, &mut reader, describe_groups::handle),
         ApiKey::ListGroups => answer(call, &mut reader, list_groups::handle),
         ApiKey::DeleteGroups => answer(call, &mut reader, delete_groups::handle),
+        ApiKey::AddPartitionsToTxn => answer(call, &mut reader, transaction::add_partitions),
+        ApiKey::AddOffsetsToTxn => answer(call, &mut reader, transaction::add_offsets),
+        ApiKey::EndTxn => answer(call, &mut reader, transaction::end),
+        ApiKey::TxnOffsetCommit => answer(call, &mut reader, txn_offset_commit::handle),
+        ApiKey::DescribeTransactions => answer(call, &mut reader, transaction::describe),
+        ApiKey::ListTransactions => answer(call, &mut reader, transaction::list),
         _ => None,
     }
 }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use millrace_kafka_wire::metadata::{MetadataRecord, ProducerIdsRecord};
 use millrace_kafka_wire::{ErrorCode, Str, Uuid};
 use millrace_log::new_id;
 use parking_lot::Mutex;
@@ -12,7 +11,7 @@ use tokio::task::JoinSet;
 use crate::api::Sessions;
 use crate::clock::Clock;
 use crate::config::BrokerConfig;
-use crate::coordinators::Groups;
+use crate::coordinators::{Groups, Transactions};
 use crate::live::Live;
 use crate::metadata::topics::{Layout, NewTopic, create};
 use crate::metadata::{BrokerImage, Metadata, TopicImage};
@@ -26,10 +25,9 @@ mod start;
 mod start_error;
 mod upkeep;
 
+pub use ids::ProducerIds;
 pub use start::start;
 pub use start_error::StartError;
-
-use ids::ProducerIds;
 
 /// What all requests of a broker share.
 pub struct Broker {
@@ -40,14 +38,15 @@ pub struct Broker {
     epoch: i64,
     metadata: Arc<Metadata>,
     partitions: Arc<Partitions>,
-    groups: Groups,
+    groups: Arc<Groups>,
+    transactions: Transactions,
     fetch_sessions: Sessions,
     metrics: Metrics,
     limits: Limits,
     request_budget: Budget,
     stopping: watch::Receiver<bool>,
     clock: Clock,
-    producer_ids: ProducerIds,
+    producer_ids: Arc<ProducerIds>,
     random: Random,
 }
 
@@ -101,6 +100,15 @@ impl Broker {
 
     pub fn groups(&self) -> &Groups {
         &self.groups
+    }
+
+    pub fn transactions(&self) -> &Transactions {
+        &self.transactions
+    }
+
+    /// Gives ids that no producer has or had.
+    pub fn producer_ids(&self) -> &ProducerIds {
+        &self.producer_ids
     }
 
     pub fn fetch_sessions(&self) -> &Sessions {
@@ -208,26 +216,6 @@ impl Broker {
                 Err(refused) => (Vec::new(), Err(refused)),
             });
         change.await?
-    }
-
-    /// An id that no producer has or had.
-    ///
-    /// # Errors
-    /// The metadata cannot be changed.
-    pub async fn new_producer_id(&self) -> Result<i64, Refused> {
-        let (broker_id, broker_epoch) = (self.node_id, self.epoch);
-        let block = |count: i64| {
-            self.metadata.change(move |image| {
-                let first = image.next_producer_id;
-                let record = ProducerIdsRecord {
-                    broker_id,
-                    broker_epoch,
-                    next_producer_id: first + count,
-                };
-                (vec![MetadataRecord::ProducerIds(record)], first)
-            })
-        };
-        self.producer_ids.next(block).await
     }
 }
 

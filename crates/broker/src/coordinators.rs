@@ -9,6 +9,8 @@ mod groups;
 mod machine;
 mod pool;
 mod topic;
+mod transactions;
 
 pub use groups::{GroupNews, Groups, client_host, groups};
 pub use pool::Surroundings;
+pub use transactions::{Transactions, transactions};

@@ -1,4 +1,4 @@
-//! FindCoordinator: who coordinates a group (KIP-699: several at once).
+//! FindCoordinator: who coordinates a group or a transactional id (KIP-699: several at once).
 
 use millrace_kafka_wire::api::find_coordinator::{
     Coordinator, FindCoordinatorRequest, FindCoordinatorResponse,
@@ -9,8 +9,10 @@ use super::Call;
 
 /// From this version on several keys are asked for at once.
 const SEVERAL: i16 = 4;
-/// The type of key that is the name of a group; the others are of coordinators that there are not.
+/// Types of keys: the name of a group, and a transactional id. The third is of share groups, which
+/// there are none of.
 const GROUP: i8 = 0;
+const TRANSACTION: i8 = 1;
 
 pub async fn handle(call: Call, request: FindCoordinatorRequest) -> FindCoordinatorResponse {
     if call.version < SEVERAL {
@@ -43,18 +45,20 @@ async fn find(call: &Call, kind: i8, key: &Str) -> Coordinator {
         error_code: code.number(),
         error_message: Some(reason.into()),
     };
-    if kind != GROUP {
-        let reason = "this broker coordinates consumer groups only";
-        return failed(ErrorCode::CoordinatorNotAvailable, reason);
-    }
-    let leader = match call.broker.groups().coordinator_of(key).await {
+    let leader = match kind {
+        GROUP => call.broker.groups().coordinator_of(key).await,
+        TRANSACTION if key.is_empty() => Err(ErrorCode::InvalidRequest),
+        TRANSACTION => call.broker.transactions().coordinator_of(key).await,
+        _ => Err(ErrorCode::InvalidRequest),
+    };
+    let leader = match leader {
         Ok(leader) => leader,
-        Err(code) => return failed(code, "nobody coordinates the group now"),
+        Err(code) => return failed(code, "nobody coordinates it now"),
     };
     let image = call.broker.metadata().image();
     let Some(broker) = image.brokers.get(&leader) else {
         let code = ErrorCode::CoordinatorNotAvailable;
-        return failed(code, "the coordinator of the group is not there");
+        return failed(code, "the coordinator is not there");
     };
     let (host, port) = call.broker.address_of(leader, broker, &call.peer);
     Coordinator {

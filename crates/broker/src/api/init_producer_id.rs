@@ -1,9 +1,10 @@
-//! InitProducerId: an id for an idempotent producer (KIP-98).
+//! InitProducerId: an id for an idempotent producer, or one that uses transactions (KIP-98, KIP-360).
 
 use millrace_kafka_wire::ErrorCode;
 use millrace_kafka_wire::api::init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
 
 use super::Call;
+use crate::transaction::{Request, Response};
 
 pub async fn handle(call: Call, request: InitProducerIdRequest) -> InitProducerIdResponse {
     let refused = |code: ErrorCode| InitProducerIdResponse {
@@ -12,16 +13,22 @@ pub async fn handle(call: Call, request: InitProducerIdRequest) -> InitProducerI
         producer_epoch: -1,
         ..InitProducerIdResponse::default()
     };
-    if request.transactional_id.is_some() {
-        // There is no coordinator of transactions, which FindCoordinator tells clients, too.
-        return refused(ErrorCode::CoordinatorNotAvailable);
-    }
-    match call.broker.new_producer_id().await {
-        Ok(producer_id) => InitProducerIdResponse {
-            producer_id,
-            producer_epoch: 0,
-            ..InitProducerIdResponse::default()
+    match request.transactional_id.clone() {
+        Some(id) if id.is_empty() => refused(ErrorCode::InvalidRequest),
+        Some(id) => match call
+            .ask_transaction(&id, Request::InitProducerId(request))
+            .await
+        {
+            Response::InitProducerId(response) => response,
+            other => unreachable!("{other:?} answers another request"),
         },
-        Err(error) => refused(error.code),
+        None => match call.broker.producer_ids().next().await {
+            Ok(producer_id) => InitProducerIdResponse {
+                producer_id,
+                producer_epoch: 0,
+                ..InitProducerIdResponse::default()
+            },
+            Err(error) => refused(error.code),
+        },
     }
 }

@@ -3,32 +3,51 @@
 //! Source: KIP-98, KIP-467 (errors of records), KIP-951 (who leads now); what is refused and why is
 //! in [`validate`].
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use millrace_kafka_wire::api::add_partitions_to_txn::AddPartitionsToTxnTopic;
 use millrace_kafka_wire::api::produce::{
     BatchIndexAndErrorMessage, PartitionProduceData, PartitionProduceResponse, ProduceRequest,
     ProduceResponse, TopicProduceData, TopicProduceResponse,
 };
 use millrace_kafka_wire::batch::{Compression, HEADER_SIZE};
-use millrace_kafka_wire::{ApiKey, ErrorCode, Reader, Uuid};
+use millrace_kafka_wire::{ApiKey, ErrorCode, Reader, Str, Uuid};
 use millrace_log::{Batch, Invalid, InvalidKind, Origin, Rules, check_records, validate};
 
+use super::verify::{Producer, verify};
 use super::{Answer, Call, Work, read, write};
 use crate::broker::{Found, Topic};
 use crate::compression::decompress;
 use crate::config::{TopicConfig, Validation};
 use crate::metrics::Metrics;
-use crate::partitions::{Acks, Refused, Reply, Written, answered};
+use crate::partitions::{Acks, Partition, Refused, Reply, Written, answered};
 
 /// From this version on a client that uses transactions means version 2 of them (KIP-890).
 const TRANSACTIONS_2: i16 = 12;
+/// From this version on clients know that a transaction is to be aborted.
+const ABORTABLE: i16 = 11;
 /// From this version on zstd may be used.
 const ZSTD: i16 = 7;
 
-/// A partition of a request on its way.
-enum Pending {
-    Appending(Appending),
-    Refused(PartitionProduceResponse),
+/// A partition of a request, and its batch if it may be appended.
+struct Asked {
+    index: i32,
+    checked: Result<Ready, PartitionProduceResponse>,
+}
+
+/// A batch that may be appended.
+struct Ready {
+    partition: Arc<Partition>,
+    batch: Batch,
+    origin: Origin,
+}
+
+/// A topic of a request.
+struct AskedTopic {
+    name: Str,
+    topic_id: Uuid,
+    partitions: Vec<Asked>,
 }
 
 /// A batch that the log has been given.
@@ -39,87 +58,76 @@ struct Appending {
 }
 
 /// Has the batches appended, in the order of the requests of this connection; the answer waits for
-/// them.
+/// them. Before the first batch of a transaction its coordinator is asked, and the requests behind
+/// wait for that.
 pub fn begin(call: Call, reader: &mut Reader) -> Option<Work> {
     let request = read::<ProduceRequest>(&call, reader)?;
-    let is_answered = request.acks != 0;
-    let timeout = Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0));
-    let mut topics = Vec::with_capacity(request.topic_data.len());
-    for topic in &request.topic_data {
-        let begun = topic.partition_data.iter();
-        let begun = begun.map(|it| (it.index, append(&call, &request, topic, it)));
-        topics.push((
-            topic.name.clone(),
-            topic.topic_id,
-            begun.collect::<Vec<_>>(),
-        ));
+    let mut topics: Vec<_> = request
+        .topic_data
+        .iter()
+        .map(|it| check(&call, &request, it))
+        .collect();
+    let reply = Answering {
+        acks: request.acks,
+        timeout: Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0)),
+    };
+    let id = request.transactional_id.clone();
+    if is_first_of_transaction(&topics) {
+        let answer = async move {
+            verify_all(&call, id.as_ref(), &mut topics).await;
+            settle(&call, append(topics, reply.acks()), &reply).await
+        };
+        return Some(Work {
+            is_produce: false,
+            answer: Box::pin(answer),
+        });
     }
+    let appending = append(topics, reply.acks());
     Some(Work {
         is_produce: true,
-        answer: Box::pin(async move {
-            let deadline = tokio::time::Instant::now() + timeout;
-            let mut responses = Vec::with_capacity(topics.len());
-            let mut has_failed = false;
-            for (name, topic_id, partitions) in topics {
-                let mut answers = Vec::with_capacity(partitions.len());
-                for (index, pending) in partitions {
-                    let answer = settled(call.broker.metrics(), index, pending, deadline).await;
-                    has_failed |= answer.error_code != 0;
-                    answers.push(answer);
-                }
-                responses.push(TopicProduceResponse {
-                    name,
-                    topic_id,
-                    partition_responses: answers,
-                });
-            }
-            match (is_answered, has_failed) {
-                (true, _) => {
-                    let response = ProduceResponse {
-                        responses,
-                        ..ProduceResponse::default()
-                    };
-                    write(ApiKey::Produce, &call, &response)
-                }
-                // A client that waits for no answer learns from the end of the connection.
-                (false, true) => Answer::Close,
-                (false, false) => Answer::Nothing,
-            }
-        }),
+        answer: Box::pin(async move { settle(&call, appending, &reply).await }),
     })
 }
 
-fn append(
+/// How the client is answered.
+struct Answering {
+    acks: i16,
+    timeout: Duration,
+}
+
+impl Answering {
+    fn acks(&self) -> Acks {
+        match self.acks {
+            -1 => Acks::All,
+            _ => Acks::Leader,
+        }
+    }
+}
+
+fn check(call: &Call, request: &ProduceRequest, topic: &TopicProduceData) -> AskedTopic {
+    let partitions = topic.partition_data.iter().map(|data| Asked {
+        index: data.index,
+        checked: check_partition(call, request, topic, data),
+    });
+    AskedTopic {
+        name: topic.name.clone(),
+        topic_id: topic.topic_id,
+        partitions: partitions.collect(),
+    }
+}
+
+fn check_partition(
     call: &Call,
     request: &ProduceRequest,
     topic: &TopicProduceData,
     data: &PartitionProduceData,
-) -> Pending {
-    let acks = match request.acks {
-        0 | 1 => Acks::Leader,
-        -1 => Acks::All,
-        _ => {
-            let refused = Refused::new(
-                ErrorCode::InvalidRequiredAcks,
-                "acks is none of 0, 1 and -1",
-            );
-            return Pending::Refused(failed(data.index, &refused));
-        }
-    };
-    match try_append(call, acks, topic, data) {
-        Ok(appending) => Pending::Appending(appending),
-        Err(response) => Pending::Refused(response),
-    }
-}
-
-fn try_append(
-    call: &Call,
-    acks: Acks,
-    topic: &TopicProduceData,
-    data: &PartitionProduceData,
-) -> Result<Appending, PartitionProduceResponse> {
+) -> Result<Ready, PartitionProduceResponse> {
     let broker = &call.broker;
     let refuse = |refused: Refused| failed(data.index, &refused);
+    if !(-1..=1).contains(&request.acks) {
+        let reason = "acks is none of 0, 1 and -1";
+        return Err(refuse(Refused::new(ErrorCode::InvalidRequiredAcks, reason)));
+    }
     let named = match topic.topic_id == Uuid::ZERO {
         true => Topic::Name(&topic.name),
         false => Topic::Id(topic.topic_id),
@@ -127,7 +135,7 @@ fn try_append(
     let found = broker.find(named, data.index).map_err(refuse)?;
     let Found { topic, partition } = found;
     let config = partition.config();
-    if acks == Acks::All && topic.in_sync(data.index) < config.min_insync_replicas {
+    if request.acks == -1 && topic.in_sync(data.index) < config.min_insync_replicas {
         let reason = "fewer replicas are in sync than `min.insync.replicas` asks for";
         return Err(refuse(Refused::new(ErrorCode::NotEnoughReplicas, reason)));
     }
@@ -150,11 +158,133 @@ fn try_append(
     let origin = Origin::Client {
         transaction_version: if call.version >= TRANSACTIONS_2 { 2 } else { 1 },
     };
-    Ok(Appending {
-        records: u64::try_from(batch.header().record_count).unwrap_or(0),
-        bytes: batch.bytes().len() as u64,
-        reply: partition.append(batch, origin, acks),
+    if batch.header().attributes.is_transactional() && request.transactional_id.is_none() {
+        let reason = "a batch is of a transaction, and the request names no transactional id";
+        let code = ErrorCode::TransactionalIdAuthorizationFailed;
+        return Err(refuse(Refused::new(code, reason)));
+    }
+    Ok(Ready {
+        partition,
+        batch,
+        origin,
     })
+}
+
+/// Whether a batch begins what its transaction writes to its partition.
+fn is_first(ready: &Ready) -> bool {
+    let header = ready.batch.header();
+    header.attributes.is_transactional()
+        && !(ready.partition).is_in_transaction(header.producer_id, header.producer_epoch)
+}
+
+fn is_first_of_transaction(topics: &[AskedTopic]) -> bool {
+    let partitions = topics.iter().flat_map(|it| &it.partitions);
+    partitions
+        .filter_map(|it| it.checked.as_ref().ok())
+        .any(is_first)
+}
+
+/// Asks the coordinator of the transaction for the batches that are the first at their partitions;
+/// those that it refuses are not appended.
+async fn verify_all(call: &Call, id: Option<&Str>, topics: &mut [AskedTopic]) {
+    let Some(id) = id else { return };
+    let partitions = topics.iter_mut().flat_map(|it| &mut it.partitions);
+    for asked in partitions {
+        let Some(ready) = asked.checked.as_ref().ok().filter(|it| is_first(it)) else {
+            continue;
+        };
+        let header = ready.batch.header();
+        let producer = Producer {
+            transactional_id: id,
+            id: header.producer_id,
+            epoch: header.producer_epoch,
+            verify_only: call.version < TRANSACTIONS_2,
+        };
+        let topic = AddPartitionsToTxnTopic {
+            name: ready.partition.topic.clone(),
+            partitions: vec![asked.index],
+        };
+        if let Err(code) = verify(call, producer, vec![topic]).await {
+            let code = as_told_to_producers(code, call.version);
+            let reason = "the coordinator of the transaction does not know of this batch";
+            asked.checked = Err(failed(asked.index, &Refused::new(code, reason)));
+        }
+    }
+}
+
+/// What a producer of this version does the right thing for.
+fn as_told_to_producers(code: ErrorCode, version: i16) -> ErrorCode {
+    match code {
+        ErrorCode::ProducerFenced => ErrorCode::InvalidProducerEpoch,
+        ErrorCode::TransactionAbortable if version < ABORTABLE => ErrorCode::InvalidTxnState,
+        ErrorCode::ConcurrentTransactions if version < TRANSACTIONS_2 => {
+            ErrorCode::NotEnoughReplicas
+        }
+        // The client sends it again.
+        ErrorCode::NotCoordinator
+        | ErrorCode::CoordinatorNotAvailable
+        | ErrorCode::CoordinatorLoadInProgress => ErrorCode::NotEnoughReplicas,
+        code => code,
+    }
+}
+
+/// A topic whose batches are on their way.
+type AppendingTopic = (
+    Str,
+    Uuid,
+    Vec<(i32, Result<Appending, PartitionProduceResponse>)>,
+);
+
+fn append(topics: Vec<AskedTopic>, acks: Acks) -> Vec<AppendingTopic> {
+    let append = |asked: Asked| {
+        let appending = asked.checked.map(|ready| Appending {
+            records: u64::try_from(ready.batch.header().record_count).unwrap_or(0),
+            bytes: ready.batch.bytes().len() as u64,
+            reply: ready.partition.append(ready.batch, ready.origin, acks),
+        });
+        (asked.index, appending)
+    };
+    let topics = topics.into_iter();
+    let topics = topics.map(|it| {
+        (
+            it.name,
+            it.topic_id,
+            it.partitions.into_iter().map(append).collect(),
+        )
+    });
+    topics.collect()
+}
+
+/// Waits for all batches, and answers.
+async fn settle(call: &Call, topics: Vec<AppendingTopic>, reply: &Answering) -> Answer {
+    let deadline = tokio::time::Instant::now() + reply.timeout;
+    let mut responses = Vec::with_capacity(topics.len());
+    let mut has_failed = false;
+    for (name, topic_id, partitions) in topics {
+        let mut answers = Vec::with_capacity(partitions.len());
+        for (index, pending) in partitions {
+            let answer = settled(call.broker.metrics(), index, pending, deadline).await;
+            has_failed |= answer.error_code != 0;
+            answers.push(answer);
+        }
+        responses.push(TopicProduceResponse {
+            name,
+            topic_id,
+            partition_responses: answers,
+        });
+    }
+    match (reply.acks, has_failed) {
+        // A client that waits for no answer learns from the end of the connection.
+        (0, true) => Answer::Close,
+        (0, false) => Answer::Nothing,
+        _ => {
+            let response = ProduceResponse {
+                responses,
+                ..ProduceResponse::default()
+            };
+            write(ApiKey::Produce, call, &response)
+        }
+    }
 }
 
 /// Opens a compressed batch where the topic is compacted, which needs a key of every record, or asks
@@ -182,7 +312,7 @@ fn check_compressed(
 async fn settled(
     metrics: &Metrics,
     index: i32,
-    pending: Pending,
+    pending: Result<Appending, PartitionProduceResponse>,
     deadline: tokio::time::Instant,
 ) -> PartitionProduceResponse {
     let Appending {
@@ -190,8 +320,8 @@ async fn settled(
         bytes,
         reply,
     } = match pending {
-        Pending::Appending(appending) => appending,
-        Pending::Refused(response) => {
+        Ok(appending) => appending,
+        Err(response) => {
             metrics.produce_refused.inc();
             return response;
         }

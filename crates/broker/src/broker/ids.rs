@@ -1,37 +1,60 @@
 //! Ids of producers, from blocks that the metadata hands out.
 
-use std::future::Future;
+use std::sync::Arc;
 
+use millrace_kafka_wire::metadata::{MetadataRecord, ProducerIdsRecord};
 use tokio::sync::Mutex;
 
+use crate::metadata::Metadata;
 use crate::partitions::Refused;
 
 /// So many ids are one block.
 const BLOCK: i64 = 1000;
 
-/// What is left of the block of this broker.
-#[derive(Default)]
-pub(super) struct ProducerIds(Mutex<Block>);
-
-#[derive(Default)]
-struct Block {
-    next: i64,
-    end: i64,
+/// Gives ids that no producer has or had.
+pub struct ProducerIds {
+    metadata: Arc<Metadata>,
+    /// Id and epoch of this broker.
+    broker: (i32, i64),
+    /// What is left of the block.
+    left: Mutex<std::ops::Range<i64>>,
 }
 
 impl ProducerIds {
-    /// The next id; `block` is asked for a block of so many when there is none left, and says its
-    /// first.
-    pub async fn next<F>(&self, block: impl FnOnce(i64) -> F) -> Result<i64, Refused>
-    where
-        F: Future<Output = Result<i64, Refused>>,
-    {
-        let mut own = self.0.lock().await;
-        if own.next == own.end {
-            own.next = block(BLOCK).await?;
-            own.end = own.next + BLOCK;
+    pub(super) fn new(metadata: Arc<Metadata>, broker: (i32, i64)) -> Self {
+        Self {
+            metadata,
+            broker,
+            left: Mutex::new(0..0),
         }
-        own.next += 1;
-        Ok(own.next - 1)
+    }
+
+    /// The next id.
+    ///
+    /// # Errors
+    /// The metadata cannot be changed.
+    pub async fn next(&self) -> Result<i64, Refused> {
+        let mut left = self.left.lock().await;
+        if left.is_empty() {
+            let first = self.new_block().await?;
+            *left = first..first + BLOCK;
+        }
+        let next = left.start;
+        left.start += 1;
+        Ok(next)
+    }
+
+    async fn new_block(&self) -> Result<i64, Refused> {
+        let (broker_id, broker_epoch) = self.broker;
+        let changed = self.metadata.change(move |image| {
+            let first = image.next_producer_id;
+            let record = ProducerIdsRecord {
+                broker_id,
+                broker_epoch,
+                next_producer_id: first + BLOCK,
+            };
+            (vec![MetadataRecord::ProducerIds(record)], first)
+        });
+        changed.await
     }
 }

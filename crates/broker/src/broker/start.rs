@@ -12,11 +12,11 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::open::{Dirs, take};
-use super::{Broker, Random, Running, StartError};
+use super::{Broker, ProducerIds, Random, Running, StartError};
 use crate::api::Sessions;
 use crate::clock::Clock;
 use crate::config::{BrokerConfig, Listener};
-use crate::coordinators::{Surroundings, groups};
+use crate::coordinators::{Surroundings, groups, transactions};
 use crate::driver::Driver;
 use crate::live::Live;
 use crate::metadata::{FEATURES, Image, Metadata, MetadataLog, bootstrap};
@@ -96,20 +96,26 @@ pub async fn start(
     (driver.spawn("metadata".into(), looped)).map_err(StartError::Thread)?;
     let incarnation = new_id(&mut *random.lock());
     let registered = register(&metadata, &config, &addresses, dir_ids, incarnation).await;
+    let epoch = registered?;
+    let producer_ids = ProducerIds::new(Arc::clone(&metadata), (config.node_id, epoch));
+    let producer_ids = Arc::new(producer_ids);
     let around = Surroundings {
         metadata: Arc::clone(&metadata),
         partitions: Arc::clone(&partitions),
         clock: clock.clone(),
         random: Arc::clone(&random),
+        producer_ids: Arc::clone(&producer_ids),
     };
-    let groups = groups(around, &config);
+    let groups = Arc::new(groups(around.clone(), &config));
+    let transactions = transactions(around, &groups, &config);
     let (stopping, stop) = watch::channel(false);
     let broker = Arc::new(Broker {
         stopping: stop.clone(),
-        epoch: registered?,
+        epoch,
         node_id: config.node_id,
         live,
         groups,
+        transactions,
         metrics: Counters::new(scope),
         limits: Limits::default(),
         request_budget: Budget::new(config.connections.max_queued_bytes.unwrap_or(REQUEST_BYTES)),
@@ -118,7 +124,7 @@ pub async fn start(
         metadata,
         partitions,
         clock,
-        producer_ids: super::ids::ProducerIds::default(),
+        producer_ids,
         random,
     });
     broker.metrics.watch(&broker);

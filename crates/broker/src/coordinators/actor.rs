@@ -1,6 +1,8 @@
 //! The actor of one partition: it drives a [`Machine`].
 
 use std::collections::{BTreeMap, VecDeque};
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -8,6 +10,7 @@ use millrace_kafka_wire::ErrorCode;
 use millrace_kafka_wire::batch::{BatchBuilder, ControlType, HEADER_SIZE, Records};
 use millrace_log::{Batch, LogError, Origin};
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
 use tokio::time::{Duration, sleep};
 
 use super::machine::{Machine, Step};
@@ -33,15 +36,19 @@ pub(super) struct Ask<M: Machine> {
     pub reply: oneshot::Sender<M::Response>,
 }
 
-/// Does what a machine wants done; news goes to the sender.
-pub(super) type Perform<M> =
-    Arc<dyn Fn(<M as Machine>::Duty, mpsc::UnboundedSender<Told<M>>) + Send + Sync>;
+/// What a duty comes to; the machine is told, if it is to be.
+pub(super) type Outcome<M> = Pin<Box<dyn Future<Output = Option<<M as Machine>::News>> + Send>>;
+
+/// Does what a machine wants done.
+pub(super) type Perform<M> = Arc<dyn Fn(<M as Machine>::Duty) -> Outcome<M> + Send + Sync>;
+
+/// What is being done; it is given up together with the machine that wanted it.
+type Duties<M> = JoinSet<Option<<M as Machine>::News>>;
 
 /// See the module.
 pub(super) struct Actor<M: Machine> {
     pub partition: Arc<Partition>,
     pub inbox: mpsc::UnboundedReceiver<Told<M>>,
-    pub own: mpsc::UnboundedSender<Told<M>>,
     pub clock: Clock,
     /// Makes a machine that has loaded nothing.
     pub begin: Arc<dyn Fn(&Partition) -> M + Send + Sync>,
@@ -88,7 +95,7 @@ struct Write<M: Machine> {
 }
 
 impl<M: Machine> Actor<M> {
-    /// Works until it is dropped: the actor keeps its own inbox open.
+    /// Works until its partition is gone or nobody can ask any more.
     pub async fn run(mut self) {
         loop {
             match self.load().await {
@@ -158,8 +165,9 @@ impl<M: Machine> Actor<M> {
             replies: BTreeMap::new(),
         };
         let mut writes = VecDeque::new();
+        let mut duties = JoinSet::new();
         let steps = machine.loaded(self.clock.now());
-        self.follow(steps, &mut waiting, &mut writes);
+        self.follow(steps, &mut waiting, &mut writes, &mut duties);
         loop {
             let due = machine
                 .deadline()
@@ -171,12 +179,21 @@ impl<M: Machine> Actor<M> {
                     let Some(write) = writes.pop_front() else { continue };
                     if let Err(refused) = written {
                         waiting.revoke(write.replies, code_for(&refused));
+                        drop(duties);
                         self.give_up(machine, &mut waiting, writes, &refused).await;
                         return;
                     }
-                    self.finish(write.replies, write.duties, &mut waiting);
+                    self.finish(write.replies, write.duties, &mut waiting, &mut duties);
                     continue;
                 }
+                Some(done) = duties.join_next() => match done {
+                    Ok(Some(news)) => machine.hear(self.clock.now(), news),
+                    Ok(None) => continue,
+                    Err(error) => {
+                        tracing::error!(%error, "a duty of a coordinator ended early");
+                        continue;
+                    }
+                },
                 told = self.inbox.recv() => match told {
                     Some(Told::Asked(Ask { caller, request, reply })) => {
                         let token = waiting.add(caller.version, reply);
@@ -189,7 +206,7 @@ impl<M: Machine> Actor<M> {
                     machine.tick(self.clock.now())
                 }
             };
-            self.follow(steps, &mut waiting, &mut writes);
+            self.follow(steps, &mut waiting, &mut writes, &mut duties);
         }
     }
 
@@ -199,10 +216,11 @@ impl<M: Machine> Actor<M> {
         steps: Vec<Step<M>>,
         waiting: &mut Waiting<M>,
         writes: &mut VecDeque<Write<M>>,
+        duties: &mut Duties<M>,
     ) {
         for step in steps {
             match (step.records.is_empty(), writes.back_mut()) {
-                (true, None) => self.finish(step.replies, step.duties, waiting),
+                (true, None) => self.finish(step.replies, step.duties, waiting, duties),
                 (true, Some(before)) => {
                     before.replies.extend(step.replies);
                     before.duties.extend(step.duties);
@@ -215,12 +233,13 @@ impl<M: Machine> Actor<M> {
     fn finish(
         &self,
         replies: Vec<(Token, M::Response)>,
-        duties: Vec<M::Duty>,
+        begun: Vec<M::Duty>,
         waiting: &mut Waiting<M>,
+        duties: &mut Duties<M>,
     ) {
         waiting.answer(replies);
-        for duty in duties {
-            (self.perform)(duty, self.own.clone());
+        for duty in begun {
+            duties.spawn((self.perform)(duty));
         }
     }
 

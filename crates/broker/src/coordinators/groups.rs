@@ -24,6 +24,8 @@ pub type Groups = Coordinators<Shard>;
 pub enum GroupNews {
     /// Somebody wants to know what is committed.
     Asked(oneshot::Sender<Vec<Committed>>),
+    /// A transaction has ended in the partition of the group.
+    Marker { producer_id: i64, is_commit: bool },
     /// A topic is gone, and what was committed for it with it.
     TopicDeleted(Str),
 }
@@ -65,12 +67,7 @@ pub fn groups(around: Surroundings, config: &BrokerConfig) -> Groups {
         let ids: MemberIds = Box::new(move || u128::from_be_bytes((*random.lock())()));
         Shard::new(settings.clone(), ids)
     };
-    Coordinators::new(
-        around,
-        topic,
-        begin,
-        Arc::new(|duty: NoDuty, _| match duty {}),
-    )
+    Coordinators::new(around, topic, begin, Arc::new(|duty: NoDuty| match duty {}))
 }
 
 impl Groups {
@@ -134,6 +131,10 @@ impl Machine for Shard {
                 let _ = reply.send(committed.collect());
                 Vec::new()
             }
+            GroupNews::Marker {
+                producer_id,
+                is_commit,
+            } => steps(self.on_marker(now, producer_id, is_commit)),
             GroupNews::TopicDeleted(topic) => steps(self.topic_deleted(now, &topic)),
         }
     }

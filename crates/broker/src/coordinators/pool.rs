@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::actor::{Actor, Ask, Perform, Told};
 use super::machine::Machine;
 use super::topic::{InternalTopic, partition_for};
-use crate::broker::Random;
+use crate::broker::{ProducerIds, Random};
 use crate::clock::Clock;
 use crate::group::Caller;
 use crate::metadata::{Metadata, TopicImage};
@@ -23,6 +23,7 @@ pub struct Surroundings {
     pub partitions: Arc<Partitions>,
     pub clock: Clock,
     pub random: Random,
+    pub producer_ids: Arc<ProducerIds>,
 }
 
 /// The coordinators of one kind on this broker.
@@ -73,6 +74,20 @@ impl<M: Machine> Coordinators<M> {
         }
     }
 
+    /// The partition that has what is called so; the topic is made when there is none.
+    ///
+    /// # Errors
+    /// The topic cannot be made.
+    pub async fn partition_of(&self, name: &str) -> Result<i32, ErrorCode> {
+        let topic = self
+            .topic
+            .get_or_create(&self.around.metadata, &self.around.random);
+        let topic = topic
+            .await
+            .map_err(|_| ErrorCode::CoordinatorNotAvailable)?;
+        Ok(partition_for(name, topic.partitions.len()))
+    }
+
     /// Asks the coordinator of what is called so.
     pub async fn ask(&self, name: &str, caller: Caller, request: M::Request) -> M::Response {
         match self.existing_topic() {
@@ -107,6 +122,11 @@ impl<M: Machine> Coordinators<M> {
                 self.tell(&topic, index, news());
             }
         }
+    }
+
+    /// The name of their topic.
+    pub fn topic(&self) -> &'static str {
+        self.topic.name
     }
 
     /// Tells the coordinator of one partition, if this broker has it.
@@ -157,7 +177,6 @@ impl<M: Machine> Coordinators<M> {
         let actor = Actor {
             partition: Arc::clone(&partition),
             inbox,
-            own: own.clone(),
             clock: self.around.clock.clone(),
             begin: Arc::clone(&self.begin),
             perform: Arc::clone(&self.perform),

@@ -24,6 +24,11 @@ pub const FEATURES: &[Feature] = &[
         first: 7,
         last: 30,
     },
+    Feature {
+        name: "transaction.version",
+        first: 0,
+        last: 2,
+    },
 ];
 
 /// The records that put the features of a new cluster in force.

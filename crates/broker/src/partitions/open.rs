@@ -1,11 +1,13 @@
 //! Opening the log of a partition.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use millrace_kafka_wire::Str;
 use millrace_log::{Files, Log, LogError, OpenReport, PartitionMetadata, TopicPartition};
+use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
 use super::dirs::Dir;
@@ -86,6 +88,7 @@ pub(super) fn open(
         waits: Waits::default(),
         failure: OnceLock::new(),
         is_gone: AtomicBool::new(false),
+        transactions: Mutex::new(open_transactions(&log)),
         worker: worker.clone(),
     };
     Ok(Owned::new(
@@ -94,6 +97,14 @@ pub(super) fn open(
         log,
         what.leader_epoch,
     ))
+}
+
+/// The producers with an open transaction.
+fn open_transactions(log: &Log) -> BTreeMap<i64, i16> {
+    let open = log
+        .producers()
+        .filter(|(_, it)| it.txn_first_offset.is_some());
+    open.map(|(id, it)| (id, it.epoch)).collect()
 }
 
 /// Says what a crash has left.

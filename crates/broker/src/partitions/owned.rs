@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use millrace_kafka_wire::ErrorCode;
+use millrace_kafka_wire::batch::BatchHeader;
 use millrace_log::{Appended, Batch, Dirty, Log, LogError, Origin, Refusal, Removed, SyncOutcome};
 use tokio::sync::oneshot;
 use tokio::time::{Duration, Instant};
@@ -132,6 +133,7 @@ impl Owned {
             };
             let header = batch.header();
             let end = appended.base_offset + i64::from(header.last_offset_delta) + 1;
+            note_transaction(&self.partition, header);
             if !appended.is_duplicate {
                 self.hidden.push_back((end, header.size() as u64));
                 self.unsynced += header.size() as u64;
@@ -310,6 +312,17 @@ impl Owned {
         for (_, _, reply) in waiting {
             answer(reply, Err(refused.clone()));
         }
+    }
+}
+
+/// Notes that a transaction has written here, or has ended.
+fn note_transaction(partition: &Partition, header: &BatchHeader) {
+    let attributes = header.attributes;
+    if attributes.is_control() {
+        partition.transactions.lock().remove(&header.producer_id);
+    } else if attributes.is_transactional() {
+        let mut transactions = partition.transactions.lock();
+        transactions.insert(header.producer_id, header.producer_epoch);
     }
 }
 

@@ -1,11 +1,13 @@
 //! A partition as the rest of the broker sees it.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use millrace_kafka_wire::{ErrorCode, Str, Uuid};
 use millrace_log::{Batch, LogError, Origin, Removed, Snapshot};
+use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
 use super::waits::Waits;
@@ -32,6 +34,8 @@ pub struct Partition {
     pub(super) waits: Waits,
     pub(super) failure: OnceLock<LogError>,
     pub(super) is_gone: AtomicBool,
+    /// Producers with a transaction that has written here: their epochs.
+    pub(super) transactions: Mutex<BTreeMap<i64, i16>>,
     pub(super) worker: mpsc::UnboundedSender<Command>,
 }
 
@@ -107,6 +111,11 @@ impl Partition {
     /// Whether nobody owns its log any more: it was deleted, or the broker stops.
     pub fn is_gone(&self) -> bool {
         self.is_gone.load(Ordering::Acquire)
+    }
+
+    /// Whether a producer has written here in its transaction that is open, so that it may go on.
+    pub fn is_in_transaction(&self, producer_id: i64, epoch: i16) -> bool {
+        self.transactions.lock().get(&producer_id) == Some(&epoch)
     }
 
     /// What its topic is told.

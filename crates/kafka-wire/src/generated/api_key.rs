@@ -253,19 +253,19 @@ impl ApiKey {
                 name: "AddPartitionsToTxn",
                 versions: (0, 5),
                 flexible: Some(3),
-                advertised: None,
+                advertised: Some((0, 5)),
             },
             Self::AddOffsetsToTxn => Row {
                 name: "AddOffsetsToTxn",
                 versions: (0, 4),
                 flexible: Some(3),
-                advertised: None,
+                advertised: Some((0, 4)),
             },
             Self::EndTxn => Row {
                 name: "EndTxn",
                 versions: (0, 5),
                 flexible: Some(3),
-                advertised: None,
+                advertised: Some((0, 5)),
             },
             Self::WriteTxnMarkers => Row {
                 name: "WriteTxnMarkers",
@@ -277,7 +277,7 @@ impl ApiKey {
                 name: "TxnOffsetCommit",
                 versions: (0, 5),
                 flexible: Some(3),
-                advertised: None,
+                advertised: Some((0, 5)),
             },
             Self::DescribeConfigs => Row {
                 name: "DescribeConfigs",
@@ -343,13 +343,13 @@ impl ApiKey {
                 name: "DescribeTransactions",
                 versions: (0, 0),
                 flexible: Some(0),
-                advertised: None,
+                advertised: Some((0, 0)),
             },
             Self::ListTransactions => Row {
                 name: "ListTransactions",
                 versions: (0, 2),
                 flexible: Some(0),
-                advertised: None,
+                advertised: Some((0, 2)),
             },
             Self::DescribeTopicPartitions => Row {
                 name: "DescribeTopicPartitions",
