@@ -21,6 +21,7 @@
 //! cuts there.
 
 mod batch;
+mod clean;
 mod epochs;
 mod error;
 pub mod files;
@@ -37,10 +38,13 @@ mod validate;
 mod walk;
 
 pub use batch::Batch;
+pub use clean::{Cleaned, Cleaning, CleaningTools, Compaction, Compress};
 pub use epochs::{EpochStart, LeaderEpochs};
 pub use error::{Corruption, LogError};
 pub use files::{Disk, File, Files};
-pub use log::{Appended, Config, Cut, Dirty, Log, OpenReport, Opening, Removed, SyncOutcome};
+pub use log::{
+    Appended, Config, Cut, Dirty, Log, OpenReport, Opening, Removed, Swapped, SyncOutcome,
+};
 pub use metadata::PartitionMetadata;
 pub use producer::{LastBatch, Origin, Producer, Refusal};
 pub use read::{Slice, Snapshot};

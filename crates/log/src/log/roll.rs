@@ -41,7 +41,7 @@ impl Log {
         };
         is_far
             || size + header.size() as u64 > self.segment_bytes()
-            || waited > self.config.segment_ms
+            || waited > self.segment_ms()
             || is_full()
     }
 

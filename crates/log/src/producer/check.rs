@@ -34,9 +34,9 @@ pub(crate) enum Verdict {
 }
 
 /// What a marker says; see `BatchBuilder::marker`.
-struct Marker {
-    is_aborted: bool,
-    coordinator_epoch: i32,
+pub(crate) struct Marker {
+    pub is_aborted: bool,
+    pub coordinator_epoch: i32,
 }
 
 impl Producers {
@@ -218,7 +218,8 @@ fn end(
 }
 
 impl Marker {
-    fn read(header: &BatchHeader, records: &[u8]) -> Option<Self> {
+    /// `None` when the batch is no marker, or an empty one.
+    pub fn read(header: &BatchHeader, records: &[u8]) -> Option<Self> {
         let record = Records::new(records, header.record_count).next()?.ok()?;
         // Version and type; of the version only that it is none matters.
         let [high, _, 0, kind @ (0 | 1)] = *record.key?.first_chunk()? else {

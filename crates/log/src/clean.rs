@@ -1,0 +1,382 @@
+//! Compaction: of each key the last record stays.
+//!
+//! ```text
+//! owner         Log::plan_cleaning ─→ Cleaning                        short: no batch is read
+//! any thread                          Cleaning::run ─→ Cleaned        reads and writes segments
+//! owner         Log::finish_cleaning ←───────────────┘                renames, two directory syncs
+//! ```
+//!
+//! A pass goes twice through the dirty part of the log and once through the clean part before it:
+//! first it notes the last offset of each key of the dirty part, as many keys as its memory has
+//! room for; then it writes all segments up to there again, without the records that a later one
+//! of the same key has replaced. Small neighbours become one segment. [`Cleaning::run`] makes one
+//! segment a call, so that the disk needs room for one more segment, not for a second log.
+//!
+//! What stays is what Kafka keeps:
+//!
+//! - The last record of each key. A record without a key goes.
+//! - Tombstones for `delete.retention.ms` after the first pass that meets them. From when on they
+//!   may go stands in the header of their batch since then (KIP-534).
+//! - No record of an aborted transaction. The marker of a transaction stays as long as a batch of
+//!   it is there, and then for `delete.retention.ms`.
+//! - The last batch of each producer that the log knows, without its records when they go, so that
+//!   its sequence is known when the log is opened.
+//! - The last batch of each segment that is written, if only its header. Kafka keeps that of the
+//!   last one only; here a segment ends where the next one begins, so that recovery can tell a
+//!   hole from records that were cleaned away.
+//!
+//! Offsets, sequences, leader epochs and the codec of a batch stay. A batch that loses nothing is
+//! copied as it is.
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+
+use millrace_kafka_wire::batch::Compression;
+
+use crate::error::LogError;
+use crate::files::Files;
+use crate::read::Snapshot;
+use crate::segment::{Interval, Segment};
+use crate::time::Decompress;
+
+mod batches;
+mod filter;
+mod groups;
+mod offset_map;
+mod output;
+mod rewrite;
+mod transactions;
+
+use batches::{Found, each_batch};
+use filter::{Fate, Filter, each_record, opened};
+use groups::{Group, grouped};
+use offset_map::OffsetMap;
+use output::Output;
+use transactions::Transactions;
+
+pub(crate) use filter::LastOfProducer;
+pub(crate) use groups::Limits;
+
+/// Compresses the records of a batch that lost some of them.
+pub type Compress<'a> = dyn Fn(Compression, &[u8]) -> io::Result<Vec<u8>> + 'a;
+
+/// What a topic says of its compaction. Times are in milliseconds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Compaction {
+    /// `min.compaction.lag.ms`: no segment is cleaned that has a younger record.
+    pub min_lag_ms: i64,
+    /// `max.compaction.lag.ms`: older records are cleaned however few they are.
+    pub max_lag_ms: i64,
+    /// `min.cleanable.dirty.ratio`: which part of the log must be dirty, by its bytes.
+    pub min_dirty_ratio: f64,
+    /// `delete.retention.ms`: how long a tombstone can be seen by those who read from the start.
+    pub delete_retention_ms: i64,
+}
+
+impl Default for Compaction {
+    /// Kafka's defaults.
+    fn default() -> Self {
+        Self {
+            min_lag_ms: 0,
+            max_lag_ms: i64::MAX,
+            min_dirty_ratio: 0.5,
+            delete_retention_ms: 24 * 60 * 60 * 1000,
+        }
+    }
+}
+
+/// What a pass needs of its caller.
+pub struct CleaningTools<'a> {
+    /// Opens compressed batches.
+    pub decompress: &'a Decompress<'a>,
+    /// Compresses what is left of them.
+    pub compress: &'a Compress<'a>,
+    /// How many bytes the map of offsets may take; about 40 for each key. What does not fit is for
+    /// the next pass.
+    pub memory: usize,
+    /// Called with the bytes of each batch that is read. It may wait, to leave the disk to others;
+    /// `false` ends the pass.
+    pub go_on: &'a dyn Fn(usize) -> bool,
+}
+
+/// A pass over a log, from [`Log::plan_cleaning`](crate::Log::plan_cleaning). There is one of a log
+/// at a time; dropping it ends it.
+#[must_use = "no other pass begins while it is there"]
+pub struct Cleaning {
+    pub(crate) files: Arc<dyn Files>,
+    pub(crate) dir: Arc<Path>,
+    pub(crate) snapshot: Snapshot,
+    /// How many segments may be cleaned, from the first on; there is one behind them.
+    pub(crate) count: usize,
+    pub(crate) first_dirty: i64,
+    pub(crate) now: i64,
+    pub(crate) delete_retention_ms: i64,
+    pub(crate) limits: Limits,
+    pub(crate) interval: Interval,
+    pub(crate) producers: HashMap<i64, LastOfProducer>,
+    pub(crate) ticket: Ticket,
+    pub(crate) pass: Option<Pass>,
+    pub(crate) is_over: bool,
+}
+
+/// Which plan something is of.
+#[derive(Clone)]
+pub(crate) struct Ticket {
+    /// Shared with the log, which so knows whether a pass is out.
+    pub out: Arc<()>,
+    pub generation: u64,
+}
+
+/// What is known once the dirty part was read.
+pub(crate) struct Pass {
+    filter: Filter,
+    groups: VecDeque<Group>,
+}
+
+/// A segment that was written to take the place of others; goes to
+/// [`Log::finish_cleaning`](crate::Log::finish_cleaning). Dropping it leaves its files to the next
+/// pass, which removes them.
+#[must_use = "it is no part of the log yet"]
+pub struct Cleaned {
+    pub(crate) base_offset: i64,
+    pub(crate) size: u64,
+    pub(crate) sources: Vec<Arc<Segment>>,
+    /// What the names of its files end with.
+    pub(crate) suffixes: Vec<&'static str>,
+    /// With the last one of a pass: where the dirty part begins then.
+    pub(crate) first_dirty: Option<i64>,
+    pub(crate) ticket: Ticket,
+}
+
+impl Cleaned {
+    /// How many bytes its segment has.
+    pub fn bytes(&self) -> u64 {
+        self.size
+    }
+
+    /// How many bytes those have whose place it takes.
+    pub fn source_bytes(&self) -> u64 {
+        self.sources.iter().map(|it| it.size()).sum()
+    }
+}
+
+/// Why a pass ends early.
+pub(crate) enum Ended {
+    Stopped,
+    Failed(LogError),
+}
+
+impl From<LogError> for Ended {
+    fn from(error: LogError) -> Self {
+        Ended::Failed(error)
+    }
+}
+
+impl Cleaning {
+    /// Below which offset it may clean.
+    pub fn end_offset(&self) -> i64 {
+        self.snapshot.segments[self.count].base_offset
+    }
+
+    /// Writes the next segment; `None` when the pass is over or was ended. Call it until then, and
+    /// give what it returns to the log in order, as soon as it is there.
+    ///
+    /// # Durability
+    /// What is returned is on the medium, under names that the next [`Log::open`](crate::Log::open)
+    /// removes.
+    ///
+    /// # Costs
+    /// The map of [`CleaningTools::memory`], a window of 256 KiB or of the largest batch, that batch
+    /// opened and written again, and one MiB of what is written; 16 bytes for each producer, and
+    /// what the indexes of aborted transactions have. The disk needs room for the segment.
+    ///
+    /// # Errors
+    /// A batch is [damaged](LogError::Corrupt), or cannot be opened or compressed; the disk fails
+    /// or is full. Nothing has changed, and the pass is over.
+    pub fn run(&mut self, tools: &CleaningTools<'_>) -> Result<Option<Cleaned>, LogError> {
+        if self.is_over {
+            return Ok(None);
+        }
+        let cleaned = self.next(tools);
+        self.is_over = !matches!(&cleaned, Ok(cleaned) if cleaned.first_dirty.is_none());
+        match cleaned {
+            Ok(cleaned) => Ok(Some(cleaned)),
+            Err(Ended::Stopped) => Ok(None),
+            Err(Ended::Failed(error)) => Err(error),
+        }
+    }
+
+    fn next(&mut self, tools: &CleaningTools<'_>) -> Result<Cleaned, Ended> {
+        let mut pass = match self.pass.take() {
+            Some(pass) => pass,
+            None => self.begin(tools)?,
+        };
+        let group = pass.groups.pop_front();
+        let group = group.expect("a plan has a dirty segment, and the last group ends the pass");
+        let mut cleaned = self.clean(&mut pass.filter, group, tools)?;
+        match pass.groups.is_empty() {
+            true => cleaned.first_dirty = Some(pass.filter.mapped + 1),
+            false => self.pass = Some(pass),
+        }
+        Ok(cleaned)
+    }
+
+    /// Reads the dirty part.
+    fn begin(&mut self, tools: &CleaningTools<'_>) -> Result<Pass, Ended> {
+        let (map, mapped) = self.map_offsets(tools)?;
+        let segments = &self.snapshot.segments;
+        let below = segments.partition_point(|it| it.base_offset <= mapped);
+        let count = below.min(self.count);
+        let end = segments[count].base_offset;
+        let aborted = self.snapshot.aborted(segments[0].base_offset, end)?;
+        let mut filter = Filter::new(map, mapped, Transactions::new(aborted));
+        filter.producers = std::mem::take(&mut self.producers);
+        filter.now = self.now;
+        filter.delete_retention_ms = self.delete_retention_ms;
+        Ok(Pass {
+            filter,
+            groups: grouped(&segments[..count], end, self.limits)?,
+        })
+    }
+
+    /// The last offset of each key in the dirty part, and up to where that is known.
+    fn map_offsets(&self, tools: &CleaningTools<'_>) -> Result<(OffsetMap, i64), Ended> {
+        let segments = &self.snapshot.segments;
+        let aborted = self.snapshot.aborted(self.first_dirty, self.end_offset())?;
+        let mut transactions = Transactions::new(aborted);
+        let mut map = OffsetMap::new(tools.memory);
+        let mut mapped = self.first_dirty - 1;
+        for index in self.snapshot.segment_of(self.first_dirty)..self.count {
+            let segment = &segments[index];
+            let found = segment.find(self.first_dirty, segment.size())?;
+            let next = segments[index + 1].base_offset;
+            let Some((position, _)) = found else {
+                mapped = next - 1;
+                continue;
+            };
+            let flow = each_batch(segment, position, next, |batch| {
+                go_on(tools, batch)?;
+                let full = self.map_batch(batch, &mut map, &mut transactions, tools)?;
+                mapped = full.map_or(batch.header.last_offset(), |offset| offset - 1);
+                Ok(match full {
+                    Some(_) => ControlFlow::Break(()),
+                    None => ControlFlow::Continue(()),
+                })
+            })?;
+            if flow.is_break() {
+                return Ok((map, mapped));
+            }
+            mapped = next - 1;
+        }
+        Ok((map, mapped))
+    }
+
+    /// Notes the keys of a batch. Returns the offset of the first for which there is no room.
+    fn map_batch(
+        &self,
+        batch: &Found<'_>,
+        map: &mut OffsetMap,
+        transactions: &mut Transactions,
+        tools: &CleaningTools<'_>,
+    ) -> Result<Option<i64>, LogError> {
+        let (header, records) = (&batch.header, batch.records());
+        if header.attributes.is_control() {
+            transactions.on_control(header, records);
+            return Ok(None);
+        }
+        let is_aborted = transactions.on_batch(header);
+        if is_aborted || header.record_count == 0 {
+            return Ok(None);
+        }
+        let damaged = |reason: String| batch.damaged(&reason);
+        let records = opened(header, records, tools.decompress).map_err(damaged)?;
+        let mut full = None;
+        let read = each_record(header, &records, |record, offset, _| {
+            if let (Some(key), None) = (record.key, full)
+                && offset >= self.first_dirty
+                && map.put(key, offset).is_err()
+            {
+                full = Some(offset);
+            }
+        });
+        read.map_err(damaged)?;
+        Ok(full)
+    }
+
+    /// Writes one segment for those of a group.
+    fn clean(
+        &self,
+        filter: &mut Filter,
+        group: Group,
+        tools: &CleaningTools<'_>,
+    ) -> Result<Cleaned, Ended> {
+        let base_offset = group.sources[0].base_offset;
+        let mut output = Output::create(&self.files, &self.dir, base_offset, self.interval)?;
+        let written = self.fill(&mut output, filter, &group, tools);
+        let written = written.inspect_err(|_| output.discard())?;
+        Ok(Cleaned {
+            base_offset,
+            size: output.size(),
+            sources: group.sources,
+            suffixes: written,
+            first_dirty: None,
+            ticket: self.ticket.clone(),
+        })
+    }
+
+    fn fill(
+        &self,
+        output: &mut Output,
+        filter: &mut Filter,
+        group: &Group,
+        tools: &CleaningTools<'_>,
+    ) -> Result<Vec<&'static str>, Ended> {
+        let last = group.sources.iter().rposition(|it| it.size() > 0);
+        let mut left: u64 = group.sources.iter().map(|it| it.size()).sum();
+        for (index, segment) in group.sources.iter().enumerate() {
+            let next = group.sources.get(index + 1);
+            let end = next.map_or(group.end, |it| it.base_offset);
+            // A batch of it never ends the loop.
+            let _ = each_batch(segment, 0, end, |batch| {
+                go_on(tools, batch)?;
+                let ends_segment = Some(index) == last && batch.is_last();
+                left -= batch.header.size() as u64;
+                let fate = filter.judge(&batch.header, batch.bytes, ends_segment, tools);
+                let fate = fate.map_err(|reason| batch.damaged(&reason))?;
+                put(output, batch, fate, left)?;
+                Ok(ControlFlow::Continue(()))
+            })?;
+        }
+        let replaces_index = !group.sources[0].aborted()?.is_empty();
+        let aborted = filter.transactions.take_index();
+        Ok(output.finish(&aborted, replaces_index)?)
+    }
+}
+
+/// Writes what stays of a batch, behind which the segment needs room for `left` bytes.
+fn put(output: &mut Output, batch: &Found<'_>, fate: Fate, left: u64) -> Result<(), LogError> {
+    let (header, bytes) = (&batch.header, batch.bytes);
+    match fate {
+        Fate::Goes => Ok(()),
+        // Times that are counted from a later one can take more bytes. Where there is no room for
+        // that, the horizon is left to another pass.
+        Fate::Becomes(new, written)
+            if new.record_count == header.record_count
+                && !output.has_room(written.len() as u64 + left) =>
+        {
+            output.add(header, bytes)
+        }
+        Fate::Becomes(new, written) => output.add(&new, &written),
+        Fate::Stays => output.add(header, bytes),
+    }
+}
+
+fn go_on(tools: &CleaningTools<'_>, batch: &Found<'_>) -> Result<(), Ended> {
+    match (tools.go_on)(batch.header.size()) {
+        true => Ok(()),
+        false => Err(Ended::Stopped),
+    }
+}
