@@ -33,6 +33,7 @@ use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use millrace_kafka_wire::batch::Compression;
 
@@ -125,9 +126,16 @@ pub struct Cleaning {
 /// Which plan something is of.
 #[derive(Clone)]
 pub(crate) struct Ticket {
-    /// Shared with the log, which so knows whether a pass is out.
-    pub out: Arc<()>,
     pub generation: u64,
+    /// Shared with the log, which so knows whether a pass is out.
+    pub current: Arc<AtomicU64>,
+}
+
+impl Ticket {
+    /// Whether the log has changed in a way that the plan did not expect.
+    pub fn is_void(&self) -> bool {
+        self.current.load(Ordering::Acquire) != self.generation
+    }
 }
 
 /// What is known once the dirty part was read.
@@ -181,8 +189,9 @@ impl Cleaning {
         self.snapshot.segments[self.count].base_offset
     }
 
-    /// Writes the next segment; `None` when the pass is over or was ended. Call it until then, and
-    /// give what it returns to the log in order, as soon as it is there.
+    /// Writes the next segment; `None` when the pass is over, was ended, or is void because the log
+    /// was cut or lost segments from its start. Call it until then, and give what it returns to the
+    /// log in order, as soon as it is there.
     ///
     /// # Durability
     /// What is returned is on the medium, under names that the next [`Log::open`](crate::Log::open)
@@ -205,6 +214,8 @@ impl Cleaning {
         match cleaned {
             Ok(cleaned) => Ok(Some(cleaned)),
             Err(Ended::Stopped) => Ok(None),
+            // What it has read may be of another segment with the same name.
+            Err(Ended::Failed(_)) if self.ticket.is_void() => Ok(None),
             Err(Ended::Failed(error)) => Err(error),
         }
     }
@@ -258,7 +269,7 @@ impl Cleaning {
                 continue;
             };
             let flow = each_batch(segment, position, next, |batch| {
-                go_on(tools, batch)?;
+                self.go_on(tools, batch)?;
                 let full = self.map_batch(batch, &mut map, &mut transactions, tools)?;
                 mapped = full.map_or(batch.header.last_offset(), |offset| offset - 1);
                 Ok(match full {
@@ -306,6 +317,13 @@ impl Cleaning {
         Ok(full)
     }
 
+    fn go_on(&self, tools: &CleaningTools<'_>, batch: &Found<'_>) -> Result<(), Ended> {
+        match !self.ticket.is_void() && (tools.go_on)(batch.header.size()) {
+            true => Ok(()),
+            false => Err(Ended::Stopped),
+        }
+    }
+
     /// Writes one segment for those of a group.
     fn clean(
         &self,
@@ -341,7 +359,7 @@ impl Cleaning {
             let end = next.map_or(group.end, |it| it.base_offset);
             // A batch of it never ends the loop.
             let _ = each_batch(segment, 0, end, |batch| {
-                go_on(tools, batch)?;
+                self.go_on(tools, batch)?;
                 let ends_segment = Some(index) == last && batch.is_last();
                 left -= batch.header.size() as u64;
                 let fate = filter.judge(&batch.header, batch.bytes, ends_segment, tools);
@@ -371,12 +389,5 @@ fn put(output: &mut Output, batch: &Found<'_>, fate: Fate, left: u64) -> Result<
         }
         Fate::Becomes(new, written) => output.add(&new, &written),
         Fate::Stays => output.add(header, bytes),
-    }
-}
-
-fn go_on(tools: &CleaningTools<'_>, batch: &Found<'_>) -> Result<(), Ended> {
-    match (tools.go_on)(batch.header.size()) {
-        true => Ok(()),
-        false => Err(Ended::Stopped),
     }
 }

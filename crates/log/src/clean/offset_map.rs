@@ -66,7 +66,7 @@ impl OffsetMap {
 
     /// Nine slots of ten may be taken.
     fn is_crowded(&self) -> bool {
-        self.count + 1 > self.slots.len() / 10 * 9
+        self.count + 1 > self.slots.len() * 9 / 10
     }
 
     /// Tells whether there is more room now.
@@ -125,7 +125,7 @@ mod tests {
             }
             let most = (memory / 3 * 2 / SLOT).max(FEWEST);
             assert_eq!(map.slots.len(), most);
-            assert!(count as usize >= most / 10 * 9, "{count} of {most}");
+            assert!(count as usize >= most * 9 / 10, "{count} of {most}");
             // Room for a new key there is none, for a known one there is.
             map.put(&0_i64.to_be_bytes(), 1 << 40).unwrap();
             assert_eq!(map.get(&0_i64.to_be_bytes()), Some(1 << 40));

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{Log, Removed};
 use crate::clean::{Cleaned, Cleaning, Compaction, LastOfProducer, Limits, Ticket};
@@ -18,9 +19,26 @@ pub(super) struct State {
     /// The records before it were cleaned by passes that are over.
     pub first_dirty: i64,
     /// Grows when segments change in a way that a pass does not expect; then what it made is void.
-    pub generation: u64,
     /// Whoever holds a clone is a pass, or made by one.
-    out: Arc<()>,
+    generation: Arc<AtomicU64>,
+}
+
+impl State {
+    /// The pass that is out is of no use any more.
+    pub fn make_void(&self) {
+        self.generation.fetch_add(1, Ordering::AcqRel);
+    }
+
+    fn is_out(&self) -> bool {
+        Arc::strong_count(&self.generation) > 1
+    }
+
+    fn ticket(&self) -> Ticket {
+        Ticket {
+            generation: self.generation.load(Ordering::Acquire),
+            current: Arc::clone(&self.generation),
+        }
+    }
 }
 
 /// What became of a [`Cleaned`].
@@ -66,7 +84,7 @@ impl Log {
         let Some(compaction) = self.config.compaction.clone() else {
             return Ok(None);
         };
-        if Arc::strong_count(&self.cleaning.out) > 1 {
+        if self.cleaning.is_out() {
             return Ok(None);
         }
         let first_dirty = self.first_dirty_offset();
@@ -101,10 +119,7 @@ impl Log {
                 .iter()
                 .map(|(id, it)| (id, last_of(it)))
                 .collect(),
-            ticket: Ticket {
-                out: Arc::clone(&self.cleaning.out),
-                generation: self.cleaning.generation,
-            },
+            ticket: self.cleaning.ticket(),
             pass: None,
             is_over: false,
         }))
@@ -228,9 +243,7 @@ impl Log {
     /// Where the segments lie that a cleaned one replaces; `None` when it is void.
     fn place_of(&self, cleaned: &Cleaned) -> Option<usize> {
         let ticket = &cleaned.ticket;
-        if ticket.generation != self.cleaning.generation
-            || !Arc::ptr_eq(&ticket.out, &self.cleaning.out)
-        {
+        if ticket.is_void() || !Arc::ptr_eq(&ticket.current, &self.cleaning.generation) {
             return None;
         }
         let first = &cleaned.sources[0];

@@ -77,7 +77,7 @@ impl Log {
         let gone: Vec<_> = self.segments[..count].to_vec();
         if count > 0 {
             self.segments = self.segments[count..].into();
-            self.cleaning.generation += 1;
+            self.cleaning.make_void();
         }
         let removed = self.remove(&gone);
         self.note(removed)

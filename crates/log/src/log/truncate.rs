@@ -38,6 +38,7 @@ impl Log {
         if offset >= self.end_offset {
             return Ok(self.end_offset);
         }
+        self.cleaning.make_void();
         let result = match offset <= self.segments[0].base_offset {
             true => self.restart_at(offset),
             false => self.cut_at(offset),
@@ -55,6 +56,7 @@ impl Log {
     /// The disk fails.
     pub fn truncate_fully_and_start_at(&mut self, offset: i64) -> Result<(), LogError> {
         self.check()?;
+        self.cleaning.make_void();
         let result = self.restart_at(offset).map(|_| ());
         self.note(result)
     }
@@ -90,7 +92,6 @@ impl Log {
         self.start_offset = self.start_offset.min(end_offset);
         self.high_watermark = self.high_watermark.min(end_offset);
         self.cleaning.first_dirty = self.cleaning.first_dirty.min(end_offset);
-        self.cleaning.generation += 1;
         self.unsynced.cut(end_offset);
         self.unsynced.epochs |= Arc::make_mut(&mut self.epochs).truncate_end(end_offset);
         self.drop_snapshots(|offset| offset > end_offset)?;

@@ -65,6 +65,11 @@ impl Cleaner {
         self.is_power_lost = false;
     }
 
+    /// The log is cut: a pass that was planned before must not clean anything behind that.
+    pub fn on_cut(&mut self, offset: i64) {
+        self.end_offset = self.end_offset.min(offset);
+    }
+
     pub fn step(
         &mut self,
         log: &mut Log,
@@ -77,13 +82,12 @@ impl Cleaner {
             return Ok(());
         }
         if let Some(cleaned) = self.cleaned.take() {
-            model.cleaned = model.cleaned.max(self.end_offset);
             if self.held.is_none() && self.random.percent(30) {
                 let snapshot = log.snapshot();
                 let bytes = bytes_of(&snapshot, self.end_offset)?;
                 self.held = bytes.map(|bytes| (snapshot, self.end_offset, bytes));
             }
-            self.finish(log, disk, cleaned)?;
+            self.finish(log, disk, model, cleaned)?;
             if self.random.percent(50) {
                 opening.first_dirty_offset = log.first_dirty_offset();
             }
@@ -128,13 +132,24 @@ impl Cleaner {
     }
 
     /// The power may go in the middle.
-    fn finish(&mut self, log: &mut Log, disk: &Simulated, cleaned: Cleaned) -> Result<(), Stop> {
+    fn finish(
+        &mut self,
+        log: &mut Log,
+        disk: &Simulated,
+        model: &mut Model,
+        cleaned: Cleaned,
+    ) -> Result<(), Stop> {
         self.is_power_lost = self.random.percent(35);
         if self.is_power_lost {
             disk.fail_at(self.random.below(18), Fault::Broken);
         }
-        let swapped = log.finish_cleaning(cleaned)?;
-        self.swaps += u64::from(!swapped.is_void);
+        let swapped = log.finish_cleaning(cleaned);
+        if !matches!(&swapped, Ok(swapped) if swapped.is_void) {
+            model.cleaned = model.cleaned.max(self.end_offset);
+            model.replicated = model.replicated.max(log.high_watermark());
+            self.swaps += 1;
+        }
+        let swapped = swapped?;
         if self.random.percent(50) {
             swapped.removed.unlink()?;
         }

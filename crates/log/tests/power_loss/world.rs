@@ -375,14 +375,17 @@ impl World {
     fn truncate(&mut self) -> Result<(), Stop> {
         let (start, end) = (self.log().start_offset(), self.log().end_offset());
         let back = self.random.below((end - start) as u64 + 1).min(20);
-        // No replica is cut below its high watermark, where it was cleaned.
-        let offset = (end - back as i64).max(self.model.cleaned);
+        // A cleaner relies on that no replica is cut below its high watermark.
+        let offset = (end - back as i64).max(self.model.replicated);
         let offset = self.log().truncation_end(offset)?;
         let first_dirty = &mut self.opening.first_dirty_offset;
         *first_dirty = offset.min(*first_dirty);
         self.opening.recovery_point = self.opening.recovery_point.min(offset);
         self.opening.start_offset = self.opening.start_offset.min(offset);
         self.model.durable = self.model.durable.min(offset);
+        if let Some(cleaner) = &mut self.cleaner {
+            cleaner.on_cut(offset);
+        }
         let new_end = self.log().truncate_to(offset)?;
         self.model.truncate(offset);
         if new_end != offset || new_end != self.model.end_offset() && new_end != start {
