@@ -37,7 +37,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use millrace_kafka_wire::batch::Compression;
 
-use crate::error::LogError;
+use crate::error::{LogError, OnDisk};
 use crate::files::Files;
 use crate::read::Snapshot;
 use crate::segment::{Interval, Segment};
@@ -199,8 +199,9 @@ impl Cleaning {
     ///
     /// # Costs
     /// The map of [`CleaningTools::memory`], a window of 256 KiB or of the largest batch, that batch
-    /// opened and written again, and one MiB of what is written; 16 bytes for each producer, and
-    /// what the indexes of aborted transactions have. The disk needs room for the segment.
+    /// opened and written again, and one MiB of what is written; some 50 bytes for each producer and
+    /// each aborted transaction. The disk needs room for the segment. Read are, by all calls of a
+    /// pass together, the dirty part twice and what is before it once.
     ///
     /// # Errors
     /// A batch is [damaged](LogError::Corrupt), or cannot be opened or compressed; the disk fails
@@ -237,6 +238,9 @@ impl Cleaning {
 
     /// Reads the dirty part.
     fn begin(&mut self, tools: &CleaningTools<'_>) -> Result<Pass, Ended> {
+        // What the pass before this one swapped in has its last names on the medium before a file
+        // of this pass is there, which says of those that have not that they were not finished.
+        self.files.sync_dir(&self.dir).on_disk("sync", &self.dir)?;
         let (map, mapped) = self.map_offsets(tools)?;
         let segments = &self.snapshot.segments;
         let below = segments.partition_point(|it| it.base_offset <= mapped);

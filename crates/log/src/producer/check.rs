@@ -59,6 +59,10 @@ impl Producers {
         let known = staged.or_else(|| self.get(header.producer_id));
         let producer = known.cloned().unwrap_or_else(Producer::unknown);
         if header.attributes.is_control() {
+            // The leader has compacted away what it said, and all that this was said of.
+            if origin == Origin::Leader && header.record_count == 0 {
+                return Ok(Verdict::Append(None));
+            }
             let marker = Marker::read(header, &batch.bytes[HEADER_SIZE..]);
             let marker = marker.ok_or(Refusal::Marker)?;
             return judge_marker(header, &marker, base_offset, origin, producer);

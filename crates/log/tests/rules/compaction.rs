@@ -629,6 +629,32 @@ fn a_swap_that_fails_is_the_end_of_writing_and_the_next_start_has_one_or_the_oth
 }
 
 #[test]
+fn a_pass_that_is_interrupted_does_not_undo_the_one_before() {
+    for seed in 0..600 {
+        let disk = disk(seed);
+        let mut log = open(&disk, config());
+        let keys: Vec<String> = (0..20).map(|number| format!("key-{number}")).collect();
+        let records: Vec<_> = keys.iter().map(|key| (&key[..], Some("value"))).collect();
+        put(&mut log, 1, &records);
+        seal(&mut log, 10);
+        // There is no room for so many keys, so that the next pass follows at once.
+        assert!(clean_within(&mut log, 0, 0));
+        let mut cleaning = log.plan_cleaning(0, i64::MAX).unwrap().unwrap();
+        disk.fail_at(seed % 12, Fault::Broken);
+        let _ = cleaning.run(&tools(0)).map(drop);
+        drop((log, cleaning));
+        disk.lose_power();
+        let opening = Opening {
+            recovery_point: 22,
+            ..Opening::default()
+        };
+        let (log, report) = try_open(&disk, config(), opening).unwrap();
+        assert_eq!(report.rebuilt, [path(0, ""); 0], "{seed}");
+        assert_eq!(offsets(&log), (0..20).collect::<Vec<_>>(), "{seed}");
+    }
+}
+
+#[test]
 fn times_are_found_among_what_is_left() {
     let disk = disk(1);
     let mut log = open(&disk, config());
@@ -738,6 +764,63 @@ fn where_the_dirty_part_begins_is_taken_over_and_may_be_lost() {
         assert_eq!(offsets(&log), [1]);
         log.close().unwrap();
     }
+}
+
+#[test]
+fn a_follower_takes_what_is_left_of_a_leaders_log() {
+    let disks = [disk(1), disk(2)];
+    let mut log = open(&disks[0], config());
+    append(&mut log, transactional(7, 0, 0, 1), CLIENT).unwrap();
+    put(&mut log, 1, &[("a", Some("1")), ("b", None)]);
+    append(&mut log, marker(ControlType::Abort, 7, 1, 0), COORDINATOR).unwrap();
+    append(&mut log, produced(7, 2, 0, 1), CLIENT).unwrap();
+    put(&mut log, 2, &[("a", Some("2"))]);
+    append(&mut log, transactional(8, 0, 0, 1), CLIENT).unwrap();
+    append(&mut log, marker(ControlType::Abort, 8, 1, 0), COORDINATOR).unwrap();
+    append(&mut log, produced(8, 2, 0, 1), CLIENT).unwrap();
+    for now in [5000, 7000, 9000, 11_000] {
+        seal(&mut log, now);
+        assert!(clean(&mut log, now));
+    }
+    let left = batches(&log.snapshot());
+    let mut follower = open(&disks[1], config());
+    for (_, bytes) in &left {
+        let fetched = Batch::fetched(bytes.clone()).unwrap();
+        follower.append_as_follower(&fetched, 0).unwrap()[0].unwrap();
+    }
+    assert_eq!(batches(&follower.snapshot()), left);
+    for id in [7, 8] {
+        let (found, expected) = (follower.producer(id).unwrap(), log.producer(id).unwrap());
+        assert_eq!(found.last_sequence(), expected.last_sequence());
+        assert_eq!(
+            (found.epoch, found.txn_first_offset),
+            (expected.epoch, None)
+        );
+    }
+}
+
+#[test]
+fn a_marker_of_which_only_the_header_is_left_is_taken_from_a_leader() {
+    let disks = [disk(1), disk(2)];
+    let mut log = open(&disks[0], config());
+    append(&mut log, transactional(7, 0, 0, 1), CLIENT).unwrap();
+    put(&mut log, 1, &[("a", Some(&"1".repeat(700)))]);
+    append(&mut log, marker(ControlType::Abort, 7, 1, 0), COORDINATOR).unwrap();
+    // It is the last one of its segment, and its producer goes on.
+    put(&mut log, 1, &[("b", Some(&"1".repeat(900)))]);
+    append(&mut log, produced(7, 2, 0, 1), CLIENT).unwrap();
+    for now in [5000, 7000, 9000, 11_000] {
+        seal(&mut log, now);
+        assert!(clean(&mut log, now));
+    }
+    let header = header_at(&log, 2);
+    assert!(header.attributes.is_control() && header.record_count == 0);
+    let mut follower = open(&disks[1], config());
+    for (_, bytes) in &batches(&log.snapshot()) {
+        let fetched = Batch::fetched(bytes.clone()).unwrap();
+        follower.append_as_follower(&fetched, 0).unwrap()[0].unwrap();
+    }
+    assert_eq!(follower.end_offset(), log.end_offset());
 }
 
 #[test]
