@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use millrace_kafka_wire::batch::{BatchHeader, HEADER_SIZE};
 
-use super::Ended;
+use super::pass::Ended;
 use crate::error::{LogError, OnDisk};
 use crate::names;
 use crate::segment::Segment;

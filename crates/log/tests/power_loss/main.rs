@@ -91,45 +91,50 @@ fn found_in(world: impl Fn(u64) -> World) -> Option<(u64, String)> {
 }
 
 /// As [`found`], where the log is compacted; without the mistake the seed must be right.
-fn found_compacted(skip: Skip) {
+fn found_compacted(skip: Skip) -> (u64, String) {
     let found = found_in(|seed| World::compacted(seed, Some(skip)));
     let (seed, wrong) = found.unwrap();
-    println!("seed {seed}: {wrong}");
     World::compacted(seed, None).run().unwrap();
+    (seed, wrong)
 }
 
 #[test]
 fn a_cleaned_segment_that_is_not_synced_is_noticed() {
-    found_compacted(Skip::FilesNamed(".log.cleaned"));
+    let (seed, wrong) = found_compacted(Skip::FilesNamed(".log.cleaned"));
+    println!("seed {seed}: {wrong}");
 }
 
 #[test]
 fn the_index_of_a_cleaned_segment_that_is_not_synced_is_noticed() {
-    found_compacted(Skip::FilesNamed("index.cleaned"));
+    let (seed, wrong) = found_compacted(Skip::FilesNamed("index.cleaned"));
+    println!("seed {seed}: {wrong}");
 }
 
 #[test]
 fn cleaned_segments_whose_names_are_not_synced_before_they_are_renamed_are_noticed() {
-    found_compacted(Skip::DirectoriesWhere(&[
+    let (seed, wrong) = found_compacted(Skip::DirectoriesWhere(&[
         (".log.cleaned", true),
         (".index.cleaned", true),
     ]));
+    println!("seed {seed}: {wrong}");
 }
 
 #[test]
 fn segments_that_are_removed_before_the_new_one_is_there_are_noticed() {
-    found_compacted(Skip::DirectoriesWhere(&[
+    let (seed, wrong) = found_compacted(Skip::DirectoriesWhere(&[
         (".log.swap", true),
         (".log.deleted", false),
     ]));
+    println!("seed {seed}: {wrong}");
 }
 
 #[test]
 fn a_cleaned_segment_that_is_in_its_place_before_the_old_ones_are_gone_is_noticed() {
-    found_compacted(Skip::DirectoriesWhere(&[
+    let (seed, wrong) = found_compacted(Skip::DirectoriesWhere(&[
         (".log.swap", true),
         (".log.deleted", true),
     ]));
+    println!("seed {seed}: {wrong}");
 }
 
 #[test]
