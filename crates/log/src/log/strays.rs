@@ -78,6 +78,11 @@ fn swap_in(
     swapped: &[&str],
     removed: &mut Vec<PathBuf>,
 ) -> Result<(), LogError> {
+    if swapped.is_empty() {
+        return Ok(());
+    }
+    // The names that are seen may not be on the medium, and what was marked as deleted neither.
+    files.sync_dir(dir).on_disk("sync", dir)?;
     let mut replaced = Vec::new();
     for name in swapped {
         if let Some((offset, "log.swap")) = names::parse(name) {
@@ -90,12 +95,10 @@ fn swap_in(
         !is_own && ranges.any(|(base, end)| (*base..*end).contains(&offset))
     };
     let before = removed.len();
-    if !replaced.is_empty() {
-        for name in files.list(dir).on_disk("list", dir)? {
-            let offset = names::parse(&name).map(|(offset, _)| offset);
-            if offset.is_some_and(is_replaced) {
-                unlink(files, dir, &name, removed)?;
-            }
+    for name in files.list(dir).on_disk("list", dir)? {
+        let offset = names::parse(&name).map(|(offset, _)| offset);
+        if offset.is_some_and(is_replaced) {
+            unlink(files, dir, &name, removed)?;
         }
     }
     if removed.len() > before {
