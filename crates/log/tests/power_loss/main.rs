@@ -25,6 +25,9 @@ const SEEDS: u64 = 300;
 /// Histories that were wrong once.
 const ONCE_WRONG: [u64; 5] = [1283, 1352, 2934, 9079, 9474];
 
+/// As these of a log that is compacted.
+const COMPACTED_ONCE_WRONG: [u64; 2] = [954, 2309];
+
 /// All from 0, or a range such as `1283..1284`.
 fn seeds() -> Range<u64> {
     let Ok(set) = std::env::var("MILLRACE_LOG_SEEDS") else {
@@ -62,6 +65,10 @@ fn what_was_wrong_once_is_right() {
     for seed in ONCE_WRONG {
         let ended = World::new(seed, None).run();
         ended.unwrap_or_else(|wrong| panic!("seed {seed}: {wrong}"));
+    }
+    for seed in COMPACTED_ONCE_WRONG {
+        let ended = World::compacted(seed, None).run();
+        ended.unwrap_or_else(|wrong| panic!("compacted, seed {seed}: {wrong}"));
     }
 }
 
