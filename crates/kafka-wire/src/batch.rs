@@ -14,4 +14,4 @@ pub use header::{
     Attributes, BatchError, BatchHeader, Compression, HEADER_SIZE, NO_PRODUCER, PREFIX_SIZE,
     checksum, is_intact, set_append_time, set_position, size_of,
 };
-pub use record::{Header, Headers, Record, RecordError, Records};
+pub use record::{Header, Headers, Record, RecordError, Records, put_with_time};

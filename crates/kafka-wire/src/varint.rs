@@ -36,6 +36,13 @@ pub(crate) fn put_i64(value: i64, out: &mut Vec<u8>) {
     out.push(left as u8);
 }
 
+/// How many bytes [`put_i64`] appends.
+pub(crate) fn size(value: i64) -> usize {
+    let zigzag = (value << 1 ^ value >> 63).cast_unsigned();
+    let bits = 64 - (zigzag | 1).leading_zeros() as usize;
+    bits.div_ceil(7)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -47,6 +54,7 @@ mod tests {
         fn what_is_put_is_taken(value: i64, small: i32) {
             let mut out = Vec::new();
             put_i64(value, &mut out);
+            prop_assert_eq!(out.len(), size(value));
             put_i64(i64::from(small), &mut out);
             let mut left = &out[..];
             prop_assert_eq!(take_i64(&mut left), Some(value));

@@ -1,8 +1,8 @@
 //! Record batches: what is built is read, what was changed is found, and nothing panics.
 
 use millrace_kafka_wire::batch::{
-    BatchBuilder, BatchError, BatchHeader, ControlType, HEADER_SIZE, Header, Records, is_intact,
-    set_append_time, set_position, size_of,
+    BatchBuilder, BatchError, BatchHeader, ControlType, HEADER_SIZE, Header, Record, Records,
+    is_intact, put_with_time, set_append_time, set_position, size_of,
 };
 use proptest::prelude::*;
 
@@ -50,6 +50,30 @@ fn what_is_built_is_read() {
     assert_eq!(records[1].offset_delta, 1);
     assert_eq!(records[1].timestamp_delta, 5);
     assert_eq!(records[1].value, None);
+}
+
+#[test]
+fn a_record_is_put_with_another_time_and_is_else_the_same() {
+    let batch = two_records();
+    let bytes = &batch[HEADER_SIZE..];
+    for time in [0, -1, 63, -64, 64, 1 << 20, i64::MIN, i64::MAX] {
+        let mut records = Records::new(bytes, 2);
+        let (mut before, mut out) = (bytes, Vec::new());
+        while records.next().is_some() {
+            let taken = &before[..before.len() - records.rest().len()];
+            put_with_time(taken, time, &mut out);
+            before = records.rest();
+        }
+        let old = Records::new(bytes, 2).map(Result::unwrap);
+        let expected: Vec<_> = old
+            .map(|record| Record {
+                timestamp_delta: time,
+                ..record
+            })
+            .collect();
+        let put = Records::new(&out, 2).map(Result::unwrap);
+        assert_eq!(put.collect::<Vec<_>>(), expected);
+    }
 }
 
 #[test]

@@ -16,11 +16,18 @@
 //! the log has failed, and takes no more writes.
 //!
 //! The owner of the whole log directory, [`LogDir`], keeps two offsets for each partition, as Kafka does: the
-//! recovery point, which is [`Log::durable_end`] at some time, and the start of the log. It gives
-//! them back in [`Opening`]. What lies below the recovery point was durable, so [`Log::open`] never
-//! cuts there.
+//! recovery point, which is [`Log::durable_end`] at some time, and the start of the log; and where
+//! a log is compacted a third, [`Log::first_dirty_offset`] at some time. It gives them back in
+//! [`Opening`]. What lies below the recovery point was durable, so [`Log::open`] never cuts there.
+//!
+//! # Compaction
+//!
+//! [`Log::plan_cleaning`] plans a pass, [`Cleaning::run`] does it on any thread, a segment a call,
+//! and [`Log::finish_cleaning`] puts the segment in its place. See [`Compaction`] for when one is
+//! due and [`Cleaning`] for what it keeps.
 
 mod batch;
+mod clean;
 mod dir;
 mod epochs;
 mod error;
@@ -38,11 +45,14 @@ mod validate;
 mod walk;
 
 pub use batch::Batch;
+pub use clean::{Cleaned, Cleaning, CleaningTools, Compaction, Compress};
 pub use dir::{DirProperties, LogDir, OffsetKind, TopicPartition, check_writable, new_id};
 pub use epochs::{EpochStart, LeaderEpochs};
 pub use error::{Corruption, LogError};
 pub use files::{Disk, File, Files};
-pub use log::{Appended, Config, Cut, Dirty, Log, OpenReport, Opening, Removed, SyncOutcome};
+pub use log::{
+    Appended, Config, Cut, Dirty, Log, OpenReport, Opening, Removed, Swapped, SyncOutcome,
+};
 pub use metadata::PartitionMetadata;
 pub use producer::{LastBatch, Origin, Producer, Refusal};
 pub use read::{Slice, Snapshot};

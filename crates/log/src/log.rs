@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::clean::Compaction;
 use crate::epochs::LeaderEpochs;
 use crate::error::LogError;
 use crate::files::{File, Files};
@@ -11,6 +12,7 @@ use crate::read::Snapshot;
 use crate::segment::{Interval, Segment};
 
 mod append;
+mod clean;
 mod delete;
 mod derived;
 mod open;
@@ -24,6 +26,7 @@ mod sync;
 mod truncate;
 
 pub use append::Appended;
+pub use clean::Swapped;
 pub use delete::Removed;
 pub use open::{Cut, OpenReport, Opening};
 pub use sync::{Dirty, SyncOutcome};
@@ -47,6 +50,9 @@ pub struct Config {
     pub retention_bytes: Option<u64>,
     /// `producer.id.expiration.ms`.
     pub producer_expiration_ms: i64,
+    /// `cleanup.policy` has `compact`. Where it has no `delete`, nothing goes by age or size: then
+    /// `retention_ms` and `retention_bytes` are `None`.
+    pub compaction: Option<Compaction>,
 }
 
 impl Default for Config {
@@ -61,6 +67,7 @@ impl Default for Config {
             retention_ms: Some(7 * 24 * 60 * 60 * 1000),
             retention_bytes: None,
             producer_expiration_ms: 24 * 60 * 60 * 1000,
+            compaction: None,
         }
     }
 }
@@ -82,6 +89,7 @@ pub struct Log {
     epochs: Arc<LeaderEpochs>,
     producers: Producers,
     unsynced: sync::Unsynced,
+    cleaning: clean::State,
     has_failed: bool,
     /// Headers of the batches of one call.
     headers: Vec<u8>,

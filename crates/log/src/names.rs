@@ -32,6 +32,14 @@ pub(crate) fn file(dir: &Path, offset: i64, suffix: &str) -> PathBuf {
     dir.join(format!("{offset:020}.{suffix}"))
 }
 
+/// The name of a file with a mark behind it, such as [`DELETED`].
+pub(crate) fn marked(path: &Path, mark: &str) -> PathBuf {
+    let mut marked = path.as_os_str().to_owned();
+    marked.push(".");
+    marked.push(mark);
+    marked.into()
+}
+
 /// The offset and what stands behind it, if `name` begins with an offset.
 pub(crate) fn parse(name: &str) -> Option<(i64, &str)> {
     let (digits, suffix) = name.split_once('.')?;

@@ -12,7 +12,7 @@ mod refusal;
 mod snapshot;
 
 pub use check::Origin;
-pub(crate) use check::Verdict;
+pub(crate) use check::{Marker, Verdict};
 pub use entry::{LastBatch, Producer};
 pub use refusal::Refusal;
 

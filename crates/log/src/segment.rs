@@ -186,28 +186,41 @@ impl Segment {
     /// The first batch whose last offset is `offset` or later, among the first `end` bytes.
     pub fn find(&self, offset: i64, end: u64) -> Result<Option<(u64, BatchHeader)>, LogError> {
         let file = self.log()?;
-        let position = self.with_indexes(|it| it.position_before(offset, self.base_offset))?;
         let mut walker = Walker::new(&*file, end, FEW);
-        // The index may be wrong, the log itself never is without an error.
-        let starts_before = |header: BatchHeader| header.last_offset() <= offset;
-        let is_right = position == 0
-            || matches!(walker.header(position), Ok(header) if header.is_none_or(starts_before));
-        self.walk_to(&mut walker, if is_right { position } else { 0 }, offset)
-    }
-
-    fn walk_to(
-        &self,
-        walker: &mut Walker<'_>,
-        mut position: u64,
-        offset: i64,
-    ) -> Result<Option<(u64, BatchHeader)>, LogError> {
-        while let Some(header) = self.header(walker, position)? {
+        let mut position = self.start_before(&mut walker, offset)?;
+        while let Some(header) = self.header(&mut walker, position)? {
             if header.last_offset() >= offset {
                 return Ok(Some((position, header)));
             }
             position += header.size() as u64;
         }
         Ok(None)
+    }
+
+    /// Where the segment is to be cut so that it has no batch with `offset` or a later one, and the
+    /// offset where it ends then: `offset`, or less where records were compacted away before it.
+    pub fn cut_before(&self, offset: i64) -> Result<(u64, i64), LogError> {
+        let file = self.log()?;
+        let mut walker = Walker::new(&*file, self.size(), FEW);
+        let mut end = self.base_offset;
+        let mut position = self.start_before(&mut walker, offset.saturating_sub(1))?;
+        while let Some(header) = self.header(&mut walker, position)?
+            && header.last_offset() < offset
+        {
+            end = header.next_offset();
+            position += header.size() as u64;
+        }
+        Ok((position, end))
+    }
+
+    /// Where a batch begins that ends with `offset` or before it; the start when none is known.
+    fn start_before(&self, walker: &mut Walker<'_>, offset: i64) -> Result<u64, LogError> {
+        let position = self.with_indexes(|it| it.position_before(offset, self.base_offset))?;
+        // The index may be wrong, the log itself never is without an error.
+        let starts_before = |header: BatchHeader| header.last_offset() <= offset;
+        let is_right = position == 0
+            || matches!(walker.header(position), Ok(header) if header.is_none_or(starts_before));
+        Ok(if is_right { position } else { 0 })
     }
 
     /// The header at a position.

@@ -1,5 +1,6 @@
 //! From times to offsets: what `ListOffsets` asks for.
 
+use std::cell::Cell;
 use std::io;
 use std::sync::Arc;
 
@@ -46,10 +47,11 @@ impl Snapshot {
             let from = self
                 .start_offset
                 .max(segment.base_offset.saturating_add(i64::from(before)));
-            let is_wanted =
-                |time: i64, offset: i64| time >= timestamp && offset >= self.start_offset;
+            let is_wanted = &mut |record: TimedOffset| {
+                record.timestamp >= timestamp && record.offset >= self.start_offset
+            };
             let batches = |header: &BatchHeader| header.max_timestamp >= timestamp;
-            let found = self.search(index, from, &batches, &is_wanted, decompress)?;
+            let found = self.search(index, from, &batches, is_wanted, decompress)?;
             if found.is_some() {
                 return Ok(found.filter(|it| it.offset < up_to));
             }
@@ -71,10 +73,36 @@ impl Snapshot {
             let found = segment.with_indexes(|it| Ok(it.largest()))?;
             largest = largest.max(found.map(|it| it.timestamp));
         }
-        match largest {
-            Some(timestamp) => self.offset_for_time(timestamp, up_to, decompress),
-            None => Ok(None),
+        let Some(timestamp) = largest else {
+            return Ok(None);
+        };
+        let found = match self.offset_for_time(timestamp, i64::MAX, decompress)? {
+            None => self.largest_of_records(decompress)?,
+            found => found,
+        };
+        Ok(found.filter(|it| it.offset < up_to))
+    }
+
+    /// The record with the largest timestamp, from the records themselves: that which the indexes
+    /// say may be deleted, or compacted away but for the header of its batch.
+    fn largest_of_records(
+        &self,
+        decompress: &Decompress<'_>,
+    ) -> Result<Option<TimedOffset>, LogError> {
+        let largest = Cell::new(i64::MIN);
+        let mut found = None;
+        for index in self.segment_of(self.start_offset)..self.segments.len() {
+            let batches = |header: &BatchHeader| header.max_timestamp > largest.get();
+            let visit = &mut |record: TimedOffset| {
+                if record.timestamp > largest.get() && record.offset >= self.start_offset {
+                    largest.set(record.timestamp);
+                    found = Some(record);
+                }
+                false
+            };
+            self.search(index, self.start_offset, &batches, visit, decompress)?;
         }
+        Ok(found)
     }
 
     /// The first record that is wanted, in the batches of a segment that may hold it.
@@ -83,7 +111,7 @@ impl Snapshot {
         index: usize,
         from: i64,
         is_batch_wanted: &dyn Fn(&BatchHeader) -> bool,
-        is_wanted: &dyn Fn(i64, i64) -> bool,
+        is_wanted: &mut dyn FnMut(TimedOffset) -> bool,
         decompress: &Decompress<'_>,
     ) -> Result<Option<TimedOffset>, LogError> {
         let segment = &self.segments[index];
@@ -113,7 +141,7 @@ fn in_batch(
     position: u64,
     header: &BatchHeader,
     bytes: &[u8],
-    is_wanted: &dyn Fn(i64, i64) -> bool,
+    is_wanted: &mut dyn FnMut(TimedOffset) -> bool,
     decompress: &Decompress<'_>,
 ) -> Result<Option<TimedOffset>, LogError> {
     let damaged = |reason: &str| {
@@ -123,11 +151,6 @@ fn in_batch(
             header.base_offset,
             reason,
         )
-    };
-    let timed = |offset, timestamp| TimedOffset {
-        offset,
-        timestamp,
-        leader_epoch: header.leader_epoch,
     };
     let opened;
     let bytes = match header.attributes.compression() {
@@ -146,8 +169,13 @@ fn in_batch(
             true => header.max_timestamp,
             false => header.base_timestamp.saturating_add(record.timestamp_delta),
         };
-        if is_wanted(timestamp, offset) {
-            return Ok(Some(timed(offset, timestamp)));
+        let record = TimedOffset {
+            offset,
+            timestamp,
+            leader_epoch: header.leader_epoch,
+        };
+        if is_wanted(record) {
+            return Ok(Some(record));
         }
     }
     Ok(None)

@@ -113,6 +113,12 @@ impl Attributes {
     pub fn has_delete_horizon(self) -> bool {
         self.0 & Self::DELETE_HORIZON != 0
     }
+
+    /// The base timestamp becomes the time from which tombstones may be removed.
+    #[must_use]
+    pub fn with_delete_horizon(self) -> Self {
+        Self(self.0 | Self::DELETE_HORIZON)
+    }
 }
 
 /// The header of a batch, in the order of its fields.
@@ -213,6 +219,12 @@ impl BatchHeader {
             sequence if sequence < 0 => sequence,
             sequence => sequence.wrapping_add(self.last_offset_delta) & i32::MAX,
         }
+    }
+
+    /// From when on the tombstones or the marker in it may be removed, if that was decided.
+    pub fn delete_horizon(&self) -> Option<i64> {
+        let has_one = self.attributes.has_delete_horizon();
+        has_one.then_some(self.base_timestamp)
     }
 
     pub fn is_idempotent(&self) -> bool {

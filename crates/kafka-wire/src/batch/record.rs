@@ -91,6 +91,11 @@ impl<'a> Records<'a> {
         }
     }
 
+    /// The bytes behind the record that was taken last.
+    pub fn rest(&self) -> &'a [u8] {
+        self.left
+    }
+
     fn next_record(&mut self) -> Result<Option<Record<'a>>, &'static str> {
         if self.index == self.count {
             return match self.left {
@@ -121,6 +126,27 @@ impl<'a> Iterator for Records<'a> {
         next.map_err(|reason| RecordError { index, reason })
             .transpose()
     }
+}
+
+/// Appends a record to `out` with another time; `record` is one whole record with its length.
+///
+/// # Panics
+/// It is not one that [`Records`] took.
+pub fn put_with_time(record: &[u8], timestamp_delta: i64, out: &mut Vec<u8>) {
+    let (attributes, rest) = around_time(record).expect("the record was taken from a batch");
+    let length = 1 + varint::size(timestamp_delta) + rest.len();
+    varint::put_i64(length as i64, out);
+    out.push(attributes);
+    varint::put_i64(timestamp_delta, out);
+    out.extend_from_slice(rest);
+}
+
+/// What stands before and behind the time of a record.
+fn around_time(mut record: &[u8]) -> Option<(u8, &[u8])> {
+    varint::take_i32(&mut record)?;
+    let (attributes, mut rest) = record.split_first()?;
+    varint::take_i64(&mut rest)?;
+    Some((*attributes, rest))
 }
 
 fn read(mut bytes: &[u8]) -> Result<Record<'_>, &'static str> {

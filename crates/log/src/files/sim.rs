@@ -41,6 +41,9 @@ pub enum Fault {
 pub enum Skip {
     /// [`Files::sync_dir`].
     Directories,
+    /// [`Files::sync_dir`] of a directory where, for each of these, there is a name that ends so,
+    /// or is none.
+    DirectoriesWhere(&'static [(&'static str, bool)]),
     /// [`File::sync`] of files whose name, when opened, ended so.
     FilesNamed(&'static str),
 }
@@ -203,8 +206,17 @@ impl Files for Simulated {
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         let mut state = self.state.lock();
         state.change()?;
-        if state.skip == Some(Skip::Directories) {
-            return Ok(());
+        let names = state.dirs.get(path).map(|dir| &dir.now);
+        let is_there =
+            |end: &str| names.is_some_and(|it| it.keys().any(|name| name.ends_with(end)));
+        match state.skip {
+            Some(Skip::Directories) => return Ok(()),
+            Some(Skip::DirectoriesWhere(ends))
+                if ends.iter().all(|(end, wanted)| is_there(end) == *wanted) =>
+            {
+                return Ok(());
+            }
+            _ => {}
         }
         let is_child = |child: &Path| child.parent() == Some(path);
         (state.dirs).retain(|child, dir| !(dir.is_removed && is_child(child)));

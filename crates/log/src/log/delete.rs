@@ -14,8 +14,8 @@ use crate::segment::Segment;
 /// any thread may do it; what is forgotten, the next [`Log::open`] does.
 #[must_use = "the bytes are on the disk until they are unlinked"]
 pub struct Removed {
-    files: Arc<dyn Files>,
-    paths: Vec<PathBuf>,
+    pub(super) files: Arc<dyn Files>,
+    pub(super) paths: Vec<PathBuf>,
 }
 
 impl Removed {
@@ -30,7 +30,11 @@ impl Removed {
     /// The disk fails.
     pub fn unlink(self) -> Result<(), LogError> {
         for path in &self.paths {
-            self.files.unlink(path).on_disk("unlink", path)?;
+            match self.files.unlink(path) {
+                // One that was removed later under the same name took its place.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                unlinked => unlinked.on_disk("unlink", path)?,
+            }
         }
         Ok(())
     }
@@ -73,6 +77,7 @@ impl Log {
         let gone: Vec<_> = self.segments[..count].to_vec();
         if count > 0 {
             self.segments = self.segments[count..].into();
+            self.cleaning.make_void();
         }
         let removed = self.remove(&gone);
         self.note(removed)
@@ -147,11 +152,8 @@ impl Log {
     }
 
     /// Gives a file the name of a deleted one; there may be none.
-    fn mark(&self, path: &Path) -> Result<Option<PathBuf>, LogError> {
-        let mut marked = path.as_os_str().to_owned();
-        marked.push(".");
-        marked.push(names::DELETED);
-        let marked = PathBuf::from(marked);
+    pub(super) fn mark(&self, path: &Path) -> Result<Option<PathBuf>, LogError> {
+        let marked = names::marked(path, names::DELETED);
         match self.files.rename(path, &marked) {
             Ok(()) => Ok(Some(marked)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

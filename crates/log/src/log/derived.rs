@@ -130,10 +130,14 @@ impl Log {
         }
         let path = segment.path(names::TXN_INDEX);
         let aborted = segment.aborted()?;
-        match aborted.is_empty() {
-            true => self.unlink_if_there(&path),
-            false => self.keep(&path, &txn_index::to_bytes(&aborted), report),
+        if aborted.is_empty() {
+            return self.unlink_if_there(&path);
         }
+        self.keep(&path, &txn_index::to_bytes(&aborted), report)?;
+        if report.skipped.last() == Some(&path) {
+            self.unsynced.aborted.push(Arc::clone(segment));
+        }
+        Ok(())
     }
 
     /// Puts a file in the place of another, as a whole, unless that has the same bytes. Those may

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Active, Config, Log, strays, sync};
+use super::{Active, Config, Log, clean, strays, sync};
 use crate::epochs::LeaderEpochs;
 use crate::error::{Corruption, LogError, OnDisk};
 use crate::files::{Files, Open, read_whole};
@@ -22,6 +22,9 @@ pub struct Opening {
     pub start_offset: i64,
     /// Up to here the log was durable, from `recovery-point-offset-checkpoint`.
     pub recovery_point: i64,
+    /// From where on the log is dirty, from `cleaner-offset-checkpoint`: [`Log::first_dirty_offset`]
+    /// at some time. When it is not known, 0: then cleaning begins at the start again.
+    pub first_dirty_offset: i64,
     /// The last owner closed it: see [`Log::close`].
     pub is_clean: bool,
     /// In milliseconds since 1970.
@@ -123,11 +126,13 @@ impl Log {
             epochs: Arc::new(LeaderEpochs::default()),
             producers: Producers::default(),
             unsynced: sync::Unsynced::default(),
+            cleaning: clean::State::default(),
             has_failed: false,
             headers: Vec::new(),
         };
         log.unsynced.directory = !opening.is_clean || is_new;
         log.recover(&opening, &mut report)?;
+        log.set_first_dirty(opening.first_dirty_offset);
         Ok((log, report))
     }
 

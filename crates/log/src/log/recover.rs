@@ -35,8 +35,10 @@ impl Log {
                 self.collect_epochs(from, &mut epochs)?;
                 report.rebuilt.push(self.dir.join(names::EPOCHS));
             }
-            // The batches say it again; the file may be from before the log was cut.
-            epochs.truncate_end(self.segments[from].base_offset);
+            // The batches say the rest again; there the file may be from before the log was cut.
+            // Below the recovery point it is not, and has epochs whose batches are cleaned away.
+            let known = self.segments[from].base_offset.max(opening.recovery_point);
+            epochs.truncate_end(known);
             if !self.is_start_missing(opening, report)? {
                 self.scan_from(from, &mut epochs, opening, report)?;
             }

@@ -41,7 +41,7 @@ impl Log {
         };
         is_far
             || size + header.size() as u64 > self.segment_bytes()
-            || waited > self.config.segment_ms
+            || waited > self.segment_ms()
             || is_full()
     }
 
@@ -107,6 +107,11 @@ impl Log {
         for (suffix, bytes) in segment.with_indexes(|it| Ok(it.to_bytes()))? {
             self.write_derived(&segment.path(suffix), &bytes)?;
         }
+        self.write_aborted(segment)
+    }
+
+    /// Writes the aborted transactions of a segment.
+    pub(super) fn write_aborted(&mut self, segment: &Segment) -> Result<(), LogError> {
         let path = segment.path(names::TXN_INDEX);
         let aborted = segment.aborted()?;
         match aborted.is_empty() {

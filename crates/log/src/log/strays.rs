@@ -13,34 +13,38 @@ use crate::producer::Producers;
 use crate::walk::{FEW, WalkError, Walker};
 
 /// Removes what is of no use and finishes what was swapped in halfway. Returns what was removed.
+///
+/// The power may go here, too: a step that the next one relies on is on the medium before that
+/// begins.
 pub(super) fn clean(files: &dyn Files, dir: &Path) -> Result<Vec<PathBuf>, LogError> {
     let mut removed = Vec::new();
     let names = files.list(dir).on_disk("list", dir)?;
-    let first_cleaned = names
-        .iter()
-        .filter(|name| has_suffix(name, CLEANED))
+    let unfinished = names.iter().filter(|name| has_suffix(name, CLEANED));
+    let first_cleaned = unfinished
         .filter_map(|name| names::parse(name))
         .map(|(offset, _)| offset)
         .min();
     let mut swapped = Vec::new();
-    for name in &names {
+    for name in names.iter().filter(|name| has_suffix(name, SWAP)) {
         let offset = names::parse(name).map(|(offset, _)| offset);
         // What was to take the place of others together with a file that was not finished.
         let is_incomplete = offset
             .zip(first_cleaned)
             .is_some_and(|(it, least)| it >= least);
-        match has_suffix(name, SWAP) {
-            true if !is_incomplete => swapped.push(name.as_str()),
+        match is_incomplete {
             true => unlink(files, dir, name, &mut removed)?,
-            false
-                if [DELETED, CLEANED, TEMPORARY]
-                    .iter()
-                    .any(|it| has_suffix(name, it)) =>
-            {
-                unlink(files, dir, name, &mut removed)?;
-            }
-            false => {}
+            false => swapped.push(name.as_str()),
         }
+    }
+    if !removed.is_empty() {
+        files.sync_dir(dir).on_disk("sync", dir)?;
+    }
+    let of_no_use = |name: &&String| {
+        let mut suffixes = [DELETED, CLEANED, TEMPORARY].into_iter();
+        suffixes.any(|it| has_suffix(name, it))
+    };
+    for name in names.iter().filter(of_no_use) {
+        unlink(files, dir, name, &mut removed)?;
     }
     swap_in(files, dir, &swapped, &mut removed)?;
     if !removed.is_empty() || !swapped.is_empty() {
@@ -66,29 +70,39 @@ fn unlink(
     Ok(())
 }
 
-/// The segments that were swapped in take the place of all that lie where they do.
+/// The segments that were swapped in take the place of all that lie where they do. What has the
+/// name of one of their own files is replaced, or is such a file already.
 fn swap_in(
     files: &dyn Files,
     dir: &Path,
     swapped: &[&str],
     removed: &mut Vec<PathBuf>,
 ) -> Result<(), LogError> {
-    let mut replaced: Option<(i64, i64)> = None;
+    if swapped.is_empty() {
+        return Ok(());
+    }
+    // The names that are seen may not be on the medium, and what was marked as deleted neither.
+    files.sync_dir(dir).on_disk("sync", dir)?;
+    let mut replaced = Vec::new();
     for name in swapped {
         if let Some((offset, "log.swap")) = names::parse(name) {
-            let end = end_of(files, &dir.join(name), offset)?;
-            let (first, last) = replaced.unwrap_or((offset, end));
-            replaced = Some((first.min(offset), last.max(end)));
+            replaced.push((offset, end_of(files, &dir.join(name), offset)?));
         }
     }
-    if let Some((first, last)) = replaced {
-        for name in files.list(dir).on_disk("list", dir)? {
-            let is_replaced =
-                names::parse(&name).is_some_and(|(offset, _)| (first..last).contains(&offset));
-            if is_replaced && !has_suffix(&name, SWAP) {
-                unlink(files, dir, &name, removed)?;
-            }
+    let is_replaced = |offset: i64| {
+        let is_own = replaced.iter().any(|(base, _)| *base == offset);
+        let mut ranges = replaced.iter();
+        !is_own && ranges.any(|(base, end)| (*base..*end).contains(&offset))
+    };
+    let before = removed.len();
+    for name in files.list(dir).on_disk("list", dir)? {
+        let offset = names::parse(&name).map(|(offset, _)| offset);
+        if offset.is_some_and(is_replaced) {
+            unlink(files, dir, &name, removed)?;
         }
+    }
+    if removed.len() > before {
+        files.sync_dir(dir).on_disk("sync", dir)?;
     }
     for name in swapped {
         let (from, to) = (dir.join(name), dir.join(name.trim_end_matches(".swap")));

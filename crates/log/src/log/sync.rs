@@ -8,6 +8,7 @@ use super::Log;
 use crate::error::{LogError, OnDisk};
 use crate::files::{File, Files, Open};
 use crate::names;
+use crate::segment::Segment;
 
 /// What was written and not synced.
 #[derive(Default)]
@@ -20,6 +21,9 @@ pub(super) struct Unsynced {
     pub active: bool,
     /// The leader epochs are not those of their file.
     pub epochs: bool,
+    /// Segments for whose aborted transactions a full disk had no room: nobody could tell later
+    /// that they are missing.
+    pub aborted: Vec<Arc<Segment>>,
     /// Up to which offset the log is durable.
     pub durable: i64,
     /// Where the last segment begins whose file and whose snapshot of producers are durable.
@@ -133,9 +137,18 @@ impl Log {
     /// What has to be synced; `None` when there is nothing, or when the last one is not back.
     ///
     /// # Errors
-    /// There is no room for the leader epochs; what is written is not durable before there is.
+    /// There is no room for the leader epochs or aborted transactions; what is written is not
+    /// durable before there is.
     pub fn take_dirty(&mut self) -> Result<Option<Dirty>, LogError> {
         self.check()?;
+        while let Some(segment) = self.unsynced.aborted.last().cloned() {
+            // It may have been cut off or deleted since.
+            if self.segments.iter().any(|it| Arc::ptr_eq(it, &segment)) {
+                let written = self.write_aborted(&segment);
+                self.note(written)?;
+            }
+            self.unsynced.aborted.pop();
+        }
         let unsynced = &self.unsynced;
         let is_clean = !unsynced.active
             && !unsynced.directory

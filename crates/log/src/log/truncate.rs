@@ -10,8 +10,8 @@ use crate::names;
 use crate::segment::{Indexes, Segment};
 
 impl Log {
-    /// Where the log would end if it were cut at `offset`: there, or where the batch begins in
-    /// which that lies.
+    /// Where the log would end if it were cut at `offset`: there, or behind the last batch that
+    /// ends before it.
     ///
     /// # Errors
     /// The disk fails.
@@ -20,17 +20,16 @@ impl Log {
             return Ok(offset.min(self.end_offset));
         }
         let index = self.segments.partition_point(|it| it.base_offset < offset) - 1;
-        let segment = &self.segments[index];
-        let found = segment.find(offset, segment.size())?;
-        Ok(found.map_or(offset, |(_, header)| header.base_offset.min(offset)))
+        let (_, end_offset) = self.segments[index].cut_before(offset)?;
+        Ok(end_offset)
     }
 
     /// Cuts the log at [`Log::truncation_end`] of `offset`, which is returned.
     ///
     /// # Durability
-    /// The caller lowers its recovery point, and the start of the log if that is higher, to that
-    /// offset **before** it calls this: after a power loss the log may end anywhere from there to
-    /// its old end.
+    /// The caller lowers its recovery point, and the start of the log and the first dirty offset if
+    /// they are higher, to that offset **before** it calls this: after a power loss the log may end
+    /// anywhere from there to its old end.
     ///
     /// # Errors
     /// The disk fails.
@@ -39,6 +38,7 @@ impl Log {
         if offset >= self.end_offset {
             return Ok(self.end_offset);
         }
+        self.cleaning.make_void();
         let result = match offset <= self.segments[0].base_offset {
             true => self.restart_at(offset),
             false => self.cut_at(offset),
@@ -49,13 +49,14 @@ impl Log {
     /// Removes everything and begins anew at `offset`, which may be behind the present end.
     ///
     /// # Durability
-    /// As of [`Log::truncate_to`]: the recovery point and the start of the log that the caller
-    /// keeps are at most `offset` before it calls this.
+    /// As of [`Log::truncate_to`]: the recovery point, the start of the log and the first dirty
+    /// offset that the caller keeps are at most `offset` before it calls this.
     ///
     /// # Errors
     /// The disk fails.
     pub fn truncate_fully_and_start_at(&mut self, offset: i64) -> Result<(), LogError> {
         self.check()?;
+        self.cleaning.make_void();
         let result = self.restart_at(offset).map(|_| ());
         self.note(result)
     }
@@ -63,10 +64,7 @@ impl Log {
     fn cut_at(&mut self, offset: i64) -> Result<i64, LogError> {
         let kept = self.segments.partition_point(|it| it.base_offset < offset);
         let last = Arc::clone(&self.segments[kept - 1]);
-        let (position, end_offset) = match last.find(offset, last.size())? {
-            Some((position, header)) => (position, header.base_offset.min(offset)),
-            None => (last.size(), offset),
-        };
+        let (position, end_offset) = last.cut_before(offset)?;
         let gone = self.segments[kept..].to_vec();
         self.segments = self.segments[..kept].into();
         self.unlink_from_end(&gone)?;
@@ -93,6 +91,7 @@ impl Log {
         self.end_offset = end_offset;
         self.start_offset = self.start_offset.min(end_offset);
         self.high_watermark = self.high_watermark.min(end_offset);
+        self.cleaning.first_dirty = self.cleaning.first_dirty.min(end_offset);
         self.unsynced.cut(end_offset);
         self.unsynced.epochs |= Arc::make_mut(&mut self.epochs).truncate_end(end_offset);
         self.drop_snapshots(|offset| offset > end_offset)?;

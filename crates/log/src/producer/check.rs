@@ -34,9 +34,9 @@ pub(crate) enum Verdict {
 }
 
 /// What a marker says; see `BatchBuilder::marker`.
-struct Marker {
-    is_aborted: bool,
-    coordinator_epoch: i32,
+pub(crate) struct Marker {
+    pub is_aborted: bool,
+    pub coordinator_epoch: i32,
 }
 
 impl Producers {
@@ -59,6 +59,10 @@ impl Producers {
         let known = staged.or_else(|| self.get(header.producer_id));
         let producer = known.cloned().unwrap_or_else(Producer::unknown);
         if header.attributes.is_control() {
+            // The leader has compacted away what it said, and all that this was said of.
+            if origin == Origin::Leader && header.record_count == 0 {
+                return Ok(Verdict::Append(None));
+            }
             let marker = Marker::read(header, &batch.bytes[HEADER_SIZE..]);
             let marker = marker.ok_or(Refusal::Marker)?;
             return judge_marker(header, &marker, base_offset, origin, producer);
@@ -218,7 +222,8 @@ fn end(
 }
 
 impl Marker {
-    fn read(header: &BatchHeader, records: &[u8]) -> Option<Self> {
+    /// `None` when the batch is no marker, or an empty one.
+    pub fn read(header: &BatchHeader, records: &[u8]) -> Option<Self> {
         let record = Records::new(records, header.record_count).next()?.ok()?;
         // Version and type; of the version only that it is none matters.
         let [high, _, 0, kind @ (0 | 1)] = *record.key?.first_chunk()? else {

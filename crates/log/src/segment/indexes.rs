@@ -6,7 +6,7 @@ use millrace_kafka_wire::batch::BatchHeader;
 
 use super::Segment;
 use crate::error::LogError;
-use crate::index::{Index, OffsetEntry, TimeEntry};
+use crate::index::{Entry, Index, OffsetEntry, TimeEntry};
 use crate::names;
 use crate::walk::{MANY, Walker};
 
@@ -186,6 +186,15 @@ impl Indexes {
     pub fn offset_before_time(&self, timestamp: i64) -> io::Result<u32> {
         let entry = self.times.last_where(|it| it.timestamp < timestamp)?;
         Ok(entry.map_or(0, |it| it.relative_offset))
+    }
+
+    /// How many bytes the two files have.
+    pub fn sizes(&self) -> (u64, u64) {
+        let bytes = |count: usize, entry: usize| (count * entry) as u64;
+        (
+            bytes(self.offsets.len(), OffsetEntry::SIZE),
+            bytes(self.times.len(), TimeEntry::SIZE),
+        )
     }
 
     /// The bytes of the two files, of indexes in memory.

@@ -2,8 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use millrace_kafka_wire::batch::{BatchHeader, HEADER_SIZE, Records, is_intact};
+use millrace_kafka_wire::batch::{BatchHeader, HEADER_SIZE, Record, Records, is_intact};
 use millrace_log::{AbortedTxn, Log};
+
+use crate::cleaner;
+use crate::visible::{Row, committed, states};
 
 #[derive(Clone)]
 pub struct Stored {
@@ -16,6 +19,65 @@ impl Stored {
         let header = is_intact(&bytes).unwrap();
         Self { header, bytes }
     }
+
+    /// Offset, time and record of all that it holds.
+    pub fn records(&self) -> impl Iterator<Item = (i64, i64, Record<'_>)> {
+        let header = self.header;
+        let records = Records::new(&self.bytes[HEADER_SIZE..], header.record_count);
+        records.map(move |record| {
+            let record = record.unwrap();
+            let offset = header.base_offset + i64::from(record.offset_delta);
+            (
+                offset,
+                header.base_timestamp + record.timestamp_delta,
+                record,
+            )
+        })
+    }
+
+    /// The first record with a time, or a later one: its offset and its time.
+    pub fn offset_for_time(batches: &[Self], start: i64, timestamp: i64) -> Option<(i64, i64)> {
+        let records = batches.iter().flat_map(Stored::records);
+        records
+            .map(|(offset, time, _)| (offset, time))
+            .find(|(offset, time)| *offset >= start && *time >= timestamp)
+    }
+
+    pub fn largest_time(batches: &[Self], start: i64) -> Option<i64> {
+        let records = batches.iter().flat_map(Stored::records);
+        let times = records.filter(|(offset, ..)| *offset >= start);
+        times.map(|(_, time, _)| time).max()
+    }
+
+    /// Whether a cleaner may have made it of another batch.
+    fn is_left_of(&self, other: &Stored) -> bool {
+        let fixed = |it: &Stored| {
+            let header = it.header;
+            (
+                (
+                    header.base_offset,
+                    header.last_offset(),
+                    header.leader_epoch,
+                ),
+                (
+                    header.producer_id,
+                    header.producer_epoch,
+                    header.base_sequence,
+                ),
+                header.attributes.0 & 0x3f,
+            )
+        };
+        let mut records = self.records();
+        fixed(self) == fixed(other)
+            && records.all(|(offset, time, record)| {
+                let mut old = other.records();
+                old.any(|(at, then, old)| {
+                    at == offset
+                        && then == time
+                        && (old.key, old.value) == (record.key, record.value)
+                })
+            })
+    }
 }
 
 #[derive(Default)]
@@ -26,6 +88,10 @@ pub struct Model {
     pub durable: i64,
     /// All that was ever given to the log, with its place in it.
     pub ever: HashSet<Vec<u8>>,
+    /// Below this offset the log may have been cleaned; here it is as it was written.
+    pub cleaned: i64,
+    /// The high watermark when it was cleaned last: what a pass relied on lies below it.
+    pub replicated: i64,
 }
 
 /// What is known of a producer: epoch, last sequence, first offset of its transaction.
@@ -49,7 +115,9 @@ impl Model {
     /// Compares with a log that was just opened, and takes over what it has behind its durable
     /// part.
     pub fn adopt(&mut self, log: &Log) -> Result<(), String> {
-        let read = read_all(log)?;
+        let (left, read): (Vec<_>, Vec<_>) = read_all(log)?
+            .into_iter()
+            .partition(|it| it.header.next_offset() <= self.cleaned);
         let first = read
             .first()
             .map_or(log.end_offset(), |it| it.header.base_offset);
@@ -60,7 +128,13 @@ impl Model {
                 log.end_offset()
             ));
         }
-        let (mut kept, known) = (Vec::new(), std::mem::take(&mut self.batches));
+        let known = std::mem::take(&mut self.batches).into_iter();
+        let (mut kept, known): (Vec<Stored>, Vec<_>) =
+            known.partition(|it| it.header.next_offset() <= self.cleaned);
+        let is_known = |it: &&Stored| kept.iter().any(|old| it.is_left_of(old));
+        if let Some(made_up) = left.iter().find(|it| !is_known(it)) {
+            return Err(format!("{:?} is left of nothing", made_up.header));
+        }
         for stored in known {
             if stored.header.next_offset() <= first {
                 kept.push(stored);
@@ -99,9 +173,12 @@ impl Model {
             .snapshot()
             .aborted(start, end)
             .map_err(|it| it.to_string())?;
+        // What is still needed of those that were cleaned, their readers see.
+        let is_cleaned = |txn: &AbortedTxn| txn.last_offset < self.cleaned;
+        let (_, seen): (Vec<_>, Vec<_>) = seen.into_iter().partition(is_cleaned);
         let expected: Vec<_> = aborted
             .into_iter()
-            .filter(|txn| txn.last_offset >= start)
+            .filter(|txn| txn.last_offset >= start && !is_cleaned(txn))
             .collect();
         if seen != expected {
             return Err(format!("{seen:?} were aborted, should be {expected:?}"));
@@ -113,6 +190,49 @@ impl Model {
             }
         }
         Ok(())
+    }
+
+    /// Compares what readers of committed records see: nothing that was not committed, the last
+    /// value of each key, and all that no cleaner may remove.
+    pub fn check_visible(&self, log: &Log, now: i64) -> Result<(), String> {
+        let start = log.start_offset();
+        let end = log.oldest_transaction().map_or(log.end_offset(), |it| it.0);
+        let rows = |batches: &[Stored], aborted: &[AbortedTxn]| {
+            let rows = committed(batches, aborted).into_iter();
+            let rows = rows.filter(|row| (start..end).contains(&row.offset));
+            rows.collect::<Vec<Row>>()
+        };
+        let aborted = log.snapshot().aborted(start, end);
+        let seen = rows(&read_all(log)?, &aborted.map_err(|it| it.to_string())?);
+        let expected = rows(&self.batches, &self.transactions().1);
+        if let Some(two) = seen.windows(2).find(|two| two[0].offset >= two[1].offset) {
+            return Err(format!("{two:?} are out of order"));
+        }
+        let at = |rows: &[Row], offset| rows.binary_search_by_key(&offset, |row| row.offset);
+        for row in &seen {
+            if at(&expected, row.offset).is_ok_and(|at| expected[at] == *row) {
+                continue;
+            }
+            return Err(format!("{row:?} was not committed"));
+        }
+        let cleaned = expected.iter().filter(|row| row.offset < self.cleaned);
+        let last: BTreeMap<_, _> = cleaned.map(|row| (&row.key, row.offset)).collect();
+        for row in &expected {
+            if at(&seen, row.offset).is_ok() {
+                continue;
+            }
+            // Times of records are up to 100 ms ahead.
+            let is_old = row.time - 100 + cleaner::DELETE_RETENTION_MS <= now;
+            let is_replaced = last.get(&row.key).is_some_and(|last| row.offset < *last);
+            let may_go = is_replaced || row.key.is_none() || row.value.is_none() && is_old;
+            if row.offset >= self.cleaned || !may_go {
+                return Err(format!("{row:?} is gone"));
+            }
+        }
+        match states(&seen) == states(&expected) {
+            true => Ok(()),
+            false => Err("the last values are not those that were written".to_owned()),
+        }
     }
 
     fn transactions(&self) -> (BTreeMap<i64, Known>, Vec<AbortedTxn>) {
@@ -158,18 +278,6 @@ impl Model {
         let ends = self.batches.iter().map(|it| &it.header);
         ends.map(|it| (it.leader_epoch, it.next_offset())).collect()
     }
-
-    /// The first record with a time, or a later one: its offset and its time.
-    pub fn offset_for_time(&self, start: i64, timestamp: i64) -> Option<(i64, i64)> {
-        self.batches.iter().find_map(|Stored { header, bytes }| {
-            Records::new(&bytes[HEADER_SIZE..], header.record_count).find_map(|record| {
-                let record = record.unwrap();
-                let offset = header.base_offset + i64::from(record.offset_delta);
-                let time = header.base_timestamp + record.timestamp_delta;
-                (offset >= start && time >= timestamp).then_some((offset, time))
-            })
-        })
-    }
 }
 
 /// All batches of a log, each whole and with its own checksum.
@@ -186,6 +294,10 @@ pub fn read_all(log: &Log) -> Result<Vec<Stored>, String> {
         while !left.is_empty() {
             let header = is_intact(left).map_err(|it| format!("at offset {offset}: {it}"))?;
             let (batch, rest) = left.split_at(header.size());
+            let least = all.last().map_or(0, |it: &Stored| it.header.next_offset());
+            if header.base_offset < least {
+                return Err(format!("offset {} comes after {least}", header.base_offset));
+            }
             all.push(Stored::new(batch.to_vec()));
             left = rest;
         }

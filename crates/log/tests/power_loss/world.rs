@@ -10,7 +10,8 @@ use millrace_log::{
     Batch, Config, Dirty, Files, Log, LogError, Opening, Origin, Refusal, Rules, validate,
 };
 
-use crate::model::Model;
+use crate::cleaner::{self, Cleaner};
+use crate::model::{Model, Stored, read_all};
 
 const STEPS: u64 = 60;
 /// Those with one of these ids write transactions.
@@ -38,6 +39,8 @@ pub struct World {
     opening: Opening,
     /// A full disk had no room for an index.
     has_skipped: bool,
+    /// Where the log is compacted.
+    cleaner: Option<Cleaner>,
     pub starts: u64,
     pub cuts: u64,
     pub losses: u64,
@@ -62,6 +65,7 @@ impl World {
             now: 1_000_000,
             opening: Opening::default(),
             has_skipped: false,
+            cleaner: None,
             starts: 0,
             cuts: 0,
             losses: 0,
@@ -69,11 +73,29 @@ impl World {
         }
     }
 
+    /// A history of a log that is compacted.
+    pub fn compacted(seed: u64, skip: Option<Skip>) -> Self {
+        Self {
+            cleaner: Some(Cleaner::new(seed)),
+            ..Self::new(seed, skip)
+        }
+    }
+
+    /// How many segments were cleaned.
+    pub fn swaps(&self) -> u64 {
+        self.cleaner.as_ref().map_or(0, |it| it.swaps)
+    }
+
     pub fn run(&mut self) -> Result<(), String> {
         self.start()?;
-        for _ in 0..STEPS {
+        let steps = if self.cleaner.is_some() {
+            3 * STEPS
+        } else {
+            STEPS
+        };
+        for _ in 0..steps {
             self.now += self.random.below(50) as i64;
-            match self.step() {
+            match self.clean().and_then(|()| self.step()) {
                 Ok(()) => {}
                 Err(Stop::Wrong(wrong)) => return Err(wrong),
                 // The disk has failed: a restart is all that is left.
@@ -88,7 +110,29 @@ impl World {
             segment_bytes: 16 * 1024,
             index_interval_bytes: 1000,
             retention_ms: Some(2000),
+            compaction: self.cleaner.as_ref().map(|_| cleaner::compaction()),
             ..Config::default()
+        }
+    }
+
+    /// A step of compaction, where the log is compacted.
+    fn clean(&mut self) -> Result<(), Stop> {
+        let Some(mut cleaner) = self.cleaner.take() else {
+            return Ok(());
+        };
+        let log = self.log.as_mut().expect("it was started");
+        let ended = cleaner.step(
+            log,
+            &self.disk,
+            &mut self.model,
+            &mut self.opening,
+            self.now,
+        );
+        let is_power_lost = cleaner.is_power_lost();
+        self.cleaner = Some(cleaner);
+        match ended {
+            Err(Stop::Failed) if is_power_lost => Ok(self.lose_power()?),
+            ended => ended,
         }
     }
 
@@ -126,6 +170,7 @@ impl World {
         }
         self.model.adopt(&log)?;
         self.model.compare(&log)?;
+        self.model.check_visible(&log, self.now)?;
         self.log = Some(log);
         if !self.has_skipped {
             self.check_indexes()?;
@@ -278,7 +323,12 @@ impl World {
             let length = self.random.below(longest);
             let value: Vec<u8> = (0..length).map(|_| self.random.number() as u8).collect();
             let time = self.now + self.random.below(100) as i64;
-            builder.add(time, Some(b"key"), Some(&value), &[]);
+            let (key, has_value) = match &mut self.cleaner {
+                Some(cleaner) => cleaner.key(),
+                None => (Some(*b"key"), true),
+            };
+            let key = key.as_ref().map(|key| &key[..]);
+            builder.add(time, key, has_value.then_some(&value), &[]);
         }
         let bytes = Bytes::from(builder.finish());
         validate(bytes.clone(), &Rules::default(), self.now).unwrap();
@@ -325,11 +375,17 @@ impl World {
     fn truncate(&mut self) -> Result<(), Stop> {
         let (start, end) = (self.log().start_offset(), self.log().end_offset());
         let back = self.random.below((end - start) as u64 + 1).min(20);
-        let offset = end - back as i64;
+        // A cleaner relies on that no replica is cut below its high watermark.
+        let offset = (end - back as i64).max(self.model.replicated);
         let offset = self.log().truncation_end(offset)?;
+        let first_dirty = &mut self.opening.first_dirty_offset;
+        *first_dirty = offset.min(*first_dirty);
         self.opening.recovery_point = self.opening.recovery_point.min(offset);
         self.opening.start_offset = self.opening.start_offset.min(offset);
         self.model.durable = self.model.durable.min(offset);
+        if let Some(cleaner) = &mut self.cleaner {
+            cleaner.on_cut(offset);
+        }
         let new_end = self.log().truncate_to(offset)?;
         self.model.truncate(offset);
         if new_end != offset || new_end != self.model.end_offset() && new_end != start {
@@ -392,7 +448,7 @@ impl World {
 
     /// The process dies; the machine does not.
     fn restart(&mut self) -> Result<(), String> {
-        self.dirty = None;
+        self.let_go();
         self.log = None;
         self.disk.clear_fault();
         self.start()
@@ -400,10 +456,17 @@ impl World {
 
     fn lose_power(&mut self) -> Result<(), String> {
         self.losses += 1;
-        self.dirty = None;
+        self.let_go();
         self.log = None;
         self.disk.lose_power();
         self.start()
+    }
+
+    fn let_go(&mut self) {
+        self.dirty = None;
+        if let Some(cleaner) = &mut self.cleaner {
+            cleaner.let_go();
+        }
     }
 
     /// Every entry of the index of a sealed segment names a batch.
@@ -445,13 +508,22 @@ impl World {
     fn check_times(&mut self) -> Result<(), String> {
         let none = |_, _: &[u8]| unreachable!("nothing is compressed");
         let snapshot = self.log().snapshot();
+        let read = read_all(self.log())?;
+        let largest = snapshot.max_timestamp(i64::MAX, &none);
+        let largest = largest.map_err(|it| it.to_string())?.map(|it| it.timestamp);
+        let expected = Stored::largest_time(&read, snapshot.start_offset());
+        if largest != expected {
+            return Err(format!(
+                "the largest time is {largest:?}, should be {expected:?}"
+            ));
+        }
         for _ in 0..5 {
             let time = self.now - self.random.below(3000) as i64;
             let found = snapshot.offset_for_time(time, i64::MAX, &none);
             let found = found
                 .map_err(|it| it.to_string())?
                 .map(|it| (it.offset, it.timestamp));
-            let expected = self.model.offset_for_time(snapshot.start_offset(), time);
+            let expected = Stored::offset_for_time(&read, snapshot.start_offset(), time);
             if found != expected {
                 return Err(format!(
                     "time {time} is at {found:?}, should be {expected:?}"
@@ -482,7 +554,7 @@ fn expected_entries(log: &[u8]) -> usize {
     count
 }
 
-enum Stop {
+pub enum Stop {
     Wrong(String),
     Failed,
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
 
 mod any_bytes;
+mod compaction;
 mod corruption;
 mod producers;
 mod real_disk;

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use millrace_kafka_wire::Uuid;
-use millrace_kafka_wire::batch::{BatchBuilder, is_intact};
+use millrace_kafka_wire::batch::{BatchBuilder, Compression, is_intact};
 use millrace_log::{
-    Batch, Config, Disk, Files, Log, LogError, Opening, Origin, PartitionMetadata, Rules, validate,
+    Batch, CleaningTools, Compaction, Config, Disk, Files, Log, LogError, Opening, Origin,
+    PartitionMetadata, Rules, validate,
 };
 
 const CLIENT: Origin = Origin::Client {
@@ -104,4 +105,69 @@ fn a_file_tells_the_topic_and_a_lock_is_held_once() {
     drop(lock);
     Disk.lock(&path).map(|_| ()).unwrap();
     assert!(Disk.free_space(root.path()).unwrap() > 0);
+}
+
+#[test]
+fn a_compacted_log_is_read_by_who_had_it_open_before_and_after() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path().join("topic-0");
+    let mut log = open(&dir, Opening::default());
+    let config = log.config().clone();
+    log.set_config(Config {
+        compaction: Some(Compaction::default()),
+        ..config
+    });
+    for number in 0..500_i64 {
+        let batches = [batch(&format!("{number:0400}"), number * 10)];
+        log.append(&batches, CLIENT, 3, number).unwrap();
+    }
+    log.sync().unwrap();
+    log.set_high_watermark(1000);
+    let (before, snapshot) = (read_all(&log), log.snapshot());
+    let mut cleaning = log.plan_cleaning(0, 1000).unwrap().unwrap();
+    let swaps = std::thread::scope(|scope| {
+        // The pass runs elsewhere; the owner goes on meanwhile.
+        let (sender, receiver) = std::sync::mpsc::sync_channel(0);
+        scope.spawn(move || {
+            let none = |_: Compression, _: &[u8]| unreachable!("nothing is compressed");
+            let tools = CleaningTools {
+                decompress: &none,
+                compress: &none,
+                memory: 1 << 20,
+                go_on: &|_| true,
+            };
+            while let Some(cleaned) = cleaning.run(&tools).unwrap() {
+                sender.send(cleaned).unwrap();
+            }
+        });
+        let swapped = receiver.into_iter().map(|cleaned| {
+            log.append(&[batch("later", 0)], CLIENT, 3, 0).unwrap();
+            let swapped = log.finish_cleaning(cleaned).unwrap();
+            swapped.removed.unlink().unwrap();
+            assert!(!swapped.is_void);
+        });
+        swapped.count() as i64
+    });
+    assert!(swaps > 0 && log.size() < before.len() as u64 / 3);
+    let mut offset = 0;
+    let mut again = Vec::new();
+    while let Some(slice) = snapshot.read(offset, 10_000, i64::MAX).unwrap() {
+        again.extend_from_slice(&slice.bytes().unwrap());
+        offset = slice.next_offset;
+    }
+    assert!(again == before);
+    let after = read_all(&log);
+    let recovery_point = log.close().unwrap();
+    drop(log);
+    for is_clean in [true, false] {
+        let opening = Opening {
+            recovery_point,
+            is_clean,
+            ..Opening::default()
+        };
+        let mut log = open(&dir, opening);
+        assert_eq!(log.end_offset(), 1000 + 2 * swaps);
+        assert!(read_all(&log) == after);
+        log.close().unwrap();
+    }
 }
