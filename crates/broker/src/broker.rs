@@ -19,6 +19,7 @@ use crate::metrics::Metrics;
 use crate::net::{Budget, Limits, Peer, stopped};
 use crate::partitions::{Partition, PartitionId, Partitions, Refused};
 
+mod cleaner;
 mod ids;
 mod open;
 mod start;

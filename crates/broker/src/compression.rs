@@ -1,6 +1,6 @@
-//! Opens the records of compressed batches, within a bound.
+//! Opens the records of compressed batches, within a bound, and compresses them.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 
 use millrace_kafka_wire::batch::Compression;
 
@@ -8,6 +8,8 @@ use millrace_kafka_wire::batch::Compression;
 const LARGEST: usize = 64 << 20;
 /// Begins snappy as Java's clients frame it: blocks with a size before each.
 const XERIAL: &[u8] = b"\x82SNAPPY\0";
+/// What Java's clients compress at once.
+const SNAPPY_BLOCK: usize = 32 << 10;
 /// Its mark and two versions.
 const XERIAL_HEADER: usize = 16;
 
@@ -23,6 +25,43 @@ pub fn decompress(codec: Compression, bytes: &[u8]) -> io::Result<Vec<u8>> {
         Compression::Lz4 => all(lz4_flex::frame::FrameDecoder::new(bytes)),
         Compression::Zstd => all(zstd::stream::read::Decoder::new(bytes)?),
     }
+}
+
+/// Compresses the records of a batch, as `compression.type` or the batch before says.
+///
+/// # Errors
+/// The codec refuses.
+pub fn compress(codec: Compression, records: &[u8]) -> io::Result<Vec<u8>> {
+    match codec {
+        Compression::None => Ok(records.to_vec()),
+        Compression::Gzip => {
+            let mut encoder =
+                flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+            encoder.write_all(records)?;
+            encoder.finish()
+        }
+        Compression::Snappy => compress_snappy(records),
+        Compression::Lz4 => {
+            let mut encoder = lz4_flex::frame::FrameEncoder::new(Vec::new());
+            encoder.write_all(records)?;
+            encoder.finish().map_err(io::Error::other)
+        }
+        Compression::Zstd => zstd::stream::encode_all(records, zstd::DEFAULT_COMPRESSION_LEVEL),
+    }
+}
+
+/// As Java frames it, which all clients read.
+fn compress_snappy(records: &[u8]) -> io::Result<Vec<u8>> {
+    let mut framed = [XERIAL, &[0, 0, 0, 1, 0, 0, 0, 1]].concat();
+    for block in records.chunks(SNAPPY_BLOCK) {
+        let block = snap::raw::Encoder::new()
+            .compress_vec(block)
+            .map_err(io::Error::other)?;
+        let size = u32::try_from(block.len()).map_err(io::Error::other)?;
+        framed.extend_from_slice(&size.to_be_bytes());
+        framed.extend_from_slice(&block);
+    }
+    Ok(framed)
 }
 
 fn all(from: impl Read) -> io::Result<Vec<u8>> {
@@ -94,6 +133,26 @@ mod tests {
         assert_eq!(decompress(Compression::Snappy, &framed).unwrap(), twice);
         framed.pop();
         assert!(decompress(Compression::Snappy, &framed).is_err());
+    }
+
+    #[test]
+    fn what_is_compressed_is_opened_again() {
+        let records: Vec<u8> = (0..100_000_u32).map(|it| (it / 7 % 251) as u8).collect();
+        let codecs = [
+            Compression::None,
+            Compression::Gzip,
+            Compression::Snappy,
+            Compression::Lz4,
+            Compression::Zstd,
+        ];
+        for codec in codecs {
+            let compressed = compress(codec, &records).unwrap();
+            assert_eq!(
+                decompress(codec, &compressed).unwrap(),
+                records,
+                "{codec:?}"
+            );
+        }
     }
 
     #[test]

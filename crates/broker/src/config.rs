@@ -14,7 +14,7 @@
 use std::path::PathBuf;
 
 use millrace_kafka_wire::batch::Compression;
-use millrace_log::{Config, Rules};
+use millrace_log::{Compaction, Config, Rules};
 
 mod alter;
 mod broker;
@@ -37,7 +37,7 @@ mod transactions;
 mod value;
 
 pub use alter::{Altered, Change, alter, alter_incrementally};
-pub use broker::Connections;
+pub use broker::{Cleaner, Connections};
 pub use complaint::Complaint;
 pub use create::{describe_created, topic_overrides};
 pub use describe::{Asked, describe};
@@ -89,6 +89,8 @@ pub struct BrokerConfig {
     pub retention_check_ms: i64,
     /// Groups and their offsets.
     pub groups: GroupsConfig,
+    /// Compaction.
+    pub cleaner: Cleaner,
     /// Transactions and idempotent producers.
     pub transactions: TransactionsConfig,
     /// What topics have that say nothing else.
@@ -108,6 +110,8 @@ pub struct TopicConfig {
     pub min_insync_replicas: i32,
     /// `cleanup.policy`.
     pub cleanup: Cleanup,
+    /// How it is compacted, where the policy says so.
+    pub compaction: Compaction,
     /// `compression.type`: what batches are stored with; without it, as the producer sent them.
     pub compression: Option<Compression>,
     /// `flush.mode`.

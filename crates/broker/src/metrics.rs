@@ -21,6 +21,7 @@ pub struct Metrics {
     pub messages_out: Counter,
     pub bytes_out: Counter,
     pub produce_refused: Counter,
+    pub cleaning_failed: Counter,
     rates: Arc<Mutex<VecDeque<Sample>>>,
     lags: Mutex<BTreeMap<LagOf, (Scope, Gauge)>>,
 }
@@ -53,6 +54,7 @@ impl Metrics {
             messages_out: counter("messages_out_total"),
             bytes_out: counter("bytes_out_total"),
             produce_refused: counter("produce_refused_total"),
+            cleaning_failed: counter("log_cleaning_failed_total"),
             rates: Arc::default(),
             lags: Mutex::default(),
             scope: scope.clone(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use millrace_kafka_wire::Uuid;
-use millrace_log::{Files, LogError, Removed};
+use millrace_log::{Cleaned, Cleaning, Files, LogError, Removed};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::Clock;
@@ -219,6 +219,35 @@ impl Partitions {
             // A worker that is gone has stored it.
             let _ = reply.await;
         }
+    }
+
+    /// Passes of compaction for the logs that are due.
+    pub async fn plan_cleaning(&self) -> Vec<(PartitionId, Cleaning)> {
+        let mut planned = Vec::new();
+        for reply in self.ask_all(|reply| Command::PlanCleaning { reply }) {
+            // A worker that is gone has nothing to clean.
+            planned.extend(reply.await.unwrap_or_default());
+        }
+        planned
+    }
+
+    /// Puts a cleaned segment in its place; false when the pass is of no use any more.
+    pub async fn finish_cleaning(&self, partition: PartitionId, cleaned: Cleaned) -> bool {
+        let (reply, answer) = oneshot::channel();
+        let command = Command::Cleaned {
+            partition,
+            cleaned,
+            reply,
+        };
+        // When the worker is gone, the reply is dropped.
+        let _ = self.worker(partition).send(command);
+        let Ok(Some(removed)) = answer.await else {
+            return false;
+        };
+        if let Err(error) = removed.unlink() {
+            tracing::warn!(%error, "cannot unlink segments that were compacted; the next start does it");
+        }
+        true
     }
 
     /// Deletes what is older or larger than its topics keep.

@@ -128,6 +128,8 @@ pub async fn start(
         random,
     });
     broker.metrics.watch(&broker);
+    let cleaner = Box::pin(super::cleaner::run(Arc::clone(&broker)));
+    (driver.spawn("cleaner".into(), cleaner)).map_err(StartError::Thread)?;
     let mut tasks = JoinSet::new();
     for (socket, _) in listening {
         tasks.spawn(socket.serve(Arc::clone(&broker), stop.clone()));

@@ -35,6 +35,17 @@ pub struct Connections {
     pub max_queued_bytes: Option<usize>,
 }
 
+/// What compacts the logs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cleaner {
+    /// `log.cleaner.enable`.
+    pub is_enabled: bool,
+    /// `log.cleaner.backoff.ms`: how often it looks for something to do.
+    pub backoff_ms: i64,
+    /// `log.cleaner.dedupe.buffer.size`: memory for keys.
+    pub memory: usize,
+}
+
 impl BrokerConfig {
     /// A broker alone with a number and a port, with everything else as it is by default. Its logs
     /// are in the folder `data/broker-NUMBER`.
@@ -104,6 +115,11 @@ impl BrokerConfig {
             recovery_threads: settings.count("num.recovery.threads.per.data.dir"),
             retention_check_ms: settings.number("log.retention.check.interval.ms"),
             groups,
+            cleaner: Cleaner {
+                is_enabled: settings.flag("log.cleaner.enable"),
+                backoff_ms: settings.number("log.cleaner.backoff.ms"),
+                memory: settings.count("log.cleaner.dedupe.buffer.size"),
+            },
             transactions,
             topics: TopicConfig::of(&settings, &Texts::new()),
             settings,

@@ -3,7 +3,7 @@
 pub(super) const ACLS: &str = "access control is not built, and everyone may do everything";
 pub(super) const ALONE: &str = "a broker stands alone, since replication is not built";
 pub(super) const CHECKPOINT: &str = "what is durable is recorded when it is synced";
-pub(super) const COMPACTION: &str = "logs are not compacted yet, and every record is kept";
+pub(super) const CLEANER: &str = "one thread compacts, with buffers of its own size";
 pub(super) const CORDON: &str = "every folder takes new partitions";
 pub(super) const INTERNAL: &str = "it is for experiments with Kafka itself";
 pub(super) const JAVA: &str = "there is no Java here that could run a class";

@@ -1,7 +1,7 @@
 //! What a topic is told: by itself, by its broker, by default.
 
 use millrace_kafka_wire::batch::Compression;
-use millrace_log::{Config, Rules};
+use millrace_log::{Compaction, Config, Rules};
 use millrace_spec::diagnostics::did_you_mean;
 
 use super::settings::{Settings, Source, Texts};
@@ -25,8 +25,17 @@ impl TopicConfig {
             deletes: policy.iter().any(|it| it == "delete"),
             compacts: policy.iter().any(|it| it == "compact"),
         };
+        let compaction = Compaction {
+            min_lag_ms: said.number("min.compaction.lag.ms"),
+            max_lag_ms: said.number("max.compaction.lag.ms"),
+            min_dirty_ratio: said.double("min.cleanable.dirty.ratio"),
+            delete_retention_ms: said.number("delete.retention.ms"),
+        };
+        let mut log = said.log(is_append_time, cleanup);
+        log.compaction = cleanup.compacts.then(|| compaction.clone());
         Self {
-            log: said.log(is_append_time, cleanup),
+            log,
+            compaction,
             rules: Rules {
                 max_batch_bytes: said.count("max.message.bytes"),
                 timestamp_before_max_ms: said.number("message.timestamp.before.max.ms"),
@@ -92,6 +101,13 @@ impl Spoken<'_> {
         }
     }
 
+    fn double(&self, name: &str) -> f64 {
+        match self.value(name) {
+            Some(Value::Double(number)) => number,
+            _ => unreachable!("`{name}` is a fraction with a default"),
+        }
+    }
+
     /// A number of bytes, which is not negative.
     fn count(&self, name: &str) -> usize {
         usize::try_from(self.number(name)).unwrap_or_default()
@@ -117,6 +133,7 @@ impl Spoken<'_> {
             retention_ms: retained(self.number("retention.ms")),
             retention_bytes: retention_bytes.and_then(|it| u64::try_from(it).ok()),
             producer_expiration_ms: self.settings.number("producer.id.expiration.ms"),
+            compaction: None,
         }
     }
 

@@ -45,6 +45,7 @@ impl MetadataLog {
         let opening = Opening {
             start_offset: 0,
             recovery_point,
+            first_dirty_offset: 0,
             is_clean: false,
             now,
         };

@@ -23,6 +23,9 @@ pub struct Dir {
 struct Offsets {
     starts: BTreeMap<TopicPartition, i64>,
     recovery_points: BTreeMap<TopicPartition, i64>,
+    /// The recovery points that are on the medium.
+    stored_points: BTreeMap<TopicPartition, i64>,
+    first_dirty: BTreeMap<TopicPartition, i64>,
 }
 
 impl Dir {
@@ -31,9 +34,12 @@ impl Dir {
     /// # Errors
     /// The disk fails, or what is stored is damaged.
     pub fn new(id: Uuid, inner: LogDir) -> Result<Self, LogError> {
+        let stored_points = inner.offsets(OffsetKind::RecoveryPoint)?;
         let offsets = Offsets {
             starts: inner.offsets(OffsetKind::LogStart)?,
-            recovery_points: inner.offsets(OffsetKind::RecoveryPoint)?,
+            recovery_points: stored_points.clone(),
+            stored_points,
+            first_dirty: inner.offsets(OffsetKind::FirstDirty)?,
         };
         Ok(Self {
             id,
@@ -67,6 +73,7 @@ impl Dir {
         Opening {
             start_offset: stored(&offsets.starts),
             recovery_point: stored(&offsets.recovery_points),
+            first_dirty_offset: stored(&offsets.first_dirty),
             is_clean: self.was_clean,
             now,
         }
@@ -91,15 +98,40 @@ impl Dir {
         offsets.recovery_points.insert(partition.name(), offset);
     }
 
+    /// Stores up to where the logs are durable.
+    ///
     /// # Durability
-    /// The offsets of this kind are on the medium on return.
-    pub fn store(&self, kind: OffsetKind) -> Result<(), LogError> {
+    /// It is on the medium on return.
+    pub fn store_recovery_points(&self) -> Result<(), LogError> {
+        let mut offsets = self.offsets.lock();
+        let points = &offsets.recovery_points;
+        self.inner
+            .store_offsets(OffsetKind::RecoveryPoint, points)?;
+        offsets.stored_points = offsets.recovery_points.clone();
+        Ok(())
+    }
+
+    /// Up to where a crash would find a log durable.
+    pub fn stored_recovery_point(&self, partition: &Partition) -> i64 {
         let offsets = self.offsets.lock();
-        let of = match kind {
-            OffsetKind::LogStart => &offsets.starts,
-            OffsetKind::RecoveryPoint => &offsets.recovery_points,
-        };
-        self.inner.store_offsets(kind, of)
+        offsets
+            .stored_points
+            .get(&partition.name())
+            .copied()
+            .unwrap_or(0)
+    }
+
+    /// Stores from where on a log is dirty, after it was cleaned up to there.
+    ///
+    /// # Durability
+    /// It is on the medium on return.
+    pub fn set_first_dirty(&self, partition: &Partition, offset: i64) -> Result<(), LogError> {
+        let mut offsets = self.offsets.lock();
+        let before = offsets.first_dirty.insert(partition.name(), offset);
+        match before == Some(offset) {
+            true => Ok(()),
+            false => (self.inner).store_offsets(OffsetKind::FirstDirty, &offsets.first_dirty),
+        }
     }
 
     /// Removes a partition: first what is stored of it, so that a new one of its name begins at 0.
@@ -116,6 +148,10 @@ impl Dir {
         }
         if offsets.recovery_points.remove(name).is_some() {
             (self.inner).store_offsets(OffsetKind::RecoveryPoint, &offsets.recovery_points)?;
+            offsets.stored_points = offsets.recovery_points.clone();
+        }
+        if offsets.first_dirty.remove(name).is_some() {
+            (self.inner).store_offsets(OffsetKind::FirstDirty, &offsets.first_dirty)?;
         }
         Ok(())
     }

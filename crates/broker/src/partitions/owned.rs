@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use millrace_kafka_wire::ErrorCode;
 use millrace_kafka_wire::batch::BatchHeader;
-use millrace_log::{Appended, Batch, Dirty, Log, LogError, Origin, Refusal, Removed, SyncOutcome};
+use millrace_log::{
+    Appended, Batch, Cleaned, Cleaning, Dirty, Log, LogError, Origin, Refusal, Removed, SyncOutcome,
+};
 use tokio::sync::oneshot;
 use tokio::time::{Duration, Instant};
 
@@ -288,6 +290,30 @@ impl Owned {
             return None;
         }
         self.delete_records(start).ok().map(|(_, removed)| removed)
+    }
+
+    /// A pass of compaction, if one is due.
+    pub fn plan_cleaning(&mut self, now: i64) -> Option<Cleaning> {
+        let stored = self.dir.stored_recovery_point(&self.partition);
+        let planned = self.log.plan_cleaning(now, stored);
+        planned.inspect_err(|error| self.fail(error)).ok().flatten()
+    }
+
+    /// Puts a cleaned segment in its place; `None` when the pass is of no use any more.
+    pub fn cleaned(&mut self, cleaned: Cleaned) -> Option<Removed> {
+        let swapped = self.log.finish_cleaning(cleaned);
+        let swapped = swapped.inspect_err(|error| self.fail(error)).ok()?;
+        self.unsynced_since.get_or_insert_with(Instant::now);
+        let first_dirty = self.log.first_dirty_offset();
+        let stored = self.dir.set_first_dirty(&self.partition, first_dirty);
+        if let Err(error) = stored {
+            // The next pass begins further ahead than it had to.
+            tracing::warn!(topic = %self.partition.topic, %error, "cannot note how far a log is compacted");
+        }
+        match swapped.is_void {
+            true => None,
+            false => Some(swapped.removed),
+        }
     }
 
     /// Nothing of the log can be trusted any more: nobody is served from it, and nobody who waits

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use millrace_log::{Batch, LogError, OffsetKind, Origin, Removed, SyncOutcome};
+use millrace_log::{Batch, Cleaned, Cleaning, LogError, Origin, Removed, SyncOutcome};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Duration, Instant, sleep_until};
 
@@ -61,6 +61,17 @@ pub(super) enum Command {
     /// replies with what is left to unlink.
     Retain {
         reply: oneshot::Sender<Vec<Removed>>,
+    },
+    /// Plans passes of compaction for logs that are due.
+    PlanCleaning {
+        reply: oneshot::Sender<Vec<(PartitionId, Cleaning)>>,
+    },
+    /// A segment was cleaned; it takes the place of the old ones. Replies with what is left to
+    /// unlink, or `None` when the pass is of no use any more.
+    Cleaned {
+        partition: PartitionId,
+        cleaned: Cleaned,
+        reply: oneshot::Sender<Option<Removed>>,
     },
     /// Notes at the directories up to where each log is durable.
     Checkpoint { reply: oneshot::Sender<()> },
@@ -183,6 +194,22 @@ impl Worker {
                 let removed = self.retain();
                 reply_to(reply, removed);
             }
+            Command::PlanCleaning { reply } => {
+                let planned = self.plan_cleaning();
+                reply_to(reply, planned);
+            }
+            Command::Cleaned {
+                partition,
+                cleaned,
+                reply,
+            } => {
+                self.write();
+                let owned = self.owned.get_mut(&partition);
+                let removed = owned.and_then(|it| it.cleaned(cleaned));
+                self.touched.insert(partition);
+                self.unsynced.insert(partition);
+                reply_to(reply, removed);
+            }
             Command::Checkpoint { reply } => {
                 self.checkpoint();
                 reply_to(reply, ());
@@ -281,6 +308,14 @@ impl Worker {
         all
     }
 
+    fn plan_cleaning(&mut self) -> Vec<(PartitionId, Cleaning)> {
+        let now = self.clock.now();
+        let owned = self.owned.iter_mut();
+        owned
+            .filter_map(|(id, owned)| Some((*id, owned.plan_cleaning(now)?)))
+            .collect()
+    }
+
     fn checkpoint(&mut self) {
         let mut dirs: Vec<Arc<Dir>> = Vec::new();
         for owned in self.owned.values() {
@@ -291,7 +326,7 @@ impl Worker {
             }
         }
         for dir in dirs {
-            if let Err(error) = dir.store(OffsetKind::RecoveryPoint) {
+            if let Err(error) = dir.store_recovery_points() {
                 let dir = dir.path().display();
                 tracing::warn!(%dir, %error, "cannot write the recovery points");
             }

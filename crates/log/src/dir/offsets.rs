@@ -17,6 +17,8 @@ pub enum OffsetKind {
     RecoveryPoint,
     /// Where the log starts.
     LogStart,
+    /// From where on the log is dirty.
+    FirstDirty,
 }
 
 impl OffsetKind {
@@ -24,6 +26,7 @@ impl OffsetKind {
         match self {
             Self::RecoveryPoint => names::RECOVERY_POINTS,
             Self::LogStart => names::LOG_STARTS,
+            Self::FirstDirty => names::FIRST_DIRTY,
         }
     }
 }

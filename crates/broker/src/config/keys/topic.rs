@@ -1,7 +1,7 @@
 //! Topics.
 
 use crate::config::key::{Key, boolean, double, int, list, long, string};
-use crate::config::note::{ALONE, COMPACTION, JITTER, LEVELS, PREALLOCATE, TIERED, UNLINK};
+use crate::config::note::{ALONE, JITTER, LEVELS, PREALLOCATE, TIERED, UNLINK};
 
 pub(super) const KEYS: &[Key] = &[
     list("cleanup.policy")
@@ -9,7 +9,7 @@ pub(super) const KEYS: &[Key] = &[
         .list_of(&["compact", "delete"])
         .doc(
             "What becomes of old records: `delete`, `compact`, both, or nothing when it is \
-             empty. With `compact` every record needs a key; logs are not compacted yet.",
+             empty. With `compact` every record needs a key.",
         ),
     string("compression.type")
         .default("producer")
@@ -33,7 +33,6 @@ pub(super) const KEYS: &[Key] = &[
     long("delete.retention.ms")
         .default("86400000")
         .at_least(0)
-        .unused(COMPACTION)
         .doc("How long the marker of a deleted key is kept."),
     long("file.delete.delay.ms")
         .default("60000")
@@ -96,7 +95,6 @@ pub(super) const KEYS: &[Key] = &[
     long("max.compaction.lag.ms")
         .default("9223372036854775807")
         .at_least(1)
-        .unused(COMPACTION)
         .doc("After how long a record must have been compacted."),
     int("max.message.bytes")
         .default("1048588")
@@ -120,12 +118,10 @@ pub(super) const KEYS: &[Key] = &[
     double("min.cleanable.dirty.ratio")
         .default("0.5")
         .fraction(0.0, 1.0)
-        .unused(COMPACTION)
         .doc("Which part of a log must be new before it is compacted."),
     long("min.compaction.lag.ms")
         .default("0")
         .at_least(0)
-        .unused(COMPACTION)
         .doc("How long a record is safe from compaction."),
     int("min.insync.replicas")
         .default("1")
