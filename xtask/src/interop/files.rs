@@ -9,6 +9,9 @@ use anyhow::{Context, Result, bail};
 
 use super::install::java;
 
+/// How many files one run of the tool reads: their names are one argument, which has a limit.
+const AT_ONCE: usize = 500;
+
 const TOOL: &str = "org.apache.kafka.tools.DumpLogSegments";
 
 /// How a kind of file is read.
@@ -59,7 +62,9 @@ pub fn check(class_path: &str, data: &Path) -> Result<String> {
     }
     for (reading, files) in &kinds {
         for flags in reading.runs() {
-            dump(class_path, flags, files)?;
+            for some in files.chunks(AT_ONCE) {
+                dump(class_path, flags, some)?;
+            }
         }
     }
     let counts = kinds
