@@ -22,6 +22,7 @@ mod delete_topics;
 mod describe_cluster;
 mod describe_configs;
 mod describe_groups;
+mod describe_topic_partitions;
 mod fetch;
 mod find_coordinator;
 mod group;
@@ -32,6 +33,7 @@ mod metadata;
 mod offset_commit;
 mod offset_fetch;
 mod offset_for_leader_epoch;
+mod operations;
 mod produce;
 
 pub use fetch::Sessions;
@@ -105,6 +107,9 @@ pub fn begin(broker: &Arc<Broker>, peer: &Arc<Peer>, frame: Bytes) -> Option<Wor
         ApiKey::CreatePartitions => answer(call, &mut reader, create_partitions::handle),
         ApiKey::DeleteRecords => answer(call, &mut reader, delete_records::handle),
         ApiKey::DescribeCluster => answer(call, &mut reader, describe_cluster::handle),
+        ApiKey::DescribeTopicPartitions => {
+            answer(call, &mut reader, describe_topic_partitions::handle)
+        }
         ApiKey::InitProducerId => answer(call, &mut reader, init_producer_id::handle),
         ApiKey::OffsetForLeaderEpoch => answer(call, &mut reader, offset_for_leader_epoch::handle),
         ApiKey::DescribeConfigs => answer(call, &mut reader, describe_configs::handle),

@@ -355,7 +355,7 @@ impl ApiKey {
                 name: "DescribeTopicPartitions",
                 versions: (0, 0),
                 flexible: Some(0),
-                advertised: None,
+                advertised: Some((0, 0)),
             },
         }
     }
