@@ -12,6 +12,7 @@ mod csv;
 mod examples;
 mod fuzz;
 mod generated;
+mod interop;
 mod packages;
 mod random;
 mod reference;
@@ -43,6 +44,10 @@ usage: cargo xtask COMMAND
   chaos cities [--variant NAME] [--seed N] [--kills 20] [--workers 3] [--binary PATH] [--logs DIR]
         run the pipelines of examples/cities on real servers, kill, stop and disconnect them at
         random, and prove that no city is lost; without `--variant` all of them, RabbitMQ last
+  interop [--only kcat,aiokafka] [--binary PATH]
+        run real clients of Kafka against a broker that is killed under them, then have Kafka's own
+        tool read every file that the broker has left; clients are installed where they are missing
+        (Debian packages as root; Python's and Java's below ~/.cache/millrace-interop)
   conformance DIR [--floor PERCENT]
         run Bento's cases in DIR and list those that fail; with a floor, fail when less of a file
         passes (the README.md beside the cases says what they are)
@@ -82,6 +87,7 @@ fn run(arguments: &[String]) -> Result<bool> {
         "bench" => bench::run(rest),
         "chaos" => chaos::run(rest),
         "conformance" => conformance::run(rest),
+        "interop" => interop::run(rest),
         "fuzz" => fuzz::run(rest),
         "reference" => reference::REFERENCE.run(rest),
         "wire" => wire::WIRE.run(rest),

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
-use millrace_testkit::programs;
+use millrace_testkit::programs::{self, Program};
 
 /// Debian asks this script before a package starts its service; 101 means no.
 const POLICY: &str = "/usr/sbin/policy-rc.d";
@@ -17,17 +17,25 @@ const POLICY: &str = "/usr/sbin/policy-rc.d";
 /// # Errors
 /// When this user may not install packages, or the installation fails; the text names them.
 pub fn install_missing() -> Result<()> {
-    let missing = programs::missing_packages()?;
+    install(programs::TESTS)
+}
+
+/// Installs the packages of those of the programs that are not there.
+///
+/// # Errors
+/// As [`install_missing`].
+pub fn install(programs: &[Program]) -> Result<()> {
+    let missing = programs::missing_packages(programs)?;
     if missing.is_empty() {
         return Ok(());
     }
     let list = missing.join(" ");
     let by_hand = format!("as root: `apt-get install --no-install-recommends {list}`");
     if !Path::new("/usr/bin/apt-get").is_file() {
-        bail!("tests need programs of the Debian packages {list}, and this is no Debian");
+        bail!("programs of the Debian packages {list} are needed, and this is no Debian");
     }
     if !is_root()? {
-        bail!("tests need the Debian packages {list}; {by_hand}");
+        bail!("the Debian packages {list} are needed; {by_hand}");
     }
     println!("installing {list}");
     let _no_services = NoServices::begin()?;
@@ -35,7 +43,7 @@ pub fn install_missing() -> Result<()> {
     let mut arguments = vec!["install", "--yes", "--quiet", "--no-install-recommends"];
     arguments.extend(&missing);
     apt_get(&arguments).with_context(|| format!("install {list}; try it by hand, {by_hand}"))?;
-    match programs::missing_packages()?.as_slice() {
+    match programs::missing_packages(programs)?.as_slice() {
         [] => Ok(()),
         still => bail!(
             "the packages {} are installed without their programs",

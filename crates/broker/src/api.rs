@@ -33,6 +33,7 @@ mod metadata;
 mod offset_commit;
 mod offset_fetch;
 mod offset_for_leader_epoch;
+mod operations;
 mod produce;
 mod transaction;
 mod txn_offset_commit;

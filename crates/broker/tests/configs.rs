@@ -168,6 +168,31 @@ fn a_compacted_topic_takes_no_record_without_a_key_also_when_it_is_compressed() 
     );
 }
 
+#[test]
+fn each_record_that_a_topic_does_not_take_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let broker = TestBroker::start(config(dir.path()));
+    let mut client = broker.client();
+    client.create_topic("orders", 1);
+    let changed = set(&mut client, TOPIC, "orders", "cleanup.policy", "compact");
+    assert_eq!(changed, 0);
+    let now = millrace_broker::Clock::system().now();
+    let mut mixed = BatchBuilder::new(0);
+    for index in 0..10 {
+        let key = (index % 3 != 0).then_some(&b"key"[..]);
+        mixed.add(now, key, Some(b"value"), &[]);
+    }
+    let mixed = mixed.finish();
+    for batch in [bytes::Bytes::from(mixed.clone()), compressed(&mixed)] {
+        let refused = client.produce("orders", 0, batch);
+        assert_eq!(refused.error_code, ErrorCode::InvalidRecord.number());
+        let named = refused.record_errors.iter().map(|it| it.batch_index);
+        assert_eq!(named.collect::<Vec<_>>(), [0, 3, 6, 9]);
+        let reason = refused.record_errors[3].batch_index_error_message.as_ref();
+        assert!(reason.unwrap().contains("has no key"), "{reason:?}");
+    }
+}
+
 /// The batch with its records compressed with zstd.
 fn compressed(batch: &[u8]) -> bytes::Bytes {
     let records = zstd::encode_all(&batch[HEADER_SIZE..], 1).unwrap();

@@ -43,12 +43,12 @@ impl Default for Rules {
 }
 
 /// Why a batch is not stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invalid {
     /// Which of Kafka's errors it is.
     pub kind: InvalidKind,
-    /// Which record of the batch it is, from 0; none when it is the batch.
-    pub record: Option<usize>,
+    /// Which records of the batch it is, from 0; none when it is the batch.
+    pub records: Vec<usize>,
     /// What is wrong, for people.
     pub reason: &'static str,
 }
@@ -72,7 +72,7 @@ impl Invalid {
     fn batch(kind: InvalidKind, reason: &'static str) -> Self {
         Self {
             kind,
-            record: None,
+            records: Vec::new(),
             reason,
         }
     }
@@ -92,9 +92,13 @@ impl Invalid {
 
 impl fmt::Display for Invalid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.record {
-            Some(record) => write!(f, "record {record} of the batch {}", self.reason),
-            None => write!(f, "the batch {}", self.reason),
+        match self.records.as_slice() {
+            [] => write!(f, "the batch {}", self.reason),
+            [record] => write!(f, "record {record} of the batch {}", self.reason),
+            [first, more @ ..] => {
+                let (count, reason) = (more.len(), self.reason);
+                write!(f, "record {first} of the batch, and {count} more, {reason}")
+            }
         }
     }
 }
@@ -208,7 +212,8 @@ fn is_within(timestamp: i64, rules: &Rules, now: i64) -> bool {
 /// topic is compacted. Returns the largest time of a record.
 ///
 /// # Errors
-/// The first record that is wrong.
+/// The first record that is malformed; else all that the topic does not take, so that the client
+/// can tell them from the others (KIP-467).
 pub fn check_records(
     header: &BatchHeader,
     records: &[u8],
@@ -217,28 +222,22 @@ pub fn check_records(
 ) -> Result<i64, Invalid> {
     let mut largest = i64::MIN;
     let mut count = 0;
+    let mut refused: Option<Invalid> = None;
     for (index, record) in Records::new(records, header.record_count).enumerate() {
-        let invalid = |kind, reason| Invalid {
-            kind,
-            record: Some(index),
+        let malformed = |reason| Invalid {
+            kind: InvalidKind::Record,
+            records: vec![index],
             reason,
         };
-        let record = record.map_err(|_| invalid(InvalidKind::Record, "is malformed"))?;
+        let record = record.map_err(|_| malformed("is malformed"))?;
         if usize::try_from(record.offset_delta) != Ok(index) {
-            return Err(invalid(InvalidKind::Record, "has an offset out of order"));
-        }
-        if rules.needs_keys && record.key.is_none() {
-            return Err(invalid(
-                InvalidKind::Record,
-                "has no key, which a compacted topic needs",
-            ));
+            return Err(malformed("has an offset out of order"));
         }
         let timestamp = header.base_timestamp.saturating_add(record.timestamp_delta);
         if !is_within(timestamp, rules, now) {
-            return Err(invalid(
-                InvalidKind::Timestamp,
-                "has a time out of the bounds of `message.timestamp.*`",
-            ));
+            refuse(&mut refused, index, InvalidKind::Timestamp, OUT_OF_BOUNDS);
+        } else if rules.needs_keys && record.key.is_none() {
+            refuse(&mut refused, index, InvalidKind::Record, NO_KEY);
         }
         largest = largest.max(timestamp);
         count += 1;
@@ -249,5 +248,21 @@ pub fn check_records(
             "has fewer records than it counts",
         ));
     }
-    Ok(largest)
+    refused.map_or(Ok(largest), Err)
+}
+
+const NO_KEY: &str = "has no key, which a compacted topic needs";
+const OUT_OF_BOUNDS: &str = "has a time out of the bounds of `message.timestamp.*`";
+
+/// Notes a record that the topic does not take; a wrong time is what is told of the whole.
+fn refuse(all: &mut Option<Invalid>, index: usize, kind: InvalidKind, reason: &'static str) {
+    let all = all.get_or_insert(Invalid {
+        kind,
+        records: Vec::new(),
+        reason,
+    });
+    all.records.push(index);
+    if kind == InvalidKind::Timestamp {
+        (all.kind, all.reason) = (kind, reason);
+    }
 }

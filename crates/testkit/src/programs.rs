@@ -20,7 +20,8 @@ pub struct Program {
 const DEFAULT_DIRS: &[&str] = &["/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin"];
 
 macro_rules! programs {
-    ($($constant:ident = $name:literal from $package:literal $(in $dir:literal)?;)*) => {
+    ($(#[$doc:meta])* $list:ident:
+     $($constant:ident = $name:literal from $package:literal $(in $dir:literal)?;)*) => {
         $(
             #[doc = concat!("`", $name, "` of the package `", $package, "`.")]
             pub const $constant: Program = Program {
@@ -29,12 +30,14 @@ macro_rules! programs {
                 dirs: &[$($dir)?],
             };
         )*
-        /// Every program that some test starts.
-        pub const ALL: &[Program] = &[$($constant),*];
+        $(#[$doc])*
+        pub const $list: &[Program] = &[$($constant),*];
     };
 }
 
 programs! {
+    /// Every program that some test starts.
+    TESTS:
     // The script in /usr/sbin changes to the package's own user and data; this one does not.
     RABBITMQ_SERVER = "rabbitmq-server" from "rabbitmq-server" in "/usr/lib/rabbitmq/bin";
     EPMD = "epmd" from "rabbitmq-server";
@@ -48,6 +51,15 @@ programs! {
     CHROMIUM = "chromium" from "chromium";
     PROMETHEUS = "prometheus" from "prometheus";
     PROMTOOL = "promtool" from "prometheus";
+}
+
+programs! {
+    /// The clients of the broker that `cargo xtask interop` starts, and what installs them.
+    CLIENTS:
+    KCAT = "kcat" from "kcat";
+    PYTHON = "python3" from "python3-venv";
+    JAVAC = "javac" from "default-jdk-headless";
+    MAVEN = "mvn" from "maven";
 }
 
 impl Program {
@@ -90,13 +102,13 @@ impl Program {
     }
 }
 
-/// The packages of the programs that are not installed, each once.
+/// The packages of those of the programs that are not installed, each once.
 ///
 /// # Errors
 /// When a directory cannot be read.
-pub fn missing_packages() -> Result<Vec<&'static str>> {
+pub fn missing_packages(programs: &[Program]) -> Result<Vec<&'static str>> {
     let mut packages = Vec::new();
-    for program in ALL {
+    for program in programs {
         if !program.is_installed()? && !packages.contains(&program.package) {
             packages.push(program.package);
         }

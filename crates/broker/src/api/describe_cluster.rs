@@ -5,7 +5,7 @@ use millrace_kafka_wire::api::describe_cluster::{
     DescribeClusterBroker, DescribeClusterRequest, DescribeClusterResponse,
 };
 
-use super::Call;
+use super::{Call, operations};
 
 /// The endpoints of brokers; the other type are those of controllers.
 const BROKERS: i8 = 1;
@@ -40,7 +40,10 @@ pub async fn handle(call: Call, request: DescribeClusterRequest) -> DescribeClus
         cluster_id: call.broker.cluster_id().to_string().into(),
         controller_id: call.broker.node_id(),
         brokers: brokers.collect(),
-        cluster_authorized_operations: i32::MIN,
+        cluster_authorized_operations: operations::if_asked(
+            request.include_cluster_authorized_operations,
+            operations::CLUSTER,
+        ),
         ..DescribeClusterResponse::default()
     }
 }

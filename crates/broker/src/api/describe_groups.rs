@@ -2,7 +2,7 @@
 
 use millrace_kafka_wire::api::describe_groups::{DescribeGroupsRequest, DescribeGroupsResponse};
 
-use super::Call;
+use super::{Call, operations};
 use crate::group::{Request, Response};
 
 pub async fn handle(call: Call, request: DescribeGroupsRequest) -> DescribeGroupsResponse {
@@ -16,6 +16,10 @@ pub async fn handle(call: Call, request: DescribeGroupsRequest) -> DescribeGroup
             Response::DescribeGroups(response) => groups.extend(response.groups),
             other => unreachable!("{other:?} answers another request"),
         }
+    }
+    for group in groups.iter_mut().filter(|it| it.error_code == 0) {
+        let is_asked = request.include_authorized_operations;
+        group.authorized_operations = operations::if_asked(is_asked, operations::GROUP);
     }
     DescribeGroupsResponse {
         groups,

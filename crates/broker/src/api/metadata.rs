@@ -8,13 +8,10 @@ use millrace_kafka_wire::api::metadata::{
 };
 use millrace_kafka_wire::{ErrorCode, Str};
 
-use super::Call;
+use super::{Call, operations};
 use crate::metadata::topics::check_name;
 use crate::metadata::{Image, TopicImage};
 use crate::partitions::Refused;
-
-/// Stands for "was not asked for".
-const NO_OPERATIONS: i32 = i32::MIN;
 
 pub async fn handle(call: Call, request: MetadataRequest) -> MetadataResponse {
     let is_all = match &request.topics {
@@ -23,10 +20,16 @@ pub async fn handle(call: Call, request: MetadataRequest) -> MetadataResponse {
         Some(topics) => topics.is_empty() && call.version == 0,
     };
     let wanted = request.topics.unwrap_or_default();
+    let include = request.include_topic_authorized_operations;
+    let topic_operations = operations::if_asked(include, operations::TOPIC);
     let mut image = call.broker.metadata().image();
     let mut topics = Vec::new();
     if is_all {
-        topics.extend(image.topics().map(|it| described(it, &image)));
+        topics.extend(
+            image
+                .topics()
+                .map(|it| described(it, &image, topic_operations)),
+        );
     }
     for topic in &wanted {
         let found = find(&image, topic);
@@ -38,7 +41,7 @@ pub async fn handle(call: Call, request: MetadataRequest) -> MetadataResponse {
             (found, _) => found,
         };
         topics.push(match found {
-            Ok(found) => described(&found, &image),
+            Ok(found) => described(&found, &image, topic_operations),
             Err(code) => unknown(topic, code, call.version),
         });
     }
@@ -47,7 +50,10 @@ pub async fn handle(call: Call, request: MetadataRequest) -> MetadataResponse {
         cluster_id: Some(call.broker.cluster_id().to_string().into()),
         controller_id: call.broker.node_id(),
         topics,
-        cluster_authorized_operations: NO_OPERATIONS,
+        cluster_authorized_operations: operations::if_asked(
+            request.include_cluster_authorized_operations,
+            operations::CLUSTER,
+        ),
         ..MetadataResponse::default()
     }
 }
@@ -84,7 +90,7 @@ async fn create(
     }
 }
 
-fn described(topic: &TopicImage, image: &Image) -> MetadataResponseTopic {
+fn described(topic: &TopicImage, image: &Image, operations: i32) -> MetadataResponseTopic {
     let partitions = (0..).zip(&topic.partitions);
     let partitions = partitions.map(|(partition_index, it)| {
         let is_there = image.brokers.contains_key(&it.leader);
@@ -108,7 +114,7 @@ fn described(topic: &TopicImage, image: &Image) -> MetadataResponseTopic {
         topic_id: topic.id,
         is_internal: topic.is_internal(),
         partitions: partitions.collect(),
-        topic_authorized_operations: NO_OPERATIONS,
+        topic_authorized_operations: operations,
     }
 }
 
@@ -121,7 +127,7 @@ fn unknown(topic: &MetadataRequestTopic, code: ErrorCode, version: i16) -> Metad
             false => topic.name.clone(),
         },
         topic_id: topic.topic_id,
-        topic_authorized_operations: NO_OPERATIONS,
+        topic_authorized_operations: operations::NOT_ASKED,
         ..MetadataResponseTopic::default()
     }
 }

@@ -303,7 +303,7 @@ fn check_compressed(
     }
     let records = decompress(codec, &batch.bytes()[HEADER_SIZE..]).map_err(|_| Invalid {
         kind: InvalidKind::Corrupt,
-        record: None,
+        records: Vec::new(),
         reason: "cannot be decompressed",
     })?;
     check_records(header, &records, rules, now).map(drop)
@@ -362,14 +362,18 @@ fn failed(index: i32, refused: &Refused) -> PartitionProduceResponse {
 }
 
 fn invalid_batch(index: i32, invalid: &Invalid) -> PartitionProduceResponse {
-    let record = invalid.record.and_then(|it| i32::try_from(it).ok());
-    let errors = record.map(|batch_index| BatchIndexAndErrorMessage {
+    let reason = Str::from(invalid.reason);
+    let records = invalid
+        .records
+        .iter()
+        .filter_map(|it| i32::try_from(*it).ok());
+    let errors = records.map(|batch_index| BatchIndexAndErrorMessage {
         batch_index,
-        batch_index_error_message: Some(invalid.reason.into()),
+        batch_index_error_message: Some(reason.clone()),
     });
     PartitionProduceResponse {
         error_code: invalid.code(),
-        record_errors: errors.into_iter().collect(),
+        record_errors: errors.collect(),
         ..failed(index, &Refused::new(ErrorCode::InvalidRecord, invalid))
     }
 }

@@ -17,6 +17,10 @@ fn good() -> Vec<u8> {
 fn with(at: usize, bytes: &[u8]) -> Vec<u8> {
     let mut batch = good();
     batch[at..at + bytes.len()].copy_from_slice(bytes);
+    checksummed(batch)
+}
+
+fn checksummed(mut batch: Vec<u8>) -> Vec<u8> {
     let crc = checksum(&batch);
     batch[17..21].copy_from_slice(&crc.to_be_bytes());
     batch
@@ -144,7 +148,31 @@ fn a_batch_that_is_too_large_a_codec_and_a_missing_key_are_refused_by_the_rules(
     builder.add(NOW, Some(b"k"), None, &[]);
     builder.add(NOW, None, Some(b"v"), &[]);
     let invalid = validate(builder.finish().into(), &compacted, NOW).unwrap_err();
-    assert_eq!((invalid.record, invalid.code()), (Some(1), 87));
+    assert_eq!((&invalid.records[..], invalid.code()), (&[1][..], 87));
+}
+
+#[test]
+fn all_records_that_a_topic_does_not_take_are_told_and_a_wrong_time_counts_most() {
+    let compacted = Rules {
+        needs_keys: true,
+        ..Rules::default()
+    };
+    let mut builder = BatchBuilder::new(0);
+    builder.add(NOW, None, Some(b"v"), &[]);
+    builder.add(NOW, Some(b"k"), Some(b"v"), &[]);
+    builder.add(NOW, None, Some(b"v"), &[]);
+    let invalid = validate(builder.finish().into(), &compacted, NOW).unwrap_err();
+    assert_eq!((&invalid.records[..], invalid.code()), (&[0, 2][..], 87));
+    let late = NOW + compacted.timestamp_after_max_ms + 1;
+    let mut builder = BatchBuilder::new(0);
+    for (time, key) in [(NOW, None), (late, Some(&b"k"[..])), (NOW, Some(&b"k"[..]))] {
+        builder.add(time, key, Some(b"v"), &[]);
+    }
+    let mut late = builder.finish();
+    // The header says that all is well; the record does not.
+    late[35..43].copy_from_slice(&NOW.to_be_bytes());
+    let invalid = validate(checksummed(late).into(), &compacted, NOW).unwrap_err();
+    assert_eq!((&invalid.records[..], invalid.code()), (&[0, 1][..], 32));
 }
 
 #[test]
@@ -170,5 +198,6 @@ fn every_record_is_walked() {
 
 fn refused_record(at: usize) -> Option<usize> {
     let batch = with(at, &[0]);
-    validate(batch.into(), &Rules::default(), NOW).err()?.record
+    let invalid = validate(batch.into(), &Rules::default(), NOW).err()?;
+    invalid.records.first().copied()
 }

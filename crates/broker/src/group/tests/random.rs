@@ -127,8 +127,8 @@ struct Client {
     member_id: Str,
     generation: i32,
     members: Vec<Str>,
-    /// Generation and bytes of the last assignment.
-    assigned: Option<(i32, Bytes)>,
+    /// The last assignment: as which member, in which generation, and its bytes.
+    assigned: Option<(Str, i32, Bytes)>,
     next: Next,
 }
 
@@ -314,7 +314,8 @@ impl World {
                 };
                 assert!(it.assignment.is_empty() || it.assignment.starts_with(own.as_bytes()));
                 assert!(is_static || it.assignment.len() <= own.len());
-                client.assigned = Some((client.generation, it.assignment));
+                client.assigned =
+                    Some((client.member_id.clone(), client.generation, it.assignment));
                 client.next = Next::Heartbeat;
             }
             Response::Heartbeat(it) if it.error_code == 0 => client.next = Next::Heartbeat,
@@ -452,14 +453,14 @@ impl World {
         }
         for (number, client) in self.clients.iter().enumerate() {
             let value = last.get(GROUPS[group_of(number)]);
-            let (Some(Some(value)), Some((generation, assigned))) = (value, &client.assigned)
+            let (Some(Some(value)), Some((id, generation, assigned))) = (value, &client.assigned)
             else {
                 continue;
             };
             let member = value
                 .members
                 .iter()
-                .find(|it| it.member_id == client.member_id);
+                .find(|it| it.member_id == client.member_id && it.member_id == *id);
             if let Some(member) = member
                 && value.generation == *generation
             {

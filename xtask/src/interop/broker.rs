@@ -1,0 +1,86 @@
+//! The broker under test: a process that is killed and started again on its directory.
+
+use std::fs;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use millrace_testkit::millrace::Millrace;
+use millrace_testkit::port::free_port;
+
+const START: Duration = Duration::from_secs(60);
+const STOP: Duration = Duration::from_secs(30);
+
+/// What the log says when clients are heard.
+const READY: &str = "the broker is ready";
+
+/// A broker on a port of its own.
+pub struct Broker {
+    binary: PathBuf,
+    settings: PathBuf,
+    /// Where its files are.
+    pub data: PathBuf,
+    port: u16,
+    process: Millrace,
+    pub kills: u32,
+}
+
+impl Broker {
+    /// Starts a broker whose files are in `dir`.
+    pub fn start(binary: &Path, dir: &Path) -> Result<Self> {
+        let port = free_port();
+        let data = dir.join("data");
+        let settings = dir.join("broker.properties");
+        fs::write(&settings, properties(port, &data)).context("write the broker's settings")?;
+        Ok(Self {
+            process: launch(binary, &settings)?,
+            binary: binary.to_owned(),
+            settings,
+            data,
+            port,
+            kills: 0,
+        })
+    }
+
+    pub fn address(&self) -> String {
+        format!("{}:{}", Ipv4Addr::LOCALHOST, self.port)
+    }
+
+    /// Kills the broker as `kill -9` does and starts it on what it has left.
+    pub fn crash(&mut self) -> Result<()> {
+        self.process.kill().context("kill the broker")?;
+        self.kills += 1;
+        self.process = launch(&self.binary, &self.settings).context("start the broker again")?;
+        Ok(())
+    }
+
+    /// Stops the broker in order.
+    pub fn stop(&mut self) -> Result<()> {
+        let status = self.process.terminate(STOP)?;
+        if !status.success() {
+            let said = self.process.stderr_lines().join("\n");
+            bail!("the broker ended with {status}:\n{said}");
+        }
+        Ok(())
+    }
+}
+
+/// Small segments, so that there are several of them and indexes to look at.
+fn properties(port: u16, data: &Path) -> String {
+    format!(
+        "node.id=1\nlisteners=PLAINTEXT://{}:{port}\nlog.dirs={}\nnum.partitions=2\n\
+         log.segment.bytes=1048576\nlog.index.interval.bytes=256\n",
+        Ipv4Addr::LOCALHOST,
+        data.display()
+    )
+}
+
+fn launch(binary: &Path, settings: &Path) -> Result<Millrace> {
+    let mut command = Command::new(binary);
+    command.args(["broker", "--config"]).arg(settings);
+    let mut process = Millrace::start(&mut command)?;
+    process.wait_for_stderr(READY, START)?;
+    Ok(process)
+}
