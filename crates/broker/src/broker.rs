@@ -34,7 +34,7 @@ pub use start_error::StartError;
 pub struct Broker {
     node_id: i32,
     live: Arc<Live>,
-    cluster_id: Uuid,
+    cluster_id: Str,
     /// That of its registration.
     epoch: i64,
     metadata: Arc<Metadata>,
@@ -87,8 +87,8 @@ impl Broker {
         self.live.config()
     }
 
-    pub fn cluster_id(&self) -> Uuid {
-        self.cluster_id
+    pub fn cluster_id(&self) -> &Str {
+        &self.cluster_id
     }
 
     pub fn metadata(&self) -> &Metadata {

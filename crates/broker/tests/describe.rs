@@ -8,6 +8,7 @@ use millrace_kafka_wire::api::describe_groups::DescribeGroupsRequest;
 use millrace_kafka_wire::api::describe_topic_partitions::{
     Cursor, DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse, TopicRequest,
 };
+use millrace_kafka_wire::api::find_coordinator::FindCoordinatorRequest;
 use millrace_kafka_wire::api::metadata::MetadataRequest;
 use millrace_testkit::kafka::Client;
 use support::{TestBroker, config};
@@ -43,6 +44,11 @@ fn who_asks_what_he_may_do_is_told_all_and_who_does_not_is_told_nothing() {
         };
         let found = client.ask(1, &request);
         assert_eq!(found.cluster_authorized_operations, cluster);
+        let find = FindCoordinatorRequest {
+            key: "g".into(),
+            ..FindCoordinatorRequest::default()
+        };
+        assert_eq!(client.ask(3, &find).error_code, 0);
         let request = DescribeGroupsRequest {
             groups: vec!["g".into()],
             include_authorized_operations: is_asked,

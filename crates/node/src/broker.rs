@@ -88,7 +88,7 @@ pub async fn run_broker(config: BrokerConfig, http: Option<&str>) -> Result<bool
     if let Some(surface) = &surface {
         surface.is_ready.store(true, Ordering::Release);
     }
-    let cluster = broker.broker().cluster_id();
+    let cluster = broker.broker().cluster_id().clone();
     let dir = dirs
         .first()
         .map(|it| it.display().to_string())

@@ -37,7 +37,7 @@ pub async fn handle(call: Call, request: DescribeClusterRequest) -> DescribeClus
     });
     DescribeClusterResponse {
         endpoint_type: BROKERS,
-        cluster_id: call.broker.cluster_id().to_string().into(),
+        cluster_id: call.broker.cluster_id().clone(),
         controller_id: call.broker.node_id(),
         brokers: brokers.collect(),
         cluster_authorized_operations: operations::if_asked(

@@ -47,7 +47,7 @@ pub async fn handle(call: Call, request: MetadataRequest) -> MetadataResponse {
     }
     MetadataResponse {
         brokers: brokers(&call, &image),
-        cluster_id: Some(call.broker.cluster_id().to_string().into()),
+        cluster_id: Some(call.broker.cluster_id().clone()),
         controller_id: call.broker.node_id(),
         topics,
         cluster_authorized_operations: operations::if_asked(

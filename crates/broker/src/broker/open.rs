@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use millrace_kafka_wire::Uuid;
+use millrace_kafka_wire::Str;
 use millrace_log::{Files, LogDir, LogError, check_writable, new_id};
 
 use super::{Random, StartError};
@@ -13,7 +13,7 @@ use crate::partitions::Dir;
 
 /// The log directories of a broker.
 pub(super) struct Dirs {
-    pub cluster_id: Uuid,
+    pub cluster_id: Str,
     /// As the configuration names them.
     pub dirs: Vec<Arc<Dir>>,
     /// All of them were empty.
@@ -36,7 +36,7 @@ pub(super) fn take(
     for path in paths {
         let dir = lock(files, path.as_ref())?;
         let properties = dir.properties()?;
-        if let Some(it) = properties.filter(|it| it.node_id != node_id) {
+        if let Some(it) = properties.as_ref().filter(|it| it.node_id != node_id) {
             return Err(StartError::OtherNode {
                 dir: path.as_ref().to_owned(),
                 found: it.node_id,
@@ -45,18 +45,21 @@ pub(super) fn take(
         }
         found.push((dir, properties));
     }
-    let known = found.iter().find_map(|(_, it)| it.map(|it| it.cluster_id));
+    let known = found
+        .iter()
+        .find_map(|(_, it)| Some(it.as_ref()?.cluster_id.clone()));
+    let is_new = known.is_none();
     let id = || new_id(&mut *random.lock());
-    let cluster_id = known.unwrap_or_else(id);
-    if known.is_some() {
+    let cluster_id = known.unwrap_or_else(|| id().to_string().into());
+    if !is_new {
         check_metadata(&found[metadata_at].0)?;
     }
     let mut dirs = Vec::new();
     for (dir, properties) in found {
-        if let Some(it) = properties.filter(|it| it.cluster_id != cluster_id) {
+        if let Some(it) = properties.as_ref().filter(|it| it.cluster_id != cluster_id) {
             return Err(StartError::OtherCluster {
                 dir: dir.path().to_owned(),
-                found: it.cluster_id,
+                found: it.cluster_id.clone(),
                 expected: cluster_id,
             });
         }
@@ -66,7 +69,7 @@ pub(super) fn take(
     Ok(Dirs {
         cluster_id,
         dirs,
-        is_new: known.is_none(),
+        is_new,
     })
 }
 

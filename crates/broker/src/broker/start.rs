@@ -79,7 +79,7 @@ pub async fn start(
     let (log, image) = opened?;
     for dir in &dirs {
         dir.log_dir()
-            .set_properties(&dir.properties(cluster_id, config.node_id))?;
+            .set_properties(&dir.properties(cluster_id.clone(), config.node_id))?;
     }
     let dir_ids = dirs.iter().map(|dir| dir.id).collect();
     let workers = std::thread::available_parallelism().map_or(1, usize::from);

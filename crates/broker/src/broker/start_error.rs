@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use millrace_kafka_wire::Uuid;
+use millrace_kafka_wire::Str;
 use millrace_log::LogError;
 
 /// Why a broker does not start, and what to do.
@@ -29,8 +29,8 @@ pub enum StartError {
     /// The directories are of different clusters.
     OtherCluster {
         dir: PathBuf,
-        found: Uuid,
-        expected: Uuid,
+        found: Str,
+        expected: Str,
     },
     /// The directory was in use, and what says which topics there are is gone.
     NoMetadata { dir: PathBuf },

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use millrace_kafka_wire::Uuid;
+use millrace_kafka_wire::{Str, Uuid};
 use millrace_log::{DirProperties, LogDir, LogError, OffsetKind, Opening, TopicPartition};
 use parking_lot::Mutex;
 
@@ -58,7 +58,7 @@ impl Dir {
     }
 
     /// Whose it is to be.
-    pub fn properties(&self, cluster_id: Uuid, node_id: i32) -> DirProperties {
+    pub fn properties(&self, cluster_id: Str, node_id: i32) -> DirProperties {
         DirProperties {
             cluster_id,
             node_id,

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use millrace_kafka_wire::Uuid;
+use millrace_kafka_wire::{Str, Uuid};
 
 use super::LogDir;
 use crate::error::{LogError, OnDisk};
@@ -10,10 +10,10 @@ use crate::files::replace;
 use crate::names;
 
 /// Whose a directory of logs is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DirProperties {
-    /// The cluster.
-    pub cluster_id: Uuid,
+    /// The cluster: an id as Kafka prints it, or any other text that somebody formatted it with.
+    pub cluster_id: Str,
     /// The broker.
     pub node_id: i32,
     /// The directory itself.
@@ -62,7 +62,7 @@ fn parse(text: &str) -> Option<DirProperties> {
     let pairs: HashMap<_, _> = lines.filter_map(|line| line.split_once('=')).collect();
     (pairs.get("version")?.trim() == "1").then_some(())?;
     Some(DirProperties {
-        cluster_id: pairs.get("cluster.id")?.trim().parse().ok()?,
+        cluster_id: (*pairs.get("cluster.id")?).trim().into(),
         node_id: pairs.get("node.id")?.trim().parse().ok()?,
         directory_id: pairs.get("directory.id")?.trim().parse().ok()?,
     })
@@ -78,7 +78,8 @@ mod tests {
                     directory.id=AAAAAAAAAAAAAAAAAAAAAQ\nnode.id=1\nversion=1\n";
         let parsed = parse(text).unwrap();
         assert_eq!(parsed.node_id, 1);
-        assert_eq!(parsed.cluster_id.to_string(), "MkU3OEVBNTcwNTJENDM2Qk");
+        // Not the canonical form of an id, and the one that most examples of Kafka have.
+        assert_eq!(parsed.cluster_id, "MkU3OEVBNTcwNTJENDM2Qk");
         assert_eq!(parse("version=0\nbroker.id=1\n"), None);
     }
 }
