@@ -1,5 +1,7 @@
 //! What the cluster, its topics and groups are described as.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
+
 mod support;
 
 use millrace_kafka_wire::ErrorCode;

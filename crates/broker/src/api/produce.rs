@@ -71,7 +71,7 @@ pub fn begin(call: Call, reader: &mut Reader) -> Option<Work> {
         acks: request.acks,
         timeout: Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0)),
     };
-    let id = request.transactional_id.clone();
+    let id = request.transactional_id;
     if is_first_of_transaction(&topics) {
         let answer = async move {
             verify_all(&call, id.as_ref(), &mut topics).await;
