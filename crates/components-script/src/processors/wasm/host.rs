@@ -131,7 +131,7 @@ fn lend(caller: &mut Caller<'_, Work>, bytes: &[u8]) -> Result<u64, Error> {
     let size = u32::try_from(bytes.len()).map_err(|_| Error::new("the message is too large"))?;
     pay(caller, bytes.len())?;
     hold(caller, size_of::<u32>())?;
-    let pointer = allocate.call(&mut *caller, size)?;
+    let pointer = within(caller, |caller| allocate.call(caller, size))?;
     caller.data_mut().taken.push(pointer);
     let memory = memory(caller)?;
     if memory.write(&mut *caller, pointer as usize, bytes).is_err() {
@@ -139,6 +139,22 @@ fn lend(caller: &mut Caller<'_, Work>, bytes: &[u8]) -> Result<u64, Error> {
         return Ok(0);
     }
     Ok(u64::from(pointer) << 32 | u64::from(size))
+}
+
+/// Calls a function of the module for memory. What it calls of the host may not call one again: the
+/// two would call each other until the stack of the thread is used up, which ends the process.
+fn within<T>(
+    caller: &mut Caller<'_, Work>,
+    call: impl FnOnce(&mut Caller<'_, Work>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    if std::mem::replace(&mut caller.data_mut().is_within, true) {
+        return Err(Error::new(
+            "the module's functions for memory call functions that need memory themselves",
+        ));
+    }
+    let result = call(caller);
+    caller.data_mut().is_within = false;
+    result
 }
 
 /// Copies bytes out of memory of the module, and gives it back to a module that wants it; none when
@@ -156,7 +172,7 @@ fn take(caller: &mut Caller<'_, Work>, pointer: u32, size: u32) -> Result<Option
         .and_then(|it| it.into_func());
     let deallocate = deallocate.and_then(|it| it.typed::<(u32, u32), ()>(&*caller).ok());
     if let Some(deallocate) = deallocate {
-        deallocate.call(&mut *caller, (pointer, size))?;
+        within(caller, |caller| deallocate.call(caller, (pointer, size)))?;
     }
     Ok(Some(bytes))
 }

@@ -22,6 +22,8 @@ pub(super) struct Work {
     pub has_new_payload: bool,
     /// What a function of the host could not do.
     pub failure: Option<String>,
+    /// The host is calling a function of the module for memory.
+    pub is_within: bool,
     /// What the host has taken of the module's memory and has to give back.
     pub taken: Vec<u32>,
     /// Bytes that the call has left with the host, and how many there may be.
@@ -85,6 +87,7 @@ impl Program {
             message: Message::default(),
             has_new_payload: false,
             failure: None,
+            is_within: false,
             taken: Vec::new(),
             held: 0,
             held_max: self.memory_max,

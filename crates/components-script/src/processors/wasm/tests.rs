@@ -183,6 +183,27 @@ fn what_the_host_does_for_a_function_counts() {
 }
 
 #[test]
+fn a_module_whose_functions_for_memory_call_back_without_end_is_stopped() {
+    let recursion = r#"(module
+      (import "bento_wasm" "v0_msg_as_bytes" (func $get (result i64)))
+      (import "bento_wasm" "v0_msg_set_bytes" (func $set (param i32 i32)))
+      (memory (export "memory") 1)
+      (func (export "malloc") (param i32) (result i32) (drop (call $get)) (i32.const 8))
+      (func (export "deallocate") (param i32 i32) (call $set (i32.const 0) (i32.const 1)))
+      (func (export "lent") (drop (call $get)))
+      (func (export "taken") (call $set (i32.const 0) (i32.const 1))))"#;
+    for function in ["lent", "taken"] {
+        let (_folder, config) = config(recursion, function);
+        let result = run(&processor(&config), batch(&["x"])).remove(0);
+        let error = result.expect_err(function);
+        assert!(
+            error.contains("functions for memory"),
+            "{function}: {error}"
+        );
+    }
+}
+
+#[test]
 fn a_module_has_one_memory() {
     let memories = r#"(module (memory (export "memory") 1) (memory 1) (func (export "process")))"#;
     let (_folder, config) = config(memories, "process");
