@@ -61,12 +61,7 @@ impl<M: Machine> Coordinators<M> {
     /// # Errors
     /// The topic cannot be made, or nobody leads the partition.
     pub async fn coordinator_of(&self, name: &str) -> Result<i32, ErrorCode> {
-        let topic = self
-            .topic
-            .get_or_create(&self.around.metadata, &self.around.random);
-        let topic = topic
-            .await
-            .map_err(|_| ErrorCode::CoordinatorNotAvailable)?;
+        let topic = self.made_topic().await?;
         let index = partition_for(name, topic.partitions.len());
         match topic.partition(index).map_or(-1, |it| it.leader) {
             -1 => Err(ErrorCode::CoordinatorNotAvailable),
@@ -79,12 +74,7 @@ impl<M: Machine> Coordinators<M> {
     /// # Errors
     /// The topic cannot be made.
     pub async fn partition_of(&self, name: &str) -> Result<i32, ErrorCode> {
-        let topic = self
-            .topic
-            .get_or_create(&self.around.metadata, &self.around.random);
-        let topic = topic
-            .await
-            .map_err(|_| ErrorCode::CoordinatorNotAvailable)?;
+        let topic = self.made_topic().await?;
         Ok(partition_for(name, topic.partitions.len()))
     }
 
@@ -136,6 +126,13 @@ impl<M: Machine> Coordinators<M> {
             // An actor that is gone has nothing to hear.
             let _ = self.actor(partition).send(Told::News(news));
         }
+    }
+
+    async fn made_topic(&self) -> Result<Arc<TopicImage>, ErrorCode> {
+        let made = self
+            .topic
+            .get_or_create(&self.around.metadata, &self.around.random);
+        made.await.map_err(|_| ErrorCode::CoordinatorNotAvailable)
     }
 
     fn existing_topic(&self) -> Option<Arc<TopicImage>> {
