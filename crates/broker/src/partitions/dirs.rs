@@ -92,7 +92,7 @@ impl Dir {
         }
     }
 
-    /// Notes up to where a log is durable; [`Dir::store`] stores it.
+    /// Notes up to where a log is durable; [`Dir::store_recovery_points`] stores it.
     pub fn set_recovery_point(&self, partition: &Partition, offset: i64) {
         let mut offsets = self.offsets.lock();
         offsets.recovery_points.insert(partition.name(), offset);
