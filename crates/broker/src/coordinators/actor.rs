@@ -169,6 +169,12 @@ impl<M: Machine> Actor<M> {
         let steps = machine.loaded(self.clock.now());
         self.follow(steps, &mut waiting, &mut writes, &mut duties);
         loop {
+            // What is due comes before what is asked after it.
+            let now = self.clock.now();
+            if machine.deadline().is_some_and(|at| at <= now) {
+                let steps = machine.tick(now);
+                self.follow(steps, &mut waiting, &mut writes, &mut duties);
+            }
             let due = machine
                 .deadline()
                 .map(|at| at.saturating_sub(self.clock.now()));
