@@ -9,14 +9,14 @@ use crate::generated::{self, Files, Generated};
 use crate::step::succeeds;
 use crate::test::cargo;
 
-/// The one page there that is written by hand.
-const BY_HAND: &str = "differences.md";
+/// The pages there that are written by hand.
+const BY_HAND: [&str; 2] = ["differences.md", "kafka-compatibility.md"];
 
 /// The pages.
 pub const REFERENCE: Generated = Generated {
     command: "reference",
     folder: "docs/reference",
-    is_one: |path| path != Path::new(BY_HAND),
+    is_one: |path| !BY_HAND.iter().any(|name| path == Path::new(name)),
     make,
 };
 

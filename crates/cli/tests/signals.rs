@@ -2,15 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
 
-use std::io::PipeWriter;
+use std::io::{PipeWriter, Write};
 
 use millrace_testkit::millrace::{self, Millrace};
-use millrace_testkit::poll::PATIENCE;
+use millrace_testkit::poll::{self, PATIENCE};
 use millrace_testkit::port::free_port;
 use rustix::process::Signal;
 
 /// A config whose first processor is built when its standard input ends, and whose second one cannot
-/// be built.
+/// be built; the first one is being built.
 fn start(folder: &tempfile::TempDir) -> (Millrace, PipeWriter) {
     let path = folder.path().join("config.yaml");
     let text = format!(
@@ -27,18 +27,19 @@ output: {{ drop: {{}} }}
         folder.path().join("none.json").display(),
     );
     std::fs::write(&path, text).unwrap();
-    let (reader, writer) = std::io::pipe().unwrap();
+    let (reader, mut writer) = std::io::pipe().unwrap();
     let mut command = millrace::command().unwrap();
     command.arg("run").arg(path).stdin(reader);
-    let mut process = Millrace::start_with_stdin(&mut command).unwrap();
-    process.wait_for_stderr("server listens", PATIENCE).unwrap();
+    let process = Millrace::start_with_stdin(&mut command).unwrap();
+    // Before it reads, a stop finds nothing that hangs.
+    writer.write_all(b" ").unwrap();
+    let is_read = || Ok(rustix::io::ioctl_fionread(&writer)? == 0);
+    poll::until_ok("the standard input to be read", PATIENCE, is_read).unwrap();
     (process, writer)
 }
 
 #[test]
 fn a_stop_while_the_stream_starts_ends_the_start_in_order() {
-    use std::io::Write;
-
     let folder = tempfile::tempdir().unwrap();
     let (mut process, mut stdin) = start(&folder);
     process.signal(Signal::TERM).unwrap();
