@@ -91,6 +91,11 @@ impl<'a> Records<'a> {
         }
     }
 
+    /// The bytes behind the records that it has gone through.
+    pub fn left(&self) -> &'a [u8] {
+        self.left
+    }
+
     fn next_record(&mut self) -> Result<Option<Record<'a>>, &'static str> {
         if self.index == self.count {
             return match self.left {
