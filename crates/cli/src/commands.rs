@@ -6,16 +6,22 @@ use crate::args::{self, Args, Command, TemplateCommand};
 
 mod blobl;
 mod broker;
+mod cluster;
 mod completions;
 mod config;
+mod consume;
 mod create;
 mod echo;
+mod group;
+mod kafka;
 mod lint;
 mod list;
+mod produce;
 mod progress;
 mod run;
 mod template;
 mod test;
+mod topic;
 
 /// Runs the command and says with which code to exit.
 pub fn dispatch(args: Args) -> ExitCode {
@@ -62,6 +68,11 @@ pub fn dispatch(args: Args) -> ExitCode {
             template::lint(&paths, &templates)
         }
         Some(Command::Broker(args)) => broker::broker(&args),
+        Some(Command::Topic(command)) => topic::topic(command),
+        Some(Command::Group(command)) => group::group(command),
+        Some(Command::Cluster(command)) => cluster::cluster(command),
+        Some(Command::Produce(args)) => produce::produce(args),
+        Some(Command::Consume(args)) => consume::consume(args),
     }
 }
 
