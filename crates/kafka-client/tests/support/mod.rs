@@ -1,5 +1,6 @@
 //! A broker in this process, and clients of it.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
 #![allow(dead_code, reason = "each file of tests uses its part")]
 
 use std::sync::Arc;
