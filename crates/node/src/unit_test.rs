@@ -19,6 +19,7 @@ mod execute;
 pub(crate) mod json_difference;
 mod provider;
 mod target;
+mod texts;
 
 pub use case::{Case, Given, InputMessage, Instant};
 pub use conditions::{Conditions, Unmet};
@@ -26,3 +27,4 @@ pub use document::Document;
 pub use execute::{CaseFailure, Provide, run_case};
 pub use provider::ConfigFile;
 pub use target::{Failure, Report, SUFFIXES, Settings, Target, find, read_case, read_conditions};
+pub use texts::Texts;

@@ -10,7 +10,7 @@ use millrace_component::Registry;
 use millrace_message::{Message, Value};
 use millrace_node::registry;
 use millrace_node::unit_test::{
-    Case, CaseFailure, ConfigFile, Provide, Report, Settings, Target, find, read_case,
+    Case, CaseFailure, ConfigFile, Provide, Report, Settings, Target, Texts, find, read_case,
     read_conditions, run_case,
 };
 use millrace_spec::env::Environment;
@@ -131,6 +131,7 @@ impl Provide for Mappings<'_> {
             environment: &Environment::empty(),
             registry: self.registry,
             sources: &Arc::default(),
+            texts: &Texts::default(),
         }
         .provide(&case)
     }

@@ -16,6 +16,7 @@ use millrace_telemetry::Scope;
 use super::case::Case;
 use super::execute::Provide;
 use super::target::is_mapping;
+use super::texts::Texts;
 use crate::RootConfig;
 use crate::components::services_of_tests;
 use crate::load::{Loader, declared, read_text};
@@ -33,6 +34,8 @@ pub struct ConfigFile<'a> {
     pub registry: &'a Arc<Registry>,
     /// The texts of the definition, which mocks stand in.
     pub sources: &'a Arc<SourceMap>,
+    /// What cases have read before.
+    pub texts: &'a Texts,
 }
 
 impl Provide for ConfigFile<'_> {
@@ -58,7 +61,7 @@ impl ConfigFile<'_> {
         let mut loader = self.loader(case);
         let mappings = self.mappings(&loader, &file);
         loader.cx.set_extension(Arc::new(mappings));
-        let Some(mut tree) = loader.read_file(&file) else {
+        let Some(mut tree) = self.texts.tree(&file, self.sources, &mut loader) else {
             return Err(self.told(&mut loader));
         };
         let fields = RootConfig::fields();
@@ -184,7 +187,7 @@ impl ConfigFile<'_> {
         let mut labels = declared(tree);
         let (files, is_complete) = loader.expand(self.resources);
         for file in files {
-            let tree = loader.read_file(&file)?;
+            let tree = self.texts.tree(&file, self.sources, loader)?;
             labels.extend(declared(&tree));
             let more = loader.cx.within("root", |cx| read_resources(&tree, cx));
             resources.extend(more?);

@@ -14,6 +14,7 @@ use super::case::Case;
 use super::conditions::Conditions;
 use super::execute::run_case;
 use super::provider::ConfigFile;
+use super::texts::Texts;
 use crate::load::{Files, Loader, Main, load, read_text};
 use crate::templates::refuse_template;
 
@@ -244,12 +245,14 @@ impl Target {
         }
         let mut loader = Loader::new(Arc::clone(&self.sources), LintOptions::default(), registry);
         loader.read_env_files(&settings.env_files);
+        let texts = Texts::default();
         let config = ConfigFile {
             path: &self.config,
             resources: &settings.resources,
             environment: &loader.environment,
             registry,
             sources: &self.sources,
+            texts: &texts,
         };
         let directory = self.config.parent().unwrap_or(Path::new(""));
         let mut failures = Vec::new();
