@@ -10,9 +10,9 @@ use millrace_node::{
 };
 use millrace_spec::LintOptions;
 
-use super::complain;
 use super::config::{components, files_of, load_config, print_complaints};
 use super::progress::Progress;
+use super::{complain, complain_styled, plain};
 use crate::args::RunArgs;
 
 /// Runs the config and reports what became of its messages.
@@ -81,7 +81,7 @@ pub fn run(args: &RunArgs, file: Option<PathBuf>) -> ExitCode {
     // Somebody has to hear why the exit code is 1.
     let is_logged = !is_watched && !logs_to_file && logs.level() != LogLevel::Off;
     if let Some(failure) = failure.as_ref().filter(|_| !is_logged) {
-        complain(&without_secrets(
+        complain_styled(&without_secrets(
             failure.text(&loaded, is_watched).trim_end(),
         ));
     }
@@ -109,7 +109,7 @@ impl Failure {
 
     fn text(&self, loaded: &Loaded, colour: bool) -> String {
         match self {
-            Self::Text(text) => text.clone(),
+            Self::Text(text) => plain(&without_secrets(text)),
             Self::Complaint(complaint) => loaded.show(complaint, colour),
         }
     }

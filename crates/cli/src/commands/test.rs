@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use millrace_component::Registry;
+use millrace_diagnostics::{printable, printable_line};
 use millrace_node::unit_test::{Failure, Report, Settings, find};
 use millrace_node::{expand_files, install_logs_of_tests, without_secrets, without_templates};
 
@@ -68,14 +69,15 @@ fn run(
     let (mut cases, mut failed) = (0, Vec::new());
     for target in &targets {
         let report = target.run(settings, registry);
-        let name = target.config.display();
+        let name = target.config.display().to_string();
+        let name = printable_line(&name);
         let Colours { good, bad, end, .. } = colours;
         cases += report.cases;
         if report.is_success() {
             print(&format!("Test '{name}' {good}succeeded{end}\n"));
         } else {
             print(&format!("Test '{name}' {bad}failed{end}\n"));
-            failed.push((name.to_string(), report));
+            failed.push((name.into_owned(), report));
         }
     }
     if !failed.is_empty() {
@@ -134,11 +136,15 @@ fn told(name: &str, report: &Report, colours: Colours) -> String {
             condition,
         } = failure;
         if earlier.replace(case) != Some(case) {
-            let _ = writeln!(text, "\n{name} [{case}]:");
+            // What is secret is known by its text, not by its escapes.
+            let heading = without_secrets(&format!("{name} [{case}]:"));
+            let _ = writeln!(text, "\n{}", printable_line(&heading));
         }
-        let _ = writeln!(text, "{}", colours.reason(reason));
+        let reason = without_secrets(reason);
+        let _ = writeln!(text, "{}", colours.reason(&printable(&reason)));
         if let Some(condition) = condition {
-            let _ = writeln!(text, "  the condition: {condition}");
+            let condition = condition.to_string();
+            let _ = writeln!(text, "  the condition: {}", printable_line(&condition));
         }
     }
     text
