@@ -18,6 +18,7 @@ mod document;
 mod execute;
 pub(crate) mod json_difference;
 mod provider;
+mod stop;
 mod target;
 mod texts;
 
@@ -26,5 +27,6 @@ pub use conditions::{Conditions, Unmet};
 pub use document::Document;
 pub use execute::{CaseFailure, Provide, run_case};
 pub use provider::ConfigFile;
+pub use stop::Stop;
 pub use target::{Failure, Report, SUFFIXES, Settings, Target, find, read_case, read_conditions};
 pub use texts::Texts;

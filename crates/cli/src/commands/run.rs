@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use millrace_diagnostics::Diagnostic;
 use millrace_node::{
-    Loaded, LogLevel, RunError, Watcher, install_logs, log_failure, without_secrets,
+    Loaded, LogLevel, RunError, Watcher, install_logs, kill_commands, log_failure, without_secrets,
 };
 use millrace_spec::LintOptions;
 
@@ -51,8 +51,9 @@ pub fn run(args: &RunArgs, file: Option<PathBuf>) -> ExitCode {
         let mut progress = Progress::none();
         millrace_node::run(config, changes, |flow| progress.follow(flow)).await
     });
-    // A thread that still computes for a message holds the end up no longer.
+    // A thread that still computes for a message holds the end up no longer, nor do its commands.
     runtime.shutdown_background();
+    kill_commands();
     let is_watched = std::io::stderr().is_terminal();
     let (report, failure) = match ended {
         Ok(report) => (Some(report), None),
