@@ -146,10 +146,14 @@ mod tests {
             ("tests: # all\n", "  - ", "\n", ""),
             ("{\"tests\" : [", "", ",", "], after: 2}"),
             ("before: 1\n'tests': &t [", "", ",", "]\n"),
+            ("tests:\n", "  - ", "\n  - *one\n", "\n  - *one\nafter: 2\n"),
         ];
         for (before, item, between, after) in styles {
             let config = |count: usize| {
-                let tests = vec![format!("{item}{one}"); count].join(between);
+                let mut tests = vec![format!("{item}{one}"); count].join(between);
+                if between.contains('*') {
+                    tests = tests.replacen("{ name", "&one { name", 1);
+                }
                 format!("{before}{tests}{after}")
             };
             let (few, many) = (read(&config(1)), read(&config(1000)));
