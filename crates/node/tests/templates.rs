@@ -279,6 +279,24 @@ mapping: |
 }
 
 #[test]
+fn a_template_that_makes_too_much_in_its_test_is_told_once() {
+    const VAST: &str = "\
+name: vast
+type: processor
+mapping: 'root.try = range(0, 400).map_each(x -> range(0, 400))'
+tests: [ { name: t, config: {} } ]
+";
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("t.yaml");
+    std::fs::write(&path, VAST).unwrap();
+    let lines = Templates::lint(&[path], &[]).lines();
+    assert_eq!(
+        without(folder.path(), lines),
+        ["t.yaml(4,29) test `t`: template `vast`: its mapping makes more than 100000 values"]
+    );
+}
+
+#[test]
 fn the_tests_of_a_template_fail_where_it_makes_something_else() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("t.yaml");
