@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use millrace_diagnostics::printable;
+
 use crate::args::{self, Args, Command, TemplateCommand};
 
 mod blobl;
@@ -101,8 +103,20 @@ fn print(text: &str) -> ExitCode {
     }
 }
 
-/// Prints to the standard error, which nobody may be reading.
+/// A text that does not steer the terminal.
+fn plain(text: &str) -> String {
+    printable(text).into_owned()
+}
+
+/// Prints to the standard error, which nobody may be reading. What it quotes of others does not steer
+/// the terminal.
 fn complain(text: &str) {
+    complain_styled(&printable(text));
+}
+
+/// As [`complain`], of a text of the renderer, which has colours of its own, or of one that is
+/// [`plain`].
+fn complain_styled(text: &str) {
     use std::io::Write;
     let _unread = writeln!(std::io::stderr().lock(), "{text}");
 }
