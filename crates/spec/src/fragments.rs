@@ -64,7 +64,7 @@ impl Fragments {
 /// and everything counts.
 fn quoted(text: &str) -> impl Iterator<Item = &str> {
     ['`', '"', '\''].into_iter().flat_map(|quote| {
-        let is_paired = text.matches(quote).count() % 2 == 0;
+        let is_paired = text.matches(quote).count().is_multiple_of(2);
         let pieces = text.split(quote).enumerate();
         let pieces = pieces.filter(move |(at, _)| at % 2 == 1 || !is_paired && *at > 0);
         pieces.map(|(_, piece)| piece)
