@@ -77,6 +77,11 @@ impl Workbench {
         self
     }
 
+    /// What the components share that are built on it.
+    pub fn flow(&self) -> &Flow {
+        &self.flow
+    }
+
     /// What its scripted children have seen.
     fn children(&self) -> Arc<Children> {
         self.services

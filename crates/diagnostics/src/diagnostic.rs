@@ -63,6 +63,9 @@ pub struct Diagnostic {
     pub help: Option<String>,
     /// More facts, one line each.
     pub notes: Vec<String>,
+    /// With what the message begins when it is about a text that is not in the config but was made of
+    /// it, which may hold pieces of anything there.
+    pub made_by: Option<String>,
 }
 
 impl Diagnostic {
@@ -77,6 +80,7 @@ impl Diagnostic {
             related: Vec::new(),
             help: None,
             notes: Vec::new(),
+            made_by: None,
         }
     }
 
@@ -119,6 +123,17 @@ impl Diagnostic {
     pub fn help(mut self, text: impl Into<String>) -> Self {
         self.help = Some(text.into());
         self
+    }
+
+    /// Every text of it.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        let related = self.related.iter().map(|it| &it.text);
+        std::iter::once(&self.message)
+            .chain(&self.label)
+            .chain(related)
+            .chain(&self.help)
+            .chain(&self.notes)
+            .map(String::as_str)
     }
 
     /// Changes the texts for which `change` has another one.

@@ -40,6 +40,8 @@ fn left_out(complaints: usize) -> Option<String> {
 pub struct Renderer<'a> {
     sources: &'a SourceMap,
     redactor: Redactor,
+    /// Where secrets are written, however.
+    hidden: Vec<Span>,
     colour: bool,
     /// The line that was quoted last: many complaints may be about one line of megabytes.
     last: RefCell<Option<Rc<Quoted>>>,
@@ -51,6 +53,7 @@ impl<'a> Renderer<'a> {
         Self {
             sources,
             redactor: Redactor::new(),
+            hidden: Vec::new(),
             colour: false,
             last: RefCell::default(),
         }
@@ -60,6 +63,14 @@ impl<'a> Renderer<'a> {
     #[must_use]
     pub fn redact(mut self, redactor: Redactor) -> Self {
         self.redactor = redactor;
+        self.last = RefCell::default();
+        self
+    }
+
+    /// Masks these places in the lines that are quoted: a secret may be written in escapes.
+    #[must_use]
+    pub fn hide(mut self, places: &[Span]) -> Self {
+        self.hidden = places.to_vec();
         self.last = RefCell::default();
         self
     }
@@ -224,11 +235,23 @@ impl<'a> Renderer<'a> {
             return Some(Rc::clone(quoted));
         }
         let (start, text) = source.line(line)?;
-        let masked = self.redactor.apply_keeping_length(text);
+        let end = start + text.len() as u32;
+        let is_near = |it: &&Span| it.source == id && it.start < end && start < it.end;
+        let hidden: Vec<_> = self.hidden.iter().filter(is_near).collect();
+        let shown = |(at, char)| {
+            let at = start + at as u32;
+            let is_hidden = hidden.iter().any(|it| it.start <= at && at < it.end);
+            if is_hidden { '*' } else { char }
+        };
+        let text_shown: String = match hidden.is_empty() {
+            true => text.to_owned(),
+            false => text.char_indices().map(shown).collect(),
+        };
+        let masked = self.redactor.apply_keeping_length(&text_shown);
         let cells: Vec<_> = masked.chars().map(cell).collect();
         let quoted = Rc::new(Quoted {
             place: (id, line),
-            end: start + text.len() as u32,
+            end,
             width: width(&cells),
             cells,
         });

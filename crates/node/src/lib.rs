@@ -3,6 +3,7 @@
 mod broker;
 mod components;
 pub mod config;
+mod control;
 mod folders;
 mod load;
 mod logs;

@@ -73,6 +73,7 @@ pub struct Loaded {
     sources: Arc<SourceMap>,
     redactor: millrace_diagnostics::Redactor,
     secret_places: Vec<Span>,
+    secret_texts: Vec<Span>,
 }
 
 /// What a main config is made of, by which one that was cut off is known.
@@ -111,6 +112,7 @@ impl Loaded {
     pub fn render(&self, colour: bool) -> String {
         Renderer::new(&self.sources)
             .redact(self.redactor.clone())
+            .hide(&self.secret_texts)
             .colour(colour)
             .render_all(&self.diagnostics)
     }
@@ -146,6 +148,7 @@ impl Loaded {
     /// A complaint as a person reads it.
     pub fn show(&self, complaint: &Diagnostic, colour: bool) -> String {
         let renderer = Renderer::new(&self.sources).redact(self.redactor.clone());
+        let renderer = renderer.hide(&self.secret_texts);
         renderer.colour(colour).render(complaint)
     }
 
@@ -255,6 +258,7 @@ pub fn load(files: &Files, registry: &Arc<Registry>) -> Loaded {
         sources: loader.sources,
         redactor: loader.cx.redactor().clone(),
         secret_places: loader.cx.secret_places().to_vec(),
+        secret_texts: loader.cx.secret_texts().to_vec(),
     }
 }
 
@@ -304,6 +308,7 @@ impl Loader {
             registry: Arc::clone(registry),
             redactor: self.cx.redactor().clone(),
             secret_places: Vec::new(),
+            secret_texts: Vec::new(),
             sources: self.sources,
         }
     }

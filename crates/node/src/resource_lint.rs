@@ -63,9 +63,7 @@ pub fn lint_resource(kind: ComponentKind, yaml: &str, registry: &Arc<Registry>) 
         read(kind, &node, &mut cx);
     }
     Redactor::global().add_all(cx.redactor().secrets());
-    for diagnostic in cx.diagnostics() {
-        found.push(diagnostic.clone());
-    }
+    found.extend(cx.take_diagnostics());
     found.sort();
     let renderer = Renderer::new(&sources).redact(cx.redactor().clone());
     let mut lint = ResourceLint::default();

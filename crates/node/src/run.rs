@@ -15,6 +15,7 @@ use tracing::{error, info, warn};
 
 use crate::components;
 use crate::config::RootConfig;
+use crate::control::Control;
 use crate::memory;
 use crate::metrics::Metrics;
 use crate::report::Report;
@@ -31,6 +32,10 @@ const HOLD_LIMIT: Duration = Duration::from_secs(5);
 /// Signals of one kind that come within this time are one: whoever signals a process and its group,
 /// as `timeout` does, means to ask once.
 const SIGNALS_TOGETHER: Duration = Duration::from_millis(500);
+
+/// How long the HTTP server, the last traces and metrics have together when the process ends; more
+/// than each of them takes.
+const CLOSE_LIMIT: Duration = Duration::from_secs(10);
 
 /// How long requests to the service's own paths have to finish.
 const HTTP_GRACE: Duration = Duration::from_secs(1);
@@ -160,7 +165,11 @@ pub async fn run(
             },
         }
     };
-    process.close().await;
+    tokio::select! {
+        () = process.close() => {}
+        // The threads that would close it may still compute.
+        () = signals.control.sleep(CLOSE_LIMIT) => warn!("the process is not closed in order"),
+    }
     kept.retain(|it| it.messages > 0);
     // A run that failed early has written nothing.
     files.retain(|it| std::path::Path::new(&**it).exists());
@@ -320,6 +329,7 @@ impl StreamRun<'_> {
         let stop = stream.stopper();
         let finished = stream.finish();
         tokio::pin!(finished);
+        let control = signals.control.clone();
         let mut next = tokio::select! {
             (balance, result) = &mut finished => {
                 return End { balance, result, by_itself: true, next: None };
@@ -328,7 +338,7 @@ impl StreamRun<'_> {
                 stop.cancel();
                 flow.drain();
                 error!("the stream cannot go on; what has not settled is given up");
-                let (balance, _) = abort(&flow, &mut finished).await;
+                let (balance, _) = abort(&flow, &mut finished, &control).await;
                 return End { balance, result: Err(failure), by_itself: true, next: None };
             }
             name = signals.next() => {
@@ -347,7 +357,7 @@ impl StreamRun<'_> {
                 (balance, result) = &mut finished => {
                     return End { balance, result, by_itself: false, next: None };
                 }
-                () = tokio::time::sleep(delay.get()) => {}
+                () = control.sleep(delay.get()) => {}
                 _ = signals.next() => {}
             }
         }
@@ -362,17 +372,17 @@ impl StreamRun<'_> {
                     Some(_) => tokio::select! {
                         finished = &mut finished => finished,
                         () = signals.give_up(config.shutdown_timeout.get()) => {
-                            give_up(&flow, &mut finished).await
+                            give_up(&flow, &mut finished, &control).await
                         }
                     },
-                    None => give_up(&flow, &mut finished).await,
+                    None => give_up(&flow, &mut finished, &control).await,
                 }
             }
-            () = tokio::time::sleep(config.shutdown_timeout.get()) => {
-                give_up(&flow, &mut finished).await
+            () = control.sleep(config.shutdown_timeout.get()) => {
+                give_up(&flow, &mut finished, &control).await
             }
             failure = flow.failed() => {
-                let (balance, _) = abort(&flow, &mut finished).await;
+                let (balance, _) = abort(&flow, &mut finished, &control).await;
                 (balance, Err(failure))
             }
         };
@@ -438,24 +448,24 @@ fn warn_of_restart(running: &RootConfig, next: &RootConfig) {
 }
 
 /// As [`abort`], when an orderly end has taken too long.
-async fn give_up<F>(flow: &Flow, finished: &mut F) -> F::Output
+async fn give_up<F>(flow: &Flow, finished: &mut F, control: &Control) -> F::Output
 where
     F: Future<Output = (millrace_component::Balance, Result<(), Error>)> + Unpin,
 {
     warn!("the time to stop in order is over; what has not settled is given up");
-    abort(flow, finished).await
+    abort(flow, finished, control).await
 }
 
 /// Ends the stream without waiting for what is under way: it goes back to its source, or is counted
 /// as dropped where that takes nothing back.
-async fn abort<F>(flow: &Flow, finished: &mut F) -> F::Output
+async fn abort<F>(flow: &Flow, finished: &mut F, control: &Control) -> F::Output
 where
     F: Future<Output = (millrace_component::Balance, Result<(), Error>)> + Unpin,
 {
     flow.abort().cancel();
-    match tokio::time::timeout(ABORT_GRACE, finished).await {
-        Ok(finished) => finished,
-        Err(_) => (
+    tokio::select! {
+        finished = finished => finished,
+        () = control.sleep(ABORT_GRACE) => (
             flow.ledger().balance(),
             Err(Error::fatal("the stream did not stop in time")),
         ),
@@ -467,6 +477,7 @@ pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
     asked: Asked,
+    control: Control,
 }
 
 /// When the process was asked to stop.
@@ -490,13 +501,16 @@ impl Asked {
 
 impl Signals {
     pub(crate) fn listen() -> Result<Self, Error> {
+        let control = Control::start()?;
         let listen = |kind| {
-            signal(kind).map_err(|error| Error::fatal(format!("listen for signals: {error}")))
+            let listening = control.within(|| signal(kind));
+            listening.map_err(|error| Error::fatal(format!("listen for signals: {error}")))
         };
         Ok(Self {
             interrupt: listen(SignalKind::interrupt())?,
             terminate: listen(SignalKind::terminate())?,
             asked: Asked::default(),
+            control: control.clone(),
         })
     }
 
@@ -514,8 +528,9 @@ impl Signals {
 
     /// Waits until an orderly end has taken too long, or for another signal.
     pub(crate) async fn give_up(&mut self, timeout: Duration) {
+        let control = self.control.clone();
         tokio::select! {
-            () = tokio::time::sleep(timeout) => {}
+            () = control.sleep(timeout) => {}
             name = self.next() => info!("received {name} again"),
         }
     }

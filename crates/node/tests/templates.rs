@@ -394,6 +394,75 @@ mapping: |
     assert!(!echoed.contains("a-long-token"), "{echoed}");
 }
 
+/// Mappings of templates that put their field `secret` where it cannot stand.
+const PASTED: &[&str] = &[
+    r#"root.mapping = "root = " + this.secret"#,
+    r#"root.mapping = "root = this." + this.secret + "()""#,
+    r#"root.mapping = "root = \"" + this.secret + "\" + (""#,
+    r#"root.mapping = "root = " + this.secret.uppercase()"#,
+    r#"root.mapping = "root = 5 " + this.secret.encode("base64")"#,
+    r#"root.mapping = "root = 5 " + this.secret.encode("hex")"#,
+    r#"root.mapping = "root = 5 " + this.secret.escape_url_query()"#,
+    r#"root.mapping = "root = this.a.re_match(\"(" + this.secret + "\")""#,
+    r#"root.mapping = "root = this.a.ts_parse(" + this.secret.slice(1)"#,
+    r#"root.log.message = "${! " + this.secret + " }""#,
+    r#"root.log.level = this.secret.slice(1)"#,
+    r#"root.sleep.duration = this.secret.slice(2) + "x""#,
+    r#"root.jq.query = ". | " + this.secret"#,
+    r#"root.awk = { "codec": "none", "program": "{ " + this.secret + " " }"#,
+    r#"root.javascript.code = "let = (" + this.secret"#,
+    r#"root.jmespath.query = "a[" + this.secret"#,
+    r#"root.template.text = "{{ " + this.secret + " }}""#,
+    r#"root.grok.expressions = [ "%{WORD:a} (" + this.secret ]"#,
+    r#"root.http.url = "http://a:" + this.secret.slice(1)"#,
+    r#"root = { this.secret.slice(3): {} }"#,
+    r#"root.noop = { this.secret.slice(3): {} }"#,
+    r#"root.sleep.duration = this.secret.number().string()"#,
+    r#"root.sleep.duration = this.secret.slice(2).parse_json().string()"#,
+];
+
+#[test]
+fn no_complaint_shows_a_piece_of_a_secret_that_a_template_pastes() {
+    // As the config writes it, what it is, and in Base64.
+    let secrets = [
+        (r#""hunter2 is""#, "hunter2 is", "aHVudGVyMiBpcw"),
+        (r#""hunt\x65r2\u0020is""#, "hunter2 is", "aHVudGVyMiBpcw"),
+        (r#"'hunter2" is'"#, "hunter2\" is", "aHVudGVyMiIgaXM"),
+        (r#""hunter2\nis""#, "hunter2\nis", "aHVudGVyMgppcw"),
+    ];
+    for mapping in PASTED {
+        let template = format!(
+            "name: pasted\ntype: processor\nfields:\n  - {{ name: secret, type: string, secret: \
+             true }}\nmapping: |\n  {mapping}\n"
+        );
+        for (written, secret, in_base64) in secrets {
+            let config = processors(&format!("{{ pasted: {{ secret: {written} }} }}"));
+            let loaded = loaded_with(&[&template], &config, LintOptions::default());
+            let said = loaded.render(false) + &loaded.lines().join("\n");
+            let said = said.to_lowercase();
+            assert!(said.contains("template `pasted`"), "{mapping}: {said}");
+            let in_hex: String = secret.bytes().map(|it| format!("{it:02x}")).collect();
+            let pieces = [secret, in_base64, &in_hex].map(str::to_lowercase);
+            let mut runs = pieces.iter().flat_map(|it| it.as_bytes().windows(4));
+            let shown = runs.find(|it| said.as_bytes().windows(4).any(|said| said == *it));
+            assert!(shown.is_none(), "{mapping}, {written}: {said}");
+            for word in ["`is", "is`", "'is", "\"is", "is\"", "is'", "is\u{b7}"] {
+                assert!(!said.contains(word), "{mapping}, {written}: {said}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_complaint_beside_a_secret_still_says_what_is_wrong() {
+    let template = "name: t\ntype: processor\nfields: [ { name: secret, type: string, secret: true } ]\n\
+                    mapping: 'root.http = { \"ur\": \"http://a\", \"headers\": { \"Authorization\": this.secret } }'\n";
+    let config = processors("{ t: { secret: hunter2 is } }");
+    let lines = said(&[template], &config);
+    let expected = "template `t` makes `http`: field ur not recognised (did you mean `url`?)";
+    assert!(lines.iter().any(|it| it.contains(expected)), "{lines:?}");
+}
+
 #[test]
 fn a_template_used_twice_may_make_the_same_labels() {
     const LABELLED: &str = "{ name: labelled, type: processor, mapping: 'root.try = [ { \"label\": \"inner\", \"noop\": {} } ]' }";

@@ -146,6 +146,7 @@ mod duration;
 pub mod env;
 mod field;
 mod field_type;
+mod fragments;
 pub mod known;
 pub mod lint;
 mod literal;

@@ -1,6 +1,7 @@
 //! Reading typed config from the spanned tree, collecting every complaint.
 
 use crate::env::EnvUses;
+use crate::fragments::Fragments;
 use crate::{
     FieldKind, FieldOption, FieldSpec, FieldType, Mapping, Node, Value, codes, credentials,
 };
@@ -9,6 +10,7 @@ use millrace_diagnostics::{
 };
 use millrace_telemetry::redact::{MASK, is_secret_name, mask_quoted};
 use std::any::{Any, TypeId};
+use std::cell::LazyCell;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -16,6 +18,9 @@ use std::sync::Arc;
 const SUGGESTIONS_MAX: usize = 100;
 /// So many names can be read in one line.
 const LISTED_MAX: usize = 12;
+
+/// So many bytes of the text that a complaint is about are searched for secrets.
+const SPAN_BYTES_MAX: u32 = 1 << 16;
 
 /// How strict a reading is.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
@@ -41,6 +46,8 @@ pub struct ReadContext {
     redactor: Redactor,
     /// Where secrets stand in the sources.
     secret_places: Vec<Span>,
+    /// The texts among them, without the variables in them.
+    secret_texts: Vec<Span>,
     env: EnvUses,
     options: LintOptions,
     path: Vec<String>,
@@ -65,6 +72,7 @@ impl ReadContext {
             diagnostics: Diagnostics::new(),
             redactor: Redactor::new(),
             secret_places: Vec::new(),
+            secret_texts: Vec::new(),
             env: EnvUses::default(),
             options: LintOptions::default(),
             path: Vec::new(),
@@ -101,6 +109,7 @@ impl ReadContext {
     pub fn report(&mut self, mut diagnostic: Diagnostic) -> &mut Diagnostic {
         if let Some(place) = self.place_in_template() {
             diagnostic.message = format!("{place}: {}", diagnostic.message);
+            diagnostic.made_by = Some(place);
         }
         self.diagnostics.push(diagnostic)
     }
@@ -157,29 +166,41 @@ impl ReadContext {
         &self.diagnostics
     }
 
-    /// Takes what was found so far. What stands where a secret does quotes no piece of one: the
-    /// renderer masks secrets as a whole only.
+    /// Takes what was found so far. What is about a text with a secret in it quotes no piece of one:
+    /// the renderer masks secrets as a whole only.
     pub fn take_diagnostics(&mut self) -> Diagnostics {
         let mut found = std::mem::take(&mut self.diagnostics);
-        let places = self.all_secret_places();
-        if places.is_empty() {
+        if self.redactor.is_empty() && self.secret_places.is_empty() {
             return found;
         }
+        let places = self.all_secret_places();
+        let fragments = LazyCell::new(|| Fragments::of(self.redactor.secrets()));
         found = found
             .into_iter()
             .map(|mut diagnostic| {
-                let mut spans = diagnostic
-                    .related
-                    .iter()
-                    .map(|it| it.span)
-                    .chain(diagnostic.span);
-                if spans.any(|span| places.iter().any(|it| it.touches(span))) {
+                if spans_of(&diagnostic).any(|span| places.iter().any(|it| it.touches(span))) {
                     diagnostic.change_texts(|text| self.without_pieces(text));
+                }
+                let is_near = diagnostic.made_by.is_some() || self.is_beside_secret(&diagnostic);
+                if is_near {
+                    hide_reason(&mut diagnostic, &fragments);
                 }
                 diagnostic
             })
             .collect();
         found
+    }
+
+    /// Whether a secret stands, as it is, in the text that a complaint is about.
+    fn is_beside_secret(&self, diagnostic: &Diagnostic) -> bool {
+        spans_of(diagnostic).any(|span| {
+            let Some(source) = self.sources.get(span.source) else {
+                return false;
+            };
+            let end = span.end.min(span.start.saturating_add(SPAN_BYTES_MAX));
+            let text = source.slice(Span { end, ..span });
+            self.redactor.secrets().any(|it| text.contains(it))
+        })
     }
 
     /// Where secrets stand, and variables whose values are secret anywhere.
@@ -319,11 +340,31 @@ impl ReadContext {
     pub fn add_secret(&mut self, node: &Node) {
         self.secret_places.push(node.span);
         match &node.value {
-            Value::Scalar(scalar) => self.redactor.add(&*scalar.text),
+            Value::Scalar(scalar) => {
+                self.redactor.add(&*scalar.text);
+                self.add_secret_span(node.span);
+            }
             Value::Sequence(items) => items.iter().for_each(|item| self.add_secret(item)),
             Value::Mapping(map) => map.entries.iter().for_each(|it| self.add_secret(&it.value)),
         }
         self.add_secret_env(node.span);
+    }
+
+    /// Remembers where a secret is written, which may be in escapes or in parts.
+    fn add_secret_span(&mut self, span: Span) {
+        // What a template made stands nowhere; it has the place of the template's name.
+        let source = self.sources.get(span.source);
+        let written = source.as_ref().map_or("", |it| it.slice(span));
+        if self.templates.iter().any(|it| it.name == written) {
+            return;
+        }
+        let mut uses: Vec<_> = self.env.within(span).map(|it| it.span).collect();
+        uses.sort_unstable();
+        let ends = uses.iter().map(|it| it.start).chain([span.end]);
+        let starts = [span.start].into_iter().chain(uses.iter().map(|it| it.end));
+        let parts = starts.zip(ends).filter(|(start, end)| start < end);
+        let parts = parts.map(|(start, end)| Span { start, end, ..span });
+        self.secret_texts.extend(parts);
     }
 
     /// Remembers a text as secret.
@@ -350,10 +391,38 @@ impl ReadContext {
         &self.secret_places
     }
 
+    /// The parts of the sources that nobody may see.
+    pub fn secret_texts(&self) -> &[Span] {
+        &self.secret_texts
+    }
+
     /// What is known to be secret so far.
     pub fn redactor(&self) -> &Redactor {
         &self.redactor
     }
+}
+
+/// The places of a complaint.
+fn spans_of(diagnostic: &Diagnostic) -> impl Iterator<Item = Span> {
+    let related = diagnostic.related.iter().map(|it| it.span);
+    related.chain(diagnostic.span)
+}
+
+/// Leaves the place of a complaint and nothing else when its texts show a piece of a secret.
+fn hide_reason(diagnostic: &mut Diagnostic, fragments: &Fragments) {
+    let place = diagnostic.made_by.as_ref().map(|it| format!("{it}: "));
+    let place = place.unwrap_or_default();
+    let said = diagnostic.message.strip_prefix(&place);
+    let said = said.unwrap_or(&diagnostic.message);
+    let others = diagnostic.texts().skip(1);
+    if !others.chain([said]).any(|text| fragments.are_in(text)) {
+        return;
+    }
+    diagnostic.message = format!("{place}the reason would show a piece of a secret");
+    diagnostic.label = None;
+    diagnostic.related.clear();
+    diagnostic.notes.clear();
+    diagnostic.help = Some("look at the text that the secret is put into".to_owned());
 }
 
 /// A check of one field's value, run after it was read.
@@ -526,6 +595,7 @@ fn add_credentials(node: &Node, cx: &mut ReadContext) {
             cx.add_secret_text(&text[found.secret.clone()]);
             let place = node.span_of(found.secret);
             cx.secret_places.push(place);
+            cx.add_secret_span(place);
             cx.add_secret_env(place);
         }
     }

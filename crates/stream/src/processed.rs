@@ -74,7 +74,12 @@ impl Sink for ProcessedSink {
         let outcomes = track(&mut batch);
         let mut known = Faulted::of(&batch, &self.flow).len();
         let mut writes = Vec::new();
-        for mut batch in self.chain.run(batch).await {
+        let mut batches = self.chain.run(batch).await;
+        // What a processor has given up may be missing in what another one made of it.
+        if self.flow.abort().is_cancelled() {
+            batches.clear();
+        }
+        for mut batch in batches {
             let origins = batch.take_origins();
             let faulted = Faulted::beyond(&mut known, &self.path, &batch, &self.flow);
             writes.push((origins, faulted, self.sink.hand_over(batch).await));

@@ -224,6 +224,14 @@ impl fmt::Debug for Redactor {
     }
 }
 
+/// The forms in which texts hold a secret: quoted, escaped, encoded, and within the Base64 of a longer
+/// text.
+pub fn forms_of(secret: &str) -> Vec<String> {
+    let mut forms = variant::variants_of(secret);
+    forms.extend(variant::pieces_in_base64(secret));
+    forms
+}
+
 /// The run of Base64 around a piece of it, which begins at `from` at the earliest.
 fn base64_around(text: &str, from: usize, start: usize, end: usize) -> (usize, usize) {
     let bytes = text.as_bytes();

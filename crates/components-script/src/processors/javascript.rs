@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use millrace_component::{
-    Batches, BuildContext, BuiltProcessor, Descriptor, Identity, Processor, ProcessorConfig,
+    Batches, BuildContext, BuiltProcessor, Descriptor, Flow, Identity, Processor, ProcessorConfig,
 };
 use millrace_message::{Error, Message, MessageBatch};
 use millrace_spec::{Node, ReadContext, Spec, codes};
@@ -38,6 +38,8 @@ const MEMORY_MAX: usize = 256 << 20;
 /// Engines are kept for later messages, one for each thread that needs one: what a program leaves in
 /// the global object is there the next time, or is not. A program that throws, runs for more than a
 /// minute, or takes more than 256 MiB of memory leaves the message unchanged, with its error flag set.
+/// When a stream is given up at its stop, a program that still runs is ended and its message goes back
+/// to its source.
 #[derive(Clone, Debug, Spec)]
 #[spec(processor = "javascript", status = "experimental", category = "Mapping", check = check)]
 pub struct Config {
@@ -126,13 +128,14 @@ impl ProcessorConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<BuiltProcessor, Error> {
         let program = self.program(MEMORY_MAX.min(cx.flow().budget().limit()))?;
         let identity = Arc::clone(cx.identity());
-        let first = Vm::new(&program, &identity).map_err(|reason| {
+        let first = Vm::new(&program, &identity, cx.flow().abort()).map_err(|reason| {
             Error::fatal(format!("{} cannot be compiled: {reason}", self.name()))
         })?;
         Ok(BuiltProcessor::Sync(Arc::new(Javascript {
             program,
             idle: Mutex::new(vec![first]),
             identity,
+            flow: cx.flow().clone(),
         })))
     }
 }
@@ -144,6 +147,7 @@ struct Javascript {
     /// Engines that no thread uses now: no more than there are threads.
     idle: Mutex<Vec<Vm>>,
     identity: Arc<Identity>,
+    flow: Flow,
 }
 
 impl Javascript {
@@ -152,7 +156,7 @@ impl Javascript {
         if let Some(vm) = self.idle.lock().pop() {
             return Ok(vm);
         }
-        Vm::new(&self.program, &self.identity)
+        Vm::new(&self.program, &self.identity, self.flow.abort())
             .map_err(|reason| Error::rejected(format!("start JavaScript: {reason}")))
     }
 
@@ -179,6 +183,9 @@ impl Processor for Javascript {
         let mut vm = None;
         for message in run.iter_mut().flat_map(|batch| batch.iter_mut()) {
             if let Err(error) = self.run(&mut vm, message) {
+                if self.flow.abort().is_cancelled() {
+                    return Batches::new();
+                }
                 message.set_fault(self.identity.fault(error));
             }
         }

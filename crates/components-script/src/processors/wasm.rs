@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use millrace_component::{
-    Batches, BuildContext, BuiltProcessor, Descriptor, Identity, Processor, ProcessorConfig,
+    Batches, BuildContext, BuiltProcessor, Descriptor, Flow, Identity, Processor, ProcessorConfig,
     read_file,
 };
 use millrace_message::{Error, Message, MessageBatch};
@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 
 use instance::{Guest, Program};
 
+mod fuel;
 mod host;
 mod instance;
 #[cfg(test)]
@@ -33,7 +34,8 @@ const MEMORY_MAX: usize = 256 << 20;
 /// A module for WASI finds clocks and random numbers, but no arguments, environment variables or
 /// files, and what it writes is dropped. Instances are kept for later messages, one for each thread
 /// that needs one. A message on which the function traps, runs for too long (about a minute), or takes
-/// more than 256 MiB of memory goes on unchanged, with its error flag set.
+/// more than 256 MiB of memory goes on unchanged, with its error flag set. When a stream is given up
+/// at its stop, a function that still runs is ended and its message goes back to its source.
 #[derive(Clone, Debug, Spec)]
 #[spec(processor = "wasm", status = "experimental", category = "Utility")]
 pub struct Config {
@@ -50,12 +52,14 @@ impl ProcessorConfig for Config {
         let failed = |reason: String| Error::fatal(format!("module `{path}`: {reason}"));
         let module = read_file(path, FILE_MAX).map_err(|error| failed(error.to_string()))?;
         let memory_max = MEMORY_MAX.min(cx.flow().budget().limit());
-        let program = Program::new(&module, &self.function, memory_max).map_err(failed)?;
+        let abort = cx.flow().abort();
+        let program = Program::new(&module, &self.function, memory_max, abort).map_err(failed)?;
         let first = program.start().map_err(failed)?;
         Ok(BuiltProcessor::Sync(Arc::new(Wasm {
             program,
             idle: Mutex::new(vec![first]),
             identity: Arc::clone(cx.identity()),
+            flow: cx.flow().clone(),
         })))
     }
 }
@@ -67,6 +71,7 @@ struct Wasm {
     /// Instances that no thread uses now: no more than there are threads.
     idle: Mutex<Vec<Guest>>,
     identity: Arc<Identity>,
+    flow: Flow,
 }
 
 impl Wasm {
@@ -102,6 +107,9 @@ impl Processor for Wasm {
         let mut guest = None;
         for message in run.iter_mut().flat_map(|batch| batch.iter_mut()) {
             if let Err(error) = self.call(&mut guest, message) {
+                if self.flow.abort().is_cancelled() {
+                    return Batches::new();
+                }
                 message.set_fault(self.identity.fault(error));
             }
         }

@@ -177,3 +177,22 @@ fn many_complaints_about_one_long_line_prepare_it_once() {
         "{text}"
     );
 }
+
+#[test]
+fn a_place_that_is_hidden_shows_nothing_of_what_stands_there_and_keeps_its_width() {
+    let (map, id) = one("password: \"hunt\\x65r2\"  # hunter2\nother: x\n");
+    let mut redactor = Redactor::new();
+    redactor.add("hunter2");
+    let renderer = Renderer::new(&map).redact(redactor);
+    let renderer = renderer.hide(&[Span::new(id, 10, 22)]);
+    let text = renderer.render(&unknown(Span::new(id, 10, 22)));
+    let quoted = text.lines().nth(3);
+    let expected = "1 | password: ************  # *******";
+    assert_eq!(quoted, Some(expected), "{text}");
+    assert!(
+        text.contains("  |           ^^^^^^^^^^^^ no such field"),
+        "{text}"
+    );
+    let text = renderer.render(&unknown(Span::new(id, 34, 39)));
+    assert!(text.contains("2 | other: x"), "{text}");
+}

@@ -87,8 +87,10 @@ impl Template {
         match made {
             Ok(node) => Some(node),
             Err(reason) => {
-                let message = format!("template `{}`: {reason}", self.spec.name);
-                cx.error(codes::INVALID_VALUE, at, message);
+                // It may quote what the mapping was given.
+                cx.within_template(&self.spec.name, |cx| {
+                    cx.error(codes::INVALID_VALUE, at, reason);
+                });
                 None
             }
         }

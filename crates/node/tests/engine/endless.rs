@@ -45,13 +45,15 @@ output: {output}
                 .await;
             }
         }
-        is_ended_by_the_abort(&format!(
-            "
+        for processors in [&endless, &branch] {
+            is_ended_by_the_abort(&format!(
+                "
 input: {{ probe: {{}} }}
-output: {{ probe: {{}}, processors: [ {endless} ] }}
+output: {{ probe: {{}}, processors: [ {processors} ] }}
 "
-        ))
-        .await;
+            ))
+            .await;
+        }
     }
     let written = std::fs::read_to_string(&out).unwrap_or_default();
     assert!(written.is_empty(), "{written}");

@@ -1,9 +1,10 @@
 use std::time::Duration;
 
 use millrace_message::{Message, MessageBatch};
+use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::testing::{batch, processor, run, try_processor};
+use crate::testing::{batch, ends_when_given_up, processor, run, try_processor};
 
 /// A processor with this program.
 fn program(code: &str) -> BuiltProcessor {
@@ -198,7 +199,9 @@ fn a_program_without_end_or_measure_is_stopped_and_the_next_message_is_processed
         ("const f = () => f() + 1; f()", "stack"),
     ] {
         let program = program(code);
-        let mut vm = Vm::with_time(&program, &identity, Duration::from_millis(200)).expect(code);
+        let time = Duration::from_millis(200);
+        let abort = CancellationToken::new();
+        let mut vm = Vm::with_time(&program, &identity, &abort, time).expect(code);
         let mut message = Message::from("x");
         let error = vm.run(&mut message).expect_err(code);
         assert!(error.text().contains(complaint), "{code}: {error}");
@@ -208,6 +211,22 @@ fn a_program_without_end_or_measure_is_stopped_and_the_next_message_is_processed
     let results = results(code, &["deep", "flat"]);
     assert!(results[0].is_err());
     assert_eq!(results[1].as_deref(), Ok("flat"));
+}
+
+#[test]
+fn a_program_that_runs_when_the_stream_is_given_up_is_ended_and_gives_nothing() {
+    for code in [
+        "for (;;) {}",
+        "for (;;) { try { for (;;) {} } catch (e) {} finally { for (;;) {} } }",
+        "const go = () => Promise.resolve().then(go); go()",
+        "/^(a+)+$/.test(\"a\".repeat(60) + \"b\")",
+        "[2, 1].sort(() => { for (;;) {} })",
+    ] {
+        ends_when_given_up(&format!(
+            "javascript: {{ code: '{}' }}",
+            code.replace('\'', "''")
+        ));
+    }
 }
 
 #[test]

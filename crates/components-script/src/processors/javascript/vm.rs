@@ -8,6 +8,7 @@ use millrace_component::Identity;
 use millrace_message::{Error, Message};
 use parking_lot::Mutex;
 use rquickjs::{CatchResultExt, CaughtError, Context, Function, Runtime, Value};
+use tokio_util::sync::CancellationToken;
 
 use super::functions::{Shared, Work, host};
 use super::modules::Modules;
@@ -32,8 +33,11 @@ pub(super) struct Program {
 
 /// When a program is stopped: nothing until it has run for a while, so that short ones read no
 /// clock.
-#[derive(Default)]
 struct Watch {
+    /// How long it may run for one message.
+    time_max: Duration,
+    /// Cancelled when the stream is given up.
+    abort: CancellationToken,
     deadline: Option<Instant>,
     is_stopped: bool,
     /// Promises that were rejected with `null`, which nobody has looked at: without memory the engine
@@ -42,12 +46,40 @@ struct Watch {
 }
 
 impl Watch {
+    fn new(time_max: Duration, abort: &CancellationToken) -> Self {
+        Self {
+            time_max,
+            abort: abort.clone(),
+            deadline: None,
+            is_stopped: false,
+            lost: 0,
+        }
+    }
+
+    /// The program begins anew, with another message.
+    fn restart(&mut self) {
+        self.deadline = None;
+        self.is_stopped = false;
+        self.lost = 0;
+    }
+
     /// Whether the program has to stop; the engine asks now and then.
-    fn is_over(&mut self, time_max: Duration) -> bool {
+    fn is_over(&mut self) -> bool {
         let now = Instant::now();
-        let deadline = *self.deadline.get_or_insert(now + time_max);
-        self.is_stopped |= now > deadline;
+        let deadline = *self.deadline.get_or_insert(now + self.time_max);
+        self.is_stopped |= now > deadline || self.abort.is_cancelled();
         self.is_stopped
+    }
+
+    /// Why it was stopped, when it was.
+    fn stopped(&self) -> Option<String> {
+        self.is_stopped.then(|| match self.abort.is_cancelled() {
+            true => "the stream is given up".to_owned(),
+            false => {
+                let seconds = self.time_max.as_secs();
+                format!("the program ran for more than {seconds} s")
+            }
+        })
     }
 
     /// A promise was rejected with `null`, or one that was has got a handler after all.
@@ -63,8 +95,6 @@ pub(super) struct Vm {
     context: Context,
     work: Shared,
     watch: Arc<Mutex<Watch>>,
-    /// How long it may run for one message.
-    time_max: Duration,
     is_stopped: bool,
 }
 
@@ -75,13 +105,19 @@ impl Vm {
     /// What is wrong with it.
     pub fn check(program: &Program) -> Result<(), String> {
         let identity = Identity::new("javascript", "", "");
-        Self::new(program, &Arc::new(identity)).map(drop)
+        Self::new(program, &Arc::new(identity), &CancellationToken::new()).map(drop)
     }
 
+    /// An engine whose program is stopped at the latest when `abort` is cancelled.
+    ///
     /// # Errors
     /// The program is no JavaScript, or there is no memory.
-    pub fn new(program: &Program, identity: &Arc<Identity>) -> Result<Self, String> {
-        Self::with_time(program, identity, TIME_MAX)
+    pub fn new(
+        program: &Program,
+        identity: &Arc<Identity>,
+        abort: &CancellationToken,
+    ) -> Result<Self, String> {
+        Self::with_time(program, identity, abort, TIME_MAX)
     }
 
     /// As [`Vm::new`], with another bound of time.
@@ -91,14 +127,15 @@ impl Vm {
     pub fn with_time(
         program: &Program,
         identity: &Arc<Identity>,
+        abort: &CancellationToken,
         time_max: Duration,
     ) -> Result<Self, String> {
         let runtime = Runtime::new().map_err(|error| error.to_string())?;
         runtime.set_memory_limit(program.memory_max);
         runtime.set_max_stack_size(STACK_MAX);
-        let watch = Arc::<Mutex<Watch>>::default();
+        let watch = Arc::new(Mutex::new(Watch::new(time_max, abort)));
         let asked = Arc::clone(&watch);
-        runtime.set_interrupt_handler(Some(Box::new(move || asked.lock().is_over(time_max))));
+        runtime.set_interrupt_handler(Some(Box::new(move || asked.lock().is_over())));
         let told = Arc::clone(&watch);
         runtime.set_host_promise_rejection_tracker(Some(Box::new(
             move |_, _, reason, is_handled| {
@@ -122,7 +159,6 @@ impl Vm {
             context,
             work,
             watch,
-            time_max,
             is_stopped: false,
         })
     }
@@ -137,7 +173,7 @@ impl Vm {
     /// # Errors
     /// What the program throws, or why it was stopped.
     pub fn run(&mut self, message: &mut Message) -> Result<(), Error> {
-        *self.watch.lock() = Watch::default();
+        self.watch.lock().restart();
         *self.work.lock() = Work {
             message: message.detached(),
             has_new_payload: false,
@@ -153,13 +189,9 @@ impl Vm {
         });
         let result = result.and_then(|()| self.settle());
         let mut work = std::mem::take(&mut *self.work.lock());
-        if self.watch.lock().is_stopped {
+        if let Some(reason) = self.watch.lock().stopped() {
             self.is_stopped = true;
-            let text = format!(
-                "the program ran for more than {} s",
-                self.time_max.as_secs()
-            );
-            return Err(Error::rejected(text));
+            return Err(Error::rejected(reason));
         }
         result.map_err(|text: String| {
             // An engine without memory may be in any state.
@@ -187,7 +219,7 @@ impl Vm {
                     return Err("a promise was rejected with null: out of memory".to_owned());
                 }
                 Ok(false) => return Ok(()),
-                Ok(true) if self.watch.lock().is_over(self.time_max) => {
+                Ok(true) if self.watch.lock().is_over() => {
                     return Err("promises go on for too long".to_owned());
                 }
                 Ok(true) => {}

@@ -1,8 +1,9 @@
 //! The functions that a module imports from `bento_wasm`, by Bento's conventions.
 
 use millrace_message::Value;
-use wasmi::{Caller, Error, Linker, Memory, TrapCode};
+use wasmi::{Caller, Error, Linker, Memory};
 
+use super::fuel;
 use super::instance::Work;
 
 const MODULE: &str = "bento_wasm";
@@ -83,11 +84,7 @@ const METADATA_ENTRY: usize = 64;
 /// # Errors
 /// There is no more.
 pub(super) fn pay(caller: &mut Caller<'_, Work>, size: usize) -> Result<(), Error> {
-    let cost = CALL + size as u64 / BYTES_PER_FUEL;
-    match caller.get_fuel()?.checked_sub(cost) {
-        Some(left) => caller.set_fuel(left),
-        None => Err(TrapCode::OutOfFuel.into()),
-    }
+    fuel::take(caller, CALL + size as u64 / BYTES_PER_FUEL)
 }
 
 /// Takes fuel for looking an entry up, which goes through all of them.
@@ -131,7 +128,7 @@ fn lend(caller: &mut Caller<'_, Work>, bytes: &[u8]) -> Result<u64, Error> {
     let size = u32::try_from(bytes.len()).map_err(|_| Error::new("the message is too large"))?;
     pay(caller, bytes.len())?;
     hold(caller, size_of::<u32>())?;
-    let pointer = within(caller, |caller| allocate.call(caller, size))?;
+    let pointer = within(caller, |caller| fuel::call(&allocate, caller, size))?;
     caller.data_mut().taken.push(pointer);
     let memory = memory(caller)?;
     if memory.write(&mut *caller, pointer as usize, bytes).is_err() {
@@ -172,7 +169,9 @@ fn take(caller: &mut Caller<'_, Work>, pointer: u32, size: u32) -> Result<Option
         .and_then(|it| it.into_func());
     let deallocate = deallocate.and_then(|it| it.typed::<(u32, u32), ()>(&*caller).ok());
     if let Some(deallocate) = deallocate {
-        within(caller, |caller| deallocate.call(caller, (pointer, size)))?;
+        within(caller, |caller| {
+            fuel::call(&deallocate, caller, (pointer, size))
+        })?;
     }
     Ok(Some(bytes))
 }

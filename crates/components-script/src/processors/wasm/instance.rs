@@ -1,15 +1,16 @@
 //! A module, and its instances.
 
 use millrace_message::{Error, Message};
+use tokio_util::sync::CancellationToken;
 use wasmi::{
-    Config, Engine, Linker, Module, Store, StoreLimits, StoreLimitsBuilder, TrapCode, TypedFunc,
+    CompilationMode, Config, Engine, Linker, Module, Store, StoreLimits, StoreLimitsBuilder,
+    TrapCode, TypedFunc,
 };
 
+use super::fuel::{self, Fuel};
 use super::{host, wasi};
 use crate::processors::program;
 
-/// How much a call may compute: the interpreter spends some 300 million units a second.
-const FUEL_MAX: u64 = 20_000_000_000;
 /// The most elements of a module's tables.
 const TABLE_MAX: usize = 1_000_000;
 /// The most tables of a module; compilers make one.
@@ -29,6 +30,8 @@ pub(super) struct Work {
     /// Bytes that the call has left with the host, and how many there may be.
     pub held: usize,
     pub held_max: usize,
+    /// What it may still compute.
+    pub fuel: Fuel,
     limits: StoreLimits,
 }
 
@@ -39,15 +42,24 @@ pub(super) struct Program {
     linker: Linker<Work>,
     function: String,
     memory_max: usize,
-    fuel_max: u64,
+    fuel: Fuel,
 }
 
 impl Program {
+    /// A module, of which each call ends at the latest when `abort` is cancelled.
+    ///
     /// # Errors
     /// It is no module, or imports what there is not.
-    pub fn new(module: &[u8], function: &str, memory_max: usize) -> Result<Self, String> {
+    pub fn new(
+        module: &[u8],
+        function: &str,
+        memory_max: usize,
+        abort: &CancellationToken,
+    ) -> Result<Self, String> {
         let mut config = Config::default();
         config.consume_fuel(true);
+        // A call that pays for a translation cannot be paused there.
+        config.compilation_mode(CompilationMode::Eager);
         let engine = Engine::new(&config);
         let module = Module::new(&engine, module).map_err(|error| error.to_string())?;
         let mut linker = Linker::new(&engine);
@@ -59,14 +71,14 @@ impl Program {
             linker,
             function: function.to_owned(),
             memory_max,
-            fuel_max: FUEL_MAX,
+            fuel: Fuel::new(abort),
         })
     }
 
     /// With another bound of what a call may compute.
     #[cfg(test)]
-    pub fn with_fuel(mut self, fuel_max: u64) -> Self {
-        self.fuel_max = fuel_max;
+    pub fn with_fuel(mut self, fuel: Fuel) -> Self {
+        self.fuel = fuel;
         self
     }
 
@@ -91,12 +103,14 @@ impl Program {
             taken: Vec::new(),
             held: 0,
             held_max: self.memory_max,
+            fuel: self.fuel.clone(),
             limits,
         };
         let mut store = Store::new(&self.engine, work);
         store.limiter(|work| &mut work.limits);
         let text = |error: wasmi::Error| error.to_string();
-        store.set_fuel(self.fuel_max).map_err(text)?;
+        // What a module does on its own when it is made cannot be interrupted.
+        store.set_fuel(self.fuel.for_making()).map_err(text)?;
         let instance = self
             .linker
             .instantiate_and_start(&mut store, &self.module)
@@ -105,7 +119,7 @@ impl Program {
         let mut starts =
             starts.filter_map(|name| instance.get_typed_func::<(), ()>(&store, name).ok());
         if let Some(start) = starts.next() {
-            let started = start.call(&mut store, ());
+            let started = fuel::call(&start, &mut store, ());
             started.or_else(|error| match error.i32_exit_status() {
                 Some(0) => Ok(()),
                 _ => Err(text(error)),
@@ -122,7 +136,7 @@ impl Program {
             store,
             function,
             free,
-            fuel_max: self.fuel_max,
+            fuel: self.fuel.clone(),
             has_trapped: false,
         })
     }
@@ -133,7 +147,8 @@ pub(super) struct Guest {
     store: Store<Work>,
     function: TypedFunc<(), ()>,
     free: Option<TypedFunc<u32, ()>>,
-    fuel_max: u64,
+    /// What each call may compute.
+    fuel: Fuel,
     has_trapped: bool,
 }
 
@@ -174,11 +189,12 @@ impl Guest {
     }
 
     fn run(&mut self) -> Result<(), wasmi::Error> {
-        self.store.set_fuel(self.fuel_max)?;
-        self.function.call(&mut self.store, ())?;
+        self.store.data_mut().fuel = self.fuel.clone();
+        self.store.set_fuel(0)?;
+        fuel::call(&self.function, &mut self.store, ())?;
         for pointer in std::mem::take(&mut self.store.data_mut().taken) {
             if let Some(free) = &self.free {
-                free.call(&mut self.store, pointer)?;
+                fuel::call(free, &mut self.store, pointer)?;
             }
         }
         Ok(())

@@ -1,8 +1,10 @@
 use millrace_message::{Message, MessageBatch};
 use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
 
+use super::fuel::Fuel;
 use super::*;
-use crate::testing::{batch, processor, run, try_processor};
+use crate::testing::{batch, ends_when_given_up, processor, run, try_processor};
 
 /// What modules of TinyGo look like: `malloc` and `free`, and a message in capitals.
 pub(super) const UPPERCASE: &str = r#"(module
@@ -138,15 +140,69 @@ fn a_message_on_which_the_function_fails_stays_and_the_next_one_is_processed() {
     assert_eq!(&batches[0][1].bytes()[..], b"b");
 }
 
+/// A program whose calls may spend so much fuel, in slices.
+fn program(module: &str, function: &str, fuel: u64, slice: u64) -> Program {
+    let abort = CancellationToken::new();
+    let program = Program::new(module.as_bytes(), function, 64 << 20, &abort).expect("a module");
+    program.with_fuel(Fuel::of(fuel, slice, &abort))
+}
+
 #[test]
 fn a_function_without_end_is_stopped() {
-    let program = Program::new(UPPERCASE.as_bytes(), "spin", 1 << 20).expect("a module");
-    let mut guest = program.with_fuel(1_000_000).start().expect("an instance");
+    let program = program(UPPERCASE, "spin", 1_000_000, 10_000);
+    let mut guest = program.start().expect("an instance");
     let error = guest
         .call(&mut Message::from("x"))
         .expect_err("it never ends");
     assert!(error.text().contains("too long"), "{error}");
     assert!(guest.has_trapped());
+}
+
+#[test]
+fn a_function_that_is_interrupted_again_and_again_does_the_same() {
+    for slice in [1, 7, 100, 1_000_000] {
+        let program = program(UPPERCASE, "process", 10_000_000, slice);
+        let mut guest = program.start().expect("an instance");
+        let mut message = Message::from("hello world");
+        guest.call(&mut message).expect("it has the fuel");
+        assert_eq!(&message.bytes()[..], b"HELLO WORLD", "{slice}");
+    }
+}
+
+#[test]
+fn the_slices_together_are_what_a_function_may_spend() {
+    let spent = |slice: u64| {
+        // The least that is enough, found by halves.
+        let (mut low, mut high) = (0, 1_000_000);
+        while low + 1 < high {
+            let fuel = (low + high) / 2;
+            let called = program(UPPERCASE, "process", fuel, slice).start();
+            let called = called.map(|mut guest| guest.call(&mut Message::from("hello")).is_ok());
+            match called {
+                Ok(true) => high = fuel,
+                _ => low = fuel,
+            }
+        }
+        high
+    };
+    assert_eq!(spent(10), spent(1_000_000));
+}
+
+#[test]
+fn a_function_that_runs_when_the_stream_is_given_up_is_ended_and_gives_nothing() {
+    let in_the_host = HOST.replace(
+        r#"(func (export "malloc") (param i32) (result i32) (i32.const 1024))"#,
+        r#"(func (export "malloc") (param i32) (result i32) (loop $on (br $on)) (i32.const 1024))"#,
+    );
+    for (module, function) in [
+        (UPPERCASE, "spin"),
+        (HOST, "copies"),
+        (HOST, "yields"),
+        (&in_the_host, "copies"),
+    ] {
+        let (_folder, config) = config(module, function);
+        ends_when_given_up(&config);
+    }
 }
 
 /// Functions that let the host work for ever, or hold ever more.
@@ -173,8 +229,8 @@ fn what_the_host_does_for_a_function_counts() {
         ("yields", 1_000_000, "too long"),
         ("names", 1_000_000_000, "bytes of metadata"),
     ] {
-        let program = Program::new(HOST.as_bytes(), function, 64 << 20).expect("a module");
-        let mut guest = program.with_fuel(fuel).start().expect("an instance");
+        let program = program(HOST, function, fuel, 100_000);
+        let mut guest = program.start().expect("an instance");
         let mut message = Message::from(payload.as_str());
         let error = guest.call(&mut message).expect_err(function);
         assert!(error.text().contains(complaint), "{function}: {error}");
