@@ -14,7 +14,7 @@ use millrace_kafka_wire::api::describe_configs::{
 use millrace_kafka_wire::api::incremental_alter_configs::{
     AlterConfigsResource, AlterableConfig, IncrementalAlterConfigsRequest,
 };
-use millrace_kafka_wire::batch::{BatchBuilder, Compression, HEADER_SIZE, checksum};
+use millrace_kafka_wire::batch::{BatchBuilder, Compression, HEADER_SIZE, checksum, compress};
 use millrace_testkit::kafka::{Client, batch};
 use support::{TestBroker, config};
 
@@ -195,7 +195,7 @@ fn each_record_that_a_topic_does_not_take_is_named() {
 
 /// The batch with its records compressed with zstd.
 fn compressed(batch: &[u8]) -> bytes::Bytes {
-    let records = zstd::encode_all(&batch[HEADER_SIZE..], 1).unwrap();
+    let records = compress(Compression::Zstd, &batch[HEADER_SIZE..]).unwrap();
     let mut bytes = [&batch[..HEADER_SIZE], &records].concat();
     let length = (bytes.len() - 12) as u32;
     bytes[8..12].copy_from_slice(&length.to_be_bytes());

@@ -6,6 +6,10 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use millrace_node::LogLevel;
 
+pub mod kafka;
+
+use kafka::{ClusterCommand, ConsumeArgs, GroupCommand, ProduceArgs, TopicCommand};
+
 /// The levels of logs, as they are offered.
 pub const LOG_LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
@@ -226,6 +230,21 @@ pub enum Command {
     /// Run a broker for Kafka's clients
     #[command(after_help = AFTER_BROKER)]
     Broker(BrokerArgs),
+    /// Make, list, describe, change and remove the topics of a cluster
+    #[command(subcommand)]
+    Topic(TopicCommand),
+    /// List, describe and remove consumer groups, and reset their offsets
+    #[command(subcommand)]
+    Group(GroupCommand),
+    /// Describe a cluster
+    #[command(subcommand)]
+    Cluster(ClusterCommand),
+    /// Send the lines of the standard input to a topic
+    #[command(after_help = kafka::AFTER_PRODUCE)]
+    Produce(ProduceArgs),
+    /// Print the records of a topic
+    #[command(after_help = kafka::AFTER_CONSUME)]
+    Consume(ConsumeArgs),
 }
 
 /// The arguments of `broker`.

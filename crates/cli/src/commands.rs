@@ -2,20 +2,28 @@
 
 use std::process::ExitCode;
 
+use millrace_diagnostics::printable;
+
 use crate::args::{self, Args, Command, TemplateCommand};
 
 mod blobl;
 mod broker;
+mod cluster;
 mod completions;
 mod config;
+mod consume;
 mod create;
 mod echo;
+mod group;
+mod kafka;
 mod lint;
 mod list;
+mod produce;
 mod progress;
 mod run;
 mod template;
 mod test;
+mod topic;
 
 /// Runs the command and says with which code to exit.
 pub fn dispatch(args: Args) -> ExitCode {
@@ -62,6 +70,11 @@ pub fn dispatch(args: Args) -> ExitCode {
             template::lint(&paths, &templates)
         }
         Some(Command::Broker(args)) => broker::broker(&args),
+        Some(Command::Topic(command)) => topic::topic(command),
+        Some(Command::Group(command)) => group::group(command),
+        Some(Command::Cluster(command)) => cluster::cluster(command),
+        Some(Command::Produce(args)) => produce::produce(args),
+        Some(Command::Consume(args)) => consume::consume(args),
     }
 }
 
@@ -90,8 +103,20 @@ fn print(text: &str) -> ExitCode {
     }
 }
 
-/// Prints to the standard error, which nobody may be reading.
+/// A text that does not steer the terminal.
+fn plain(text: &str) -> String {
+    printable(text).into_owned()
+}
+
+/// Prints to the standard error, which nobody may be reading. What it quotes of others does not steer
+/// the terminal.
 fn complain(text: &str) {
+    complain_styled(&printable(text));
+}
+
+/// As [`complain`], of a text of the renderer, which has colours of its own, or of one that is
+/// [`plain`].
+fn complain_styled(text: &str) {
     use std::io::Write;
     let _unread = writeln!(std::io::stderr().lock(), "{text}");
 }

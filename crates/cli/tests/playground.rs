@@ -275,6 +275,34 @@ fn what_takes_too_long_or_too_much_ends_and_the_playground_goes_on() {
     assert_eq!(answer.status, 413);
 }
 
+/// The most memory that a process has had, in bytes.
+fn memory_peak(process: u32) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let peak = status.lines().find_map(|it| it.strip_prefix("VmHWM:"));
+    let kilobytes = peak.unwrap().trim().strip_suffix(" kB").unwrap();
+    kilobytes.parse::<usize>().unwrap() << 10
+}
+
+#[test]
+fn many_large_requests_together_stay_within_the_bound_of_all() {
+    let playground = Playground::start(&[]);
+    let input = "x".repeat((4 << 20) - 100);
+    let question = json!({"mapping": "root = 1", "input": input});
+    let ask = || playground.ask("/execute", &question).status;
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let asked: Vec<_> = (0..64).map(|_| scope.spawn(ask)).collect();
+        asked.into_iter().map(|it| it.join().unwrap()).collect()
+    });
+    assert!(statuses.contains(&200), "{statuses:?}");
+    assert!(
+        statuses.iter().all(|it| [200, 503].contains(it)),
+        "{statuses:?}"
+    );
+    let peak = memory_peak(playground.process.id());
+    assert!(peak < 320 << 20, "{} MiB", peak >> 20);
+    assert_eq!(playground.execute("root = 1", "")["result"], "1");
+}
+
 #[test]
 fn a_long_mapping_is_formatted_within_the_bounds_of_an_evaluation() {
     let playground = Playground::start(&[]);

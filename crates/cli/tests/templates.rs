@@ -196,6 +196,15 @@ metrics: { logger: {} }
 }
 
 #[test]
+fn what_a_template_says_of_itself_does_not_steer_the_terminal() {
+    let loud = SHOUT.replace("Says it louder.", "\"Says\\e[2J\\r it.\"");
+    let folder = Folder::new(&[("t/shout.yaml", &loud)]);
+    let (printed, told, code) = folder.run("list -t t processors");
+    assert_eq!(code, Some(0), "{told}");
+    assert!(printed.contains(r"Says\u{1b}[2J\r it."), "{printed:?}");
+}
+
+#[test]
 fn templates_are_listed_created_echoed_and_in_the_schema() {
     let folder = Folder::with_all("pipeline: { processors: [ { shout: {} } ] }\n");
     let (printed, told, code) = folder.run("list -t t processors");

@@ -125,6 +125,63 @@ tests:
     );
 }
 
+/// Whether a terminal would show a text as it is.
+fn is_printable(text: &str) -> bool {
+    !text.contains(|it: char| (it.is_control() && it != '\n') || it == '\u{202e}')
+}
+
+#[test]
+fn names_and_contents_do_not_steer_the_terminal() {
+    let file = "a\u{1b}c\n.yaml";
+    let config = r#"
+pipeline: { processors: [{ mapping: 'root = "\u001b[31m\r\u202eb"' }] }
+tests:
+  - name: "x\e]0;t\a\nTest 'b.yaml' succeeded"
+    input_batch: [{}]
+    output_batches: [[{ content_equals: "\ec\u202e" }]]
+  - name: "\x9b2J"
+    target_processors: "\e[1m"
+"#;
+    let folder = folder(&[(file, config)]);
+    let (printed, told, code) = run(folder.path(), &["test", file], "");
+    assert_eq!(code, Some(1));
+    assert!(is_printable(&printed), "{printed:?}");
+    assert!(is_printable(&told), "{told:?}");
+    for shown in [
+        r"Test 'a\u{1b}c\n.yaml' failed",
+        r"x\u{1b}]0;t\u{7}\nTest 'b.yaml' succeeded [a\u{1b}c\n.yaml:4:5]:",
+        r"  expected: \u{1b}c\u{202e}",
+        r"  received: \u{1b}[31m\r\u{202e}b",
+        r"\u{9b}2J [a\u{1b}c\n.yaml:7:5]:",
+        r"failed to initialise processors '\u{1b}[1m'",
+    ] {
+        let mut lines = printed.lines();
+        assert!(lines.any(|it| it.starts_with(shown)), "{shown}: {printed}");
+    }
+    let missing = "\u{1b}c.yaml";
+    let (_, told, code) = run(folder.path(), &["test", missing], "");
+    assert!(
+        is_printable(&told) && told.contains(r"\u{1b}c.yaml"),
+        "{told:?}"
+    );
+    assert_eq!(code, Some(1));
+}
+
+#[test]
+fn what_is_linted_does_not_steer_the_terminal() {
+    let file = "a\u{1b}c.yaml";
+    let config = r#"
+input: { label: "\e[31m\r", generate: { mapping: "root = \"\e\".nope()" } }
+"\e[2J\u202e": 1
+"#;
+    let folder = folder(&[(file, config), ("b\u{1b}c.md", "```yaml\nno: 1\n```\n")]);
+    for path in [file, "b\u{1b}c.md", "\u{1b}m.yaml", "./..."] {
+        let (printed, told, _) = run(folder.path(), &["lint", path], "");
+        assert!(is_printable(&printed) && is_printable(&told), "{told:?}");
+        assert!(told.contains(r"\u{1b}"), "{told:?}");
+    }
+}
+
 #[test]
 fn the_standard_input_is_formatted() {
     let folder = folder(&[]);

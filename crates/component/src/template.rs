@@ -44,6 +44,8 @@ struct Expanded {
     names: Vec<String>,
     nodes: usize,
     kept: Vec<(String, Node)>,
+    /// Those that are read no more: it has been told that they use each other too deep.
+    refused: Vec<String>,
 }
 
 /// What the templates of a config have made, each with the name of its template. It is kept where the
@@ -115,16 +117,32 @@ fn both(inner: Option<Arc<MappingFn>>, outer: Option<Arc<MappingFn>>) -> Option<
     }
 }
 
+/// Refuses a use that is too deep within others. Where a template uses itself, that is said once, of the
+/// outermost one: what stands at every level below it would say the same.
 fn check_nested(named: &Named<'_>, cx: &mut ReadContext) -> Option<()> {
-    let names = &cx.state::<Expanded>().names;
-    if names.len() < NESTED_MAX {
+    let expanded = cx.state::<Expanded>();
+    if expanded.refused.iter().any(|it| it == named.name) {
+        return None;
+    }
+    if expanded.names.len() < NESTED_MAX {
         return Some(());
     }
-    let is_own = names.iter().any(|it| it == named.name);
-    let message = format!("templates use each other more than {NESTED_MAX} times");
-    cx.error(codes::LIMIT, named.name_span, message).help = is_own.then(|| {
-        let name = named.name;
-        format!("`{name}` uses itself: let its mapping make something else")
+    let mut uses = expanded.names.clone();
+    uses.push(named.name.to_owned());
+    let again = (1..uses.len()).find(|it| uses[..*it].contains(&uses[*it]));
+    let own = again.map(|it| uses[it].clone());
+    uses.truncate(again.map_or(uses.len(), |it| it + 1));
+    let refused = own.as_deref().unwrap_or(named.name);
+    expanded.refused.push(refused.to_owned());
+    let quoted: Vec<_> = uses.iter().map(|it| format!("`{it}`")).collect();
+    let message = format!(
+        "templates use each other more than {NESTED_MAX} times: {}",
+        quoted.join(" → ")
+    );
+    // It names the templates that it is in.
+    cx.outside_templates(|cx| {
+        cx.error(codes::LIMIT, named.name_span, message).help =
+            own.map(|name| format!("`{name}` uses itself: let its mapping make something else"));
     });
     None
 }

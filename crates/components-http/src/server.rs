@@ -1,8 +1,8 @@
 //! An HTTP server: a listener, its TLS, and the routes it serves.
 //!
-//! HTTP/1.1 without TLS; with TLS also HTTP/2, as the client prefers. Bounds: 16,384 connections,
-//! 30 seconds for the head of a request, 100 headers and about 400 kB of them; what exceeds them
-//! is closed or answered with a 4xx status by hyper.
+//! HTTP/1.1 without TLS; with TLS also HTTP/2, as the client prefers. Bounds: 16,384 connections
+//! unless [`Limits`] say otherwise, 30 seconds for the head of a request, 100 headers and about 400 kB
+//! of them; what exceeds them is closed or answered with a 4xx status by hyper.
 
 use std::future::Future;
 use std::io;
@@ -45,13 +45,31 @@ pub use routes::{Handler, Params, Peer, Route, Routes, TlsDetails};
 use crate::Body;
 use routes::Gate;
 
-const CONNECTIONS_MAX: usize = 16_384;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 const STREAMS_MAX: u32 = 256;
 const HEADER_LIST_BYTES_MAX: u32 = 64 * 1024;
 /// The pause after an accept that failed for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What the connections of a server may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// How many there may be; others wait until one of them is closed.
+    pub connections: usize,
+    /// How long one takes requests; one that is under way then has as long again, before the connection
+    /// is closed whatever it waits for. Without it, a client may stay.
+    pub age: Option<Duration>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 16_384,
+            age: None,
+        }
+    }
+}
 
 /// What a server listens on, and what it asks of every request.
 pub(crate) struct ServerOptions<'a> {
@@ -64,6 +82,7 @@ pub(crate) struct ServerOptions<'a> {
     pub(crate) key_file: &'a str,
     pub(crate) cors: Option<Cors>,
     pub(crate) access: Option<Access>,
+    pub(crate) limits: Limits,
 }
 
 /// A listening server.
@@ -105,9 +124,12 @@ impl Server {
             listener,
             acceptor,
             gate,
-            serving: server.serving.clone(),
+            life: Life {
+                serving: server.serving.clone(),
+                age: options.limits.age,
+            },
             tasks: server.tasks.clone(),
-            places: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
+            places: Arc::new(Semaphore::new(options.limits.connections)),
         };
         let accepting = server.accepting.clone();
         server.tasks.spawn(async move {
@@ -157,20 +179,35 @@ const BODY_STALL: Duration = Duration::from_secs(30);
 /// It has more than `limit` bytes, stalls, or breaks off; the text says which.
 pub async fn read_body(mut body: RequestBody, limit: usize) -> Result<Bytes, String> {
     let mut whole = BytesMut::new();
-    loop {
-        let frame = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx));
-        let frame = tokio::time::timeout(BODY_STALL, frame).await;
-        match frame.map_err(|_elapsed| "the body does not arrive".to_owned())? {
-            None => return Ok(whole.freeze()),
-            Some(Err(error)) => return Err(error.to_string()),
-            Some(Ok(frame)) => {
-                let chunk = frame.into_data().unwrap_or_default();
-                if whole.len() + chunk.len() > limit {
-                    return Err(format!("the body is longer than {limit} bytes"));
-                }
-                whole.extend_from_slice(&chunk);
-            }
+    while let Some(chunk) = next_chunk(&mut body).await? {
+        if whole.len() + chunk.len() > limit {
+            return Err(format!("the body is longer than {limit} bytes"));
         }
+        whole.extend_from_slice(&chunk);
+    }
+    Ok(whole.freeze())
+}
+
+/// Reads at most `limit` bytes of a body that nobody wants: a client that is still sending when its
+/// connection is closed may not see the answer.
+pub async fn discard_body(mut body: RequestBody, limit: usize) {
+    let mut left = limit;
+    // One that breaks off has no end to wait for.
+    while let Ok(Some(chunk)) = next_chunk(&mut body).await {
+        let Some(rest) = left.checked_sub(chunk.len()) else {
+            return;
+        };
+        left = rest;
+    }
+}
+
+async fn next_chunk(body: &mut RequestBody) -> Result<Option<Bytes>, String> {
+    let frame = std::future::poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx));
+    let frame = tokio::time::timeout(BODY_STALL, frame).await;
+    match frame.map_err(|_elapsed| "the body does not arrive".to_owned())? {
+        None => Ok(None),
+        Some(Err(error)) => Err(error.to_string()),
+        Some(Ok(frame)) => Ok(Some(frame.into_data().unwrap_or_default())),
     }
 }
 
@@ -213,9 +250,47 @@ struct Accept {
     listener: TcpListener,
     acceptor: Option<TlsAcceptor>,
     gate: Arc<Gate>,
-    serving: CancellationToken,
+    life: Life,
     tasks: TaskTracker,
     places: Arc<Semaphore>,
+}
+
+/// How long a connection is served.
+#[derive(Clone)]
+struct Life {
+    serving: CancellationToken,
+    age: Option<Duration>,
+}
+
+impl Life {
+    /// Runs a connection to its end; `finish` makes it take no further request. `None` when it is
+    /// dropped at its age.
+    async fn run<C: Future>(
+        &self,
+        mut connection: Pin<&mut C>,
+        finish: fn(Pin<&mut C>),
+    ) -> Option<C::Output> {
+        tokio::select! {
+            // What has arrived in time is read.
+            biased;
+            result = connection.as_mut() => return Some(result),
+            () = self.serving.cancelled() => {}
+            () = grown_old(self.age) => {}
+        }
+        finish(connection.as_mut());
+        tokio::select! {
+            result = connection => Some(result),
+            () = grown_old(self.age) => None,
+        }
+    }
+}
+
+/// Waits for a time; without one, for ever.
+async fn grown_old(age: Option<Duration>) {
+    match age {
+        Some(age) => tokio::time::sleep(age).await,
+        None => std::future::pending().await,
+    }
 }
 
 impl Accept {
@@ -242,7 +317,7 @@ impl Accept {
 
     fn serve(&self, stream: TcpStream, address: SocketAddr) -> impl Future<Output = ()> + use<> {
         let gate = Arc::clone(&self.gate);
-        let serving = self.serving.clone();
+        let life = self.life.clone();
         let acceptor = self.acceptor.clone();
         async move {
             // Without it small answers wait for the acknowledgement of the one before.
@@ -251,11 +326,11 @@ impl Accept {
             }
             let Some(acceptor) = acceptor else {
                 let peer = Arc::new(Peer::plain(address));
-                return serve_http1(stream, gate, peer, &serving).await;
+                return serve_http1(stream, gate, peer, &life).await;
             };
             let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream));
             match handshake.await {
-                Ok(Ok(stream)) => serve_tls(stream, gate, address, &serving).await,
+                Ok(Ok(stream)) => serve_tls(stream, gate, address, &life).await,
                 Ok(Err(error)) => debug!(%address, "TLS handshake: {error}"),
                 Err(_elapsed) => debug!(%address, "TLS handshake: no answer in time"),
             }
@@ -267,13 +342,13 @@ async fn serve_tls(
     stream: tokio_rustls::server::TlsStream<TcpStream>,
     gate: Arc<Gate>,
     address: SocketAddr,
-    serving: &CancellationToken,
+    life: &Life,
 ) {
     let session = stream.get_ref().1;
     let is_http2 = session.alpn_protocol() == Some(b"h2");
     let peer = Arc::new(Peer::tls(address, session));
     if !is_http2 {
-        return serve_http1(stream, gate, peer, serving).await;
+        return serve_http1(stream, gate, peer, life).await;
     }
     let service = service_fn(move |request| answer(Arc::clone(&gate), request, Arc::clone(&peer)));
     let connection = http2::Builder::new(TokioExecutor::new())
@@ -282,19 +357,14 @@ async fn serve_tls(
         .max_header_list_size(HEADER_LIST_BYTES_MAX)
         .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
-    let result = tokio::select! {
-        result = connection.as_mut() => result,
-        () = serving.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = result {
-        debug!(%address, "HTTP/2 connection ends: {error}");
+    match life.run(connection, |it| it.graceful_shutdown()).await {
+        Some(Ok(())) => {}
+        Some(Err(error)) => debug!(%address, "HTTP/2 connection ends: {error}"),
+        None => debug!(%address, "HTTP/2 connection is closed at its age"),
     }
 }
 
-async fn serve_http1<S>(stream: S, gate: Arc<Gate>, peer: Arc<Peer>, serving: &CancellationToken)
+async fn serve_http1<S>(stream: S, gate: Arc<Gate>, peer: Arc<Peer>, life: &Life)
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
 {
@@ -306,15 +376,10 @@ where
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     tokio::pin!(connection);
-    let result = tokio::select! {
-        result = connection.as_mut() => result,
-        () = serving.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = result {
-        debug!(%address, "HTTP connection ends: {error}");
+    match life.run(connection, |it| it.graceful_shutdown()).await {
+        Some(Ok(())) => {}
+        Some(Err(error)) => debug!(%address, "HTTP connection ends: {error}"),
+        None => debug!(%address, "HTTP connection is closed at its age"),
     }
 }
 
@@ -324,4 +389,67 @@ async fn answer(
     peer: Arc<Peer>,
 ) -> Result<Response<Body>, std::convert::Infallible> {
     Ok(gate.answer(request, &peer).await)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    /// Answers when the body is there.
+    struct Echo;
+
+    #[async_trait::async_trait]
+    impl Handler for Echo {
+        async fn handle(
+            &self,
+            request: Request<RequestBody>,
+            _: Params,
+            _: &Arc<Peer>,
+        ) -> Response<Body> {
+            match read_body(request.into_body(), 100).await {
+                Ok(body) => json(http::StatusCode::OK, body),
+                Err(reason) => text(http::StatusCode::BAD_REQUEST, reason),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_client_that_neither_sends_nor_leaves_loses_its_place_at_the_age_of_its_connection() {
+        let routes = Arc::new(Routes::default());
+        let _route = routes.add("/", "An echo.", Arc::new(Echo)).unwrap();
+        let options = ServerOptions {
+            field: "address",
+            address: "127.0.0.1:0",
+            cert_file: "",
+            key_file: "",
+            cors: None,
+            access: None,
+            limits: Limits {
+                connections: 1,
+                age: Some(Duration::from_millis(100)),
+            },
+        };
+        let server = Server::start(options, routes).await.unwrap();
+        let head = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\n";
+        // One is silent from the start, one in the middle of its body.
+        for part in ["", "a"] {
+            let mut slow = TcpStream::connect(server.address()).await.unwrap();
+            if !part.is_empty() {
+                let begun = format!("{head}{part}");
+                slow.write_all(begun.as_bytes()).await.unwrap();
+            }
+            let mut waiting = TcpStream::connect(server.address()).await.unwrap();
+            let whole = format!("{head}abc");
+            waiting.write_all(whole.as_bytes()).await.unwrap();
+            let mut answer = String::new();
+            waiting.read_to_string(&mut answer).await.unwrap();
+            assert!(answer.ends_with("\r\n\r\nabc"), "{answer}");
+            let mut rest = Vec::new();
+            // It is closed in one way or another.
+            let _ = slow.read_to_end(&mut rest).await;
+            assert!(rest.is_empty(), "{rest:?}");
+        }
+    }
 }

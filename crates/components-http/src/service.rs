@@ -20,8 +20,8 @@ use parking_lot::Mutex;
 
 use crate::Body;
 use crate::server::{
-    BasicAuth, Cors, Handler, Hold, Params, Peer, Route, Routes, Server, ServerOptions, check_path,
-    text,
+    BasicAuth, Cors, Handler, Hold, Limits, Params, Peer, Route, Routes, Server, ServerOptions,
+    check_path, text,
 };
 
 mod uses;
@@ -131,6 +131,7 @@ fn warn_of_debug(wanted: &bool, node: &Node, cx: &mut ReadContext) {
 /// The HTTP server of the service; a service of [`millrace_component::Services`].
 pub struct HttpService {
     config: HttpConfig,
+    limits: Limits,
     routes: Arc<Routes>,
     server: Mutex<Option<Arc<Server>>>,
     own: Mutex<Vec<Mount>>,
@@ -157,9 +158,18 @@ impl HttpService {
     /// # Errors
     /// `root_path` is no path.
     pub fn new(config: HttpConfig) -> Result<Arc<Self>, Error> {
+        Self::within(config, Limits::default())
+    }
+
+    /// As [`HttpService::new`], with limits of its own for its connections.
+    ///
+    /// # Errors
+    /// As [`HttpService::new`].
+    pub fn within(config: HttpConfig, limits: Limits) -> Result<Arc<Self>, Error> {
         let hold = Hold::default();
         let service = Self {
             config,
+            limits,
             routes: Arc::new(Routes::with_hold(hold.clone())),
             server: Mutex::default(),
             own: Mutex::default(),
@@ -244,6 +254,7 @@ impl HttpService {
             key_file: &self.config.key_file,
             cors: self.config.cors.active(),
             access: self.config.basic_auth.active(),
+            limits: self.limits,
         };
         let server = Server::start(options, Arc::clone(&self.routes)).await?;
         let address = server.address();
@@ -464,6 +475,7 @@ impl Place {
             key_file: &endpoint.key_file,
             cors: endpoint.cors.active(),
             access: None,
+            limits: Limits::default(),
         };
         let started = Server::start(options, Arc::clone(routes)).await?;
         // The field is `path.component.address`.

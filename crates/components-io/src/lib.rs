@@ -14,5 +14,6 @@ mod whole_file;
 pub use caches::CACHES;
 pub use inputs::INPUTS;
 pub use outputs::OUTPUTS;
+pub use process_group::kill_commands;
 pub use processors::PROCESSORS;
 pub use scanners::SCANNERS;

@@ -1,11 +1,13 @@
 //! A child process with everything it starts: ended together.
 
+use std::collections::BTreeSet;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 
 use millrace_component::Identity;
 use millrace_message::Error;
 use millrace_spec::{Node, ReadContext, codes};
+use parking_lot::Mutex;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::AsyncRead;
 use tokio::process::{Child, Command};
@@ -37,11 +39,32 @@ fn check_text(field: &str, text: &str, node: &Node, cx: &mut ReadContext) {
     }
 }
 
+/// The groups of this process whose commands are not reaped yet.
+static RUNNING: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
+
+/// Kills every command that components have started, with everything that these have started: for a
+/// process that ends without dropping what it has.
+pub fn kill_commands() {
+    for group in std::mem::take(&mut *RUNNING.lock()) {
+        kill_group(group);
+    }
+}
+
+/// Sends the signal that cannot be ignored.
+fn kill_group(group: i32) {
+    if let Some(group) = Pid::from_raw(group) {
+        // It may have ended in between: then there is nothing to kill.
+        let _gone = kill_process_group(group, Signal::KILL);
+    }
+}
+
 /// A running command in a process group of its own.
 ///
 /// Dropping it kills the whole group; the runtime reaps the command then.
 pub(crate) struct ProcessGroup {
     child: Child,
+    /// Its number, until the command is reaped: only so long is it the group's and nobody else's.
+    group: Option<i32>,
 }
 
 impl ProcessGroup {
@@ -67,7 +90,9 @@ impl ProcessGroup {
                 _ => Error::retry(text),
             }
         })?;
-        Ok(Self { child })
+        let group = child.id().and_then(|id| i32::try_from(id).ok());
+        RUNNING.lock().extend(group);
+        Ok(Self { child, group })
     }
 
     /// The process itself, for its pipes.
@@ -84,7 +109,16 @@ impl ProcessGroup {
     /// May be called again.
     pub(crate) async fn wait(&mut self) -> Result<ExitStatus, Error> {
         let ended = self.child.wait().await;
-        ended.map_err(|error| Error::retry(format!("wait for a command: {error}")))
+        let status = ended.map_err(|error| Error::retry(format!("wait for a command: {error}")))?;
+        self.forget();
+        Ok(status)
+    }
+
+    /// What the end of the command was, when it has ended.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        let status = self.child.try_wait().ok().flatten()?;
+        self.forget();
+        Some(status)
     }
 
     /// Kills the group and waits for the end of the command.
@@ -96,13 +130,16 @@ impl ProcessGroup {
         self.wait().await
     }
 
-    /// Sends the signal that cannot be ignored. Until the command is reaped, its number is the
-    /// group's and nobody else's.
     fn signal(&self) {
-        let id = self.child.id().and_then(|id| i32::try_from(id).ok());
-        if let Some(group) = id.and_then(Pid::from_raw) {
-            // It may have ended in between: then there is nothing to kill.
-            let _gone = kill_process_group(group, Signal::KILL);
+        if let Some(group) = self.group {
+            kill_group(group);
+        }
+    }
+
+    /// The command is reaped.
+    fn forget(&mut self) {
+        if let Some(group) = self.group.take() {
+            RUNNING.lock().remove(&group);
         }
     }
 }
@@ -110,6 +147,7 @@ impl ProcessGroup {
 impl Drop for ProcessGroup {
     fn drop(&mut self) {
         self.signal();
+        self.forget();
     }
 }
 

@@ -8,12 +8,14 @@
 //! Nothing here knows YAML, Bloblang or components.
 
 mod diagnostic;
+mod printable;
 mod redact;
 mod render;
 mod source;
 mod suggest;
 
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Label, Severity};
+pub use printable::{printable, printable_line};
 pub use redact::Redactor;
 pub use render::Renderer;
 pub use source::{Position, Source, SourceId, SourceMap, Span};

@@ -10,8 +10,10 @@
 //! ```
 //!
 //! A line longer than [`QUOTED_COLUMNS`] is quoted as a window around the place. Control characters
-//! are shown as `·`, so hostile input cannot steer the terminal. Secrets are masked everywhere.
+//! are shown as `·` in it, and as escapes elsewhere, so hostile input cannot steer the terminal.
+//! Secrets are masked everywhere.
 
+use crate::printable::{printable, printable_line, steers};
 use crate::{
     Diagnostic, Diagnostics, Position, Redactor, Severity, Source, SourceId, SourceMap, Span,
 };
@@ -130,7 +132,7 @@ impl<'a> Renderer<'a> {
         if let Some((name, Position { line, column })) =
             diagnostic.span.and_then(|span| self.sources.locate(span))
         {
-            let _ = write!(out, "{name}({line},{column}) ");
+            let _ = write!(out, "{}({line},{column}) ", printable_line(&name));
         }
         if diagnostic.severity != Severity::Error {
             let _ = write!(out, "{}: ", diagnostic.severity.word());
@@ -158,7 +160,8 @@ impl<'a> Renderer<'a> {
         let Style {
             strong, dim, end, ..
         } = style;
-        let _ = writeln!(out, "{:gutter$}{dim}-->{end} {}:{at}", "", source.name());
+        let name = printable_line(source.name());
+        let _ = writeln!(out, "{:gutter$}{dim}-->{end} {name}:{at}", "");
         let Some(window) = self.window(&source, span, at) else {
             return;
         };
@@ -234,14 +237,7 @@ impl<'a> Renderer<'a> {
     }
 
     fn clean(&self, text: &str) -> String {
-        let printable = |it: char| {
-            if it.is_control() && it != '\n' {
-                '·'
-            } else {
-                it
-            }
-        };
-        self.redactor.apply(text).chars().map(printable).collect()
+        printable(&self.redactor.apply(text)).into_owned()
     }
 
     /// Digits of the largest line number that is quoted.
@@ -280,7 +276,7 @@ struct Window {
 fn cell(char: char) -> (char, usize) {
     match char {
         '\t' => (' ', 1),
-        it if it.is_control() => ('·', 1),
+        it if steers(it) => ('·', 1),
         it => (it, it.width().unwrap_or(0)),
     }
 }

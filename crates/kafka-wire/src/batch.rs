@@ -6,10 +6,12 @@
 //! that the broker's counts. Source: Kafka's documentation, "Message Format"; KIP-98, KIP-534.
 
 mod builder;
+mod compression;
 mod header;
 mod record;
 
 pub use builder::{BatchBuilder, ControlType};
+pub use compression::{compress, compress_batch, decompress};
 pub use header::{
     Attributes, BatchError, BatchHeader, Compression, HEADER_SIZE, NO_PRODUCER, PREFIX_SIZE,
     checksum, is_intact, set_append_time, set_position, size_of,

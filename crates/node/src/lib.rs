@@ -27,6 +27,7 @@ pub use load::{Files, Loaded, Main, load, read_env_files, without_secrets};
 pub use logs::{install_default_logs, install_logs, install_logs_of_tests, log_failure};
 pub use metrics::rename_metric;
 pub use millrace_broker::BrokerConfig;
+pub use millrace_components_io::kill_commands;
 pub use millrace_telemetry::log::{LogLevel, show_status};
 pub use report::Report;
 pub use resource_lint::{ResourceLint, lint_resource, resource_kind};

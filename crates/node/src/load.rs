@@ -8,7 +8,7 @@ use std::sync::Arc;
 use millrace_component::{MappingCaches, Registry, check_resource_uses};
 use millrace_components_http::service::check_endpoint_uses;
 use millrace_diagnostics::{Diagnostic, Diagnostics, Renderer, SourceMap, Span, did_you_mean};
-use millrace_spec::env::{Environment, Unset, interpolate};
+use millrace_spec::env::{Environment, InterpolatedText, Unset, interpolate};
 use millrace_spec::path::Schema;
 use millrace_spec::render::normalise;
 use millrace_spec::{
@@ -353,25 +353,34 @@ impl Loader {
         match read_text(path) {
             Ok(text) => self.parse(&name, &text),
             Err(error) => {
-                let mut complaint =
-                    Diagnostic::error(codes::UNREADABLE_FILE, format!("read {name}: {error}"));
-                complaint.help = remedy(path);
-                self.cx.report(complaint);
+                self.refuse_file(path, &error);
                 None
             }
         }
     }
 
+    /// Complains of a file that cannot be read.
+    pub(crate) fn refuse_file(&mut self, path: &Path, reason: &impl std::fmt::Display) {
+        let message = format!("read {}: {reason}", path.display());
+        let mut complaint = Diagnostic::error(codes::UNREADABLE_FILE, message);
+        complaint.help = remedy(path);
+        self.cx.report(complaint);
+    }
+
     fn parse(&mut self, name: &str, text: &str) -> Option<Node> {
         let source = self.sources.add(name, text);
-        let interpolated = interpolate(text, source, &self.environment);
+        self.tree_of(interpolate(text, source, &self.environment))
+    }
+
+    /// The tree of a text whose variables were replaced by those of this loader.
+    pub(crate) fn tree_of(&mut self, interpolated: InterpolatedText) -> Option<Node> {
         let missing = interpolated.missing_diagnostic();
         if let Some(missing) = missing.filter(|_| !self.cx.options().skip_env_check) {
             self.cx.report(missing);
         }
-        self.cx.add_env(interpolated.uses.clone());
         let mut diagnostics = Diagnostics::new();
         let tree = tree::parse(&interpolated, &mut diagnostics);
+        self.cx.add_env(interpolated.uses);
         for diagnostic in &diagnostics {
             self.cx.report(diagnostic.clone());
         }

@@ -513,7 +513,7 @@ impl Signals {
     }
 
     /// Waits until an orderly end has taken too long, or for another signal.
-    async fn give_up(&mut self, timeout: Duration) {
+    pub(crate) async fn give_up(&mut self, timeout: Duration) {
         tokio::select! {
             () = tokio::time::sleep(timeout) => {}
             name = self.next() => info!("received {name} again"),

@@ -18,11 +18,15 @@ mod document;
 mod execute;
 pub(crate) mod json_difference;
 mod provider;
+mod stop;
 mod target;
+mod texts;
 
 pub use case::{Case, Given, InputMessage, Instant};
 pub use conditions::{Conditions, Unmet};
 pub use document::Document;
 pub use execute::{CaseFailure, Provide, run_case};
 pub use provider::ConfigFile;
+pub use stop::Stop;
 pub use target::{Failure, Report, SUFFIXES, Settings, Target, find, read_case, read_conditions};
+pub use texts::Texts;

@@ -198,6 +198,34 @@ fn a_template_that_uses_itself_is_an_error_and_ends() {
 }
 
 #[test]
+fn templates_that_use_themselves_are_told_once_with_the_way_around() {
+    let template = |name: &str, makes: &str| {
+        format!("{{ name: {name}, type: processor, mapping: 'root.try = [ {makes} ]' }}")
+    };
+    let start = template("start", r#"{ "ping": {} }"#);
+    let ping = template("ping", r#"{ "pong": {} }, { "pong": {} }"#);
+    let pong = template("pong", r#"{ "noop": {} }, { "ping": {} }"#);
+    // Two uses, each of which doubles at every second level.
+    let config = processors("{ start: {} }, { start: {} }");
+    assert_eq!(
+        said(&[&start, &ping, &pong], &config),
+        [
+            "config.yaml(1,29) templates use each other more than 20 times: `start` → `ping` → \
+             `pong` → `ping` (`ping` uses itself: let its mapping make something else)"
+        ]
+    );
+    // What is wrong deep in a template that uses itself names each place once.
+    const SINKING: &str = "{ name: sinking, type: processor, fields: [ { name: n, type: int } ], mapping: 'root.try = [ if this.n > 0 { { \"sinking\": { \"n\": this.n - 1 } } } else { { \"nothing\": {} } } ]' }";
+    let lines = said(&[SINKING], &processors("{ sinking: { n: 15 } }"));
+    let [line] = &*lines else {
+        panic!("{lines:?}");
+    };
+    let place = "template `sinking` makes `try.0.sinking`: template `sinking` makes `try.0`: ";
+    assert!(line.contains(place), "{line}");
+    assert_eq!(line.matches("template `sinking`").count(), 2, "{line}");
+}
+
+#[test]
 fn a_mapping_that_fails_or_makes_no_component_is_told_at_the_use() {
     const PICKY: &str = "{ name: picky, type: processor, fields: [ { name: n, type: int, default: 0 } ], mapping: 'root = match this.n { 0 => throw(\"no\"), 1 => deleted(), 2 => \"text\", 3 => [], 4 => { \"nothing\": 1 } }' }";
     for (n, part) in [
@@ -248,6 +276,24 @@ mapping: |
     std::fs::write(&path, format!("{TYPED}{test}")).unwrap();
     let linted = Templates::lint(&[path], &[]);
     assert!(linted.is_clean(), "{}", linted.render(false));
+}
+
+#[test]
+fn a_template_that_makes_too_much_in_its_test_is_told_once() {
+    const VAST: &str = "\
+name: vast
+type: processor
+mapping: 'root.try = range(0, 400).map_each(x -> range(0, 400))'
+tests: [ { name: t, config: {} } ]
+";
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("t.yaml");
+    std::fs::write(&path, VAST).unwrap();
+    let lines = Templates::lint(&[path], &[]).lines();
+    assert_eq!(
+        without(folder.path(), lines),
+        ["t.yaml(4,29) test `t`: template `vast`: its mapping makes more than 100000 values"]
+    );
 }
 
 #[test]

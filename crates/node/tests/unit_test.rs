@@ -10,7 +10,7 @@ use millrace_component::Registry;
 use millrace_message::{Message, Value};
 use millrace_node::registry;
 use millrace_node::unit_test::{
-    Case, CaseFailure, ConfigFile, Provide, Report, Settings, Target, find, read_case,
+    Case, CaseFailure, ConfigFile, Provide, Report, Settings, Stop, Target, Texts, find, read_case,
     read_conditions, run_case,
 };
 use millrace_spec::env::Environment;
@@ -58,7 +58,7 @@ impl Folder {
         };
         let targets = self.find(&[name]).unwrap();
         assert_eq!(targets.len(), 1);
-        targets[0].run(&settings, &self.registry)
+        targets[0].run(&settings, &self.registry, &Stop::never())
     }
 }
 
@@ -131,6 +131,7 @@ impl Provide for Mappings<'_> {
             environment: &Environment::empty(),
             registry: self.registry,
             sources: &Arc::default(),
+            texts: &Texts::default(),
         }
         .provide(&case)
     }
@@ -153,7 +154,8 @@ fn cases_pass_bentos_cases() {
                 .collect(),
             registry: &registry,
         };
-        let failures = run_case(&case, Path::new(""), &mappings).unwrap();
+        let failures = run_case(&case, Path::new(""), &mappings, &Stop::never()).unwrap();
+        let failures = failures.unwrap();
         let told = |it: &CaseFailure| it.reason.clone();
         let told: Vec<_> = failures.iter().map(told).collect();
         let expected = row["expect"]["failures"].as_array().unwrap();

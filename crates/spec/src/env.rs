@@ -173,31 +173,85 @@ impl EnvUses {
 
 /// Replaces the variables of a text.
 pub fn interpolate(text: &str, source: SourceId, environment: &Environment) -> InterpolatedText {
-    let last_brace = text.rfind('}').unwrap_or(0);
-    let (mut out, mut map) = (String::with_capacity(text.len()), OffsetMap::default());
-    let (mut uses, mut missing) = (EnvUses::default(), Vec::new());
-    let mut copied = 0;
-    let mut at = 0;
-    while let Some(found) = text[at..last_brace.max(at)].find("${") {
-        // Longer texts are refused by the parser; a large value may be used very often.
-        if out.len() > MAX_TEXT_BYTES {
-            break;
+    let mut interpolation = Interpolation::of(environment, source);
+    interpolation.part(text, 0..text.len());
+    interpolation.finish()
+}
+
+/// As [`interpolate`], with another text in the place of one part, which is not looked at.
+pub fn interpolate_without(
+    text: &str,
+    source: SourceId,
+    environment: &Environment,
+    part: Range<usize>,
+    instead: &str,
+) -> InterpolatedText {
+    let mut interpolation = Interpolation::of(environment, source);
+    interpolation.part(text, 0..part.start);
+    interpolation.out.push_str(instead);
+    interpolation.map.replaced(part.clone(), instead.len());
+    interpolation.part(text, part.end..text.len());
+    interpolation.finish()
+}
+
+/// A text whose variables are being replaced.
+struct Interpolation<'e> {
+    environment: &'e Environment,
+    source: SourceId,
+    out: String,
+    map: OffsetMap,
+    uses: EnvUses,
+    missing: Vec<EnvUse>,
+}
+
+impl<'e> Interpolation<'e> {
+    fn of(environment: &'e Environment, source: SourceId) -> Self {
+        Self {
+            environment,
+            source,
+            out: String::new(),
+            map: OffsetMap::default(),
+            uses: EnvUses::default(),
+            missing: Vec::new(),
         }
-        let start = at + found;
-        let Some(reference) = Reference::at(text, start, "${") else {
-            at = start + 2;
-            continue;
-        };
-        out.push_str(&text[copied..start]);
-        map.copied(copied..start);
-        let span = Span::new(source, start, reference.end);
+    }
+
+    /// Adds a part of the text; no reference goes beyond it.
+    fn part(&mut self, text: &str, part: Range<usize>) {
+        let text = &text[..part.end];
+        let mut copied = part.start;
+        let mut at = part.start;
+        let last_brace = text[at..].rfind('}').map_or(at, |found| at + found);
+        self.out.reserve(part.len());
+        while let Some(found) = text[at..last_brace.max(at)].find("${") {
+            // Longer texts are refused by the parser; a large value may be used very often.
+            if self.out.len() > MAX_TEXT_BYTES {
+                break;
+            }
+            let start = at + found;
+            let Some(reference) = Reference::at(text, start, "${") else {
+                at = start + 2;
+                continue;
+            };
+            self.out.push_str(&text[copied..start]);
+            self.map.copied(copied..start);
+            self.reference(&reference, start);
+            copied = reference.end;
+            at = copied;
+        }
+        self.out.push_str(&text[copied..]);
+        self.map.copied(copied..text.len());
+    }
+
+    fn reference(&mut self, reference: &Reference<'_>, start: usize) {
+        let span = Span::new(self.source, start, reference.end);
         let name = reference.name.to_owned();
-        let value = match (environment.get(&name), reference.default) {
+        let value = match (self.environment.get(&name), reference.default) {
             (Some(value), None) => value,
             (Some(value), Some(_)) if !value.is_empty() => value,
             (_, Some(default)) => default,
             (None, None) => {
-                missing.push(EnvUse {
+                self.missing.push(EnvUse {
                     name: name.clone(),
                     value: String::new(),
                     span,
@@ -206,25 +260,24 @@ pub fn interpolate(text: &str, source: SourceId, environment: &Environment) -> I
             }
         };
         let inserted = value.replace('\n', "\\n");
-        out.push_str(&inserted);
-        map.replaced(start..reference.end, inserted.len());
-        uses.uses.push(EnvUse {
+        self.out.push_str(&inserted);
+        self.map.replaced(start..reference.end, inserted.len());
+        self.uses.uses.push(EnvUse {
             name,
             value: value.to_owned(),
             span,
         });
-        copied = reference.end;
-        at = copied;
     }
-    out.push_str(&text[copied..]);
-    map.copied(copied..text.len());
-    let (text, map) = unescape(&out, map);
-    InterpolatedText {
-        text,
-        map,
-        source,
-        uses,
-        missing,
+
+    fn finish(self) -> InterpolatedText {
+        let (text, map) = unescape(&self.out, self.map);
+        InterpolatedText {
+            text,
+            map,
+            source: self.source,
+            uses: self.uses,
+            missing: self.missing,
+        }
     }
 }
 

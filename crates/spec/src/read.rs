@@ -232,13 +232,22 @@ impl ReadContext {
         result
     }
 
+    /// Runs a reader as if it were in no template, for complaints that name those they are about.
+    pub fn outside_templates<R>(&mut self, read: impl FnOnce(&mut Self) -> R) -> R {
+        let templates = std::mem::take(&mut self.templates);
+        let result = read(self);
+        self.templates = templates;
+        result
+    }
+
     /// Whether the reader is in what a template made, which its user does not see.
     pub fn is_in_template(&self) -> bool {
         !self.templates.is_empty()
     }
 
     /// Which templates made what is being read, and where in it the reader is, for complaints:
-    /// ``template `retried` makes `retry.output` ``.
+    /// ``template `retried` makes `retry.output` ``. Of a template that uses itself, each place is named
+    /// once, however often it was gone through.
     pub fn place_in_template(&self) -> Option<String> {
         let ends = self.templates.iter().skip(1).map(|it| it.from);
         let ends = ends.chain([self.path.len()]);
@@ -249,8 +258,13 @@ impl ReadContext {
                 made => format!("template `{name}` makes `{}`", made.join(".")),
             }
         });
-        let places: Vec<_> = places.collect();
-        (!places.is_empty()).then(|| places.join(": "))
+        let mut named = Vec::new();
+        for place in places {
+            if !named.contains(&place) {
+                named.push(place);
+            }
+        }
+        (!named.is_empty()).then(|| named.join(": "))
     }
 
     /// Where the reader is, as Bento writes component paths: `pipeline.processors.0.branch`.

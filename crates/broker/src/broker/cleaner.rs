@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use millrace_kafka_wire::batch::compress;
 use millrace_log::{Cleaned, Cleaning, CleaningTools, LogError};
 use tokio::time::{Duration, sleep};
 
 use super::Broker;
-use crate::compression::{compress, decompress};
+use crate::compression::decompress;
 use crate::partitions::PartitionId;
 
 /// Looks for logs that are due, and cleans them, until the broker stops. Its thread may wait for the

@@ -12,7 +12,7 @@ use millrace_spec::codes;
 
 use lines::{Settings, map_lines};
 
-use super::complain;
+use super::{complain, complain_styled, plain};
 use crate::args::{BloblArgs, BloblCommand};
 
 mod evaluate;
@@ -34,7 +34,7 @@ pub fn blobl(args: &BloblArgs) -> ExitCode {
     match Mapper::new(args) {
         Ok(mapper) => mapper.run(args),
         Err(reason) => {
-            complain(reason.trim_end());
+            complain_styled(reason.trim_end());
             ExitCode::FAILURE
         }
     }
@@ -55,7 +55,7 @@ impl Mapper {
             (Some(path), _) => {
                 let name = path.display().to_string();
                 let text = read_text_file(path, MAPPING_BYTES_MAX)
-                    .map_err(|error| format!("read the mapping {name}: {error}"))?;
+                    .map_err(|error| plain(&format!("read the mapping {name}: {error}")))?;
                 (name, text, path.parent().map(Path::to_owned))
             }
             (None, mapping) => (

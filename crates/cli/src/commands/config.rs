@@ -8,7 +8,7 @@ use millrace_component::Registry;
 use millrace_node::{Files, Loaded, Main, Templates, load};
 use millrace_spec::LintOptions;
 
-use super::complain;
+use super::{complain, complain_styled};
 use crate::args::ConfigArgs;
 
 /// Where a config is looked for when none is named.
@@ -33,7 +33,7 @@ pub fn print_templates(templates: &Templates) {
         return;
     }
     if std::io::stderr().is_terminal() {
-        complain(templates.render(true).trim_end());
+        complain_styled(templates.render(true).trim_end());
     } else {
         templates.lines().iter().for_each(|line| complain(line));
     }
@@ -105,6 +105,6 @@ fn main_config(file: Option<PathBuf>) -> Main {
 /// Prints every complaint about a config to the standard error.
 pub fn print_complaints(loaded: &Loaded) {
     if !loaded.diagnostics.is_empty() {
-        complain(loaded.render(std::io::stderr().is_terminal()).trim_end());
+        complain_styled(loaded.render(std::io::stderr().is_terminal()).trim_end());
     }
 }

@@ -11,7 +11,7 @@ use millrace_spec::tree::MAX_TEXT_BYTES;
 use millrace_spec::{FieldSpec, LintOptions, Spec};
 
 use super::config::{components, found_config, is_named, load_config, load_main};
-use super::{complain, misuse};
+use super::{complain, complain_styled, misuse};
 use crate::args::{ConfigArgs, LintArgs};
 
 /// Checks the files named, or else the config that a run would take.
@@ -153,7 +153,7 @@ fn report(loaded: &Loaded) -> bool {
     if std::io::stderr().is_terminal() {
         let shown = loaded.render(true);
         if !shown.trim().is_empty() {
-            complain(shown.trim_end());
+            complain_styled(shown.trim_end());
         }
     } else {
         loaded.lines().iter().for_each(|line| complain(line));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use millrace_bloblang::registry::About;
 use millrace_component::Registry;
-use millrace_diagnostics::did_you_mean;
+use millrace_diagnostics::{did_you_mean, printable_line};
 use millrace_node::RootConfig;
 use millrace_spec::path::Schema;
 use millrace_spec::render::{emit, json_schema};
@@ -96,6 +96,8 @@ fn section(text: &mut String, title: &str, mut lines: Vec<(String, String)>) {
     lines.sort();
     let _infallible = writeln!(text, "{title}");
     for (name, summary) in lines {
+        // That of a template is a text of whoever wrote it.
+        let summary = printable_line(&summary);
         let _infallible = writeln!(text, "  {name:<24} {summary}");
     }
 }

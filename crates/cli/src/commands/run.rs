@@ -6,13 +6,13 @@ use std::process::ExitCode;
 
 use millrace_diagnostics::Diagnostic;
 use millrace_node::{
-    Loaded, LogLevel, RunError, Watcher, install_logs, log_failure, without_secrets,
+    Loaded, LogLevel, RunError, Watcher, install_logs, kill_commands, log_failure, without_secrets,
 };
 use millrace_spec::LintOptions;
 
-use super::complain;
 use super::config::{components, files_of, load_config, print_complaints};
 use super::progress::Progress;
+use super::{complain, complain_styled, plain};
 use crate::args::RunArgs;
 
 /// Runs the config and reports what became of its messages.
@@ -51,8 +51,9 @@ pub fn run(args: &RunArgs, file: Option<PathBuf>) -> ExitCode {
         let mut progress = Progress::none();
         millrace_node::run(config, changes, |flow| progress.follow(flow)).await
     });
-    // A thread that still computes for a message holds the end up no longer.
+    // A thread that still computes for a message holds the end up no longer, nor do its commands.
     runtime.shutdown_background();
+    kill_commands();
     let is_watched = std::io::stderr().is_terminal();
     let (report, failure) = match ended {
         Ok(report) => (Some(report), None),
@@ -81,7 +82,7 @@ pub fn run(args: &RunArgs, file: Option<PathBuf>) -> ExitCode {
     // Somebody has to hear why the exit code is 1.
     let is_logged = !is_watched && !logs_to_file && logs.level() != LogLevel::Off;
     if let Some(failure) = failure.as_ref().filter(|_| !is_logged) {
-        complain(&without_secrets(
+        complain_styled(&without_secrets(
             failure.text(&loaded, is_watched).trim_end(),
         ));
     }
@@ -109,7 +110,7 @@ impl Failure {
 
     fn text(&self, loaded: &Loaded, colour: bool) -> String {
         match self {
-            Self::Text(text) => text.clone(),
+            Self::Text(text) => plain(&without_secrets(text)),
             Self::Complaint(complaint) => loaded.show(complaint, colour),
         }
     }

@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use millrace_component::Registry;
-use millrace_node::unit_test::{Failure, Report, Settings, find};
+use millrace_diagnostics::{printable, printable_line};
+use millrace_node::unit_test::{Failure, Report, Settings, Stop, find};
 use millrace_node::{expand_files, install_logs_of_tests, without_secrets, without_templates};
 
 use super::config::components;
@@ -41,8 +42,9 @@ pub fn test(args: &TestArgs, first: &ConfigArgs) -> ExitCode {
         .and_then(|files| without_templates(files, &templates))
         .and_then(|files| run(&files, args.log.as_deref(), &settings, &registry));
     match tested {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
+        Ok(End::Passed) => ExitCode::SUCCESS,
+        Ok(End::Failed) => ExitCode::FAILURE,
+        Ok(End::Stopped(signal)) => ExitCode::from(code_of(signal)),
         Err(reason) => {
             complain(&without_secrets(&reason));
             ExitCode::FAILURE
@@ -50,32 +52,62 @@ pub fn test(args: &TestArgs, first: &ConfigArgs) -> ExitCode {
     }
 }
 
-/// Prints what becomes of the tests; true when all of them hold.
+/// What the tests end with.
+enum End {
+    /// All of them hold.
+    Passed,
+    Failed,
+    /// They were stopped by this signal.
+    Stopped(&'static str),
+}
+
+/// The exit code of a process that a signal has stopped, as shells have it.
+fn code_of(signal: &str) -> u8 {
+    match signal {
+        "SIGINT" => 130,
+        _ => 143,
+    }
+}
+
+/// Prints what becomes of the tests.
 fn run(
     files: &[PathBuf],
     log: Option<&str>,
     settings: &Settings,
     registry: &Arc<Registry>,
-) -> Result<bool, String> {
+) -> Result<End, String> {
     let _logs = log.map(install_logs_of_tests).transpose()?;
+    let stop = Stop::at_signals(
+        |signal| complain(&format!("received {signal}; stopping")),
+        |signal| {
+            complain("a test does not stop, and is given up");
+            std::process::exit(code_of(signal).into());
+        },
+    )?;
     let targets = find(files, registry)?;
     let colours = Colours::of_stdout();
     if targets.is_empty() {
         let Colours { caution, end, .. } = colours;
         print(&format!("{caution}No tests were found{end}\n"));
-        return Ok(false);
+        return Ok(End::Failed);
     }
     let (mut cases, mut failed) = (0, Vec::new());
     for target in &targets {
-        let report = target.run(settings, registry);
-        let name = target.config.display();
+        let report = target.run(settings, registry, &stop);
+        let name = target.config.display().to_string();
+        let name = printable_line(&name);
         let Colours { good, bad, end, .. } = colours;
         cases += report.cases;
+        if report.is_stopped {
+            let cases = counted(cases, "test");
+            complain(&format!("stopped in '{name}', after {cases}"));
+            return Ok(End::Stopped(stop.signal().unwrap_or_default()));
+        }
         if report.is_success() {
             print(&format!("Test '{name}' {good}succeeded{end}\n"));
         } else {
             print(&format!("Test '{name}' {bad}failed{end}\n"));
-            failed.push((name.to_string(), report));
+            failed.push((name.into_owned(), report));
         }
     }
     if !failed.is_empty() {
@@ -93,7 +125,10 @@ fn run(
         0 => format!("\n{tests} of {files} passed\n"),
         _ => format!("\n{tests} of {files}: {}\n", tally(&failed, cases)),
     });
-    Ok(failed.is_empty())
+    Ok(match failed.is_empty() {
+        true => End::Passed,
+        false => End::Failed,
+    })
 }
 
 /// How many tests have passed and failed, and how many configs are wrong beside that.
@@ -134,11 +169,18 @@ fn told(name: &str, report: &Report, colours: Colours) -> String {
             condition,
         } = failure;
         if earlier.replace(case) != Some(case) {
-            let _ = writeln!(text, "\n{name} [{case}]:");
+            // What is secret is known by its text, not by its escapes.
+            let heading = without_secrets(&format!("{name} [{case}]:"));
+            let _ = writeln!(text, "\n{}", printable_line(&heading));
         }
-        let _ = writeln!(text, "{}", colours.reason(reason));
+        let _ = writeln!(
+            text,
+            "{}",
+            colours.reason(&printable(&without_secrets(reason)))
+        );
         if let Some(condition) = condition {
-            let _ = writeln!(text, "  the condition: {condition}");
+            let condition = condition.to_string();
+            let _ = writeln!(text, "  the condition: {}", printable_line(&condition));
         }
     }
     text

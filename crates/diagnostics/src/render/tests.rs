@@ -126,10 +126,25 @@ fn colours_wrap_the_word_and_the_caret() {
 
 #[test]
 fn control_characters_never_reach_the_terminal() {
-    let (map, id) = one("a\x1b[2Jb");
-    let text =
-        Renderer::new(&map).render(&Diagnostic::error(Code("c"), "m\x07").at(Span::new(id, 0, 1)));
-    assert!(!text.contains('\x1b') && !text.contains('\x07'), "{text:?}");
+    let map = SourceMap::new();
+    let id = map.add("f\x1b[2J\n\r.yaml", "a\x1b[2J\u{202e}b");
+    let complaint = Diagnostic::error(Code("c"), "m\x07").at(Span::new(id, 0, 1));
+    let complaint = complaint.help("\u{9b}h\u{202e}");
+    let renderer = Renderer::new(&map);
+    assert_eq!(
+        renderer.render(&complaint),
+        "error[c]: m\\u{7}
+ --> f\\u{1b}[2J\\n\\r.yaml:1:1
+  |
+1 | a·[2J·b
+  | ^
+  = help: \\u{9b}h\\u{202e}
+"
+    );
+    assert_eq!(
+        renderer.one_line(&complaint),
+        "f\\u{1b}[2J\\n\\r.yaml(1,1) m\\u{7} (\\u{9b}h\\u{202e})"
+    );
 }
 
 proptest! {

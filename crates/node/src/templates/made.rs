@@ -9,10 +9,34 @@ use std::sync::Arc;
 use bytes::Bytes;
 use millrace_diagnostics::Span;
 use millrace_message::Value;
-use millrace_spec::tree::MAX_DEPTH;
+use millrace_spec::tree::{MAX_ALIASED_NODES, MAX_DEPTH};
 use millrace_spec::{Entry, Mapping, Node, Resolved, Scalar, Value as NodeValue};
 
 use crate::plain::value_of;
+
+/// How many values one mapping may make.
+pub(super) const VALUES_MAX: usize = MAX_ALIASED_NODES;
+
+/// Whether what a mapping made has no more values than that; it looks at no more of them.
+pub(super) fn is_bounded(value: &Value) -> bool {
+    fn count(value: &Value, left: &mut usize, depth: usize) -> bool {
+        let Some(rest) = left.checked_sub(1) else {
+            return false;
+        };
+        *left = rest;
+        match value {
+            // It is refused for its depth.
+            _ if depth > MAX_DEPTH => true,
+            Value::Array(array) => array.iter().all(|it| count(&it, left, depth + 1)),
+            Value::Object(object) => {
+                let mut entries = object.entries();
+                entries.all(|(_, it)| count(&it, left, depth + 1))
+            }
+            _ => true,
+        }
+    }
+    count(value, &mut { VALUES_MAX }, 0)
+}
 
 /// Turns the values of one use into nodes.
 pub(super) struct Places<'n> {

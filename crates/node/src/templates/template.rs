@@ -12,7 +12,7 @@ use millrace_telemetry::metric::MappingFn;
 
 use super::definition::Definition;
 use super::fields;
-use super::made::Places;
+use super::made::{Places, VALUES_MAX, is_bounded};
 use crate::metrics::rename_metric;
 
 /// A template, ready for use.
@@ -78,6 +78,9 @@ impl Template {
         let node = body.unwrap_or(&empty);
         let fields = fields::read(self.spec.fields(), node, cx)?;
         let made = self.run(fields).and_then(|value| {
+            if !is_bounded(&value) {
+                return Err(format!("its mapping makes more than {VALUES_MAX} values"));
+            }
             let too_deep = || "its mapping makes a config that nests too deep".to_owned();
             Places::of(node, at).node(&value).ok_or_else(too_deep)
         });

@@ -12,6 +12,7 @@ use smallvec::SmallVec;
 
 use super::case::Case;
 use super::conditions::Unmet;
+use super::stop::Stop;
 
 /// Where the processors of a case come from.
 pub trait Provide {
@@ -38,7 +39,8 @@ impl From<String> for CaseFailure {
 }
 
 /// Runs a case on processors of its own; it holds when there are no failures. Files that it names
-/// are found from `directory`.
+/// are found from `directory`. When it is asked to stop, it drops the processors with what they have
+/// started, and gives nothing.
 ///
 /// It blocks, so call it outside of an asynchronous runtime.
 ///
@@ -48,24 +50,29 @@ pub fn run_case(
     case: &Case,
     directory: &Path,
     targets: &impl Provide,
-) -> Result<Vec<CaseFailure>, String> {
+    stop: &Stop,
+) -> Result<Option<Vec<CaseFailure>>, String> {
     // The clock belongs to a thread: everything runs on this one.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| format!("start the runtime: {error}"))?;
     let _clock = case.clock.map(|instant| clock::set(instant.0));
-    let (batches, failed) = runtime.block_on(async {
-        let processors = targets.provide(case)?;
-        let inputs = inputs(case, directory);
-        let output = match inputs {
-            Ok((batches, lost)) => Ok((processors.run(batches).await, lost)),
-            Err(error) => Err(error),
-        };
-        processors.close().await;
-        output
-    })?;
-    let mut batches = batches;
+    let output = runtime.block_on(async {
+        tokio::select! {
+            biased;
+            () = stop.asked() => Ok(None),
+            output = process(case, directory, targets) => output.map(Some),
+        }
+    });
+    if stop.is_asked() {
+        // A thread that still computes for a message holds the end up no longer.
+        runtime.shutdown_background();
+        return Ok(None);
+    }
+    let Some((mut batches, failed)) = output? else {
+        return Ok(None);
+    };
     let messages = batches.iter_mut().flat_map(|batch| batch.iter_mut());
     messages.for_each(|message| message.take_origin().deliver());
     let mut failures = Vec::new();
@@ -73,7 +80,23 @@ pub fn run_case(
         failures.push(format!("processors resulted in error: {reason}").into());
     }
     check(case, &batches, directory, &mut failures);
-    Ok(failures)
+    Ok(Some(failures))
+}
+
+/// Builds the processors, and gives what they make of the messages.
+async fn process(
+    case: &Case,
+    directory: &Path,
+    targets: &impl Provide,
+) -> Result<(Batches, Failed), String> {
+    let processors = targets.provide(case)?;
+    let inputs = inputs(case, directory);
+    let output = match inputs {
+        Ok((batches, lost)) => Ok((processors.run(batches).await, lost)),
+        Err(error) => Err(error),
+    };
+    processors.close().await;
+    output
 }
 
 /// Why messages did not come to the end, of those that failed.

@@ -16,6 +16,7 @@ use millrace_telemetry::Scope;
 use super::case::Case;
 use super::execute::Provide;
 use super::target::is_mapping;
+use super::texts::Texts;
 use crate::RootConfig;
 use crate::components::services_of_tests;
 use crate::load::{Loader, declared, read_text};
@@ -33,6 +34,8 @@ pub struct ConfigFile<'a> {
     pub registry: &'a Arc<Registry>,
     /// The texts of the definition, which mocks stand in.
     pub sources: &'a Arc<SourceMap>,
+    /// What cases have read before.
+    pub texts: &'a Texts,
 }
 
 impl Provide for ConfigFile<'_> {
@@ -58,7 +61,7 @@ impl ConfigFile<'_> {
         let mut loader = self.loader(case);
         let mappings = self.mappings(&loader, &file);
         loader.cx.set_extension(Arc::new(mappings));
-        let Some(mut tree) = loader.read_file(&file) else {
+        let Some(mut tree) = self.texts.tree(&file, self.sources, &mut loader) else {
             return Err(self.told(&mut loader));
         };
         let fields = RootConfig::fields();
@@ -184,7 +187,7 @@ impl ConfigFile<'_> {
         let mut labels = declared(tree);
         let (files, is_complete) = loader.expand(self.resources);
         for file in files {
-            let tree = loader.read_file(&file)?;
+            let tree = self.texts.tree(&file, self.sources, loader)?;
             labels.extend(declared(&tree));
             let more = loader.cx.within("root", |cx| read_resources(&tree, cx));
             resources.extend(more?);
@@ -259,18 +262,37 @@ fn replace_mocked(tree: &mut Node, case: &Case, schema: Schema<'_>) -> Result<()
         replace(tree, place, mock, schema)
             .map_err(|reason| format!("failed to set mock '{pointer}': {reason}"))?;
     }
+    let mut labels = None;
     for (label, mock) in by_label {
-        let place = labelled(tree, label, schema).ok_or_else(|| {
+        let places = labels.get_or_insert_with(|| path::labels(tree, schema));
+        let place = places.get(label).cloned().ok_or_else(|| {
             format!(
                 "mock for label '{label}' could not be applied as the label was not found in the \
                  test target file, it is not currently possible to mock resources imported \
                  separate to the test file"
             )
         })?;
+        places.retain(|_, it| it.len() <= place.len() || !it.starts_with(&place));
         replace(tree, place, mock, schema)
             .map_err(|reason| format!("failed to set mock '{label}': {reason}"))?;
+        // Where nothing but the component has changed, there is no need to look for labels again.
+        if mock.as_mapping().is_none() || has_label(mock) {
+            labels = None;
+        }
     }
     Ok(())
+}
+
+/// Whether a component may bring labels.
+fn has_label(node: &Node) -> bool {
+    match &node.value {
+        Value::Scalar(_) => false,
+        Value::Sequence(items) => items.iter().any(has_label),
+        Value::Mapping(mapping) => {
+            let mut entries = mapping.entries.iter();
+            entries.any(|it| &*it.key == "label" || has_label(&it.value))
+        }
+    }
 }
 
 /// Replaces what stands at a path; a component that has a label hands it on.
@@ -304,4 +326,68 @@ fn build((processors, resources): Target) -> Result<Processors, String> {
         error_handling: ErrorHandling::default(),
     };
     Processors::build(resources, &processors, environment).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use millrace_spec::catalog::Catalog;
+    use millrace_spec::env::InterpolatedText;
+    use millrace_spec::{ComponentKind, ComponentSpec, tree};
+
+    use super::super::read_case;
+    use super::*;
+
+    /// Counts how often components are looked up.
+    struct Counting {
+        registry: Arc<Registry>,
+        count: AtomicUsize,
+    }
+
+    impl Catalog for Counting {
+        fn component(&self, kind: ComponentKind, name: &str) -> Option<Arc<ComponentSpec>> {
+            self.count.fetch_add(1, Ordering::Relaxed);
+            self.registry.component(kind, name)
+        }
+
+        fn names(&self, kind: ComponentKind) -> Vec<String> {
+            self.registry.names(kind)
+        }
+    }
+
+    /// How many look-ups it takes to mock each of so many processors, by their labels.
+    fn lookups(mocks: usize) -> usize {
+        let registry = Arc::new(crate::registry());
+        let processors = (0..mocks).map(|it| format!("{{ label: l{it}, noop: {{}} }}"));
+        let processors: Vec<_> = processors.collect();
+        let text = format!("pipeline: {{ processors: [ {} ] }}", processors.join(", "));
+        let mocked = (0..mocks).map(|it| format!("l{it}: {{ mapping: root = {it} }}"));
+        let mocked: Vec<_> = mocked.collect();
+        let case = format!("{{ name: a, mocks: {{ {} }} }}", mocked.join(", "));
+        let case = read_case(&case, &registry).unwrap();
+        let source = SourceMap::new().add("c.yaml", &*text);
+        let text = InterpolatedText::verbatim(&text, source);
+        let mut tree = tree::parse(&text, &mut Diagnostics::new()).unwrap();
+        let fields = RootConfig::fields();
+        let catalog = Counting {
+            registry,
+            count: AtomicUsize::new(0),
+        };
+        let schema = Schema {
+            fields: &fields,
+            catalog: &catalog,
+        };
+        replace_mocked(&mut tree, &case, schema).unwrap();
+        let places = path::labels(&tree, schema);
+        let last = path::get(&tree, &places[&format!("l{}", mocks - 1)]).unwrap();
+        assert!(last.get("mapping").is_some());
+        catalog.count.into_inner()
+    }
+
+    #[test]
+    fn many_mocks_take_work_in_proportion_to_their_number() {
+        let (few, many) = (lookups(10), lookups(100));
+        assert!(many <= 10 * few, "{few} and {many}");
+    }
 }

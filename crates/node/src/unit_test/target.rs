@@ -14,6 +14,8 @@ use super::case::Case;
 use super::conditions::Conditions;
 use super::execute::run_case;
 use super::provider::ConfigFile;
+use super::stop::Stop;
+use super::texts::Texts;
 use crate::load::{Files, Loader, Main, load, read_text};
 use crate::templates::refuse_template;
 
@@ -50,6 +52,8 @@ pub struct Report {
     pub cases: usize,
     /// What did not hold, in the order of the cases.
     pub failures: Vec<Failure>,
+    /// Whether cases were left out because the process was asked to stop.
+    pub is_stopped: bool,
 }
 
 impl Report {
@@ -62,7 +66,7 @@ impl Report {
 
     /// Whether everything holds.
     pub fn is_success(&self) -> bool {
-        self.lints.is_empty() && self.failures.is_empty()
+        self.lints.is_empty() && self.failures.is_empty() && !self.is_stopped
     }
 }
 
@@ -234,8 +238,8 @@ impl Target {
             .extend(errors.map(|it| renderer.one_line(it)));
     }
 
-    /// Checks the config and runs every case.
-    pub fn run(&self, settings: &Settings, registry: &Arc<Registry>) -> Report {
+    /// Checks the config and runs every case, until it is asked to stop.
+    pub fn run(&self, settings: &Settings, registry: &Arc<Registry>, stop: &Stop) -> Report {
         let mut lints = self.complaints.clone();
         for line in self.lint(settings, registry) {
             if !lints.contains(&line) {
@@ -244,15 +248,17 @@ impl Target {
         }
         let mut loader = Loader::new(Arc::clone(&self.sources), LintOptions::default(), registry);
         loader.read_env_files(&settings.env_files);
+        let texts = Texts::default();
         let config = ConfigFile {
             path: &self.config,
             resources: &settings.resources,
             environment: &loader.environment,
             registry,
             sources: &self.sources,
+            texts: &texts,
         };
         let directory = self.config.parent().unwrap_or(Path::new(""));
-        let mut failures = Vec::new();
+        let (mut cases, mut failures) = (0, Vec::new());
         for case in &self.cases {
             let failure = |reason: String, condition: Option<Span>| Failure {
                 name: case.name.clone(),
@@ -260,17 +266,20 @@ impl Target {
                 reason,
                 condition: condition.map(|span| self.place(span)),
             };
-            match run_case(case, directory, &config) {
-                Ok(found) => {
+            match run_case(case, directory, &config, stop) {
+                Ok(None) => break,
+                Ok(Some(found)) => {
                     failures.extend(found.into_iter().map(|it| failure(it.reason, it.span)));
                 }
                 Err(reason) => failures.push(failure(reason, None)),
             }
+            cases += 1;
         }
         Report {
             lints,
-            cases: self.cases.len(),
+            cases,
             failures,
+            is_stopped: cases < self.cases.len(),
         }
     }
 

@@ -292,8 +292,9 @@ impl<'i> Composer<'_, 'i, '_> {
                 span = self.close(span, range);
                 break;
             }
+            let alias = self.alias_place(&event, &range);
             let item = self.node(event, range, depth + 1)?;
-            span = cover(span, item.span);
+            span = cover(span, alias.unwrap_or(item.span));
             items.push(item);
         }
         Ok(Node {
@@ -316,11 +317,12 @@ impl<'i> Composer<'_, 'i, '_> {
             let key = self.node(event, range, depth + 1)?;
             let key_span = key.span;
             let (event, range) = self.next()?;
+            let alias = self.alias_place(&event, &range);
             let mut value = self.node(event, range, depth + 1)?;
             if value.is_null() && value.span.is_empty() {
                 value.span = key_span;
             }
-            span = cover(cover(span, key_span), value.span);
+            span = cover(cover(span, key_span), alias.unwrap_or(value.span));
             let Some(key) = key.as_scalar() else {
                 let error = Diagnostic::error(codes::YAML_SYNTAX, "a key must be a plain value");
                 let help = "put `{{ … }}` and `[ … ]` in quotes when they are text";
@@ -349,6 +351,11 @@ impl<'i> Composer<'_, 'i, '_> {
         })
     }
 
+    /// Where an alias stands; what it names stands elsewhere.
+    fn alias_place(&self, event: &Event<'_>, range: &Range<usize>) -> Option<Span> {
+        matches!(event, Event::Alias(_)).then(|| self.text.span(range.clone()))
+    }
+
     /// Extends a collection to its closing bracket. A block collection's end event is empty: it
     /// stands where the next token starts, which is no part of it.
     fn close(&self, span: Span, end: Range<usize>) -> Span {
@@ -360,7 +367,7 @@ impl<'i> Composer<'_, 'i, '_> {
     }
 }
 
-/// Extends a collection's span by a part of it; parts that an alias brought stand elsewhere.
+/// Extends a collection's span by a part of it; what a merge key brought stands elsewhere.
 fn cover(span: Span, part: Span) -> Span {
     if part.start >= span.start {
         span.to(part)

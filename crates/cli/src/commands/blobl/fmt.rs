@@ -10,7 +10,7 @@ use millrace_node::expand_files;
 
 use super::render;
 use crate::args::FmtArgs;
-use crate::commands::{complain, print};
+use crate::commands::{complain, complain_styled, plain, print};
 
 /// The longest mapping that is read, in bytes.
 const TEXT_MAX: usize = 64 << 20;
@@ -30,7 +30,7 @@ pub fn fmt(args: &FmtArgs) -> ExitCode {
     let mut is_good = true;
     for file in files {
         is_good &= one_file(&file, args).unwrap_or_else(|reason| {
-            complain(reason.trim_end());
+            complain_styled(reason.trim_end());
             false
         });
     }
@@ -42,7 +42,7 @@ fn exit_code(result: Result<bool, String>) -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(reason) => {
-            complain(reason.trim_end());
+            complain_styled(reason.trim_end());
             ExitCode::FAILURE
         }
     }
@@ -65,7 +65,8 @@ fn from_stdin(check: bool) -> Result<bool, String> {
 /// Whether a file is in order afterwards.
 fn one_file(path: &Path, args: &FmtArgs) -> Result<bool, String> {
     let name = path.display().to_string();
-    let text = read_text_file(path, TEXT_MAX).map_err(|error| format!("read {name}: {error}"))?;
+    let text =
+        read_text_file(path, TEXT_MAX).map_err(|error| plain(&format!("read {name}: {error}")))?;
     let formatted = formatted(&name, &text)?;
     if !args.check && !args.write {
         return Ok(print(&formatted) == ExitCode::SUCCESS);
@@ -75,7 +76,7 @@ fn one_file(path: &Path, args: &FmtArgs) -> Result<bool, String> {
     }
     print(&format!("{name}\n"));
     if args.write {
-        replace(path, &formatted).map_err(|error| format!("write {name}: {error}"))?;
+        replace(path, &formatted).map_err(|error| plain(&format!("write {name}: {error}")))?;
     }
     Ok(!args.check)
 }
@@ -83,7 +84,7 @@ fn one_file(path: &Path, args: &FmtArgs) -> Result<bool, String> {
 fn read(from: impl Read, name: &str) -> Result<String, String> {
     let mut text = String::new();
     let read = from.take(TEXT_MAX as u64 + 1).read_to_string(&mut text);
-    read.map_err(|error| format!("read {name}: {error}"))?;
+    read.map_err(|error| plain(&format!("read {name}: {error}")))?;
     if text.len() > TEXT_MAX {
         return Err(format!("{name} is longer than {TEXT_MAX} bytes"));
     }

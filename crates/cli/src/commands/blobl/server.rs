@@ -2,7 +2,8 @@
 //!
 //! The page is part of the binary and asks for nothing else. It is served to this host alone unless
 //! `--host` says otherwise. A mapping is evaluated in a process of its own (`evaluate`) that sees no
-//! file and no environment variable unless `--trust-mappings` is given.
+//! file and no environment variable unless `--trust-mappings` is given. What all requests take together
+//! is bounded too (`room`).
 
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
@@ -18,13 +19,14 @@ use millrace_spec::{FieldType, Literal, Node, ReadContext};
 use parking_lot::Mutex;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::MAPPING_BYTES_MAX;
+use super::evaluate::BODY_MAX;
 use super::fmt::replace;
 use crate::args::ServerArgs;
 use crate::commands::{complain, print};
 
 mod handler;
 mod process;
+mod room;
 
 use handler::Playground;
 
@@ -69,7 +71,7 @@ fn serve(args: &ServerArgs) -> Result<(), String> {
         .build()
         .map_err(|error| format!("start the runtime: {error}"))?;
     runtime.block_on(async {
-        let service = HttpService::new(config(&args.host, args.port)?);
+        let service = HttpService::within(config(&args.host, args.port)?, room::LIMITS);
         let service = service.map_err(|error| error.to_string())?;
         let playground = Playground::new(args, texts);
         let handler: Arc<dyn Handler> = Arc::new(playground);
@@ -106,9 +108,6 @@ struct Texts {
     edited: Mutex<u64>,
 }
 
-/// The largest file of an input.
-const INPUT_BYTES_MAX: usize = 256 << 20;
-
 struct Text {
     text: Mutex<String>,
     saved_to: Option<PathBuf>,
@@ -116,10 +115,11 @@ struct Text {
 
 impl Texts {
     fn read(args: &ServerArgs) -> Result<Self, String> {
-        let read = |path: &Option<PathBuf>, limit: usize, default: &str| {
+        let read = |path: &Option<PathBuf>, default: &str| {
             let text = match path {
                 None => default.to_owned(),
-                Some(path) => match read_text_file(path, limit) {
+                // The page sends it back, within a question.
+                Some(path) => match read_text_file(path, BODY_MAX) {
                     Ok(text) => text,
                     Err(error) if args.write && error.is_not_found() => default.to_owned(),
                     Err(error) => return Err(format!("read {}: {error}", path.display())),
@@ -131,10 +131,15 @@ impl Texts {
             })
         };
         Ok(Self {
-            mapping: read(&args.mapping_file, MAPPING_BYTES_MAX, MAPPING)?,
-            input: read(&args.input_file, INPUT_BYTES_MAX, INPUT)?,
+            mapping: read(&args.mapping_file, MAPPING)?,
+            input: read(&args.input_file, INPUT)?,
             edited: Mutex::default(),
         })
+    }
+
+    /// How many bytes they have together.
+    fn len(&self) -> usize {
+        self.mapping.text.lock().len() + self.input.text.lock().len()
     }
 
     /// Takes over what the page has; says what could not be saved.

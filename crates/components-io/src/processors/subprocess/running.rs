@@ -95,7 +95,7 @@ enum Answer {
 impl Running {
     /// What its end was, when it has ended.
     pub fn ended(&mut self) -> Option<String> {
-        let status = self.process.child().try_wait().ok().flatten()?;
+        let status = self.process.ended()?;
         Some(format!("the command has ended: {status}"))
     }
 

@@ -7,11 +7,14 @@ use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use millrace_components_http::Body;
-use millrace_components_http::server::{Handler, Params, Peer, RequestBody, json, read_body, text};
+use millrace_components_http::server::{
+    Handler, Params, Peer, RequestBody, discard_body, read_body, text,
+};
 use millrace_message::Value;
 
 use super::Texts;
 use super::process::Evaluator;
+use super::room::{Room, Share, busy};
 use crate::args::ServerArgs;
 use crate::commands::blobl::evaluate::{BODY_MAX, mapping_of, texts};
 
@@ -27,6 +30,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 pub(super) struct Playground {
     texts: Texts,
     evaluator: Evaluator,
+    room: Room,
     host: String,
 }
 
@@ -36,6 +40,7 @@ impl Playground {
         Self {
             texts,
             evaluator: Evaluator::new(args.trust_mappings, directory),
+            room: Room::new(),
             host: args.host.clone(),
         }
     }
@@ -52,15 +57,11 @@ impl Playground {
             (&Method::GET, "/page.css") => file("text/css; charset=utf-8", STYLE),
             (&Method::GET, "/page.js") => file("text/javascript; charset=utf-8", SCRIPT),
             (&Method::GET, "/icon.svg") => file("image/svg+xml", ICON),
-            (&Method::GET, "/state") => object([
-                ("mapping", self.texts.mapping.value()),
-                ("input", self.texts.input.value()),
-                ("saves", Value::Bool(self.saves())),
-            ]),
-            (&Method::POST, "/execute" | "/format") => match question(request).await {
-                Ok(question) if path == "/format" => self.format(&question).await,
-                Ok(question) => self.execute(question).await,
-                Err((status, reason)) => text(status, reason),
+            (&Method::GET, "/state") => self.state().await,
+            (&Method::POST, "/execute" | "/format") => match self.question(request).await {
+                Ok((question, share)) if path == "/format" => self.format(&question, share).await,
+                Ok((question, share)) => self.execute(question, share).await,
+                Err(refusal) => refusal,
             },
             (
                 _,
@@ -77,17 +78,58 @@ impl Playground {
         self.texts.mapping.saved_to.is_some() || self.texts.input.saved_to.is_some()
     }
 
-    async fn format(&self, question: &Bytes) -> Response<Body> {
+    async fn state(&self) -> Response<Body> {
+        let Some(share) = self.room.share(self.texts.len()).await else {
+            return busy();
+        };
+        let members = [
+            ("mapping", self.texts.mapping.value()),
+            ("input", self.texts.input.value()),
+            ("saves", Value::Bool(self.saves())),
+        ];
+        let state = Value::Object(members.into_iter().collect()).to_json();
+        self.room.answer(state, share)
+    }
+
+    /// The body of a request of the page, which those of other pages cannot send, with its share of
+    /// memory; else why it is refused.
+    async fn question(
+        &self,
+        request: Request<RequestBody>,
+    ) -> Result<(Bytes, Share), Response<Body>> {
+        let content_type = request.headers().get(header::CONTENT_TYPE);
+        let content_type = content_type
+            .and_then(|it| it.to_str().ok())
+            .unwrap_or_default();
+        if content_type.split(';').next().map(str::trim) != Some("application/json") {
+            let reason = "a question has the content type `application/json`";
+            return Err(text(StatusCode::UNSUPPORTED_MEDIA_TYPE, reason));
+        }
+        let announced = request.headers().get(header::CONTENT_LENGTH);
+        let announced = announced.and_then(|it| it.to_str().ok()?.parse().ok());
+        // One that does not say its length may have the longest.
+        let length = announced.map_or(BODY_MAX, |it: usize| it.min(BODY_MAX));
+        let Some(share) = self.room.share(length).await else {
+            discard_body(request.into_body(), BODY_MAX).await;
+            return Err(busy());
+        };
+        match read_body(request.into_body(), length).await {
+            Ok(body) => Ok((body, share)),
+            Err(reason) => Err(text(StatusCode::PAYLOAD_TOO_LARGE, reason)),
+        }
+    }
+
+    async fn format(&self, question: &Bytes, share: Share) -> Response<Body> {
         if let Err(reason) = mapping_of(question.clone()) {
             return text(StatusCode::BAD_REQUEST, reason);
         }
         match self.evaluator.format(question).await {
-            Ok(answer) => json(StatusCode::OK, Body::from(answer)),
+            Ok(answer) => self.room.answer(answer, share),
             Err(reason) => text(StatusCode::UNPROCESSABLE_ENTITY, reason),
         }
     }
 
-    async fn execute(&self, question: Bytes) -> Response<Body> {
+    async fn execute(&self, question: Bytes, share: Share) -> Response<Body> {
         let (mapping, input) = match texts(question.clone()) {
             Ok(texts) => texts,
             Err(reason) => return text(StatusCode::BAD_REQUEST, reason),
@@ -102,14 +144,25 @@ impl Playground {
             self.texts
                 .update(&mapping, &input, edited.max(0).cast_unsigned())
         });
+        drop((mapping, input));
         let answer = self.evaluator.evaluate(&question).await;
-        match (error, Value::parse_json(answer.clone())) {
-            (Some(error), Ok(Value::Object(mut answer))) => {
-                answer.insert("save_error", Value::from(error));
-                json(StatusCode::OK, Body::from(Value::Object(answer).to_json()))
-            }
-            _ => json(StatusCode::OK, Body::from(answer)),
+        drop(question);
+        let answer = match error {
+            Some(error) => with_save_error(answer, error),
+            None => answer,
+        };
+        self.room.answer(answer, share)
+    }
+}
+
+/// An answer that also says what could not be saved.
+fn with_save_error(answer: Bytes, error: String) -> Bytes {
+    match Value::parse_json(answer.clone()) {
+        Ok(Value::Object(mut members)) => {
+            members.insert("save_error", Value::from(error));
+            Value::Object(members).to_json()
         }
+        _ => answer,
     }
 }
 
@@ -149,25 +202,6 @@ fn is_meant(request: &Request<RequestBody>, host: &str) -> bool {
     let named = authority.host().trim_matches(['[', ']']);
     let is_address = named.parse::<std::net::IpAddr>().is_ok();
     is_address || named.eq_ignore_ascii_case("localhost") || named.eq_ignore_ascii_case(host)
-}
-
-/// The body of a request of the page; those of other pages cannot have its type.
-async fn question(request: Request<RequestBody>) -> Result<Bytes, (StatusCode, String)> {
-    let content_type = request.headers().get(header::CONTENT_TYPE);
-    let content_type = content_type
-        .and_then(|it| it.to_str().ok())
-        .unwrap_or_default();
-    if content_type.split(';').next().map(str::trim) != Some("application/json") {
-        let reason = "a question has the content type `application/json`".to_owned();
-        return Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, reason));
-    }
-    let body = read_body(request.into_body(), BODY_MAX).await;
-    body.map_err(|reason| (StatusCode::PAYLOAD_TOO_LARGE, reason))
-}
-
-fn object<const N: usize>(members: [(&'static str, Value); N]) -> Response<Body> {
-    let value = Value::Object(members.into_iter().collect());
-    json(StatusCode::OK, Body::from(value.to_json()))
 }
 
 fn file(content_type: &'static str, content: &'static str) -> Response<Body> {

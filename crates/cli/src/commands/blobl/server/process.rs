@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use millrace_message::Value;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 use tokio::sync::Semaphore;
 
@@ -15,6 +15,10 @@ use crate::commands::blobl::evaluate::{MEMORY_MAX, SECONDS_MAX};
 
 /// How many evaluations run at a time.
 const AT_A_TIME: usize = 4;
+/// The longest answer, in bytes: the longest result with its metadata and its escapes.
+const ANSWER_MAX: usize = 16 << 20;
+/// How much of what an evaluation complains of is read.
+const COMPLAINT_MAX: usize = 16 << 10;
 /// How long one may take by the clock on the wall: where the processors are busy, it waits for them.
 const PATIENCE: Duration = Duration::from_secs(10 * SECONDS_MAX);
 
@@ -82,13 +86,30 @@ impl Evaluator {
             // A process that ends early reads no more; its end says why.
             let _unread = stdin.write_all(&question).await;
         };
-        let (output, ()) = tokio::join!(process.wait_with_output(), write);
-        let output = output.map_err(|error| format!("wait for the evaluation: {error}"))?;
-        if output.status.success() {
-            return Ok(output.stdout.into());
+        let stdout = process.stdout.take().expect("the output is a pipe");
+        let stderr = process.stderr.take().expect("the standard error is a pipe");
+        let (answer, complaint, ()) =
+            tokio::join!(read(stdout, ANSWER_MAX), read(stderr, COMPLAINT_MAX), write);
+        let answer = answer?;
+        if answer.len() > ANSWER_MAX {
+            // The process is killed with what drops it.
+            return Err(format!("the answer is longer than {ANSWER_MAX} bytes"));
         }
-        Err(reason(output.status, &output.stderr))
+        let status = process.wait().await;
+        let status = status.map_err(|error| format!("wait for the evaluation: {error}"))?;
+        if status.success() {
+            return Ok(answer.into());
+        }
+        Err(reason(status, &complaint?))
     }
+}
+
+/// Reads a pipe to its end, or to a byte more than `max`; then it is closed.
+async fn read(pipe: impl AsyncRead + Unpin, max: usize) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let read = pipe.take(max as u64 + 1).read_to_end(&mut bytes).await;
+    read.map_err(|error| format!("read what the evaluation says: {error}"))?;
+    Ok(bytes)
 }
 
 /// Why an evaluation has ended without an answer.

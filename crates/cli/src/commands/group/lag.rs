@@ -1,0 +1,142 @@
+//! `group describe`: how far a group has read, and who reads.
+
+use std::collections::{BTreeSet, HashMap};
+
+use millrace_kafka_client::{Cluster, GroupInfo, GroupMember, OffsetAt, TopicPartition};
+use millrace_spec::Literal;
+
+use super::super::kafka::table::{or_dash, table};
+use super::super::kafka::{Ended, Failure, answer, connect, number, object, or_null, text};
+use crate::args::kafka::AdminArgs;
+
+/// One partition that a group reads.
+struct Row<'g> {
+    partition: TopicPartition,
+    committed: Option<i64>,
+    /// Not known of a partition that is gone.
+    end: Option<i64>,
+    member: Option<&'g GroupMember>,
+}
+
+impl Row<'_> {
+    fn lag(&self) -> Option<i64> {
+        Some(self.end?.saturating_sub(self.committed?).max(0))
+    }
+
+    fn cells(&self) -> Vec<String> {
+        let member = |part: fn(&GroupMember) -> &str| or_dash(self.member.map(part));
+        vec![
+            self.partition.topic.to_string(),
+            self.partition.partition.to_string(),
+            or_dash(self.committed),
+            or_dash(self.end),
+            or_dash(self.lag()),
+            member(|it| &it.id),
+            member(|it| &it.host),
+            member(|it| &it.client_id),
+        ]
+    }
+
+    fn json(&self) -> Literal {
+        let member = |part: fn(&GroupMember) -> &str| or_null(self.member, |it| text(part(it)));
+        object([
+            ("topic", text(&*self.partition.topic)),
+            ("partition", number(self.partition.partition)),
+            ("committed_offset", or_null(self.committed, number)),
+            ("end_offset", or_null(self.end, number)),
+            ("lag", or_null(self.lag(), number)),
+            ("member", member(|it| &it.id)),
+            ("host", member(|it| &it.host)),
+            ("client_id", member(|it| &it.client_id)),
+        ])
+    }
+}
+
+pub async fn describe(groups: &[String], admin: &AdminArgs) -> Ended {
+    let cluster = connect(&admin.cluster).await?;
+    let mut human = String::new();
+    let mut json = Vec::new();
+    for group in groups {
+        let info = cluster.describe_group(group).await?;
+        let rows = rows(&cluster, &info).await?;
+        let separator = if human.is_empty() { "" } else { "\n" };
+        human.push_str(&format!("{separator}{}", page(&info, &rows)));
+        json.push(group_json(&info, &rows));
+    }
+    answer(admin, &human, &Literal::List(json))
+}
+
+async fn rows<'g>(cluster: &Cluster, info: &'g GroupInfo) -> Result<Vec<Row<'g>>, Failure> {
+    let committed = cluster.committed(&info.id, None).await?;
+    let mut members: HashMap<&TopicPartition, &GroupMember> = HashMap::new();
+    for member in &info.members {
+        members.extend(member.assignment.iter().map(|it| (it, member)));
+    }
+    let read = committed.keys().chain(members.keys().copied());
+    let partitions: BTreeSet<TopicPartition> = read.cloned().collect();
+    let ends = ends(cluster, &partitions).await?;
+    let rows = partitions.into_iter().map(|partition| Row {
+        committed: committed.get(&partition).map(|it| it.offset),
+        end: ends.get(&partition).copied(),
+        member: members.get(&partition).copied(),
+        partition,
+    });
+    Ok(rows.collect())
+}
+
+/// Where the partitions end that are there: a group may have read what was removed since.
+async fn ends(
+    cluster: &Cluster,
+    partitions: &BTreeSet<TopicPartition>,
+) -> Result<HashMap<TopicPartition, i64>, Failure> {
+    if partitions.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let mut there = BTreeSet::new();
+    for topic in cluster.list_topics().await? {
+        let own = topic.partitions.iter();
+        there.extend(own.map(|it| TopicPartition::new(&topic.name, it.partition)));
+    }
+    let there: Vec<_> = partitions.intersection(&there).cloned().collect();
+    let found = cluster.offsets(&there, OffsetAt::Latest, false).await?;
+    let known = found.into_iter();
+    Ok(known
+        .filter_map(|(partition, end)| Some((partition, end?)))
+        .collect())
+}
+
+fn page(info: &GroupInfo, rows: &[Row<'_>]) -> String {
+    let lag: i64 = rows.iter().filter_map(Row::lag).sum();
+    let head = [
+        "TOPIC",
+        "PARTITION",
+        "COMMITTED",
+        "END",
+        "LAG",
+        "MEMBER",
+        "HOST",
+        "CLIENT",
+    ];
+    let cells: Vec<_> = rows.iter().map(Row::cells).collect();
+    format!(
+        "group {}, state {}, members {}, lag {lag}\n{}",
+        info.id,
+        info.state,
+        info.members.len(),
+        table(&head, &cells)
+    )
+}
+
+fn group_json(info: &GroupInfo, rows: &[Row<'_>]) -> Literal {
+    object([
+        ("group", text(&info.id)),
+        ("state", text(&info.state)),
+        ("assignor", text(&info.assignor)),
+        ("members", number(info.members.len() as i64)),
+        ("lag", number(rows.iter().filter_map(Row::lag).sum::<i64>())),
+        (
+            "partitions",
+            Literal::List(rows.iter().map(Row::json).collect()),
+        ),
+    ])
+}

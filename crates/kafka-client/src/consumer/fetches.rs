@@ -1,0 +1,159 @@
+//! What is fetched from the leaders of partitions.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use millrace_kafka_wire::ErrorCode;
+use millrace_kafka_wire::api::fetch::{
+    FetchPartition, FetchRequest, FetchResponse, FetchTopic, PartitionData,
+};
+use tokio::task::JoinSet;
+
+use super::settings::{ConsumerSettings, Isolation};
+use crate::Result;
+use crate::admin::TopicPartition;
+use crate::cluster::Cluster;
+use crate::error::Error;
+
+/// One answered request.
+pub struct Fetched {
+    broker: i32,
+    /// With the offsets that were asked for.
+    pub asked: HashMap<TopicPartition, i64>,
+    pub result: Result<FetchResponse>,
+}
+
+/// The open requests: at most one for each broker.
+pub struct Fetches {
+    cluster: Arc<Cluster>,
+    open: JoinSet<Fetched>,
+    brokers: HashSet<i32>,
+    partitions: HashSet<TopicPartition>,
+}
+
+impl Fetches {
+    pub fn new(cluster: Arc<Cluster>) -> Self {
+        Self {
+            cluster,
+            open: JoinSet::new(),
+            brokers: HashSet::new(),
+            partitions: HashSet::new(),
+        }
+    }
+
+    /// Asks for these partitions, as far as their leaders are not asked already.
+    pub async fn begin(
+        &mut self,
+        wanted: Vec<(TopicPartition, i64)>,
+        settings: &ConsumerSettings,
+    ) -> Result<()> {
+        let mut by_leader: HashMap<i32, HashMap<TopicPartition, i64>> = HashMap::new();
+        for (partition, offset) in wanted {
+            if self.partitions.contains(&partition) {
+                continue;
+            }
+            let leader = self.cluster.leader_once(&partition).await?;
+            if !self.brokers.contains(&leader) {
+                by_leader
+                    .entry(leader)
+                    .or_default()
+                    .insert(partition, offset);
+            }
+        }
+        for (broker, asked) in by_leader {
+            let connection = self.cluster.broker(broker).await?;
+            let request = request(&asked, settings);
+            let pending = connection.begin(&request, settings.fetch_max_wait).await?;
+            self.brokers.insert(broker);
+            self.partitions.extend(asked.keys().cloned());
+            self.open.spawn(async move {
+                let result = pending.wait().await;
+                let result = result.and_then(|it| match Error::check(it.error_code, None) {
+                    Ok(()) => Ok(it),
+                    Err(error) => Err(connection.explain::<FetchRequest>(error)),
+                });
+                Fetched {
+                    broker,
+                    asked,
+                    result,
+                }
+            });
+        }
+        Ok(())
+    }
+
+    /// The next answer; waits for ever when nothing is open. Cancel safe.
+    pub async fn next(&mut self) -> Fetched {
+        loop {
+            match self.open.join_next().await {
+                Some(Ok(fetched)) => {
+                    self.brokers.remove(&fetched.broker);
+                    for partition in fetched.asked.keys() {
+                        self.partitions.remove(partition);
+                    }
+                    return fetched;
+                }
+                Some(Err(_)) => {}
+                None => std::future::pending().await,
+            }
+        }
+    }
+}
+
+fn request(asked: &HashMap<TopicPartition, i64>, settings: &ConsumerSettings) -> FetchRequest {
+    let mut topics: Vec<FetchTopic> = Vec::new();
+    for (it, offset) in asked {
+        let partition = FetchPartition {
+            partition: it.partition,
+            fetch_offset: *offset,
+            current_leader_epoch: -1,
+            last_fetched_epoch: -1,
+            log_start_offset: -1,
+            partition_max_bytes: settings.max_partition_fetch_bytes,
+            ..FetchPartition::default()
+        };
+        match topics.iter_mut().find(|topic| topic.topic == it.topic) {
+            Some(topic) => topic.partitions.push(partition),
+            None => topics.push(FetchTopic {
+                topic: it.topic.clone(),
+                partitions: vec![partition],
+                ..FetchTopic::default()
+            }),
+        }
+    }
+    let wait = settings.fetch_max_wait.as_millis();
+    FetchRequest {
+        replica_id: -1,
+        max_wait_ms: i32::try_from(wait).unwrap_or(i32::MAX),
+        min_bytes: settings.fetch_min_bytes,
+        max_bytes: settings.fetch_max_bytes,
+        isolation_level: i8::from(settings.isolation == Isolation::ReadCommitted),
+        // No session: every request says all that it wants.
+        session_epoch: -1,
+        topics,
+        ..FetchRequest::default()
+    }
+}
+
+/// What is to be done with what was fetched from a partition.
+pub enum Outcome {
+    Data(PartitionData),
+    /// The offset that was asked for is not there.
+    OutOfRange,
+    /// Asking again may help.
+    Again(Error),
+    Failed(Error),
+}
+
+/// Looks at the error of a partition.
+pub fn outcome(data: PartitionData) -> Outcome {
+    let Err(error) = Error::check(data.error_code, None) else {
+        return Outcome::Data(data);
+    };
+    let error = error.during(<FetchRequest as millrace_kafka_wire::Request>::KEY);
+    match error.code() {
+        Some(ErrorCode::OffsetOutOfRange) => Outcome::OutOfRange,
+        _ if error.is_retriable() => Outcome::Again(error),
+        _ => Outcome::Failed(error),
+    }
+}

@@ -1,0 +1,77 @@
+//! How a cluster is reached.
+
+use std::time::Duration;
+
+/// How a cluster is reached, and how long it is waited for.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Addresses to begin with, each `HOST:PORT`; those of the cluster are learnt from them.
+    pub bootstrap: Vec<String>,
+    /// What brokers call this client in their logs.
+    pub client_id: String,
+    pub connect_timeout: Duration,
+    /// How long a response is waited for; where the broker is asked to wait itself, that comes on
+    /// top.
+    pub request_timeout: Duration,
+    /// The largest response, in bytes.
+    pub max_response_bytes: usize,
+    /// For how long what may be tried again is tried again.
+    pub retry_for: Duration,
+    /// The first pause before that; it doubles up to a second.
+    pub retry_backoff: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            bootstrap: vec!["localhost:9092".into()],
+            client_id: "millrace".into(),
+            connect_timeout: Duration::from_secs(10),
+            request_timeout: Duration::from_secs(30),
+            max_response_bytes: 128 << 20,
+            retry_for: Duration::from_secs(20),
+            retry_backoff: Duration::from_millis(50),
+        }
+    }
+}
+
+impl Settings {
+    /// Those for these addresses, separated by commas.
+    pub fn for_servers(servers: &str) -> Self {
+        let addresses = servers.split(',').map(str::trim);
+        let bootstrap = addresses.filter(|it| !it.is_empty()).map(Into::into);
+        Self {
+            bootstrap: bootstrap.collect(),
+            ..Self::default()
+        }
+    }
+}
+
+/// Pauses that double up to a second, until the time is over.
+#[derive(Debug)]
+pub(crate) struct Backoff {
+    pause: Duration,
+    until: tokio::time::Instant,
+}
+
+/// The longest pause.
+pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+impl Backoff {
+    pub fn new(settings: &Settings) -> Self {
+        Self {
+            pause: settings.retry_backoff,
+            until: tokio::time::Instant::now() + settings.retry_for,
+        }
+    }
+
+    /// Waits; or says that it is over.
+    pub async fn pause(&mut self) -> bool {
+        if tokio::time::Instant::now() + self.pause > self.until {
+            return false;
+        }
+        tokio::time::sleep(self.pause).await;
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        true
+    }
+}

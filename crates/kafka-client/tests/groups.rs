@@ -1,0 +1,113 @@
+//! Members of a group share what there is.
+
+#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use millrace_kafka_client::{
+    Cluster, Consumer, ConsumerSettings, NewRecord, Producer, ProducerSettings, Reset,
+};
+use support::{PATIENCE, TestBroker, read, record, texts, topic};
+
+fn member(cluster: &Arc<Cluster>) -> Consumer {
+    let settings = ConsumerSettings {
+        auto_offset_reset: Reset::Earliest,
+        heartbeat_interval: Duration::from_millis(50),
+        ..ConsumerSettings::default()
+    };
+    Consumer::in_group(Arc::clone(cluster), settings, "billing", &["orders"])
+}
+
+async fn send(cluster: &Arc<Cluster>, values: impl Iterator<Item = usize>) {
+    let producer = Producer::start(cluster.clone(), ProducerSettings::default())
+        .await
+        .unwrap();
+    for value in values {
+        let record = NewRecord {
+            partition: Some((value % 4) as i32),
+            ..record("orders", value.to_string())
+        };
+        producer.send(record).await.unwrap();
+    }
+    producer.flush().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_that_closes_leaves_off_where_the_next_begins() {
+    let broker = TestBroker::start().await;
+    let cluster = broker.cluster().await;
+    topic(&cluster, "orders", 4).await;
+    send(&cluster, 0..10).await;
+    let mut first = member(&cluster);
+    let found: BTreeSet<_> = texts(&read(&mut first, 10).await).into_iter().collect();
+    assert_eq!(found.len(), 10);
+    assert_eq!(first.assignment().len(), 4);
+    first.close().await.unwrap();
+    send(&cluster, 10..14).await;
+    let mut second = member(&cluster);
+    let found: BTreeSet<_> = texts(&read(&mut second, 4).await).into_iter().collect();
+    let expected: BTreeSet<_> = (10..14).map(|it| it.to_string()).collect();
+    assert_eq!(found, expected);
+    second.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_that_abandons_its_group_commits_nothing() {
+    let broker = TestBroker::start().await;
+    let cluster = broker.cluster().await;
+    topic(&cluster, "orders", 4).await;
+    send(&cluster, 0..4).await;
+    let mut first = member(&cluster);
+    read(&mut first, 4).await;
+    first.abandon().await.unwrap();
+    let mut second = member(&cluster);
+    assert_eq!(read(&mut second, 4).await.len(), 4);
+    second.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_members_share_the_partitions_and_read_each_record_once() {
+    let broker = TestBroker::start().await;
+    let cluster = broker.cluster().await;
+    topic(&cluster, "orders", 4).await;
+    let (mut one, mut other) = (member(&cluster), member(&connect_again(&broker).await));
+    // Both poll until each has its half.
+    let shared = async {
+        loop {
+            let poll = Duration::from_millis(20);
+            let (first, second) = tokio::join!(one.poll(poll), other.poll(poll));
+            assert!(first.unwrap().is_empty() && second.unwrap().is_empty());
+            if one.assignment().len() == 2 && other.assignment().len() == 2 {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, shared).await.unwrap();
+    let info = cluster.describe_group("billing").await.unwrap();
+    assert_eq!(
+        (&*info.state, &*info.assignor, info.members.len()),
+        ("Stable", "range", 2)
+    );
+    let sizes: Vec<_> = info.members.iter().map(|it| it.assignment.len()).collect();
+    assert_eq!(sizes, [2, 2]);
+    send(&cluster, 0..100).await;
+    let (first, second) = tokio::join!(read(&mut one, 50), read(&mut other, 50));
+    let all: BTreeSet<_> = texts(&first).into_iter().chain(texts(&second)).collect();
+    assert_eq!(all.len(), 100, "each record came once");
+
+    // One leaves, and the other takes over all of it.
+    one.close().await.unwrap();
+    send(&cluster, 100..104).await;
+    let found: BTreeSet<_> = texts(&read(&mut other, 4).await).into_iter().collect();
+    let expected: BTreeSet<_> = (100..104).map(|it| it.to_string()).collect();
+    assert_eq!(found, expected);
+    other.close().await.unwrap();
+}
+
+async fn connect_again(broker: &TestBroker) -> Arc<Cluster> {
+    support::connect(&broker.address).await
+}

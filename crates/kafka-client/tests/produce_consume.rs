@@ -1,0 +1,270 @@
+//! Records that are sent are read.
+
+#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
+
+mod support;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use millrace_kafka_client::{
+    Acks, Compression, Consumer, ConsumerSettings, Isolation, NewRecord, OffsetAt, Producer,
+    ProducerSettings, Reset, Start, TopicPartition, partition_of_key,
+};
+use support::{PATIENCE, TestBroker, read, reader, reader_with, record, send_all, texts, topic};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_comes_back_with_key_headers_and_time_in_every_codec() {
+    let broker = TestBroker::start().await;
+    let cluster = broker.cluster().await;
+    topic(&cluster, "codecs", 1).await;
+    let mut consumer = reader(&cluster, "codecs", 1);
+    for (offset, compression) in (0..).zip([
+        Compression::None,
+        Compression::Gzip,
+        Compression::Snappy,
+        Compression::Lz4,
+        Compression::Zstd,
+    ]) {
+        let settings = ProducerSettings {
+            compression,
+            ..ProducerSettings::default()
+        };
+        let producer = Producer::start(cluster.clone(), settings).await.unwrap();
+        let sent = NewRecord {
+            topic: "codecs".into(),
+            key: Some(Bytes::from_static(b"key")),
+            value: None,
+            headers: vec![
+                (Bytes::from_static(b"trace"), Some(Bytes::from_static(b"7"))),
+                (Bytes::from_static(b"none"), None),
+            ],
+            timestamp: Some(1_700_000_000_000),
+            partition: None,
+        };
+        let delivered = producer.send(sent.clone()).await.unwrap().await.unwrap();
+        assert_eq!(delivered.offset, Some(offset), "{compression:?}");
+        let found = read(&mut consumer, 1).await.remove(0);
+        assert_eq!(
+            (found.key, found.value),
+            (sent.key, sent.value),
+            "{compression:?}"
+        );
+        assert_eq!((found.headers, found.offset), (sent.headers, offset));
+        assert_eq!(found.timestamp, 1_700_000_000_000);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_of_a_partition_keep_their_order_over_many_batches() {
+    let broker = TestBroker::start().await;
+    let cluster = broker.cluster().await;
+    topic(&cluster, "ordered", 1).await;
+    let settings = ProducerSettings {
+        batch_size: 500,
+        linger: Duration::ZERO,
+        ..ProducerSettings::default()
+    };
+    let producer = Producer::start(cluster.clone(), settings).await.unwrap();
+    send_all(&producer, "ordered", (0..5000).map(|it| it.to_string())).await;
+    let few = ConsumerSettings {
+        max_poll_records: 7,
+        max_partition_fetch_bytes: 2000,
+        ..ConsumerSettings::default()
+    };
+    let mut consumer = reader_with(&cluster, "ordered", 1, few);
+    assert!(consumer.poll(PATIENCE).await.unwrap().len() <= 7);
+    let rest = read(&mut consumer, 4993).await;
+    let expected: Vec<_> = (7..5000).map(|it| it.to_string()).collect();
+    assert_eq!(texts(&rest), expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_go_where_java_sends_them_and_deliveries_tell_where() {
+    let broker = TestBroker::start().await;
+    let cluster = broker.cluster().await;
+    topic(&cluster, "keyed", 5).await;
+    let producer = Producer::start(cluster.clone(), ProducerSettings::default())
+        .await
+        .unwrap();
+    for number in 0..20 {
+        let key = Bytes::from(format!("customer {number}"));
+        let mut record = record("keyed", "x");
+        record.key = Some(key.clone());
+        let delivered = producer.send(record).await.unwrap().await.unwrap();
+        assert_eq!(delivered.partition, partition_of_key(&key, 5));
+    }
+    let mut consumer = reader(&cluster, "keyed", 5);
+    for found in read(&mut consumer, 20).await {
+        assert_eq!(found.partition, partition_of_key(&found.key.unwrap(), 5));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_acknowledgement_works_and_without_one_no_offset_is_told() {
+    let broker = TestBroker::start().await;
+    let cluster = broker.cluster().await;
+    topic(&cluster, "acks", 1).await;
+    for (acks, offset) in [
+        (Acks::None, None),
+        (Acks::Leader, Some(1)),
+        (Acks::All, Some(2)),
+    ] {
+        let settings = ProducerSettings {
+            acks,
+            ..ProducerSettings::default()
+        };
+        let producer = Producer::start(cluster.clone(), settings).await.unwrap();
+        let delivered = producer
+            .send(record("acks", "x"))
+            .await
+            .unwrap()
+            .await
+            .unwrap();
+        assert_eq!(delivered.offset, offset, "{acks:?}");
+    }
+    assert_eq!(read(&mut reader(&cluster, "acks", 1), 3).await.len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_sent_is_refused_before_it_is_sent() {
+    let broker = TestBroker::start().await;
+    let cluster = broker.cluster().await;
+    topic(&cluster, "small", 1).await;
+    let settings = ProducerSettings {
+        max_record_bytes: 1000,
+        ..ProducerSettings::default()
+    };
+    let producer = Producer::start(cluster.clone(), settings).await.unwrap();
+    let refused = producer
+        .send(record("small", vec![0; 1001]))
+        .await
+        .unwrap_err();
+    assert!(
+        refused.to_string().contains("1000 are allowed"),
+        "{refused}"
+    );
+    let mut beyond = record("small", "x");
+    beyond.partition = Some(1);
+    let refused = producer.send(beyond).await.unwrap_err();
+    assert!(
+        refused.to_string().contains("there is no partition 1"),
+        "{refused}"
+    );
+    // The producer goes on.
+    producer
+        .send(record("small", "x"))
+        .await
+        .unwrap()
+        .await
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idempotent_producer_stops_at_a_batch_that_the_broker_refuses() {
+    let broker = TestBroker::start().await;
+    let cluster = broker.cluster().await;
+    topic(&cluster, "tight", 1).await;
+    let set = [("max.message.bytes".to_owned(), "200".to_owned())];
+    cluster
+        .alter_topic_configs("tight", &set, &[])
+        .await
+        .unwrap();
+    let producer = Producer::start(cluster.clone(), ProducerSettings::default())
+        .await
+        .unwrap();
+    producer
+        .send(record("tight", "small"))
+        .await
+        .unwrap()
+        .await
+        .unwrap();
+    let large = producer.send(record("tight", vec![0; 500])).await.unwrap();
+    let error = large.await.unwrap_err().to_string();
+    assert!(
+        error.contains("MESSAGE_TOO_LARGE") && error.contains("max.message.bytes"),
+        "{error}"
+    );
+    let behind = producer.send(record("tight", "small")).await.unwrap();
+    assert!(
+        behind.await.is_err(),
+        "a gap in the sequence is no place for more"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consumer_begins_at_an_offset_a_time_or_the_end() {
+    let broker = TestBroker::start().await;
+    let cluster = broker.cluster().await;
+    topic(&cluster, "begin", 1).await;
+    let producer = Producer::start(cluster.clone(), ProducerSettings::default())
+        .await
+        .unwrap();
+    for (time, value) in [(1000, "a"), (2000, "b"), (3000, "c")] {
+        let mut record = record("begin", value);
+        record.timestamp = Some(time);
+        producer.send(record).await.unwrap();
+        producer.flush().await;
+    }
+    let from = |start| {
+        let partition = TopicPartition::new("begin", 0);
+        let settings = ConsumerSettings::default();
+        Consumer::of_partitions(cluster.clone(), settings, [(partition, start)])
+    };
+    for (start, expected) in [
+        (Start::Offset(1), &["b", "c"][..]),
+        (Start::At(OffsetAt::Time(2500)), &["c"]),
+        (Start::At(OffsetAt::Earliest), &["a", "b", "c"]),
+    ] {
+        let found = read(&mut from(start), expected.len()).await;
+        assert_eq!(texts(&found), expected, "{start:?}");
+    }
+    let mut latest = from(Start::At(OffsetAt::Latest));
+    // The end is looked up by the first poll.
+    assert!(
+        latest
+            .poll(Duration::from_millis(100))
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    producer
+        .send(record("begin", "d"))
+        .await
+        .unwrap()
+        .await
+        .unwrap();
+    assert_eq!(texts(&read(&mut latest, 1).await), ["d"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_offset_that_is_not_there_is_reset_or_refused_as_the_settings_say() {
+    let broker = TestBroker::start().await;
+    let cluster = broker.cluster().await;
+    topic(&cluster, "range", 1).await;
+    let producer = Producer::start(cluster.clone(), ProducerSettings::default())
+        .await
+        .unwrap();
+    producer
+        .send(record("range", "a"))
+        .await
+        .unwrap()
+        .await
+        .unwrap();
+    let beyond = |auto_offset_reset| {
+        let settings = ConsumerSettings {
+            auto_offset_reset,
+            isolation: Isolation::ReadCommitted,
+            ..ConsumerSettings::default()
+        };
+        let start = (TopicPartition::new("range", 0), Start::Offset(1000));
+        Consumer::of_partitions(cluster.clone(), settings, [start])
+    };
+    let mut earliest = beyond(Reset::Earliest);
+    assert_eq!(texts(&read(&mut earliest, 1).await), ["a"]);
+    let refused = beyond(Reset::None).poll(PATIENCE).await.unwrap_err();
+    assert!(
+        refused.to_string().contains("auto_offset_reset"),
+        "{refused}"
+    );
+}
