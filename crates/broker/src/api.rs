@@ -35,6 +35,8 @@ mod offset_fetch;
 mod offset_for_leader_epoch;
 mod operations;
 mod produce;
+mod sasl;
+mod scram_credentials;
 mod transaction;
 mod txn_offset_commit;
 mod verify;
@@ -135,6 +137,12 @@ pub fn begin(broker: &Arc<Broker>, peer: &Arc<Peer>, frame: Bytes) -> Option<Wor
         ApiKey::TxnOffsetCommit => answer(call, &mut reader, txn_offset_commit::handle),
         ApiKey::DescribeTransactions => answer(call, &mut reader, transaction::describe),
         ApiKey::ListTransactions => answer(call, &mut reader, transaction::list),
+        ApiKey::SaslHandshake => answer(call, &mut reader, sasl::handshake),
+        ApiKey::SaslAuthenticate => answer(call, &mut reader, sasl::authenticate),
+        ApiKey::DescribeUserScramCredentials => {
+            answer(call, &mut reader, scram_credentials::describe)
+        }
+        ApiKey::AlterUserScramCredentials => answer(call, &mut reader, scram_credentials::alter),
         _ => None,
     }
 }

@@ -134,6 +134,11 @@ impl Broker {
         stopped(&mut self.stopping.clone()).await;
     }
 
+    /// 16 bytes that nobody can guess.
+    pub fn random_bytes(&self) -> [u8; 16] {
+        (self.random.lock())()
+    }
+
     pub fn clock(&self) -> &Clock {
         &self.clock
     }

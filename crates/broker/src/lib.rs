@@ -24,6 +24,7 @@ mod metadata;
 mod metrics;
 mod net;
 mod partitions;
+mod security;
 pub mod transaction;
 
 pub use broker::{Broker, Random, Running, StartError, start};

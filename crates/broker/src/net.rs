@@ -4,9 +4,12 @@ mod connection;
 mod frames;
 mod limits;
 mod listener;
+mod login;
+mod secured;
 
 pub use connection::Peer;
 pub(crate) use connection::stopped;
 pub use frames::Budget;
 pub use limits::Limits;
 pub use listener::{Listening, bind};
+pub use secured::Door;

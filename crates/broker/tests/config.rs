@@ -136,6 +136,24 @@ const SAMPLES: &[(&str, &str)] = &[
     ("listeners", "PLAINTEXT://:1"),
     ("log.flush.mode", "group"),
     ("max.connections.per.ip.overrides", "host:1"),
+    ("sasl.enabled.mechanisms", "SCRAM-SHA-512"),
+    ("ssl.enabled.protocols", "TLSv1.2"),
+];
+
+/// What other keys need to mean something.
+const BASE: &[(&str, &str)] = &[
+    // Bounds of flushes, where nothing is flushed otherwise.
+    ("log.flush.mode", "os"),
+    ("listeners", "PLAINTEXT://:9092,SASL_SSL://:9093"),
+    ("ssl.keystore.type", "PEM"),
+    ("ssl.keystore.location", "broker.pem"),
+    ("ssl.truststore.type", "PEM"),
+    ("ssl.truststore.location", "clients.pem"),
+    ("sasl.enabled.mechanisms", "PLAIN"),
+    (
+        "sasl.jaas.config",
+        "org.apache.kafka.common.security.plain.PlainLoginModule required user_a=b;",
+    ),
 ];
 
 /// A value that a key takes and that is not its default.
@@ -181,9 +199,9 @@ fn told(texts: &BTreeMap<&str, String>) -> Option<String> {
 
 #[test]
 fn what_is_honoured_changes_what_a_broker_is_told_and_nothing_else_does() {
-    // Bounds of flushes mean something only where nothing is flushed otherwise.
     let base = |id: &'static str| {
-        BTreeMap::from([(id, "5".to_owned()), ("log.flush.mode", "os".to_owned())])
+        let texts = BASE.iter().map(|(name, text)| (*name, (*text).to_owned()));
+        texts.chain([(id, "5".to_owned())]).collect()
     };
     for key in keys::all_broker() {
         let id = match key.name {

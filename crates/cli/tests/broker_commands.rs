@@ -1,5 +1,7 @@
 //! `millrace topic`, `group`, `cluster`, `produce` and `consume` as their users run them.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
+
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Output;

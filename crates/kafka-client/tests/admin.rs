@@ -1,5 +1,7 @@
 //! What administrators ask for.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
+
 mod support;
 
 use std::collections::HashMap;

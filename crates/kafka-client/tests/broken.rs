@@ -1,5 +1,7 @@
 //! Connections that break.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
+
 mod support;
 
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! Members of a group share what there is.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
+
 mod support;
 
 use std::collections::BTreeSet;

@@ -1,5 +1,7 @@
 //! Servers that answer what no broker does.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
+
 mod support;
 
 use std::time::Duration;

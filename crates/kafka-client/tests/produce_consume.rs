@@ -1,5 +1,7 @@
 //! Records that are sent are read.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
+
 mod support;
 
 use std::time::Duration;

@@ -15,9 +15,9 @@ use millrace_kafka_wire::api::produce::{
 use millrace_kafka_wire::batch::{BatchBuilder, BatchHeader, HEADER_SIZE, Records};
 use millrace_kafka_wire::{Request, Segment, Uuid, read_response, write_request};
 
-/// A connection of its own.
-pub struct Client {
-    pub stream: TcpStream,
+/// A connection of its own; over TLS, of another type of stream.
+pub struct Client<S = TcpStream> {
+    pub stream: S,
     next: i32,
 }
 
@@ -29,6 +29,13 @@ impl Client {
             .set_read_timeout(patience)
             .and_then(|()| stream.set_nodelay(true));
         set.expect("a connection takes its options");
+        Self::over(stream)
+    }
+}
+
+impl<S: Read + Write> Client<S> {
+    /// Over a connection that is there.
+    pub fn over(stream: S) -> Self {
         Self { stream, next: 0 }
     }
 

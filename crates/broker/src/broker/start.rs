@@ -21,7 +21,7 @@ use crate::driver::Driver;
 use crate::live::Live;
 use crate::metadata::{FEATURES, Image, Metadata, MetadataLog, bootstrap};
 use crate::metrics::Metrics as Counters;
-use crate::net::{Budget, Limits, Listening, bind};
+use crate::net::{Budget, Door, Limits, Listening, bind};
 use crate::partitions::Partitions;
 
 /// What large requests may take together, where `queued.max.request.bytes` says nothing.
@@ -51,7 +51,11 @@ pub async fn start(
     })?;
     let mut listening = Vec::new();
     for (index, listener) in config.listeners.iter().enumerate() {
-        listening.push(listen(index, listener).await?);
+        let door = Door::new(index, listener).map_err(|reason| StartError::Tls {
+            listener: listener.name.clone(),
+            reason,
+        })?;
+        listening.push(listen(listener, door).await?);
     }
     let addresses: Vec<_> = listening.iter().map(|(_, address)| *address).collect();
     let Dirs {
@@ -144,13 +148,13 @@ pub async fn start(
     })
 }
 
-async fn listen(index: usize, listener: &Listener) -> Result<(Listening, SocketAddr), StartError> {
+async fn listen(listener: &Listener, door: Door) -> Result<(Listening, SocketAddr), StartError> {
     let refused = |error| StartError::Listen {
         host: listener.host.clone(),
         port: listener.port,
         error,
     };
-    let socket = bind(index, listener).await.map_err(refused)?;
+    let socket = bind(listener, door).await.map_err(refused)?;
     let address = socket.address().map_err(refused)?;
     Ok((socket, address))
 }
@@ -209,8 +213,7 @@ fn endpoint(listener: &Listener, address: SocketAddr) -> BrokerEndpoint {
         name: listener.name.as_str().into(),
         host,
         port,
-        // PLAINTEXT.
-        security_protocol: 0,
+        security_protocol: listener.protocol.number(),
     }
 }
 

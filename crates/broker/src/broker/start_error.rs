@@ -16,6 +16,8 @@ pub enum StartError {
         port: u16,
         error: io::Error,
     },
+    /// The certificate of a listener cannot be used.
+    Tls { listener: String, reason: String },
     /// A directory cannot be written to.
     Unwritable { dir: PathBuf, error: io::Error },
     /// Another broker that runs has the directory.
@@ -63,6 +65,9 @@ impl fmt::Display for StartError {
                 )
             }
             Self::Listen { host, port, error } => write!(f, "listen at {host}:{port}: {error}"),
+            Self::Tls { listener, reason } => {
+                write!(f, "TLS of the listener `{listener}`: {reason}")
+            }
             Self::Unwritable { dir, error } => {
                 let dir = dir.display();
                 write!(

@@ -23,6 +23,8 @@ pub struct Connections {
     pub max_creation_rate: usize,
     /// `connections.max.idle.ms`.
     pub max_idle_ms: i64,
+    /// `connection.failed.authentication.delay.ms`.
+    pub failed_login_delay_ms: u64,
     /// `socket.listen.backlog.size`.
     pub backlog: usize,
     /// `socket.send.buffer.bytes`; without it the operating system decides.
@@ -182,6 +184,7 @@ fn connections(settings: &Settings, complaints: &mut Vec<Complaint>) -> Connecti
         max_per_ip_overrides: overrides_per_ip(settings, complaints),
         max_creation_rate: settings.count("max.connection.creation.rate"),
         max_idle_ms: settings.number("connections.max.idle.ms"),
+        failed_login_delay_ms: settings.count("connection.failed.authentication.delay.ms") as u64,
         backlog: settings.count("socket.listen.backlog.size"),
         send_buffer_bytes: settings.bound("socket.send.buffer.bytes"),
         receive_buffer_bytes: settings.bound("socket.receive.buffer.bytes"),

@@ -46,9 +46,10 @@ impl Complaint {
 
     /// The complaint at the places of its keys, as far as they are in the file; else at `whole`.
     pub(super) fn at(self, place: impl Fn(&str) -> Option<Span>, whole: Span) -> Diagnostic {
-        let span = place(self.key).unwrap_or(whole);
+        let (own, beside) = (place(self.key), self.beside.and_then(&place));
+        let span = own.or(beside).unwrap_or(whole);
         let mut diagnostic = Diagnostic::new(self.code, self.severity, self.message).at(span);
-        if let Some(beside) = self.beside.and_then(&place) {
+        if let Some(beside) = beside.filter(|_| own.is_some()) {
             diagnostic = diagnostic.related(beside, "see here");
         }
         diagnostic.help = self.help;

@@ -6,8 +6,8 @@ use std::fmt;
 use millrace_spec::codes;
 
 use super::complaint::Complaint;
-use super::names;
 use super::settings::Settings;
+use super::{Security, names};
 
 const LISTENERS: &str = "listeners";
 const ADVERTISED: &str = "advertised.listeners";
@@ -23,6 +23,8 @@ pub struct Listener {
     pub name: String,
     /// What the bytes of its connections are.
     pub protocol: SecurityProtocol,
+    /// What that takes.
+    pub security: Security,
     /// Address to bind, such as `0.0.0.0`.
     pub host: String,
     /// 0 takes a free port.
@@ -51,6 +53,16 @@ impl SecurityProtocol {
         Self::SaslPlaintext,
         Self::SaslSsl,
     ];
+
+    /// Its number in the metadata.
+    pub fn number(self) -> i16 {
+        match self {
+            Self::Plaintext => 0,
+            Self::Ssl => 1,
+            Self::SaslPlaintext => 2,
+            Self::SaslSsl => 3,
+        }
+    }
 
     /// Kafka's name for it.
     pub fn name(self) -> &'static str {
@@ -134,7 +146,8 @@ pub(super) fn read(settings: &Settings, complaints: &mut Vec<Complaint>) -> Vec<
             continue;
         };
         let told = advertised.iter().find(|it| it.name == endpoint.name);
-        listeners.push(listener(settings, endpoint, *protocol, told));
+        let security = Security::read(settings, &endpoint.name, *protocol, complaints);
+        listeners.push(listener(settings, endpoint, (*protocol, security), told));
     }
     if listeners.is_empty() && complaints.len() == before {
         let message = "no listener is left for clients";
@@ -142,14 +155,13 @@ pub(super) fn read(settings: &Settings, complaints: &mut Vec<Complaint>) -> Vec<
         complaints.push(complaint.help("add one, such as `PLAINTEXT://:9092`"));
     }
     check_between_brokers(settings, &listeners, complaints);
-    refuse_unbuilt(&listeners, complaints);
     listeners
 }
 
 fn listener(
     settings: &Settings,
     endpoint: Endpoint,
-    protocol: SecurityProtocol,
+    (protocol, security): (SecurityProtocol, Security),
     told: Option<&Endpoint>,
 ) -> Listener {
     let own = |key: &str| {
@@ -169,6 +181,7 @@ fn listener(
         max_connection_rate: own("max.connection.creation.rate"),
         name: endpoint.name,
         protocol,
+        security,
         host: match endpoint.host.as_str() {
             "" => "0.0.0.0".to_owned(),
             _ => endpoint.host,
@@ -296,18 +309,6 @@ fn check_between_brokers(
     }
 }
 
-/// What is not built is refused: a listener that asks for it would be open to everyone.
-fn refuse_unbuilt(listeners: &[Listener], complaints: &mut Vec<Complaint>) {
-    for listener in listeners {
-        if listener.protocol != SecurityProtocol::Plaintext {
-            let (name, protocol) = (&listener.name, listener.protocol);
-            let message = format!("the listener `{name}` has {protocol}, which is not built");
-            let complaint = Complaint::error(LISTENERS, codes::NOT_SUPPORTED, message);
-            complaints.push(complaint.help("use PLAINTEXT within a network that you trust"));
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -387,7 +388,7 @@ mod tests {
             ),
             (
                 vec![("listeners", "SSL://:9093")],
-                "the listener `SSL` has SSL, which is not built",
+                "the listener `SSL`: TLS needs a certificate: `ssl.keystore.location` is not set",
             ),
             (
                 vec![("listeners", "localhost:9092")],

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use millrace_kafka_wire::Uuid;
 use millrace_kafka_wire::metadata::{
     BrokerRegistrationChangeRecord, ConfigRecord, MetadataRecord, PartitionChangeRecord,
     PartitionRecord, RegisterBrokerRecord, RemoveTopicRecord, TopicRecord,
+    UserScramCredentialRecord,
 };
 
 use super::image::{BrokerImage, Image, PartitionImage, TopicImage};
+use crate::security::{Credential, Hash};
 
 /// The leader stays who it is.
 const SAME_LEADER: i32 = -2;
@@ -33,6 +36,11 @@ impl Image {
             MetadataRecord::Config(it) => self.set_config(it),
             MetadataRecord::FeatureLevel(it) => {
                 self.features.insert(it.name.detach(), it.feature_level);
+            }
+            MetadataRecord::UserScramCredential(it) => self.set_credential(it)?,
+            MetadataRecord::RemoveUserScramCredential(it) => {
+                let hash = hash(it.mechanism)?;
+                self.credentials.remove(&(it.name.detach(), hash));
             }
             MetadataRecord::ProducerIds(it) => self.next_producer_id = it.next_producer_id,
             MetadataRecord::NoOp(_) | MetadataRecord::RegisterController(_) => {}
@@ -146,6 +154,20 @@ impl Image {
         Ok(())
     }
 
+    fn set_credential(&mut self, record: &UserScramCredentialRecord) -> Result<(), String> {
+        let hash = hash(record.mechanism)?;
+        let own = |bytes: &Bytes| Bytes::copy_from_slice(bytes);
+        let credential = Credential {
+            salt: own(&record.salt),
+            stored_key: own(&record.stored_key),
+            server_key: own(&record.server_key),
+            iterations: record.iterations,
+        };
+        self.credentials
+            .insert((record.name.detach(), hash), credential);
+        Ok(())
+    }
+
     fn set_config(&mut self, record: &ConfigRecord) {
         let resource = (record.resource_type, record.resource_name.detach());
         let config = self.configs.entry(resource.clone()).or_default();
@@ -158,6 +180,11 @@ impl Image {
             self.configs.remove(&resource);
         }
     }
+}
+
+fn hash(mechanism: i8) -> Result<Hash, String> {
+    Hash::from_number(mechanism)
+        .ok_or_else(|| format!("a mechanism {mechanism} of SCRAM is not known"))
 }
 
 #[cfg(test)]

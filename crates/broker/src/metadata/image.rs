@@ -6,6 +6,8 @@ use std::sync::Arc;
 use millrace_kafka_wire::metadata::register_broker::BrokerEndpoint;
 use millrace_kafka_wire::{Str, Uuid};
 
+use crate::security::{Credential, Hash};
+
 /// The cluster after a number of records. Clones share its topics.
 #[derive(Clone, Debug, Default)]
 pub struct Image {
@@ -21,6 +23,7 @@ pub struct Image {
     pub(super) topics: BTreeMap<Str, Arc<TopicImage>>,
     pub(super) names: HashMap<Uuid, Str>,
     pub(super) configs: BTreeMap<(i8, Str), Arc<BTreeMap<String, String>>>,
+    pub(super) credentials: BTreeMap<(Str, Hash), Credential>,
 }
 
 /// A broker that has registered.
@@ -76,6 +79,17 @@ impl Image {
     /// All topics, by name.
     pub fn topics(&self) -> impl Iterator<Item = &Arc<TopicImage>> {
         self.topics.values()
+    }
+
+    /// How a user proves to know its password by SCRAM with this hash.
+    pub fn credential(&self, user: &str, hash: Hash) -> Option<&Credential> {
+        self.credentials.get(&(user.into(), hash))
+    }
+
+    /// All such credentials, user by user.
+    pub fn credentials(&self) -> impl Iterator<Item = (&Str, Hash, &Credential)> {
+        let all = self.credentials.iter();
+        all.map(|((user, hash), credential)| (user, *hash, credential))
     }
 
     /// What was set for a resource: a topic, a broker, or all brokers.

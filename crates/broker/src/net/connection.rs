@@ -45,14 +45,13 @@ pub struct Peer {
 /// # Errors
 /// The connection broke.
 pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
-    mut stream: S,
+    stream: &mut S,
+    mut frames: Frames,
     broker: &Arc<Broker>,
-    peer: Peer,
+    peer: &Arc<Peer>,
     mut stopping: watch::Receiver<bool>,
 ) -> io::Result<()> {
-    let peer = Arc::new(peer);
     let config = broker.config();
-    let mut frames = Frames::new(config.max_request_bytes, broker.request_budget().clone());
     let idle =
         Duration::from_millis(u64::try_from(config.connections.max_idle_ms).unwrap_or(u64::MAX));
     let mut used = Instant::now();
@@ -61,7 +60,7 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     loop {
         if let Some(frame) = held.take() {
             match may_begin(&frame.bytes, &working) {
-                true => match api::begin(broker, &peer, frame.bytes) {
+                true => match api::begin(broker, peer, frame.bytes) {
                     Some(work) => working.push_back(Begun {
                         work,
                         share: frame.share,
@@ -77,12 +76,12 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
             answer = first(&mut working), if !working.is_empty() => {
                 working.pop_front();
                 match answer {
-                    Answer::Frame(frame) => send(&mut stream, frame).await?,
+                    Answer::Frame(frame) => send(stream, frame).await?,
                     Answer::Nothing => {}
                     Answer::Close => return Ok(()),
                 }
             }
-            frame = frames.next(&mut stream), if may_read => match frame? {
+            frame = frames.next(stream), if may_read => match frame? {
                 Some(frame) => {
                     used = Instant::now();
                     held = Some(frame);
@@ -115,7 +114,8 @@ async fn first(working: &mut VecDeque<Begun>) -> Answer {
     }
 }
 
-async fn send(stream: &mut (impl AsyncWrite + Unpin), mut frame: Frame) -> io::Result<()> {
+/// Sends a frame.
+pub async fn send(stream: &mut (impl AsyncWrite + Unpin), mut frame: Frame) -> io::Result<()> {
     stream.write_all_buf(&mut frame).await?;
     stream.flush().await
 }

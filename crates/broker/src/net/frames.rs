@@ -84,6 +84,11 @@ impl Frames {
         }
     }
 
+    /// From the next frame on another size is the largest.
+    pub fn set_largest(&mut self, largest: usize) {
+        self.largest = largest;
+    }
+
     /// The next frame, without its size; `None` when the client has closed the connection.
     ///
     /// # Errors

@@ -4,28 +4,29 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Duration, sleep};
 
-use super::connection::{Peer, serve, stopped};
+use super::connection::stopped;
+use super::secured::Door;
 use crate::broker::Broker;
 use crate::config::Listener;
 
 /// A listener that is bound and not served yet.
 pub struct Listening {
     socket: TcpListener,
-    index: usize,
+    door: Door,
 }
 
-/// Binds a listener.
+/// Binds a listener, behind which stands this door.
 ///
 /// # Errors
 /// The address is taken, or is none of this machine.
-pub async fn bind(index: usize, listener: &Listener) -> io::Result<Listening> {
+pub async fn bind(listener: &Listener, door: Door) -> io::Result<Listening> {
     let socket = TcpListener::bind((listener.host.as_str(), listener.port)).await?;
-    Ok(Listening { socket, index })
+    Ok(Listening { socket, door })
 }
 
 impl Listening {
@@ -59,15 +60,13 @@ impl Listening {
                             continue;
                         }
                     };
-                    let connection = connection(
-                        stream,
-                        address,
-                        self.index,
-                        Arc::clone(&broker),
-                        stopping.clone(),
-                    );
+                    let door = self.door.clone();
+                    let (broker, stopping) = (Arc::clone(&broker), stopping.clone());
                     connections.spawn(async move {
-                        connection.await;
+                        let served = door.pass(stream, address, &broker, stopping).await;
+                        if let Err(error) = served {
+                            tracing::debug!(%address, %error, "a connection broke");
+                        }
                         drop(admitted);
                     });
                 }
@@ -80,26 +79,5 @@ impl Listening {
         }
         drop(self.socket);
         while connections.join_next().await.is_some() {}
-    }
-}
-
-async fn connection(
-    stream: TcpStream,
-    address: SocketAddr,
-    listener: usize,
-    broker: Arc<Broker>,
-    stopping: watch::Receiver<bool>,
-) {
-    let served = async {
-        stream.set_nodelay(true)?;
-        let peer = Peer {
-            address,
-            local: stream.local_addr()?,
-            listener,
-        };
-        serve(stream, &broker, peer, stopping).await
-    };
-    if let Err(error) = served.await {
-        tracing::debug!(%address, %error, "a connection broke");
     }
 }

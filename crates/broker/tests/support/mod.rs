@@ -68,6 +68,11 @@ impl TestBroker {
         self.running.as_ref().unwrap().is_new()
     }
 
+    /// A client of one of the listeners.
+    pub fn client_of(&self, listener: usize) -> Client {
+        Client::connect(self.running.as_ref().unwrap().addresses()[listener])
+    }
+
     pub fn client(&self) -> Client {
         Client::connect(self.address())
     }

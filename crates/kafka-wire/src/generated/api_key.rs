@@ -72,6 +72,10 @@ pub enum ApiKey {
     IncrementalAlterConfigs = 44,
     /// Number 47, version 0.
     OffsetDelete = 47,
+    /// Number 50, version 0.
+    DescribeUserScramCredentials = 50,
+    /// Number 51, version 0.
+    AlterUserScramCredentials = 51,
     /// Number 60, versions 0 to 2.
     DescribeCluster = 60,
     /// Number 61, version 0.
@@ -120,6 +124,8 @@ impl ApiKey {
         Self::DeleteGroups,
         Self::IncrementalAlterConfigs,
         Self::OffsetDelete,
+        Self::DescribeUserScramCredentials,
+        Self::AlterUserScramCredentials,
         Self::DescribeCluster,
         Self::DescribeProducers,
         Self::DescribeTransactions,
@@ -211,7 +217,7 @@ impl ApiKey {
                 name: "SaslHandshake",
                 versions: (0, 1),
                 flexible: None,
-                advertised: None,
+                advertised: Some((0, 1)),
             },
             Self::ApiVersions => Row {
                 name: "ApiVersions",
@@ -301,7 +307,7 @@ impl ApiKey {
                 name: "SaslAuthenticate",
                 versions: (0, 2),
                 flexible: Some(2),
-                advertised: None,
+                advertised: Some((0, 2)),
             },
             Self::CreatePartitions => Row {
                 name: "CreatePartitions",
@@ -325,6 +331,18 @@ impl ApiKey {
                 name: "OffsetDelete",
                 versions: (0, 0),
                 flexible: None,
+                advertised: Some((0, 0)),
+            },
+            Self::DescribeUserScramCredentials => Row {
+                name: "DescribeUserScramCredentials",
+                versions: (0, 0),
+                flexible: Some(0),
+                advertised: Some((0, 0)),
+            },
+            Self::AlterUserScramCredentials => Row {
+                name: "AlterUserScramCredentials",
+                versions: (0, 0),
+                flexible: Some(0),
                 advertised: Some((0, 0)),
             },
             Self::DescribeCluster => Row {

@@ -188,9 +188,9 @@ fn a_running_broker_takes_only_what_it_can_change() {
         ),
         (
             Resource::Cluster,
-            "sasl.enabled.mechanisms",
+            "sasl.kerberos.service.name",
             "PLAIN",
-            "`sasl.enabled.mechanisms` is set for one broker, whose id must be given",
+            "`sasl.kerberos.service.name` is set for one broker, whose id must be given",
         ),
         (
             Resource::Broker,

@@ -1,7 +1,7 @@
 //! Listeners and connections.
 
 use crate::config::key::{Key, int, list, long, string};
-use crate::config::note::{ALONE, POOLS, RUNNING, SASL};
+use crate::config::note::{ALONE, POOLS, REAUTHENTICATION, RUNNING};
 
 pub(super) const KEYS: &[Key] = &[
     list("listeners")
@@ -68,12 +68,11 @@ pub(super) const KEYS: &[Key] = &[
         .doc("After how long a connection is closed on which nothing happens."),
     long("connections.max.reauth.ms")
         .default("0")
-        .unused(SASL)
+        .refused(REAUTHENTICATION)
         .doc("How long a session of SASL lasts."),
     int("connection.failed.authentication.delay.ms")
         .default("100")
         .at_least(0)
-        .unused(SASL)
         .doc("How long a client waits that could not prove who it is."),
     int("queued.max.requests")
         .default("500")

@@ -154,7 +154,7 @@ fn every_mistake_is_told_at_once_with_its_place_and_remedy() {
         "broker.yaml(10,1) `authorizer.class.name`: access control is not built",
         "broker.yaml(11,18) `fetch.max.bytes`: expected an integer, found a list",
         "broker.yaml(12,20) `message.max.bytes`: it must be at least 0",
-        "broker.yaml(13,1) the listener `SSL` has SSL, which is not built",
+        "broker.yaml(13,1) the listener `SSL`: TLS needs a certificate: `ssl.keystore.location`",
     ];
     let found = complaints(&loaded);
     assert_eq!(found.len(), expected.len(), "{found:#?}");

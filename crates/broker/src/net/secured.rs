@@ -1,0 +1,115 @@
+//! What stands between a socket and the requests of a client: TLS and the login.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::{Duration, timeout};
+use tokio_rustls::TlsAcceptor;
+
+use super::connection::{Peer, serve, stopped};
+use super::frames::Frames;
+use super::login::log_in;
+use crate::broker::Broker;
+use crate::config::{Listener, SaslServer};
+use crate::security::tls;
+
+/// A client that has not shown who it is in this time is cut off: it holds memory and one of the
+/// connections that there may be.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long the end of an encrypted connection may take.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// What a client must pass before its requests are read.
+#[derive(Clone)]
+pub struct Door {
+    /// Which of the listeners it is of.
+    listener: usize,
+    tls: Option<TlsAcceptor>,
+    sasl: Option<Arc<SaslServer>>,
+}
+
+impl Door {
+    /// That of a listener. Reads the files of its certificates.
+    ///
+    /// # Errors
+    /// TLS cannot be set up as it is said.
+    pub fn new(index: usize, listener: &Listener) -> Result<Self, String> {
+        let security = &listener.security;
+        Ok(Self {
+            listener: index,
+            tls: security.tls.as_ref().map(tls::acceptor).transpose()?,
+            sasl: security.sasl.clone().map(Arc::new),
+        })
+    }
+
+    /// Lets a client in, and serves it until the connection ends.
+    ///
+    /// # Errors
+    /// The connection broke, or the client was not let in.
+    pub async fn pass(
+        &self,
+        stream: TcpStream,
+        address: SocketAddr,
+        broker: &Arc<Broker>,
+        stopping: watch::Receiver<bool>,
+    ) -> io::Result<()> {
+        stream.set_nodelay(true)?;
+        let peer = Arc::new(Peer {
+            address,
+            local: stream.local_addr()?,
+            listener: self.listener,
+        });
+        let Some(acceptor) = &self.tls else {
+            let mut stream = stream;
+            return self.log_in(&mut stream, broker, &peer, stopping).await;
+        };
+        let accepted = before_the_end(acceptor.accept(stream), stopping.clone()).await?;
+        let Some(mut stream) = accepted else {
+            return Ok(());
+        };
+        let served = self.log_in(&mut stream, broker, &peer, stopping).await;
+        // The client learns that the end is no cut; one that does not take it is gone.
+        let _ = timeout(FAREWELL, stream.shutdown()).await;
+        served
+    }
+
+    async fn log_in<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: &mut S,
+        broker: &Arc<Broker>,
+        peer: &Arc<Peer>,
+        stopping: watch::Receiver<bool>,
+    ) -> io::Result<()> {
+        let largest = broker.config().max_request_bytes;
+        let mut frames = Frames::new(largest, broker.request_budget().clone());
+        if let Some(sasl) = &self.sasl {
+            frames.set_largest(sasl.max_receive_bytes.min(largest));
+            let login = log_in(stream, &mut frames, broker, peer, sasl);
+            let Some(user) = before_the_end(login, stopping.clone()).await?.flatten() else {
+                return Ok(());
+            };
+            tracing::debug!(client = %peer.address, user, "a client has logged in");
+            frames.set_largest(largest);
+        }
+        serve(stream, frames, broker, peer, stopping).await
+    }
+}
+
+/// What comes of something that a stranger may not drag out; `None` when the broker stops.
+async fn before_the_end<T>(
+    stranger: impl Future<Output = io::Result<T>>,
+    mut stopping: watch::Receiver<bool>,
+) -> io::Result<Option<T>> {
+    tokio::select! {
+        done = timeout(PATIENCE, stranger) => {
+            let late = || io::Error::other("the client has not shown in time who it is");
+            done.unwrap_or_else(|_| Err(late())).map(Some)
+        }
+        () = stopped(&mut stopping) => Ok(None),
+    }
+}
