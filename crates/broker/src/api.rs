@@ -42,6 +42,7 @@ mod txn_offset_commit;
 mod verify;
 
 pub use fetch::Sessions;
+pub use scram_credentials::record as credential_record;
 
 /// A request and what belongs to it.
 #[derive(Clone)]

@@ -20,12 +20,14 @@ use crate::net::{Budget, Limits, Peer, stopped};
 use crate::partitions::{Partition, PartitionId, Partitions, Refused};
 
 mod cleaner;
+mod format;
 mod ids;
 mod open;
 mod start;
 mod start_error;
 mod upkeep;
 
+pub use format::{Formatted, NewUser, format};
 pub use ids::ProducerIds;
 pub use start::start;
 pub use start_error::StartError;

@@ -24,9 +24,9 @@ mod metadata;
 mod metrics;
 mod net;
 mod partitions;
-mod security;
+mod tls;
 pub mod transaction;
 
-pub use broker::{Broker, Random, Running, StartError, start};
+pub use broker::{Broker, Formatted, NewUser, Random, Running, StartError, format, start};
 pub use clock::Clock;
 pub use config::{BrokerConfig, Listener, TopicConfig};

@@ -8,7 +8,7 @@ use millrace_node::LogLevel;
 
 pub mod kafka;
 
-use kafka::{ClusterCommand, ConsumeArgs, GroupCommand, ProduceArgs, TopicCommand};
+use kafka::{ClusterCommand, ConsumeArgs, GroupCommand, ProduceArgs, TopicCommand, UserCommand};
 
 /// The levels of logs, as they are offered.
 pub const LOG_LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
@@ -47,7 +47,14 @@ const AFTER_BROKER: &str = "\
 The data is kept in broker-ID of /var/lib/message-queue/data, if that exists and
 can be written to, else of millrace/data in the user's data directory. An empty
 directory becomes a new cluster. Topics are made when they are first used.
-Clients are not authenticated yet: listen at an address that only they reach.";
+Without a --config that says otherwise clients are not asked who they are: listen
+at an address that only they reach.";
+
+const AFTER_FORMAT: &str = "\
+A broker formats an empty directory itself when it starts. What this adds are its
+first users: over a listener that asks for a login nobody could make them. The
+password is that of Kafka's `kafka-storage.sh format --add-scram`; `iterations`,
+`salt` and `saltedpassword` may stand beside it or in its place.";
 
 const AFTER_SERVER: &str = "\
 Whoever can reach the page can evaluate mappings, within bounds of time and
@@ -228,7 +235,7 @@ pub enum Command {
     #[command(subcommand)]
     Template(TemplateCommand),
     /// Run a broker for Kafka's clients
-    #[command(after_help = AFTER_BROKER)]
+    #[command(after_help = AFTER_BROKER, args_conflicts_with_subcommands = true)]
     Broker(BrokerArgs),
     /// Make, list, describe, change and remove the topics of a cluster
     #[command(subcommand)]
@@ -239,6 +246,9 @@ pub enum Command {
     /// Describe a cluster
     #[command(subcommand)]
     Cluster(ClusterCommand),
+    /// Set, list and remove the passwords of the users of a cluster
+    #[command(subcommand)]
+    User(UserCommand),
     /// Send the lines of the standard input to a topic
     #[command(after_help = kafka::AFTER_PRODUCE)]
     Produce(ProduceArgs),
@@ -250,26 +260,58 @@ pub enum Command {
 /// The arguments of `broker`.
 #[derive(clap::Args, Clone, Debug)]
 pub struct BrokerArgs {
-    /// The id of the broker in its cluster; 1 when neither it nor a file says one
-    #[arg(value_parser = clap::value_parser!(i32).range(0..))]
-    pub id: Option<i32>,
+    #[command(subcommand)]
+    pub command: Option<BrokerCommand>,
+    #[command(flatten)]
+    pub place: BrokerPlace,
     /// The port that clients connect to, 9092 by default; 0 takes a free one
+    #[arg(conflicts_with = "config_file")]
     pub port: Option<u16>,
     /// The address that it listens at: all of this machine by default
-    #[arg(long)]
+    #[arg(long, conflicts_with = "config_file")]
     pub host: Option<String>,
-    /// A file of settings: YAML, or the properties of Kafka
-    #[arg(short = 'c', long = "config", value_name = "FILE", conflicts_with_all = ["id", "port", "host"])]
-    pub config_file: Option<PathBuf>,
-    /// The data directory
-    #[arg(long, value_name = "DIR")]
-    pub data: Option<PathBuf>,
     /// Serve metrics and health at this address, as in `0.0.0.0:4195`
     #[arg(long = "http.address", value_name = "ADDRESS")]
     pub http_address: Option<String>,
     /// Log from this level on: off, error, warn, info, debug, trace
     #[arg(long = "log.level", value_name = "LEVEL", value_parser = log_level)]
     pub log_level: Option<String>,
+}
+
+/// What else is done with a broker.
+#[derive(Subcommand, Clone, Debug)]
+pub enum BrokerCommand {
+    /// Make an empty data directory that of a new cluster, and exit
+    #[command(after_help = AFTER_FORMAT)]
+    Format {
+        #[command(flatten)]
+        place: BrokerPlace,
+        /// A user of SCRAM, as in `SCRAM-SHA-256=[name=alice,password=…]`
+        #[arg(long, value_name = "USER")]
+        add_scram: Vec<String>,
+        /// A directory that is formatted already is left as it is, and is no error
+        #[arg(long)]
+        ignore_formatted: bool,
+    },
+}
+
+/// Which broker, and where its data is.
+#[derive(clap::Args, Clone, Debug)]
+pub struct BrokerPlace {
+    /// The id of the broker in its cluster; 1 when neither it nor a file says one
+    #[arg(value_parser = clap::value_parser!(i32).range(0..))]
+    pub id: Option<i32>,
+    /// A file of settings: YAML, or the properties of Kafka
+    #[arg(
+        short = 'c',
+        long = "config",
+        value_name = "FILE",
+        conflicts_with = "id"
+    )]
+    pub config_file: Option<PathBuf>,
+    /// The data directory
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
 }
 
 /// What is done with templates.

@@ -24,6 +24,7 @@ mod run;
 mod template;
 mod test;
 mod topic;
+mod user;
 
 /// Runs the command and says with which code to exit.
 pub fn dispatch(args: Args) -> ExitCode {
@@ -73,6 +74,7 @@ pub fn dispatch(args: Args) -> ExitCode {
         Some(Command::Topic(command)) => topic::topic(command),
         Some(Command::Group(command)) => group::group(command),
         Some(Command::Cluster(command)) => cluster::cluster(command),
+        Some(Command::User(command)) => user::user(command),
         Some(Command::Produce(args)) => produce::produce(args),
         Some(Command::Consume(args)) => consume::consume(args),
     }

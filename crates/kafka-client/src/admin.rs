@@ -5,12 +5,14 @@ mod configs;
 mod groups;
 mod offsets;
 mod topics;
+mod users;
 
 pub use brokers::{BrokerInfo, ClusterInfo};
 pub use configs::ConfigEntry;
 pub use groups::{Committed, GroupInfo, GroupMember, ListedGroup};
 pub use offsets::{OffsetAt, TopicPartition};
 pub use topics::{CreatedTopic, NewTopic, PartitionInfo, TopicInfo};
+pub use users::UserInfo;
 
 pub(crate) use groups::Commit;
 

@@ -1,6 +1,7 @@
 //! One connection to one broker.
 
 mod link;
+mod login;
 mod versions;
 
 use std::io;
@@ -9,9 +10,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use millrace_kafka_wire::{Request, Str, read_response, write_request};
+use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
 
-use self::link::{Link, Ticket};
+use self::link::{Link, Ticket, Transport};
 use self::versions::{Versions, version_of};
 use crate::Result;
 use crate::error::{Error, Reason};
@@ -46,21 +50,30 @@ pub struct Pending<R> {
 }
 
 impl Connection {
-    /// Connects to `HOST:PORT`, and asks which versions the broker knows.
+    /// Connects to `HOST:PORT`, asks which versions the broker knows, and logs in if the settings say
+    /// as whom.
     ///
     /// # Errors
-    /// There is no such address, nobody listens within the time, or who does is no broker.
+    /// There is no such address, nobody listens within the time, who does is no broker, or one that
+    /// cannot be trusted or does not let this client in.
     pub async fn open(address: &str, settings: &Settings) -> Result<Self> {
         let broker: Arc<str> = address.into();
-        let connect = connect(address, settings.connect_timeout);
-        let stream = connect
-            .await
-            .map_err(|error| Error::new(Reason::Connect(Arc::new(error))).at(&broker))?;
+        let connected = timeout(settings.connect_timeout, connect(address, settings)).await;
+        let late = |_| {
+            let text = format!(
+                "nobody answered within {} ms",
+                settings.connect_timeout.as_millis()
+            );
+            io::Error::new(io::ErrorKind::TimedOut, text)
+        };
+        let stream = connected.map_err(late).and_then(|it| it);
+        let stream =
+            stream.map_err(|error| Error::new(Reason::Connect(Arc::new(error))).at(&broker))?;
         let link = Link::start(stream, settings.max_response_bytes);
         let versions = Versions::ask(&link, settings).await;
         let key = millrace_kafka_wire::ApiKey::ApiVersions;
         let versions = versions.map_err(|error| error.at(&broker).during(key))?;
-        Ok(Self {
+        let connection = Self {
             inner: Arc::new(Inner {
                 broker,
                 client_id: Str::from(&*settings.client_id),
@@ -68,7 +81,11 @@ impl Connection {
                 link,
                 versions,
             }),
-        })
+        };
+        if let Some(login) = &settings.login {
+            login::log_in(&connection, login).await?;
+        }
+        Ok(connection)
     }
 
     /// The address, as it was asked for.
@@ -183,13 +200,18 @@ impl<R: Request> Pending<R> {
     }
 }
 
-async fn connect(address: &str, within: Duration) -> io::Result<TcpStream> {
-    let connected = tokio::time::timeout(within, TcpStream::connect(address)).await;
-    let late = |_| {
-        let text = format!("nobody answered within {} ms", within.as_millis());
-        io::Error::new(io::ErrorKind::TimedOut, text)
-    };
-    let stream = connected.map_err(late)??;
+async fn connect(address: &str, settings: &Settings) -> io::Result<Box<dyn Transport>> {
+    let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
-    Ok(stream)
+    let Some(tls) = &settings.tls else {
+        return Ok(Box::new(stream));
+    };
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    let host = host
+        .trim_start_matches('[')
+        .trim_end_matches(']')
+        .to_owned();
+    let name = ServerName::try_from(host).map_err(io::Error::other)?;
+    let connector = TlsConnector::from(Arc::clone(tls));
+    Ok(Box::new(connector.connect(name, stream).await?))
 }

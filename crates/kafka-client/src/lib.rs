@@ -9,8 +9,8 @@
 //!   has what administrators ask for.
 //! - [`Producer`] sends records in batches; [`Consumer`] reads them, alone or in a group.
 //!
-//! There is no authentication and no encryption, no transaction and no fetch session; groups are
-//! those of the classic protocol with the range assignor.
+//! There is no transaction and no fetch session; groups are those of the classic protocol with the
+//! range assignor.
 
 mod admin;
 mod cluster;
@@ -23,7 +23,7 @@ mod settings;
 
 pub use admin::{
     BrokerInfo, ClusterInfo, Committed, ConfigEntry, CreatedTopic, GroupInfo, GroupMember,
-    ListedGroup, NewTopic, OffsetAt, PartitionInfo, TopicInfo, TopicPartition,
+    ListedGroup, NewTopic, OffsetAt, PartitionInfo, TopicInfo, TopicPartition, UserInfo,
 };
 pub use cluster::Cluster;
 pub use connection::{Connection, Pending};
@@ -31,12 +31,13 @@ pub use consumer::{Consumer, ConsumerSettings, Isolation, Reset, Start, assign_r
 pub use error::{Error, Reason};
 pub use millrace_kafka_wire::ErrorCode;
 pub use millrace_kafka_wire::batch::Compression;
+pub use millrace_sasl::{Hash, Mechanism};
 pub use producer::{
     Acks, Delivered, Delivery, NewRecord, Producer, ProducerSettings, Spread, murmur2,
     partition_of_key,
 };
 pub use records::{Limits, PartitionReader, Record};
-pub use settings::Settings;
+pub use settings::{Login, Settings};
 
 /// What this client does, or a reason why not.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -1,6 +1,11 @@
 //! How a cluster is reached.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
+
+use millrace_sasl::Mechanism;
+use rustls::ClientConfig;
 
 /// How a cluster is reached, and how long it is waited for.
 #[derive(Clone, Debug)]
@@ -19,6 +24,25 @@ pub struct Settings {
     pub retry_for: Duration,
     /// The first pause before that; it doubles up to a second.
     pub retry_backoff: Duration,
+    /// What encrypts; without it nothing is.
+    pub tls: Option<Arc<ClientConfig>>,
+    /// Who this client is; without it nobody is told.
+    pub login: Option<Login>,
+}
+
+/// Who a client is, and how it proves it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Login {
+    pub mechanism: Mechanism,
+    pub user: String,
+    pub password: String,
+}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Login");
+        shown.field("user", &self.user).finish_non_exhaustive()
+    }
 }
 
 impl Default for Settings {
@@ -31,6 +55,8 @@ impl Default for Settings {
             max_response_bytes: 128 << 20,
             retry_for: Duration::from_secs(20),
             retry_backoff: Duration::from_millis(50),
+            tls: None,
+            login: None,
         }
     }
 }

@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::StatusCode;
 use millrace_broker::driver::Threads;
-use millrace_broker::{BrokerConfig, Clock, Random, start};
+use millrace_broker::{BrokerConfig, Clock, NewUser, Random, StartError, format, start};
 use millrace_components_http::service::{HttpConfig, Mount};
 use millrace_components_http::{HttpService, server};
-use millrace_log::{Disk, check_writable};
+use millrace_log::{Disk, Files, check_writable};
 use millrace_spec::env::Environment;
 use parking_lot::Mutex;
 use tracing::info;
@@ -114,6 +114,25 @@ pub async fn run_broker(config: BrokerConfig, http: Option<&str>) -> Result<bool
         "the broker has stopped"
     );
     Ok(is_clean)
+}
+
+/// Makes the data directories of a broker those of a new cluster with these users; the id of the
+/// cluster, or `None` when they are those of one already and that `is_fine`.
+///
+/// # Errors
+/// They cannot be used: the text says why and what to do.
+pub fn format_broker(
+    config: &BrokerConfig,
+    users: &[NewUser],
+    is_fine: bool,
+) -> Result<Option<String>, String> {
+    let files: Arc<dyn Files> = Arc::new(Disk);
+    let now = Clock::system().now();
+    match format(config, &files, now, &random(), users) {
+        Ok(formatted) => Ok(Some(formatted.cluster_id.to_string())),
+        Err(StartError::Formatted { .. }) if is_fine => Ok(None),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 /// The HTTP server of a broker.

@@ -20,14 +20,15 @@ mod traces;
 pub mod unit_test;
 mod watch;
 
-pub use broker::{default_data_dir, load_broker, run_broker};
+pub use broker::{default_data_dir, format_broker, load_broker, run_broker};
 pub use components::registry;
 pub use config::RootConfig;
 pub use folders::expand_files;
 pub use load::{Files, Loaded, Main, load, read_env_files, without_secrets};
 pub use logs::{install_default_logs, install_logs, install_logs_of_tests, log_failure};
 pub use metrics::rename_metric;
-pub use millrace_broker::BrokerConfig;
+pub use millrace_broker::config::{Texts as ClientTexts, client_properties};
+pub use millrace_broker::{BrokerConfig, NewUser};
 pub use millrace_components_io::kill_commands;
 pub use millrace_telemetry::log::{LogLevel, show_status};
 pub use report::Report;

@@ -14,12 +14,12 @@ use millrace_kafka_wire::metadata::{
     MetadataRecord, RemoveUserScramCredentialRecord, UserScramCredentialRecord,
 };
 use millrace_kafka_wire::{ErrorCode, Str};
+use millrace_sasl::Hash;
+use millrace_sasl::scram::{Credential, ITERATIONS};
 
 use super::Call;
 use crate::metadata::Image;
 use crate::partitions::Refused;
-use crate::security::scram::ITERATIONS;
-use crate::security::{Credential, Hash};
 
 pub async fn describe(
     call: Call,

@@ -5,10 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use millrace_kafka_wire::Str;
-use millrace_log::{Files, LogDir, LogError, check_writable, new_id};
+use millrace_log::{DirProperties, Files, LogDir, LogError, check_writable, new_id};
 
 use super::{Random, StartError};
-use crate::metadata::MetadataLog;
+use crate::config::BrokerConfig;
+use crate::metadata::{Image, MetadataLog};
 use crate::partitions::Dir;
 
 /// The log directories of a broker.
@@ -18,33 +19,81 @@ pub(super) struct Dirs {
     pub dirs: Vec<Arc<Dir>>,
     /// All of them were empty.
     pub is_new: bool,
+    /// Which of them has the metadata log.
+    metadata_at: usize,
 }
 
-/// Takes the directories. Those that are nobody's get ids, and the caller says whose they are once
-/// there is a metadata log: a directory that has an owner and no metadata log has lost it.
-///
-/// # Errors
-/// One cannot be used, is used by another process, or belongs to another broker or cluster.
-pub(super) fn take(
-    files: &Arc<dyn Files>,
-    paths: &[impl AsRef<Path>],
-    metadata_at: usize,
-    node_id: i32,
-    random: &Random,
-) -> Result<Dirs, StartError> {
-    let mut found = Vec::new();
-    for path in paths {
-        let dir = lock(files, path.as_ref())?;
-        let properties = dir.properties()?;
-        if let Some(it) = properties.as_ref().filter(|it| it.node_id != node_id) {
-            return Err(StartError::OtherNode {
-                dir: path.as_ref().to_owned(),
-                found: it.node_id,
-                expected: node_id,
-            });
+impl Dirs {
+    /// Takes the directories. Those that are nobody's get ids; they have an owner ([`Dirs::own`])
+    /// once there is a metadata log: a directory with an owner and without one has lost it.
+    ///
+    /// # Errors
+    /// One cannot be used, is used by another process, or belongs to another broker or cluster.
+    pub fn take(
+        config: &BrokerConfig,
+        files: &Arc<dyn Files>,
+        random: &Random,
+    ) -> Result<Self, StartError> {
+        let mut paths = config.log_dirs.iter();
+        let metadata_at = paths.position(|it| *it == config.metadata_log_dir);
+        let metadata_at = metadata_at.ok_or_else(|| StartError::MetadataDir {
+            dir: config.metadata_log_dir.clone(),
+        })?;
+        let mut found = Vec::new();
+        for path in &config.log_dirs {
+            found.push(take(files, path, config.node_id)?);
         }
-        found.push((dir, properties));
+        identify(found, metadata_at, random)
     }
+
+    /// Opens the metadata log, and replays it.
+    ///
+    /// # Errors
+    /// The disk fails, or the log is damaged.
+    pub fn open_metadata(
+        &self,
+        files: &Arc<dyn Files>,
+        now: i64,
+    ) -> Result<(MetadataLog, Image), StartError> {
+        let dir = &self.dirs[self.metadata_at];
+        let partition = MetadataLog::partition();
+        let recovery_point = dir.opening(&partition, now).recovery_point;
+        let path = dir.log_dir().partition_path(&partition);
+        let opened = MetadataLog::open(Arc::clone(files), &path, recovery_point, now);
+        Ok(opened?)
+    }
+
+    /// Writes into each directory whose it is.
+    ///
+    /// # Errors
+    /// The disk fails.
+    pub fn own(&self, node_id: i32) -> Result<(), StartError> {
+        for dir in &self.dirs {
+            let properties = dir.properties(self.cluster_id.clone(), node_id);
+            dir.log_dir().set_properties(&properties)?;
+        }
+        Ok(())
+    }
+}
+
+/// A directory, and whose it is.
+type Found = (LogDir, Option<DirProperties>);
+
+fn take(files: &Arc<dyn Files>, path: &Path, node_id: i32) -> Result<Found, StartError> {
+    let dir = lock(files, path)?;
+    let properties = dir.properties()?;
+    match &properties {
+        Some(it) if it.node_id != node_id => Err(StartError::OtherNode {
+            dir: path.to_owned(),
+            found: it.node_id,
+            expected: node_id,
+        }),
+        _ => Ok((dir, properties)),
+    }
+}
+
+/// Checks that all directories are of one cluster, and gives ids to those that have none.
+fn identify(found: Vec<Found>, metadata_at: usize, random: &Random) -> Result<Dirs, StartError> {
     let known = found
         .iter()
         .find_map(|(_, it)| Some(it.as_ref()?.cluster_id.clone()));
@@ -70,6 +119,7 @@ pub(super) fn take(
         cluster_id,
         dirs,
         is_new,
+        metadata_at,
     })
 }
 

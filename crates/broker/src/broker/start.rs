@@ -11,7 +11,7 @@ use millrace_telemetry::Scope;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::open::{Dirs, take};
+use super::open::Dirs;
 use super::{Broker, ProducerIds, Random, Running, StartError};
 use crate::api::Sessions;
 use crate::clock::Clock;
@@ -19,7 +19,7 @@ use crate::config::{BrokerConfig, Listener};
 use crate::coordinators::{Surroundings, groups, transactions};
 use crate::driver::Driver;
 use crate::live::Live;
-use crate::metadata::{FEATURES, Image, Metadata, MetadataLog, bootstrap};
+use crate::metadata::{FEATURES, Image, Metadata, bootstrap};
 use crate::metrics::Metrics as Counters;
 use crate::net::{Budget, Door, Limits, Listening, bind};
 use crate::partitions::Partitions;
@@ -42,13 +42,6 @@ pub async fn start(
     random: Random,
     scope: &Scope,
 ) -> Result<Running, StartError> {
-    let metadata_at = config
-        .log_dirs
-        .iter()
-        .position(|it| *it == config.metadata_log_dir);
-    let metadata_at = metadata_at.ok_or_else(|| StartError::MetadataDir {
-        dir: config.metadata_log_dir.clone(),
-    })?;
     let mut listening = Vec::new();
     for (index, listener) in config.listeners.iter().enumerate() {
         let door = Door::new(index, listener).map_err(|reason| StartError::Tls {
@@ -58,33 +51,15 @@ pub async fn start(
         listening.push(listen(listener, door).await?);
     }
     let addresses: Vec<_> = listening.iter().map(|(_, address)| *address).collect();
+    let taken = Dirs::take(&config, &files, &random)?;
+    let (log, image) = taken.open_metadata(&files, clock.now())?;
+    taken.own(config.node_id)?;
     let Dirs {
         cluster_id,
         dirs,
         is_new,
-    } = take(
-        &files,
-        &config.log_dirs,
-        metadata_at,
-        config.node_id,
-        &random,
-    )?;
-    let metadata_dir = &dirs[metadata_at];
-    let recovery = metadata_dir.opening(&MetadataLog::partition(), clock.now());
-    let path = metadata_dir
-        .log_dir()
-        .partition_path(&MetadataLog::partition());
-    let opened = MetadataLog::open(
-        Arc::clone(&files),
-        &path,
-        recovery.recovery_point,
-        clock.now(),
-    );
-    let (log, image) = opened?;
-    for dir in &dirs {
-        dir.log_dir()
-            .set_properties(&dir.properties(cluster_id.clone(), config.node_id))?;
-    }
+        ..
+    } = taken;
     let dir_ids = dirs.iter().map(|dir| dir.id).collect();
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let partitions = Partitions::start(config.node_id, files, dirs, workers, &driver, &clock);

@@ -20,6 +20,8 @@ pub enum StartError {
     Tls { listener: String, reason: String },
     /// A directory cannot be written to.
     Unwritable { dir: PathBuf, error: io::Error },
+    /// The directory is to be formatted, and is.
+    Formatted { dir: PathBuf },
     /// Another broker that runs has the directory.
     Locked { dir: PathBuf },
     /// The directory is that of another broker.
@@ -74,6 +76,14 @@ impl fmt::Display for StartError {
                     f,
                     "the data directory {dir} cannot be written to: {error}; give it to the user that \
                      runs the broker (`chown`, `chmod 755 {dir}`), or name another"
+                )
+            }
+            Self::Formatted { dir } => {
+                let dir = dir.display();
+                write!(
+                    f,
+                    "the data directory {dir} is formatted already; name an empty one, or leave it as \
+                     it is with `--ignore-formatted`"
                 )
             }
             Self::Locked { dir } => {

@@ -90,6 +90,26 @@ pub fn load(path: &Path, environment: &Environment) -> Loaded {
     }
 }
 
+/// Reads a file in the notation of Kafka's clients. Nothing in it is checked.
+///
+/// # Errors
+/// It cannot be read, or is malformed. The reason quotes nothing of it: passwords stand in it.
+pub fn client_properties(path: &Path) -> Result<Texts, String> {
+    let name = path.display().to_string();
+    let text = text_of(path).map_err(|reason| format!("read {name}: {reason}"))?;
+    let sources = SourceMap::new();
+    let source = sources.add(&*name, &*text);
+    let mut found = Diagnostics::new();
+    let root = properties::parse(&text, source, &mut found);
+    if let Some(error) = found.iter().find(|it| it.severity == Severity::Error) {
+        return Err(format!("{name}: {}", error.message));
+    }
+    let entries = root.as_mapping().into_iter().flat_map(|it| &it.entries);
+    let text = |node: &Node| node.text().unwrap_or_default().to_owned();
+    let texts = entries.map(|it| (it.key.to_string(), text(&it.value)));
+    Ok(texts.collect())
+}
+
 fn text_of(path: &Path) -> Result<String, String> {
     let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
     let mut bytes = Vec::new();

@@ -4,14 +4,14 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use millrace_sasl::{Mechanism, jaas};
 use millrace_spec::{Secret, codes};
 use rustls::SupportedProtocolVersion;
 use rustls::version::{TLS12, TLS13};
 
 use super::complaint::Complaint;
 use super::settings::Settings;
-use super::{SecurityProtocol, jaas, names};
-use crate::security::Mechanism;
+use super::{SecurityProtocol, names};
 
 /// How the connections of a listener are secured.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -267,5 +267,11 @@ fn plain(own: &Own) -> Result<BTreeMap<String, Secret<String>>, Complaint> {
         return Err(own.error(JAAS, message).help(example));
     };
     let users = jaas::plain_users(text);
+    let users = users.map(|it| {
+        let users = it.into_iter();
+        users
+            .map(|(name, password)| (name, Secret::new(password)))
+            .collect()
+    });
     users.map_err(|reason| own.error(JAAS, format!("`{key}`: {reason}")).help(example))
 }

@@ -9,9 +9,10 @@ use millrace_kafka_wire::metadata::{
     PartitionRecord, RegisterBrokerRecord, RemoveTopicRecord, TopicRecord,
     UserScramCredentialRecord,
 };
+use millrace_sasl::Hash;
+use millrace_sasl::scram::Credential;
 
 use super::image::{BrokerImage, Image, PartitionImage, TopicImage};
-use crate::security::{Credential, Hash};
 
 /// The leader stays who it is.
 const SAME_LEADER: i32 = -2;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use millrace_kafka_wire::metadata::register_broker::BrokerEndpoint;
 use millrace_kafka_wire::{Str, Uuid};
-
-use crate::security::{Credential, Hash};
+use millrace_sasl::Hash;
+use millrace_sasl::scram::Credential;
 
 /// The cluster after a number of records. Clones share its topics.
 #[derive(Clone, Debug, Default)]

@@ -14,6 +14,8 @@ use millrace_kafka_wire::api::sasl_handshake::{SaslHandshakeRequest, SaslHandsha
 use millrace_kafka_wire::{
     ApiKey, ErrorCode, Message, Reader, read_request_header, write_response,
 };
+use millrace_sasl::scram::{Exchange, Step};
+use millrace_sasl::{Denied, Hash, Mechanism, plain};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::time::sleep;
 
@@ -22,8 +24,6 @@ use super::frames::Frames;
 use crate::api::{self, Answer};
 use crate::broker::Broker;
 use crate::config::SaslServer;
-use crate::security::scram::{Exchange, Step};
-use crate::security::{Denied, Hash, Mechanism, plain};
 
 /// How the messages of a mechanism travel.
 #[derive(Clone, Copy)]
@@ -133,7 +133,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Login<'_, S> {
         let Some((message, asked)) = self.message(wrapping).await? else {
             return Ok(None);
         };
-        match plain::check(&message, &self.sasl.plain_users) {
+        let users = &self.sasl.plain_users;
+        let password = |user: &str| users.get(user).map(|it| it.expose().as_str());
+        match plain::check(&message, password) {
             Ok(user) => {
                 self.answer(asked.as_ref(), Bytes::new()).await?;
                 Ok(Some(user.to_owned()))
@@ -201,14 +203,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Login<'_, S> {
         if let Some(asked) = asked {
             let response = SaslAuthenticateResponse {
                 error_code: ErrorCode::SaslAuthenticationFailed.number(),
-                error_message: Some(denied.message().into()),
+                error_message: Some(format!("Authentication failed: {denied}").into()),
                 ..SaslAuthenticateResponse::default()
             };
             self.respond(ApiKey::SaslAuthenticate, asked, &response)
                 .await?;
         }
-        tracing::info!(client = %self.peer.address, reason = denied.message(), "a client is not let in");
-        Ok(io::Error::other(denied.message()))
+        tracing::info!(client = %self.peer.address, reason = %denied, "a client is not let in");
+        Ok(io::Error::other(denied))
     }
 
     async fn respond(

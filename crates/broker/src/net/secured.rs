@@ -15,7 +15,7 @@ use super::frames::Frames;
 use super::login::log_in;
 use crate::broker::Broker;
 use crate::config::{Listener, SaslServer};
-use crate::security::tls;
+use crate::tls;
 
 /// A client that has not shown who it is in this time is cut off: it holds memory and one of the
 /// connections that there may be.

@@ -2,10 +2,12 @@
 
 mod values;
 
-use millrace_kafka_client::{Acks, Compression};
+use std::path::PathBuf;
+
+use millrace_kafka_client::{Acks, Compression, Hash};
 
 pub use values::{Target, TopicArg};
-use values::{acks, compression, key_value, target, topic_partitions};
+use values::{acks, compression, hash, key_value, target, topic_partitions};
 
 pub const AFTER_RESET: &str = "\
 WHERE is `earliest`, `latest`, an offset, or a time such as 2026-01-31T12:00:00Z,
@@ -38,6 +40,9 @@ pub struct ClusterArgs {
         hide_env_values = true
     )]
     pub bootstrap_servers: String,
+    /// A file in the notation of Kafka's clients: `security.protocol`, `sasl.…`, `ssl.…`
+    #[arg(long, value_name = "FILE", env = "MILLRACE_COMMAND_CONFIG")]
+    pub command_config: Option<PathBuf>,
     /// How long an answer is waited for, in milliseconds
     #[arg(
         long,
@@ -192,6 +197,42 @@ pub enum ClusterCommand {
     Import {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         rest: Vec<String>,
+    },
+}
+
+/// What is done with users.
+#[derive(clap::Subcommand, Clone, Debug)]
+pub enum UserCommand {
+    /// Give a user a password, which is the first line of the standard input
+    Set {
+        name: String,
+        /// How the user proves to know it
+        #[arg(short, long, default_value = "SCRAM-SHA-256", value_parser = hash)]
+        mechanism: Hash,
+        /// How often it is hashed: who steals what the broker keeps needs so much longer
+        #[arg(
+            long,
+            value_name = "N",
+            default_value_t = 4096,
+            value_parser = clap::value_parser!(i32).range(4096..=16384)
+        )]
+        iterations: i32,
+        #[command(flatten)]
+        admin: AdminArgs,
+    },
+    /// List the users
+    List {
+        #[command(flatten)]
+        admin: AdminArgs,
+    },
+    /// Take the passwords of a user away
+    Delete {
+        name: String,
+        /// Only the one of this mechanism
+        #[arg(short, long, value_parser = hash)]
+        mechanism: Option<Hash>,
+        #[command(flatten)]
+        admin: AdminArgs,
     },
 }
 

@@ -1,19 +1,39 @@
-//! `broker`: a broker for Kafka's clients, until it is asked to stop.
+//! `broker`: a broker for Kafka's clients, until it is asked to stop; `broker format`: its data
+//! directory, and its first users.
 
 use std::process::ExitCode;
 
+use millrace_diagnostics::printable_line;
 use millrace_node::{
-    BrokerConfig, default_data_dir, install_default_logs, load_broker, run_broker,
+    BrokerConfig, NewUser, default_data_dir, format_broker, install_default_logs, load_broker,
+    run_broker,
 };
 
-use super::complain;
-use crate::args::BrokerArgs;
+use super::{complain, misuse, print};
+use crate::args::{BrokerArgs, BrokerCommand, BrokerPlace};
+
+/// Does what is to be done with a broker.
+pub fn broker(args: &BrokerArgs) -> ExitCode {
+    match &args.command {
+        None => run(args),
+        Some(BrokerCommand::Format {
+            place,
+            add_scram,
+            ignore_formatted,
+        }) => format(place, add_scram, *ignore_formatted),
+    }
+}
 
 /// Runs the broker; exits with 0 when all that it holds is durable and closed.
-pub fn broker(args: &BrokerArgs) -> ExitCode {
-    let Some(config) = config(args) else {
+fn run(args: &BrokerArgs) -> ExitCode {
+    let Some(mut config) = config(&args.place, args.port) else {
         return ExitCode::FAILURE;
     };
+    if let Some(host) = &args.host {
+        for listener in &mut config.listeners {
+            listener.host.clone_from(host);
+        }
+    }
     let logs = match install_default_logs(args.log_level.as_deref().unwrap_or("info")) {
         Ok(logs) => logs,
         Err(error) => {
@@ -44,20 +64,45 @@ pub fn broker(args: &BrokerArgs) -> ExitCode {
     }
 }
 
-/// What the arguments say, or the file that they name; complaints are printed.
-fn config(args: &BrokerArgs) -> Option<BrokerConfig> {
-    let mut config = match &args.config_file {
-        Some(file) => load_broker(file, complain)?,
-        None => BrokerConfig::single(args.id.unwrap_or(1), args.port.unwrap_or(9092)),
+/// Formats the data directory.
+fn format(place: &BrokerPlace, add_scram: &[String], is_fine: bool) -> ExitCode {
+    let users = add_scram.iter().map(|it| NewUser::parse(it));
+    // The reason quotes nothing: there is a password in it.
+    let users: Result<Vec<_>, _> = users.collect();
+    let users = match users {
+        Ok(users) => users,
+        Err(reason) => return misuse(&format!("--add-scram: {reason}")),
     };
-    if let Some(host) = &args.host {
-        for listener in &mut config.listeners {
-            listener.host.clone_from(host);
+    let Some(config) = config(place, None) else {
+        return ExitCode::FAILURE;
+    };
+    let dir = config.metadata_log_dir.display();
+    match format_broker(&config, &users, is_fine) {
+        Ok(Some(cluster)) => print(&format!(
+            "formatted {} as broker {} of the new cluster {cluster}\n",
+            printable_line(&dir.to_string()),
+            config.node_id
+        )),
+        Ok(None) => print(&format!(
+            "{} is formatted already\n",
+            printable_line(&dir.to_string())
+        )),
+        Err(reason) => {
+            complain(&format!("error: {reason}"));
+            ExitCode::FAILURE
         }
     }
+}
+
+/// What the arguments say, or the file that they name; complaints are printed.
+fn config(place: &BrokerPlace, port: Option<u16>) -> Option<BrokerConfig> {
+    let mut config = match &place.config_file {
+        Some(file) => load_broker(file, complain)?,
+        None => BrokerConfig::single(place.id.unwrap_or(1), port.unwrap_or(9092)),
+    };
     let is_told = config.settings.is_set("log.dirs") || config.settings.is_set("log.dir");
-    let data = args.data.clone();
-    let is_default = args.config_file.is_none() || !is_told;
+    let data = place.data.clone();
+    let is_default = place.config_file.is_none() || !is_told;
     let data = data.or_else(|| is_default.then(|| default_data_dir(config.node_id)));
     if let Some(data) = data {
         config.metadata_log_dir.clone_from(&data);

@@ -1,5 +1,6 @@
 //! What the commands have in common that talk to a cluster.
 
+mod client_file;
 pub mod table;
 
 use std::future::Future;
@@ -66,6 +67,10 @@ pub async fn connect(args: &ClusterArgs) -> Result<Arc<Cluster>, Failure> {
         request_timeout,
         connect_timeout: request_timeout.min(Settings::default().connect_timeout),
         ..Settings::for_servers(&args.bootstrap_servers)
+    };
+    let settings = match &args.command_config {
+        Some(file) => client_file::secure(settings, file).map_err(Failure::Failed)?,
+        None => settings,
     };
     Ok(Cluster::connect(settings).await?)
 }

@@ -173,7 +173,7 @@ impl Cluster {
 
     /// The broker that changes are sent to: every broker of a cluster without ZooKeeper hands them
     /// on.
-    async fn controller(&self) -> Result<Connection> {
+    pub(super) async fn controller(&self) -> Result<Connection> {
         self.retry(|| self.any()).await
     }
 

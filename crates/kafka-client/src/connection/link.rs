@@ -9,9 +9,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use millrace_kafka_wire::Frame;
 use parking_lot::Mutex;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::error::Reason;
@@ -50,6 +48,11 @@ impl Shared {
     }
 }
 
+/// The bytes of a connection, encrypted or not.
+pub trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}
+
 /// One socket.
 pub struct Link {
     outgoing: mpsc::Sender<Outgoing>,
@@ -64,7 +67,7 @@ pub struct Ticket {
 
 impl Link {
     /// Serves a socket until it breaks or the link is dropped.
-    pub fn start(stream: TcpStream, max_response_bytes: usize) -> Self {
+    pub fn start(stream: Box<dyn Transport>, max_response_bytes: usize) -> Self {
         let (outgoing, queue) = mpsc::channel(QUEUE);
         let shared = Arc::new(Shared {
             waiting: Mutex::default(),
@@ -143,13 +146,13 @@ impl Drop for Link {
 }
 
 async fn serve(
-    stream: TcpStream,
+    stream: Box<dyn Transport>,
     mut queue: mpsc::Receiver<Outgoing>,
     shared: Arc<Shared>,
     limit: usize,
 ) {
     let mut closed = shared.closed.subscribe();
-    let (reader, writer) = stream.into_split();
+    let (reader, writer) = tokio::io::split(stream);
     // Why it ends is said before the requests go that wait in these futures: who sent them asks then.
     let end = |ended: Result<(), Reason>| {
         let aborted = || Reason::Broken(Arc::new(io::ErrorKind::ConnectionAborted.into()));
@@ -165,7 +168,7 @@ async fn serve(
 }
 
 async fn write(
-    mut writer: OwnedWriteHalf,
+    mut writer: impl AsyncWrite + Unpin,
     queue: &mut mpsc::Receiver<Outgoing>,
     shared: &Shared,
 ) -> Result<(), Reason> {
@@ -187,7 +190,11 @@ async fn write(
             }
             false => Some(answer),
         };
-        if let Err(error) = writer.write_all_buf(&mut frame).await {
+        let sent = async {
+            writer.write_all_buf(&mut frame).await?;
+            writer.flush().await
+        };
+        if let Err(error) = sent.await {
             let reason = Reason::Broken(Arc::new(error));
             // Before `told` goes: who waits for it asks why.
             shared.fail(reason.clone());
@@ -201,7 +208,11 @@ async fn write(
     Ok(())
 }
 
-async fn read(mut reader: OwnedReadHalf, shared: &Shared, limit: usize) -> Result<(), Reason> {
+async fn read(
+    mut reader: impl AsyncRead + Unpin,
+    shared: &Shared,
+    limit: usize,
+) -> Result<(), Reason> {
     loop {
         let frame = read_frame(&mut reader, limit).await?;
         let found = frame.first_chunk().map_or(0, |it| i32::from_be_bytes(*it));
@@ -223,7 +234,7 @@ async fn read(mut reader: OwnedReadHalf, shared: &Shared, limit: usize) -> Resul
 
 /// The next frame without its size. Memory grows with the bytes that come, not with those that are
 /// announced.
-async fn read_frame(reader: &mut OwnedReadHalf, limit: usize) -> Result<Bytes, Reason> {
+async fn read_frame(reader: &mut (impl AsyncRead + Unpin), limit: usize) -> Result<Bytes, Reason> {
     let broken = |error| Reason::Broken(Arc::new(error));
     let size = reader.read_i32().await.map_err(broken)?;
     let fits = usize::try_from(size).ok();

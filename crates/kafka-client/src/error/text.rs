@@ -37,7 +37,8 @@ impl fmt::Display for Reason {
             ),
             Self::Broken(error) => write!(
                 f,
-                "the connection broke: {error}; the log of the broker may say why"
+                "the connection broke: {error}; the log of the broker may say why (one that asks for a \
+                 login ends connections without)"
             ),
             Self::Timeout(after) => write!(
                 f,
@@ -124,6 +125,9 @@ fn remedy(code: ErrorCode) -> Option<&'static str> {
         ErrorCode::NotEnoughReplicas | ErrorCode::NotEnoughReplicasAfterAppend => {
             "see which replicas of the partition are out of sync, and `min.insync.replicas`"
         }
+        ErrorCode::SaslAuthenticationFailed => "see the user and the password",
+        ErrorCode::UnsupportedSaslMechanism => "log in by another mechanism",
+        ErrorCode::ResourceNotFound => "list what there is",
         ErrorCode::OffsetOutOfRange => "begin at the earliest or the latest offset",
         ErrorCode::OutOfOrderSequenceNumber
         | ErrorCode::UnknownProducerId

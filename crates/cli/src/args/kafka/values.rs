@@ -1,6 +1,6 @@
 //! Values of arguments.
 
-use millrace_kafka_client::{Acks, Compression, OffsetAt};
+use millrace_kafka_client::{Acks, Compression, Hash, OffsetAt};
 
 /// A place in a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +62,12 @@ pub fn acks(text: &str) -> Result<Acks, String> {
         "all" | "-1" => Ok(Acks::All),
         _ => Err("write `0`, `1` or `all`".to_owned()),
     }
+}
+
+pub fn hash(text: &str) -> Result<Hash, String> {
+    let mut all = Hash::ALL.into_iter();
+    let found = all.find(|it| it.mechanism().eq_ignore_ascii_case(text));
+    found.ok_or_else(|| "write `SCRAM-SHA-256` or `SCRAM-SHA-512`".to_owned())
 }
 
 pub fn compression(text: &str) -> Result<Compression, String> {

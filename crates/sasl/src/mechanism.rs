@@ -70,21 +70,21 @@ impl Hash {
         self.digest().output_len()
     }
 
-    pub(super) fn digest(self) -> &'static digest::Algorithm {
+    pub(crate) fn digest(self) -> &'static digest::Algorithm {
         match self {
             Self::Sha256 => &digest::SHA256,
             Self::Sha512 => &digest::SHA512,
         }
     }
 
-    pub(super) fn hmac(self) -> hmac::Algorithm {
+    pub(crate) fn hmac(self) -> hmac::Algorithm {
         match self {
             Self::Sha256 => hmac::HMAC_SHA256,
             Self::Sha512 => hmac::HMAC_SHA512,
         }
     }
 
-    pub(super) fn pbkdf2(self) -> pbkdf2::Algorithm {
+    pub(crate) fn pbkdf2(self) -> pbkdf2::Algorithm {
         match self {
             Self::Sha256 => pbkdf2::PBKDF2_HMAC_SHA256,
             Self::Sha512 => pbkdf2::PBKDF2_HMAC_SHA512,

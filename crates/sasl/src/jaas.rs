@@ -1,4 +1,4 @@
-//! The notation of JAAS, as far as brokers use it: a module, a flag, options, a semicolon.
+//! The notation of JAAS, as far as Kafka's settings use it: a module, a flag, options, a semicolon.
 //!
 //! ```text
 //! org.apache.kafka.common.security.plain.PlainLoginModule required
@@ -7,54 +7,72 @@
 
 use std::collections::BTreeMap;
 
-use millrace_spec::Secret;
-
 /// The module of PLAIN.
 pub const PLAIN: &str = "org.apache.kafka.common.security.plain.PlainLoginModule";
+/// The module of SCRAM.
+pub const SCRAM: &str = "org.apache.kafka.common.security.scram.ScramLoginModule";
 
-/// The users of PLAIN and their passwords: the options whose names begin with `user_`. The other
-/// ones say as whom this broker logs in at others.
+/// A module and its options. They hold secrets, and so it cannot be printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Login {
+    pub module: String,
+    pub options: BTreeMap<String, String>,
+}
+
+impl Login {
+    /// Reads one module.
+    ///
+    /// # Errors
+    /// The text is malformed. The reason holds nothing of it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let words = words(text)?;
+        let [Word::Plain(module), flag, options @ .., end] = words.as_slice() else {
+            return Err("it is no module with a flag and a semicolon at the end".into());
+        };
+        let flags = ["required", "requisite", "sufficient", "optional"];
+        if !matches!(flag, Word::Plain(it) if flags.contains(&it.to_lowercase().as_str())) {
+            let flags = flags.join(", ");
+            return Err(format!("behind the module stands none of {flags}"));
+        }
+        if *end != Word::End || options.contains(&Word::End) {
+            return Err("one semicolon must stand at its end".into());
+        }
+        let mut found = BTreeMap::new();
+        for option in options.chunks(3) {
+            let [
+                Word::Plain(name),
+                Word::Equals,
+                Word::Plain(value) | Word::Quoted(value),
+            ] = option
+            else {
+                return Err("an option is not of the form name=\"value\"".into());
+            };
+            if found.insert(name.clone(), value.clone()).is_some() {
+                return Err("an option stands there twice".into());
+            }
+        }
+        Ok(Self {
+            module: module.clone(),
+            options: found,
+        })
+    }
+}
+
+/// The users of PLAIN and their passwords, as a server has them: the options whose names begin with
+/// `user_`. The other ones say as whom it logs in at others.
 ///
 /// # Errors
-/// The text is malformed. The reason holds nothing of it.
-pub fn plain_users(text: &str) -> Result<BTreeMap<String, Secret<String>>, String> {
-    let words = words(text)?;
-    let [module, flag, options @ .., end] = words.as_slice() else {
-        return Err("it is no module with a flag and a semicolon at the end".into());
-    };
-    if *module != Word::Plain(PLAIN.into()) {
+/// The text is malformed, or of another module. The reason holds nothing of it.
+pub fn plain_users(text: &str) -> Result<BTreeMap<String, String>, String> {
+    let login = Login::parse(text)?;
+    if login.module != PLAIN {
         return Err(format!("its module is not `{PLAIN}`"));
     }
-    let flags = ["required", "requisite", "sufficient", "optional"];
-    if !matches!(flag, Word::Plain(it) if flags.contains(&it.to_lowercase().as_str())) {
-        return Err(format!(
-            "behind the module stands none of {}",
-            flags.join(", ")
-        ));
-    }
-    if *end != Word::End || options.contains(&Word::End) {
-        return Err("one semicolon must stand at its end".into());
-    }
-    let mut users = BTreeMap::new();
-    for option in options.chunks(3) {
-        let [
-            Word::Plain(name),
-            Word::Equals,
-            Word::Plain(value) | Word::Quoted(value),
-        ] = option
-        else {
-            return Err("an option is not of the form name=\"value\"".into());
-        };
-        let Some(user) = name.strip_prefix("user_") else {
-            continue;
-        };
-        if users
-            .insert(user.to_owned(), Secret::new(value.clone()))
-            .is_some()
-        {
-            return Err("a user stands there twice".into());
-        }
-    }
+    let users: BTreeMap<_, _> = login
+        .options
+        .into_iter()
+        .filter_map(|(name, password)| Some((name.strip_prefix("user_")?.to_owned(), password)))
+        .collect();
     match users.is_empty() {
         true => Err("it has no user: no option begins with `user_`".into()),
         false => Ok(users),
@@ -119,10 +137,7 @@ mod tests {
              user_admin=\"a \\\"b\\\" = c;\" user_bob=plain ;"
         );
         let users = plain_users(&text).unwrap();
-        let users: Vec<_> = users
-            .iter()
-            .map(|(name, it)| (&**name, &**it.expose()))
-            .collect();
+        let users: Vec<_> = users.iter().map(|(name, it)| (&**name, &**it)).collect();
         assert_eq!(users, [("admin", "a \"b\" = c;"), ("bob", "plain")]);
     }
 

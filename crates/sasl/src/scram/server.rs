@@ -1,74 +1,15 @@
-//! SCRAM (RFC 5802, RFC 7677), the side of the server: the client proves to know a password, and
-//! the server proves to have been told of it.
+//! The side of the server.
 
-use std::num::NonZeroU32;
+use std::sync::OnceLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
-use ring::{digest, hmac, pbkdf2};
+use ring::digest;
 use subtle::ConstantTimeEq;
 
-use super::{Denied, Hash};
-
-/// How often a password is hashed at least and at most, as Kafka has it.
-pub const ITERATIONS: std::ops::RangeInclusive<i32> = 4096..=16384;
-
-/// What a server keeps of a password. Nobody can log in with it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Credential {
-    pub salt: Bytes,
-    pub stored_key: Bytes,
-    pub server_key: Bytes,
-    pub iterations: i32,
-}
-
-impl std::fmt::Debug for Credential {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Credential")
-            .field("iterations", &self.iterations)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Credential {
-    /// That of a password.
-    pub fn of_password(hash: Hash, password: &str, salt: Bytes, iterations: i32) -> Self {
-        let salted = salted(hash, password, &salt, iterations);
-        Self::of_salted(hash, &salted, salt, iterations)
-    }
-
-    /// That of a password which was salted and hashed already.
-    pub fn of_salted(hash: Hash, salted: &[u8], salt: Bytes, iterations: i32) -> Self {
-        let client_key = sign(hash, salted, b"Client Key");
-        let stored_key = digest::digest(hash.digest(), client_key.as_ref());
-        Self {
-            salt,
-            stored_key: Bytes::copy_from_slice(stored_key.as_ref()),
-            server_key: Bytes::copy_from_slice(sign(hash, salted, b"Server Key").as_ref()),
-            iterations,
-        }
-    }
-}
-
-/// What the client makes of its password: `Hi` of RFC 5802.
-pub fn salted(hash: Hash, password: &str, salt: &[u8], iterations: i32) -> Vec<u8> {
-    let mut salted = vec![0; hash.size()];
-    let iterations = u32::try_from(iterations).unwrap_or(1);
-    let iterations = NonZeroU32::new(iterations).unwrap_or(NonZeroU32::MIN);
-    pbkdf2::derive(
-        hash.pbkdf2(),
-        iterations,
-        salt,
-        password.as_bytes(),
-        &mut salted,
-    );
-    salted
-}
-
-fn sign(hash: Hash, key: &[u8], message: &[u8]) -> hmac::Tag {
-    hmac::sign(&hmac::Key::new(hash.hmac(), key), message)
-}
+use super::{Credential, ITERATIONS, sign, xor};
+use crate::{Denied, Hash};
 
 /// One client that logs in.
 pub struct Exchange {
@@ -190,8 +131,7 @@ impl Exchange {
         if proof.len() != signature.as_ref().len() {
             return Err(Denied::Malformed);
         }
-        let pairs = proof.iter().zip(signature.as_ref());
-        let client_key: Vec<u8> = pairs.map(|(one, other)| one ^ other).collect();
+        let client_key = xor(&proof, signature.as_ref());
         let stored_key = digest::digest(self.hash.digest(), &client_key);
         let expected = &challenged.credential.stored_key;
         let is_right = bool::from(stored_key.as_ref().ct_eq(expected));
@@ -212,13 +152,8 @@ impl Exchange {
 
 /// A key that this process alone has, for the salts of users that do not exist.
 fn process_secret() -> &'static [u8] {
-    static SECRET: std::sync::OnceLock<[u8; 32]> = std::sync::OnceLock::new();
-    SECRET.get_or_init(|| {
-        let mut secret = [0; 32];
-        let filled = ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut secret);
-        filled.expect("the system has random bytes");
-        secret
-    })
+    static SECRET: OnceLock<[u8; 16]> = OnceLock::new();
+    SECRET.get_or_init(crate::nonce)
 }
 
 /// `n,a=IDENTITY,n=USER,r=NONCE,…`
@@ -301,6 +236,7 @@ fn is_nonce(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Client;
     use super::*;
 
     /// The example of RFC 7677, section 3.
@@ -334,24 +270,6 @@ mod tests {
         assert_eq!(again, Err(Denied::Malformed));
     }
 
-    /// What a client with this password sends last.
-    fn prove(hash: Hash, password: &str, first: &str, challenge: &str, header: &str) -> String {
-        let field = |name: &str| {
-            let mut fields = challenge.split(',');
-            fields.find_map(|it| it.strip_prefix(name)).unwrap()
-        };
-        let salt = BASE64.decode(field("s=")).unwrap();
-        let salted = salted(hash, password, &salt, field("i=").parse().unwrap());
-        let client_key = sign(hash, &salted, b"Client Key");
-        let stored_key = digest::digest(hash.digest(), client_key.as_ref());
-        let without_proof = format!("c={},r={}", BASE64.encode(header), field("r="));
-        let signed = format!("{first},{challenge},{without_proof}");
-        let signature = sign(hash, stored_key.as_ref(), signed.as_bytes());
-        let pairs = client_key.as_ref().iter().zip(signature.as_ref());
-        let proof: Vec<u8> = pairs.map(|(one, other)| one ^ other).collect();
-        format!("{without_proof},p={}", BASE64.encode(proof))
-    }
-
     fn log_in(hash: Hash, user: &str, password: &str, header: &str) -> Result<Step, Denied> {
         let find = |name: &str| {
             let salt = Bytes::from_static(b"some salt");
@@ -359,12 +277,13 @@ mod tests {
             is_known.then(|| Credential::of_password(hash, "right", salt, 4096))
         };
         let mut exchange = Exchange::new(hash, [7; 16]);
-        let bare = format!("n={user},r=client");
-        let first = format!("{header}{bare}");
-        let Step::Challenge(challenge) = exchange.step(first.as_bytes(), find)? else {
+        let mut client = Client::new(hash, user, password, [1; 16]);
+        client.header = header.to_owned();
+        client.bare = format!("n={user},r={}", client.nonce);
+        let Step::Challenge(challenge) = exchange.step(client.first().as_bytes(), find)? else {
             panic!("nobody has proved anything");
         };
-        let last = prove(hash, password, &bare, &challenge, header);
+        let last = client.prove(challenge.as_bytes()).unwrap();
         exchange.step(last.as_bytes(), |_| None)
     }
 
