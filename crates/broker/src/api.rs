@@ -22,6 +22,8 @@ mod delete_topics;
 mod describe_cluster;
 mod describe_configs;
 mod describe_groups;
+mod describe_log_dirs;
+mod describe_producers;
 mod describe_topic_partitions;
 mod fetch;
 mod find_coordinator;
@@ -138,6 +140,8 @@ pub fn begin(broker: &Arc<Broker>, peer: &Arc<Peer>, frame: Bytes) -> Option<Wor
         ApiKey::TxnOffsetCommit => answer(call, &mut reader, txn_offset_commit::handle),
         ApiKey::DescribeTransactions => answer(call, &mut reader, transaction::describe),
         ApiKey::ListTransactions => answer(call, &mut reader, transaction::list),
+        ApiKey::DescribeLogDirs => answer(call, &mut reader, describe_log_dirs::handle),
+        ApiKey::DescribeProducers => answer(call, &mut reader, describe_producers::handle),
         ApiKey::SaslHandshake => answer(call, &mut reader, sasl::handshake),
         ApiKey::SaslAuthenticate => answer(call, &mut reader, sasl::authenticate),
         ApiKey::DescribeUserScramCredentials => {

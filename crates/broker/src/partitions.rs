@@ -22,7 +22,9 @@ mod waits;
 mod worker;
 
 pub use dirs::Dir;
-pub use partition::{Acks, Partition, PartitionId, Refused, Reply, View, Written, answered};
+pub use partition::{
+    Acks, Described, Partition, PartitionId, Refused, Reply, View, Written, answered,
+};
 pub use waits::Wait;
 
 use open::OpenPartition;
@@ -78,6 +80,22 @@ impl Partitions {
             Some(Err(error)) => Err(error.into()),
             None => Err(Refused::gone()),
         }
+    }
+
+    /// Every partition that this broker leads and whose log could be opened.
+    pub fn all(&self) -> Vec<Arc<Partition>> {
+        let hosted = self.hosted.load();
+        let opened = hosted.values().filter_map(|it| it.as_ref().ok());
+        opened.map(Arc::clone).collect()
+    }
+
+    /// How many bytes the disk of a directory has, and how many of them are free.
+    ///
+    /// # Errors
+    /// The system does not tell.
+    pub fn space(&self, dir: &Dir) -> io::Result<(u64, u64)> {
+        let path = dir.path();
+        Ok((self.files.total_space(path)?, self.files.free_space(path)?))
     }
 
     /// How many partitions there are, and how many of them are not served.

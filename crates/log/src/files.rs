@@ -92,6 +92,12 @@ pub trait Files: Send + Sync {
     /// There is no such directory, or the system refuses.
     fn free_space(&self, dir: &Path) -> io::Result<u64>;
 
+    /// How many bytes there are where a directory lies, written or not.
+    ///
+    /// # Errors
+    /// There is no such directory, or the system refuses.
+    fn total_space(&self, dir: &Path) -> io::Result<u64>;
+
     /// Holds a lock on a file, which is made when it does not exist, until the returned value is
     /// dropped. Another process, or another call, cannot hold it at the same time.
     ///

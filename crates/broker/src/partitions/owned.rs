@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Duration, Instant};
 
 use super::dirs::Dir;
-use super::partition::{Acks, Partition, Refused, View, Written};
+use super::partition::{Acks, Described, Partition, Refused, View, Written};
 use crate::config::{FlushMode, TopicConfig};
 
 /// What nobody waits for is synced after this time at the latest,
@@ -75,6 +75,21 @@ impl Owned {
     /// The log at its end; it is to be closed.
     pub fn log_mut(&mut self) -> &mut Log {
         &mut self.log
+    }
+
+    /// What operators are told of it.
+    pub fn describe(&self) -> Described {
+        let mut producers: Vec<_> = self
+            .log
+            .producers()
+            .map(|(id, it)| (id, it.clone()))
+            .collect();
+        producers.sort_unstable_by_key(|(id, _)| *id);
+        Described {
+            dir: self.dir.id,
+            size: self.log.size(),
+            producers,
+        }
     }
 
     /// Has new settings hold.

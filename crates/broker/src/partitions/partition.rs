@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use millrace_kafka_wire::{ErrorCode, Str, Uuid};
-use millrace_log::{Batch, LogError, Origin, Removed, Snapshot};
+use millrace_log::{Batch, LogError, Origin, Producer, Removed, Snapshot};
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
@@ -45,6 +45,16 @@ pub struct View {
     pub high_watermark: i64,
     pub last_stable_offset: i64,
     pub leader_epoch: i32,
+}
+
+/// What operators are told of a partition.
+pub struct Described {
+    /// The directory that it is in.
+    pub dir: Uuid,
+    /// The bytes of its segments.
+    pub size: u64,
+    /// Its producers, by their ids.
+    pub producers: Vec<(i64, Producer)>,
 }
 
 /// When an append is answered.
@@ -153,6 +163,11 @@ impl Partition {
             offset,
             reply,
         })
+    }
+
+    /// What is known of it that its view does not show.
+    pub fn describe(&self) -> Reply<Described> {
+        self.ask(|partition, reply| Command::Describe { partition, reply })
     }
 
     fn ask<T>(

@@ -16,7 +16,7 @@ use tokio::time::{Duration, Instant, sleep_until};
 use super::dirs::Dir;
 use super::open::{OpenPartition, open};
 use super::owned::{Owned, WrittenTo};
-use super::partition::{Acks, Partition, PartitionId, Refused};
+use super::partition::{Acks, Described, Partition, PartitionId, Refused};
 use crate::clock::Clock;
 use crate::config::TopicConfig;
 use crate::driver::Driver;
@@ -46,6 +46,10 @@ pub(super) enum Command {
         partition: PartitionId,
         offset: i64,
         reply: oneshot::Sender<Result<(i64, Removed), Refused>>,
+    },
+    Describe {
+        partition: PartitionId,
+        reply: oneshot::Sender<Result<Described, Refused>>,
     },
     /// A round has come so far.
     Synced {
@@ -185,6 +189,10 @@ impl Worker {
                     None => Err(Refused::gone()),
                 };
                 reply_to(reply, deleted);
+            }
+            Command::Describe { partition, reply } => {
+                let described = self.owned.get(&partition).map(Owned::describe);
+                reply_to(reply, described.ok_or_else(Refused::gone));
             }
             Command::Remove { partition, reply } => {
                 self.remove(partition);

@@ -301,7 +301,7 @@ impl ApiKey {
                 name: "DescribeLogDirs",
                 versions: (1, 5),
                 flexible: Some(2),
-                advertised: None,
+                advertised: Some((1, 5)),
             },
             Self::SaslAuthenticate => Row {
                 name: "SaslAuthenticate",
@@ -355,7 +355,7 @@ impl ApiKey {
                 name: "DescribeProducers",
                 versions: (0, 0),
                 flexible: Some(0),
-                advertised: None,
+                advertised: Some((0, 0)),
             },
             Self::DescribeTransactions => Row {
                 name: "DescribeTransactions",

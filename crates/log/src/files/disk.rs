@@ -71,6 +71,11 @@ impl Files for Disk {
         Ok(space.f_bavail.saturating_mul(space.f_frsize))
     }
 
+    fn total_space(&self, dir: &Path) -> io::Result<u64> {
+        let space = rustix::fs::statvfs(dir)?;
+        Ok(space.f_blocks.saturating_mul(space.f_frsize))
+    }
+
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC;
         let file = rustix::fs::open(path, flags, Mode::from_raw_mode(0o644))?;

@@ -234,6 +234,10 @@ impl Files for Simulated {
         Ok(self.state.lock().room.unwrap_or(u64::MAX))
     }
 
+    fn total_space(&self, _dir: &Path) -> io::Result<u64> {
+        Ok(u64::MAX)
+    }
+
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
         match self.state.lock().locks.insert(path.to_owned()) {
             true => Ok(Box::new(SimulatedLock(
