@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use millrace_kafka_wire::{
-    ApiKey, Frame, Message, Reader, Request, Str, advertised, read_request_header, write_response,
+    ApiKey, Frame, Message, Reader, Request, Str, read_request_header, write_response,
 };
 
 use crate::broker::Broker;
@@ -98,8 +98,7 @@ pub fn begin(broker: &Arc<Broker>, peer: &Arc<Peer>, frame: Bytes) -> Option<Wor
     if key == ApiKey::ApiVersions && !key.has_version(call.version) {
         return Some(work(call, api_versions::unsupported()));
     }
-    let is_advertised = advertised().any(|it| it.key == key);
-    if !is_advertised || !key.has_version(call.version) {
+    if !key.is_advertised() || !key.has_version(call.version) {
         let (client, version) = (peer.address, call.version);
         tracing::debug!(%client, api = %key, version, "a request of a version that is not served");
         return None;

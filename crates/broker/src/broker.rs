@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::config::BrokerConfig;
 use crate::coordinators::{Groups, Transactions};
 use crate::live::Live;
-use crate::metadata::topics::{Layout, NewTopic, create};
+use crate::metadata::topics::{Layout, NewTopic};
 use crate::metadata::{BrokerImage, Metadata, TopicImage};
 use crate::metrics::Metrics;
 use crate::net::{Budget, Limits, Peer, stopped};
@@ -217,13 +217,7 @@ impl Broker {
             },
             config: Vec::new(),
         };
-        let change = self
-            .metadata
-            .change(move |image| match create(image, &topic) {
-                Ok(records) => (records, Ok(())),
-                Err(refused) => (Vec::new(), Err(refused)),
-            });
-        change.await?
+        self.metadata.create_topic(topic).await
     }
 }
 

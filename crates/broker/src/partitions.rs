@@ -262,21 +262,15 @@ impl Partitions {
         let Ok(Some(removed)) = answer.await else {
             return false;
         };
-        if let Err(error) = removed.unlink() {
-            tracing::warn!(%error, "cannot unlink segments that were compacted; the next start does it");
-        }
+        unlink([removed]).await;
         true
     }
 
     /// Deletes what is older or larger than its topics keep.
     pub async fn retain(&self) {
         for reply in self.ask_all(|reply| Command::Retain { reply }) {
-            let Ok(removed) = reply.await else { continue };
-            // Unlinking large files takes time.
-            let unlink = move || removed.into_iter().try_for_each(Removed::unlink);
-            if let Ok(Err(error)) = tokio::task::spawn_blocking(unlink).await {
-                tracing::warn!(%error, "cannot unlink deleted segments; the next start does it");
-            }
+            // A worker that is gone has deleted nothing.
+            unlink(reply.await.unwrap_or_default()).await;
         }
     }
 
@@ -300,5 +294,17 @@ impl Partitions {
             answer
         };
         self.workers.iter().map(ask).collect()
+    }
+}
+
+/// Unlinks what no log has any more. Large files take time: a thread that may wait does it.
+///
+/// # Cancel safety
+/// It is done even if the call is dropped.
+pub async fn unlink(removed: impl IntoIterator<Item = Removed> + Send + 'static) {
+    let unlinking =
+        tokio::task::spawn_blocking(move || removed.into_iter().try_for_each(Removed::unlink));
+    if let Ok(Err(error)) = unlinking.await {
+        tracing::warn!(%error, "cannot unlink segments that are deleted; the next start does it");
     }
 }

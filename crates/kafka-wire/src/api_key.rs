@@ -61,6 +61,11 @@ impl ApiKey {
         self.row().versions
     }
 
+    /// Whether a broker tells of it.
+    pub fn is_advertised(self) -> bool {
+        self.row().advertised.is_some()
+    }
+
     /// Whether the codec reads and writes this version.
     pub fn has_version(self, version: i16) -> bool {
         let (first, last) = self.versions();

@@ -8,7 +8,7 @@ use millrace_kafka_wire::api::delete_records::{
 
 use super::Call;
 use crate::broker::{Found, Topic};
-use crate::partitions::{Refused, answered};
+use crate::partitions::{Refused, answered, unlink};
 
 pub async fn handle(call: Call, request: DeleteRecordsRequest) -> DeleteRecordsResponse {
     let mut topics = Vec::with_capacity(request.topics.len());
@@ -40,12 +40,8 @@ async fn delete(call: &Call, topic: &str, asked: &DeleteRecordsPartition) -> Res
         .find(Topic::Name(topic), asked.partition_index)?;
     let (start, removed) = answered(partition.delete_records(asked.offset)).await?;
     if !removed.is_empty() {
-        // Unlinking large files takes time, and nobody waits for it.
-        tokio::task::spawn_blocking(move || {
-            if let Err(error) = removed.unlink() {
-                tracing::warn!(%error, "cannot unlink a deleted segment; the next start does it");
-            }
-        });
+        // Nobody waits for it.
+        tokio::spawn(unlink([removed]));
     }
     Ok(start)
 }

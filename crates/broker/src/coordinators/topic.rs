@@ -6,7 +6,7 @@ use millrace_kafka_wire::{ErrorCode, Str};
 
 use crate::broker::Random;
 use crate::config::Texts;
-use crate::metadata::topics::{Layout, NewTopic, create};
+use crate::metadata::topics::{Layout, NewTopic};
 use crate::metadata::{Metadata, TopicImage};
 use crate::partitions::Refused;
 
@@ -47,13 +47,12 @@ impl InternalTopic {
             },
             config: config.collect(),
         };
-        let made = metadata.change(move |image| match create(image, &topic) {
-            Ok(records) => (records, Ok(())),
-            // Another request was first.
-            Err(refused) if refused.code == ErrorCode::TopicAlreadyExists => (Vec::new(), Ok(())),
-            Err(refused) => (Vec::new(), Err(refused)),
-        });
-        made.await??;
+        // Another request may have been first.
+        if let Err(refused) = metadata.create_topic(topic).await
+            && refused.code != ErrorCode::TopicAlreadyExists
+        {
+            return Err(refused);
+        }
         let image = metadata.image();
         let unavailable = || Refused::new(ErrorCode::CoordinatorNotAvailable, "the topic is gone");
         image.topic(self.name).cloned().ok_or_else(unavailable)

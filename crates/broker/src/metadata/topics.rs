@@ -5,6 +5,7 @@ use millrace_kafka_wire::metadata::{
 };
 use millrace_kafka_wire::{ErrorCode, Str, Uuid};
 
+use super::controller::Metadata;
 use super::image::{BrokerImage, Image, TopicImage};
 use crate::partitions::Refused;
 
@@ -34,6 +35,23 @@ pub enum Layout {
     Count { partitions: i32, replicas: i16 },
     /// The brokers of each partition, the preferred leader first.
     Manual(Vec<(i32, Vec<i32>)>),
+}
+
+impl Metadata {
+    /// Makes a topic.
+    ///
+    /// # Durability
+    /// As of [`Metadata::change`].
+    ///
+    /// # Errors
+    /// As of [`create`] and [`Metadata::change`].
+    pub async fn create_topic(&self, topic: NewTopic) -> Result<(), Refused> {
+        let made = self.change(move |image| match create(image, &topic) {
+            Ok(records) => (records, Ok(())),
+            Err(refused) => (Vec::new(), Err(refused)),
+        });
+        made.await?
+    }
 }
 
 /// The records that make a topic.

@@ -84,12 +84,8 @@ impl Dir {
     /// # Durability
     /// It is on the medium on return.
     pub fn set_start(&self, partition: &Partition, offset: i64) -> Result<(), LogError> {
-        let mut offsets = self.offsets.lock();
-        let before = offsets.starts.insert(partition.name(), offset);
-        match before == Some(offset) {
-            true => Ok(()),
-            false => (self.inner).store_offsets(OffsetKind::LogStart, &offsets.starts),
-        }
+        let starts = &mut self.offsets.lock().starts;
+        self.store(OffsetKind::LogStart, starts, partition, offset)
     }
 
     /// Notes up to where a log is durable; [`Dir::store_recovery_points`] stores it.
@@ -126,11 +122,21 @@ impl Dir {
     /// # Durability
     /// It is on the medium on return.
     pub fn set_first_dirty(&self, partition: &Partition, offset: i64) -> Result<(), LogError> {
-        let mut offsets = self.offsets.lock();
-        let before = offsets.first_dirty.insert(partition.name(), offset);
-        match before == Some(offset) {
+        let first_dirty = &mut self.offsets.lock().first_dirty;
+        self.store(OffsetKind::FirstDirty, first_dirty, partition, offset)
+    }
+
+    /// Stores the offset of a partition among those of a kind, if it is another one.
+    fn store(
+        &self,
+        kind: OffsetKind,
+        of_kind: &mut BTreeMap<TopicPartition, i64>,
+        partition: &Partition,
+        offset: i64,
+    ) -> Result<(), LogError> {
+        match of_kind.insert(partition.name(), offset) == Some(offset) {
             true => Ok(()),
-            false => (self.inner).store_offsets(OffsetKind::FirstDirty, &offsets.first_dirty),
+            false => self.inner.store_offsets(kind, of_kind),
         }
     }
 

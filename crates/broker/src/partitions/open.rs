@@ -74,17 +74,11 @@ pub(super) fn open(
     log.start_epoch(what.leader_epoch);
     log.sync()?;
     log.set_high_watermark(log.end_offset());
-    let view = View {
-        log: log.snapshot(),
-        high_watermark: log.high_watermark(),
-        last_stable_offset: log.last_stable_offset(),
-        leader_epoch: what.leader_epoch,
-    };
     let partition = Partition {
         id: what.id,
         topic: what.topic,
         config: ArcSwap::from_pointee(what.config),
-        view: ArcSwap::from_pointee(view),
+        view: ArcSwap::from_pointee(View::of(&log, what.leader_epoch)),
         waits: Waits::default(),
         failure: OnceLock::new(),
         is_gone: AtomicBool::new(false),

@@ -243,12 +243,7 @@ impl Owned {
     /// Shows others the log as it is now, answers those whose appends they see, and wakes those who
     /// wait for that.
     pub fn publish(&mut self) {
-        let view = View {
-            log: self.log.snapshot(),
-            high_watermark: self.log.high_watermark(),
-            last_stable_offset: self.log.last_stable_offset(),
-            leader_epoch: self.leader_epoch,
-        };
+        let view = View::of(&self.log, self.leader_epoch);
         let before = self.partition.view.load();
         // A transaction that ended lets through more than was appended now.
         let is_set_free = before.last_stable_offset < before.high_watermark

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use millrace_kafka_wire::{ErrorCode, Str, Uuid};
-use millrace_log::{Batch, LogError, Origin, Producer, Removed, Snapshot};
+use millrace_log::{Batch, Log, LogError, Origin, Producer, Removed, Snapshot};
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
@@ -45,6 +45,18 @@ pub struct View {
     pub high_watermark: i64,
     pub last_stable_offset: i64,
     pub leader_epoch: i32,
+}
+
+impl View {
+    /// What a log shows now.
+    pub(super) fn of(log: &Log, leader_epoch: i32) -> Self {
+        Self {
+            log: log.snapshot(),
+            high_watermark: log.high_watermark(),
+            last_stable_offset: log.last_stable_offset(),
+            leader_epoch,
+        }
+    }
 }
 
 /// What operators are told of a partition.

@@ -212,8 +212,12 @@ impl Worker {
                 reply,
             } => {
                 self.write();
-                let owned = self.owned.get_mut(&partition);
-                let removed = owned.and_then(|it| it.cleaned(cleaned));
+                let removed = self.owned.get_mut(&partition).and_then(|owned| {
+                    let removed = owned.cleaned(cleaned);
+                    // Who is answered finds it so.
+                    owned.publish();
+                    removed
+                });
                 self.touched.insert(partition);
                 self.unsynced.insert(partition);
                 reply_to(reply, removed);
