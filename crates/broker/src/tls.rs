@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use millrace_tls::pem;
+use millrace_tls::{explain, pem};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
@@ -34,7 +34,7 @@ pub fn acceptor(config: &TlsServer) -> Result<TlsAcceptor, String> {
     };
     let config = builder
         .with_single_cert(chain, key)
-        .map_err(|error| format!("the key store: {error}"))?;
+        .map_err(|error| format!("the key store: {}", explain(&error)))?;
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 

@@ -519,7 +519,11 @@ fn a_client_must_show_a_certificate_that_is_trusted_where_that_is_asked() {
 fn what_cannot_be_secured_as_it_is_said_is_refused_with_what_to_do() {
     let dir = tempfile::tempdir().unwrap();
     for (protocol, settings, said) in [
-        ("SASL_PLAINTEXT", "", "the mechanism GSSAPI is not built"),
+        (
+            "SASL_PLAINTEXT",
+            "",
+            "the mechanism GSSAPI, Kafka's default, is not built",
+        ),
         (
             "SASL_PLAINTEXT",
             "sasl.enabled.mechanisms=PLAIN\n",

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use millrace_kafka_wire::{Request, Str, read_response, write_request};
+use millrace_tls::explain_handshake;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -64,11 +65,10 @@ impl Connection {
                 "nobody answered within {} ms",
                 settings.connect_timeout.as_millis()
             );
-            io::Error::new(io::ErrorKind::TimedOut, text)
+            unreachable(io::Error::new(io::ErrorKind::TimedOut, text))
         };
         let stream = connected.map_err(late).and_then(|it| it);
-        let stream =
-            stream.map_err(|error| Error::new(Reason::Connect(Arc::new(error))).at(&broker))?;
+        let stream = stream.map_err(|reason| Error::new(reason).at(&broker))?;
         let link = Link::start(stream, settings.max_response_bytes);
         let versions = Versions::ask(&link, settings).await;
         let key = millrace_kafka_wire::ApiKey::ApiVersions;
@@ -200,9 +200,9 @@ impl<R: Request> Pending<R> {
     }
 }
 
-async fn connect(address: &str, settings: &Settings) -> io::Result<Box<dyn Transport>> {
-    let stream = TcpStream::connect(address).await?;
-    stream.set_nodelay(true)?;
+async fn connect(address: &str, settings: &Settings) -> std::result::Result<Box<dyn Transport>, Reason> {
+    let stream = TcpStream::connect(address).await.map_err(unreachable)?;
+    stream.set_nodelay(true).map_err(unreachable)?;
     let Some(tls) = &settings.tls else {
         return Ok(Box::new(stream));
     };
@@ -211,7 +211,20 @@ async fn connect(address: &str, settings: &Settings) -> io::Result<Box<dyn Trans
         .trim_start_matches('[')
         .trim_end_matches(']')
         .to_owned();
-    let name = ServerName::try_from(host).map_err(io::Error::other)?;
-    let connector = TlsConnector::from(Arc::clone(tls));
-    Ok(Box::new(connector.connect(name, stream).await?))
+    let name = ServerName::try_from(host).map_err(|error| Reason::Tls(error.to_string()))?;
+    let agreed = TlsConnector::from(Arc::clone(tls))
+        .connect(name, stream)
+        .await;
+    let stream = agreed.map_err(|error| match explain_handshake(&error) {
+        Some(reason) => Reason::Tls(reason),
+        None => {
+            let text = format!("{error}; does this port speak TLS?");
+            unreachable(io::Error::new(error.kind(), text))
+        }
+    })?;
+    Ok(Box::new(stream))
+}
+
+fn unreachable(error: io::Error) -> Reason {
+    Reason::Connect(Arc::new(error))
 }

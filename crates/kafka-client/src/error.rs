@@ -29,6 +29,8 @@ struct Detail {
 pub enum Reason {
     /// No connection could be made.
     Connect(Arc<io::Error>),
+    /// TLS could not be agreed on: what one side has shown the other does not take.
+    Tls(String),
     /// The connection broke; what was asked for may have been done.
     Broken(Arc<io::Error>),
     /// Nothing came in this time; what was asked for may have been done.

@@ -67,6 +67,8 @@ pub async fn run_broker(config: BrokerConfig, http: Option<&str>) -> Result<bool
     let mut signals = Signals::listen().map_err(|error| error.to_string())?;
     let node_id = config.node_id;
     let dirs = config.log_dirs.clone();
+    let listeners = config.listeners.iter();
+    let listeners: Vec<_> = listeners.map(|it| (it.name.clone(), it.protocol)).collect();
     let driver = Arc::new(Threads::default());
     let metrics = Arc::new(Metrics::prometheus());
     // Whoever asks for its health while it reads its logs is answered.
@@ -96,8 +98,8 @@ pub async fn run_broker(config: BrokerConfig, http: Option<&str>) -> Result<bool
     if broker.is_new() {
         info!(component = "broker", %cluster, dir, "formatted the data directory as a new cluster");
     }
-    for address in broker.addresses() {
-        info!(component = "broker", broker = node_id, %cluster, %address, dir, "the broker is ready");
+    for ((listener, protocol), address) in listeners.iter().zip(broker.addresses()) {
+        info!(component = "broker", broker = node_id, %cluster, %address, listener, %protocol, dir, "the broker is ready");
     }
     let name = signals.next().await;
     info!(component = "broker", "received {name}; stopping");

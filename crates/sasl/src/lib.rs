@@ -26,6 +26,8 @@ pub enum Denied {
     Malformed,
     /// There is no such user, or the password is another one.
     Credentials,
+    /// It answers with another nonce than the one that both have made.
+    Nonce,
     /// It wants to be somebody else than whose password it knows.
     OtherIdentity,
 }
@@ -35,6 +37,9 @@ impl fmt::Display for Denied {
         f.write_str(match self {
             Self::Malformed => "the message is not one of the mechanism",
             Self::Credentials => "invalid username or password",
+            Self::Nonce => {
+                "the nonce is not the one that was sent (librdkafka before 2.6.1 sends it twice)"
+            }
             Self::OtherIdentity => "the client asks to be another user than that of the password",
         })
     }

@@ -8,7 +8,7 @@ use rustls::crypto::{WebPkiSupportedAlgorithms, ring};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
-use crate::{ClientCert, TlsConfig, TlsSettings, pem};
+use crate::{ClientCert, TlsConfig, TlsSettings, explain, pem};
 
 impl TlsConfig {
     /// The client configuration that these settings stand for; the system's certificates are
@@ -52,9 +52,9 @@ impl TlsSettings {
             None => builder.with_no_client_auth(),
             Some(cert) => {
                 let (chain, key) = cert.load()?;
-                builder
-                    .with_client_auth_cert(chain, key)
-                    .map_err(|error| Error::fatal(format!("tls.client_certs: {error}")))?
+                builder.with_client_auth_cert(chain, key).map_err(|error| {
+                    Error::fatal(format!("tls.client_certs: {}", explain(&error)))
+                })?
             }
         };
         Ok(Arc::new(config))

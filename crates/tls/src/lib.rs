@@ -4,11 +4,14 @@
 //! made, so that a component which makes one for every connection picks up renewed certificates.
 
 mod client;
+mod explain;
 pub mod pem;
 
 use std::ops::Deref;
 
 use millrace_spec::{Node, ReadContext, Spec, codes};
+
+pub use explain::{explain, explain_handshake};
 
 /// TLS settings of a client, where they can be switched off.
 #[derive(Clone, Debug, Default, Spec)]

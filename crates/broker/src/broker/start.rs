@@ -7,6 +7,7 @@ use millrace_kafka_wire::metadata::register_broker::{BrokerEndpoint, BrokerFeatu
 use millrace_kafka_wire::metadata::{MetadataRecord, PartitionChangeRecord, RegisterBrokerRecord};
 use millrace_kafka_wire::{Str, Uuid};
 use millrace_log::{Files, new_id};
+use millrace_sasl::Mechanism;
 use millrace_telemetry::Scope;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -76,6 +77,7 @@ pub async fn start(
     let incarnation = new_id(&mut *random.lock());
     let registered = register(&metadata, &config, &addresses, dir_ids, incarnation).await;
     let epoch = registered?;
+    warn_of_a_lockout(&config, &metadata.image());
     let producer_ids = ProducerIds::new(Arc::clone(&metadata), (config.node_id, epoch));
     let producer_ids = Arc::new(producer_ids);
     let around = Surroundings {
@@ -121,6 +123,21 @@ pub async fn start(
         stopping,
         is_new,
     })
+}
+
+/// A broker whose every listener asks for a user of SCRAM must have one.
+fn warn_of_a_lockout(config: &BrokerConfig, image: &Image) {
+    let asks_for_scram = |it: &Listener| {
+        let sasl = it.security.sasl.as_ref();
+        sasl.is_some_and(|it| !it.mechanisms.contains(&Mechanism::Plain))
+    };
+    if config.listeners.iter().all(asks_for_scram) && image.credentials().next().is_none() {
+        tracing::warn!(
+            "nobody can log in: every listener asks for a user of SCRAM, and there is none; add a \
+             listener without SASL for the time in which you make one (`millrace user set`), or format \
+             an empty directory with `millrace broker format --add-scram`"
+        );
+    }
 }
 
 async fn listen(listener: &Listener, door: Door) -> Result<(Listening, SocketAddr), StartError> {

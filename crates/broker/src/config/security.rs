@@ -232,7 +232,10 @@ fn sasl(own: &Own, complaints: &mut Vec<Complaint>) -> SaslServer {
             Some(mechanism) => mechanisms.push(mechanism),
             None => {
                 let known = Mechanism::ALL.map(Mechanism::name).join(", ");
-                let message = format!("the mechanism {name} is not built");
+                let message = match own.settings.is_set(MECHANISMS) {
+                    true => format!("the mechanism {name} is not built"),
+                    false => format!("the mechanism {name}, Kafka's default, is not built"),
+                };
                 let help = format!("set `{MECHANISMS}` to some of {known}");
                 complaints.push(own.error(MECHANISMS, message).help(help));
             }

@@ -209,7 +209,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Login<'_, S> {
             self.respond(ApiKey::SaslAuthenticate, asked, &response)
                 .await?;
         }
-        tracing::info!(client = %self.peer.address, reason = %denied, "a client is not let in");
         Ok(io::Error::other(denied))
     }
 

@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use millrace_tls::explain_handshake;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -68,8 +69,9 @@ impl Door {
             let mut stream = stream;
             return self.log_in(&mut stream, broker, &peer, stopping).await;
         };
-        let accepted = before_the_end(acceptor.accept(stream), stopping.clone()).await?;
-        let Some(mut stream) = accepted else {
+        let accepted = before_the_end(acceptor.accept(stream), stopping.clone()).await;
+        let accepted = accepted.inspect_err(|reason| refused(address, reason));
+        let Some(mut stream) = accepted? else {
             return Ok(());
         };
         let served = self.log_in(&mut stream, broker, &peer, stopping).await;
@@ -90,7 +92,9 @@ impl Door {
         if let Some(sasl) = &self.sasl {
             frames.set_largest(sasl.max_receive_bytes.min(largest));
             let login = log_in(stream, &mut frames, broker, peer, sasl);
-            let Some(user) = before_the_end(login, stopping.clone()).await?.flatten() else {
+            let login = before_the_end(login, stopping.clone()).await;
+            let login = login.inspect_err(|reason| refused(peer.address, reason));
+            let Some(user) = login?.flatten() else {
                 return Ok(());
             };
             tracing::debug!(client = %peer.address, user, "a client has logged in");
@@ -98,6 +102,12 @@ impl Door {
         }
         serve(stream, frames, broker, peer, stopping).await
     }
+}
+
+/// Says why a client did not get as far as a request: nobody else could tell it.
+fn refused(client: SocketAddr, reason: &io::Error) {
+    let reason = explain_handshake(reason).unwrap_or_else(|| reason.to_string());
+    tracing::info!(%client, reason, "a client is not let in");
 }
 
 /// What comes of something that a stranger may not drag out; `None` when the broker stops.

@@ -84,8 +84,12 @@ fn format(place: &BrokerPlace, add_scram: &[String], is_fine: bool) -> ExitCode 
             config.node_id
         )),
         Ok(None) => print(&format!(
-            "{} is formatted already\n",
-            printable_line(&dir.to_string())
+            "{} is formatted already{}\n",
+            printable_line(&dir.to_string()),
+            match users.is_empty() {
+                true => "",
+                false => ", and its users stay as they are: `millrace user set` changes them",
+            }
         )),
         Err(reason) => {
             complain(&format!("error: {reason}"));

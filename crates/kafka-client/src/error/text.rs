@@ -35,6 +35,11 @@ impl fmt::Display for Reason {
                 "cannot connect: {error}; see that the broker runs and that the address is one that \
                  it tells its clients"
             ),
+            Self::Tls(reason) => write!(
+                f,
+                "TLS: {reason}; see the certificates of both sides, and that the one of the broker \
+                 names the address that it tells its clients"
+            ),
             Self::Broken(error) => write!(
                 f,
                 "the connection broke: {error}; the log of the broker may say why (one that asks for a \

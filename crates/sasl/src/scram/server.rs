@@ -118,8 +118,11 @@ impl Exchange {
 
     fn verify(&self, challenged: Challenged, message: &str) -> Result<Step, Denied> {
         let last = Last::parse(message).ok_or(Denied::Malformed)?;
-        if last.binding != challenged.header || last.nonce != challenged.nonce {
+        if last.binding != challenged.header {
             return Err(Denied::Malformed);
+        }
+        if last.nonce != challenged.nonce {
+            return Err(Denied::Nonce);
         }
         let proof = BASE64.decode(last.proof).map_err(|_| Denied::Malformed)?;
         let signed = format!("{},{}", challenged.signed, last.without_proof);
@@ -342,16 +345,21 @@ mod tests {
 
     #[test]
     fn the_second_message_must_repeat_the_nonce_and_the_header() {
-        for last in [
-            "",
-            "c=biws,r=client",
-            "c=AAAA,r=client,p=AAAA",
-            "c=biws,r=other,p=AAAA",
+        for (last, denied) in [
+            ("", Denied::Malformed),
+            ("c=biws,r=client", Denied::Malformed),
+            ("c=AAAA,r=client,p=AAAA", Denied::Malformed),
+            ("c=biws,r=other,p=AAAA", Denied::Nonce),
+            // Its beginning is right, and its end.
+            (
+                "c=biws,r=clientclientBwcHBwcHBwcHBwcHBwcHBw==,p=AAAA",
+                Denied::Nonce,
+            ),
         ] {
             let mut exchange = Exchange::new(Hash::Sha256, [7; 16]);
             exchange.step(b"n,,n=a,r=client", |_| None).unwrap();
             let refused = exchange.step(last.as_bytes(), |_| None);
-            assert_eq!(refused, Err(Denied::Malformed), "{last}");
+            assert_eq!(refused, Err(denied), "{last}");
         }
     }
 }

@@ -57,7 +57,8 @@ fn secured(mut settings: Settings, texts: &ClientTexts) -> Result<Settings, Stri
     };
     if has_tls {
         let config = tls(texts)?.client_config();
-        settings.tls = Some(config.map_err(|error| error.text().to_owned())?);
+        let own = |text: &str| text.replace("tls.client_certs", &format!("`{KEYSTORE}`"));
+        settings.tls = Some(config.map_err(|error| own(error.text()))?);
     }
     if has_login {
         settings.login = Some(login(texts)?);
