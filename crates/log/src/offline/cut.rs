@@ -209,6 +209,10 @@ impl CutPlan {
 
     /// Accounts for the batches of a segment from a position on, as far as they can be read.
     fn count(&mut self, segment: &SegmentFile, position: u64) -> Result<(), LogError> {
+        if let Err(damage) = segment.check_size() {
+            self.damage.get_or_insert(damage);
+            return Ok(());
+        }
         let mut batches = segment.batches_from(position, self.end_offset);
         loop {
             match batches.next_sound() {
@@ -232,6 +236,7 @@ impl CutPlan {
 /// Where a segment is to be cut so that it has nothing with `offset` or a later one, and the offset
 /// after what is left. All that is left must be sound.
 fn place(segment: &SegmentFile, offset: i64) -> Result<(u64, i64), CutRefused> {
+    segment.check_size().map_err(CutRefused::Damaged)?;
     let mut batches = segment.batches();
     loop {
         let (position, end_offset) = (batches.position(), batches.offset());

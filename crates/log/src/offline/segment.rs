@@ -9,6 +9,7 @@ use millrace_kafka_wire::batch::{BatchHeader, HEADER_SIZE};
 use super::{Damage, ReadError};
 use crate::error::{LogError, OnDisk};
 use crate::files::{File, Files, Open};
+use crate::log::LARGEST_SEGMENT;
 use crate::names;
 use crate::walk::{MANY, WalkError, Walker};
 
@@ -79,6 +80,22 @@ impl SegmentFile {
         self.size
     }
 
+    /// Kafka's positions are signed 32-bit integers, so that no segment goes on behind them.
+    ///
+    /// # Errors
+    /// It does. What is claimed to be in it would take long to read.
+    pub fn check_size(&self) -> Result<(), Damage> {
+        match self.size <= LARGEST_SEGMENT {
+            true => Ok(()),
+            false => Err(Damage {
+                path: self.path.clone(),
+                position: LARGEST_SEGMENT,
+                offset: self.base_offset,
+                reason: format!("it has {} bytes, and no segment more than 2 GiB", self.size),
+            }),
+        }
+    }
+
     /// Its batches from the first one on.
     pub fn batches(&self) -> Batches<'_> {
         self.batches_from(0, self.base_offset)
@@ -127,7 +144,10 @@ impl Batches<'_> {
             header,
             checksum,
         };
-        self.pass(&found);
+        self.position = found.end();
+        if found.is_sound() {
+            self.offset = header.next_offset();
+        }
         Ok(Some(found))
     }
 
@@ -153,7 +173,8 @@ impl Batches<'_> {
             header,
             checksum: header.crc,
         };
-        self.pass(&found);
+        self.position = found.end();
+        self.offset = header.next_offset();
         Ok(Some(found))
     }
 
@@ -212,11 +233,6 @@ impl Batches<'_> {
         let read = self.segment.file.read_at(&mut bytes, from);
         bytes.truncate(read.on_disk("read", &self.segment.path)?);
         Ok(bytes)
-    }
-
-    fn pass(&mut self, found: &FoundBatch) {
-        self.position = found.end();
-        self.offset = found.header.next_offset();
     }
 
     fn error(&mut self, error: WalkError) -> ReadError {

@@ -13,7 +13,7 @@ use crate::damage::{Next, Part, Place, Verdict, judge};
 use crate::epochs::LeaderEpochs;
 use crate::error::{LogError, OnDisk};
 use crate::files::{Files, read_whole};
-use crate::log::{LARGEST_SEGMENT, Opening};
+use crate::log::Opening;
 use crate::names::{self, CLEANED, DELETED, SWAP, TEMPORARY};
 use indexes::IndexCheck;
 
@@ -221,9 +221,9 @@ impl Verifier<'_> {
         let base = self.bases[index];
         let path = names::file(self.dir, base, names::LOG);
         let segment = SegmentFile::open(self.files, &path)?;
-        if segment.size() > LARGEST_SEGMENT {
-            let reason = "it is larger than 2 GiB".to_owned();
-            self.corrupt(path, segment.size(), base, reason, None);
+        if let Err(at) = segment.check_size() {
+            let meaning = Meaning::Corrupt { next: None };
+            self.found.damage.push(Damaged { at, meaning });
             return Ok(false);
         }
         let mut check = match self.is_index_durable(index) {

@@ -89,8 +89,8 @@ impl IndexCheck {
                 self.times.fail(entry.offset, reason);
             }
         }
-        let mut aborted = |it: &AbortedTxn| it.last_offset <= header.last_offset();
-        while let Some(txn) = self.aborted.next_if(&mut aborted) {
+        let is_due = |it: &AbortedTxn| it.last_offset <= header.last_offset();
+        while let Some(txn) = self.aborted.next_if(is_due) {
             let is_marker = header.attributes.is_control()
                 && header.producer_id == txn.producer_id
                 && txn.last_offset >= header.base_offset;
