@@ -165,12 +165,11 @@ fn a_damaged_partition_is_found_shown_cut_and_served_again() {
 
     // The broker starts, and says which partition it does not serve.
     let (mut broker, address) = start(data);
-    let logs = broker.logs();
-    assert!(
-        logs.iter()
-            .any(|it| it["message"] == "partition is offline"),
-        "{logs:?}"
-    );
+    let told = broker.wait_for_log("the refusal", PATIENCE, |it| {
+        it["message"] == "cannot open the log of a partition"
+    });
+    let told = told.unwrap()["error"].to_string();
+    assert!(told.contains(&remedy), "{told}");
     assert_ne!(
         Client::connect(address).fetch("orders", 0, 0, 0).error_code,
         0
@@ -264,7 +263,7 @@ fn batches_of_every_kind_are_shown_with_their_records() {
         "codec gzip times 1000..1001 producer 7 epoch 1 sequences 5..6 transactional crc",
         "record 0 time 1000 key `key\\u{1b}[2J` value `value` header `trace`=`on`",
         "leader epoch 4",
-        "transactional control abort of coordinator 3",
+        "transactional control abort coordinator epoch 3 crc",
         "` … of 3000 bytes",
     ] {
         assert!(text.contains(part), "{part}: {text}");
@@ -273,7 +272,8 @@ fn batches_of_every_kind_are_shown_with_their_records() {
 
     let objects = objects("dump", &path, &["--records"]);
     let batches = of_kind(&objects, "batch");
-    assert_eq!(batches[1]["marker"], "abort of coordinator 3");
+    assert_eq!(batches[1]["control_type"], "abort");
+    assert_eq!(batches[1]["coordinator_epoch"], 3);
     assert_eq!(
         (&batches[0]["codec"], &batches[0]["count"]),
         (&json!("gzip"), &json!(2))

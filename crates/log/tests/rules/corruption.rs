@@ -64,7 +64,8 @@ fn a_bit_before_the_tail_is_never_cut_at() {
             assert_eq!(found.offset, 20 + (byte / BATCH) as i64);
             assert!(found.next.is_some() && found.durable == recovery_point);
             assert_eq!(disk.content(&path(20, "log")), before);
-            assert!(found.to_string().contains("nothing was cut"));
+            let remedy = format!("log repair /logs/topic-0 --truncate-to {}", found.offset);
+            assert!(found.to_string().contains(&remedy), "{found}");
         }
     }
 }

@@ -9,11 +9,16 @@ use millrace_spec::Literal;
 use super::super::kafka::{number, object, or_null, text};
 use super::{integer, path_text};
 
-/// What a control batch says, if its record could be read.
-pub type Marker = Option<String>;
+/// What a control batch says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Marker {
+    pub kind: &'static str,
+    /// Of the coordinator that ended the transaction.
+    pub coordinator_epoch: Option<i32>,
+}
 
 /// A batch for people.
-pub fn line(found: &FoundBatch, marker: &Marker) -> String {
+pub fn line(found: &FoundBatch, marker: Option<&Marker>) -> String {
     let header = &found.header;
     let mut line = format!(
         "offsets {}..{} count {} position {} size {} leader epoch {} codec {} times {}..{}",
@@ -41,7 +46,11 @@ pub fn line(found: &FoundBatch, marker: &Marker) -> String {
         line.push_str(flag);
     }
     if header.attributes.is_control() {
-        line.push_str(&format!(" {}", marker.as_deref().unwrap_or("unreadable")));
+        let kind = marker.map_or("unreadable", |it| it.kind);
+        line.push_str(&format!(" {kind}"));
+        if let Some(epoch) = marker.and_then(|it| it.coordinator_epoch) {
+            line.push_str(&format!(" coordinator epoch {epoch}"));
+        }
     }
     match found.is_sound() {
         true => line.push_str(&format!(" crc {:08x} right", header.crc)),
@@ -54,7 +63,7 @@ pub fn line(found: &FoundBatch, marker: &Marker) -> String {
 }
 
 /// A batch for programs.
-pub fn json(path: &Path, found: &FoundBatch, marker: &Marker) -> Literal {
+pub fn json(path: &Path, found: &FoundBatch, marker: Option<&Marker>) -> Literal {
     let header = &found.header;
     let attributes = header.attributes;
     object([
@@ -79,7 +88,11 @@ pub fn json(path: &Path, found: &FoundBatch, marker: &Marker) -> Literal {
             Literal::Bool(attributes.is_transactional()),
         ),
         ("control", Literal::Bool(attributes.is_control())),
-        ("marker", or_null(marker.clone(), text)),
+        ("control_type", or_null(marker, |it| text(it.kind))),
+        (
+            "coordinator_epoch",
+            or_null(marker.and_then(|it| it.coordinator_epoch), number),
+        ),
         ("delete_horizon", or_null(header.delete_horizon(), number)),
         ("crc", number(header.crc)),
         ("crc_of_bytes", number(found.checksum)),

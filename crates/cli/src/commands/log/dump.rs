@@ -9,6 +9,7 @@ use millrace_log::offline::{
 };
 use millrace_log::{AbortedTxn, LogError, Producer};
 use millrace_spec::Literal;
+use millrace_spec::render::emit;
 
 use super::super::kafka::{Ended, Failure, number, object, or_null, text};
 use super::partitions::{Found, hold, partitions};
@@ -188,8 +189,8 @@ impl Dump<'_> {
             .filter(|_| is_control)
             .and_then(|it| records::marker(header, it));
         self.out.line(
-            || batches::line(found, &marker),
-            || batches::json(path, found, &marker),
+            || batches::line(found, marker.as_ref()),
+            || batches::json(path, found, marker.as_ref()),
         )?;
         let reason = match read {
             None if found.is_sound() => None,
@@ -222,7 +223,7 @@ impl Dump<'_> {
     ) -> Ended {
         let Entries { entries, damage } = read.map_err(failed)?;
         for entry in &entries {
-            let human = || human(kind, &fields(entry));
+            let human = || human(&fields(entry));
             let json = || {
                 let head = [("kind", text(kind)), ("file", path_text(path))];
                 object(head.into_iter().chain(fields(entry)))
@@ -261,16 +262,15 @@ fn failed(error: LogError) -> Failure {
 }
 
 /// The fields of an entry for people: names and numbers.
-fn human(kind: &str, fields: &[(&'static str, Literal)]) -> String {
-    let mut line = kind.replace('_', " ");
-    for (name, value) in fields {
+fn human(fields: &[(&'static str, Literal)]) -> String {
+    let words = fields.iter().map(|(name, value)| {
         let value = match value {
             Literal::Null => "none".to_owned(),
-            other => millrace_spec::render::emit::json(other),
+            other => emit::json(other),
         };
-        line.push_str(&format!(" {} {value}", name.replace('_', "-")));
-    }
-    line
+        format!(" {} {value}", name.replace('_', " "))
+    });
+    format!(" {}", words.collect::<String>())
 }
 
 fn aborted(txn: &AbortedTxn) -> Vec<(&'static str, Literal)> {

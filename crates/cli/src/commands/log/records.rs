@@ -62,8 +62,8 @@ pub fn print(
     })
 }
 
-/// What the first record of a control batch says (KIP-98, KIP-595).
-pub fn marker(header: &BatchHeader, records: &[u8]) -> Marker {
+/// What the first record of a control batch says (KIP-98, KIP-595); `None` when it is none.
+pub fn marker(header: &BatchHeader, records: &[u8]) -> Option<Marker> {
     let record = Records::new(records, header.record_count).next()?.ok()?;
     let kind = i16::from_be_bytes(*record.key?.get(2..)?.first_chunk()?);
     let name = match kind {
@@ -74,16 +74,14 @@ pub fn marker(header: &BatchHeader, records: &[u8]) -> Marker {
         4 => "snapshot-footer",
         5 => "kraft-version",
         6 => "kraft-voters",
-        other => return Some(format!("control-{other}")),
+        _ => "unknown",
     };
     let epoch = record.value.and_then(|it| it.get(2..)?.first_chunk());
-    match epoch.filter(|_| kind <= 1) {
-        Some(epoch) => Some(format!(
-            "{name} of coordinator {}",
-            i32::from_be_bytes(*epoch)
-        )),
-        None => Some(name.to_owned()),
-    }
+    let epoch = epoch.filter(|_| matches!(name, "abort" | "commit"));
+    Some(Marker {
+        kind: name,
+        coordinator_epoch: epoch.map(|it| i32::from_be_bytes(*it)),
+    })
 }
 
 fn offset(header: &BatchHeader, record: &Record<'_>) -> i64 {
