@@ -234,6 +234,13 @@ fn a_directory_that_a_broker_uses_is_neither_verified_nor_cut() {
     }
     let (_, _, code) = run("dump", &partition, &["--records"]);
     assert_eq!(code, 0, "reading is harmless");
+    // Also where a link leads out of the directory.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let target = elsewhere.path().join("orders-0");
+    fs::rename(&partition, &target).unwrap();
+    std::os::unix::fs::symlink(&target, &partition).unwrap();
+    let (_, complaint, _) = run("repair", &partition, &["--truncate-to", "2", "--execute"]);
+    assert!(complaint.contains(running), "{complaint}");
     drop(broker);
 }
 

@@ -1,7 +1,7 @@
 //! Which partitions a directory means.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use millrace_log::offline::{FileKind, kind_of};
@@ -38,7 +38,7 @@ pub struct Found {
 pub fn partitions(dir: &Path) -> Result<Found, Failure> {
     let at = format!("read {}", dir.display());
     let refused = |error: io::Error| Failure::Failed(format!("{at}: {error}"));
-    let dir = dir.canonicalize().map_err(refused)?;
+    let dir = settled(dir).map_err(refused)?;
     let names = Disk.list(&dir).map_err(refused)?;
     let is_segment = |name: &String| matches!(kind_of(name), Some((FileKind::Segment, _)));
     if names.iter().any(is_segment) {
@@ -75,6 +75,16 @@ pub fn partitions(dir: &Path) -> Result<Found, Failure> {
     })
 }
 
+/// The path from the root. A link stays one: the broker that uses the partition has the directory in
+/// which the link lies, not that which it leads to.
+fn settled(dir: &Path) -> io::Result<PathBuf> {
+    let goes_up = dir.components().any(|it| it == Component::ParentDir);
+    match goes_up {
+        true => dir.canonicalize(),
+        false => std::path::absolute(dir),
+    }
+}
+
 /// The one partition that a directory is, and the data directory in which it lies.
 ///
 /// # Errors
@@ -82,7 +92,7 @@ pub fn partitions(dir: &Path) -> Result<Found, Failure> {
 pub fn partition(dir: &Path) -> Result<(PathBuf, TopicPartition), Failure> {
     let Found { logs, partitions } = partitions(dir)?;
     let own = partitions.into_iter().next();
-    let own = own.filter(|it| dir.canonicalize().is_ok_and(|dir| dir == it.dir));
+    let own = own.filter(|it| settled(dir).is_ok_and(|dir| dir == it.dir));
     match own.and_then(|it| it.name) {
         Some(name) => Ok((logs, name)),
         None => Err(Failure::Failed(format!(
