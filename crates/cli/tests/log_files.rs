@@ -346,12 +346,17 @@ fn hostile_files_end_in_an_error_that_names_file_and_position() {
     counting[57..61].copy_from_slice(&i32::MAX.to_be_bytes());
     let crc = millrace_kafka_wire::batch::checksum(&counting);
     counting[17..21].copy_from_slice(&crc.to_be_bytes());
+    let mut bomb = BatchBuilder::new(0);
+    bomb.add(1, None, Some(&vec![0; 65 << 20]), &[]);
+    let bomb = compress_batch(Compression::Zstd, bomb.finish()).unwrap();
+    assert!(bomb.len() < 100_000);
     let garbage: Vec<u8> = (0..5000_u32).map(|it| (it * 7919 % 251) as u8).collect();
     for (batches, position) in [
         (vec![garbage.clone()], 0),
         (vec![sound.clone(), lying], sound.len()),
         (vec![sound.clone(), vec![0; 500]], sound.len()),
         (vec![counting], 0),
+        (vec![bomb], 0),
         (vec![sound.clone(), sound[..30].to_vec()], sound.len()),
     ] {
         let path = segment(dir.path(), &batches);
