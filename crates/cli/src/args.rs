@@ -7,8 +7,12 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use millrace_node::LogLevel;
 
 pub mod kafka;
+pub mod log;
+pub mod plan;
 
 use kafka::{ClusterCommand, ConsumeArgs, GroupCommand, ProduceArgs, TopicCommand, UserCommand};
+use log::LogCommand;
+use plan::PlanArgs;
 
 /// The levels of logs, as they are offered.
 pub const LOG_LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
@@ -255,6 +259,12 @@ pub enum Command {
     /// Print the records of a topic
     #[command(after_help = kafka::AFTER_CONSUME)]
     Consume(ConsumeArgs),
+    /// Print, check and cut the files of partitions while no broker runs
+    #[command(subcommand)]
+    Log(LogCommand),
+    /// Say what storage, brokers and partitions a load needs
+    #[command(after_help = plan::AFTER_PLAN)]
+    Plan(PlanArgs),
 }
 
 /// The arguments of `broker`.

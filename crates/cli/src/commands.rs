@@ -18,6 +18,8 @@ mod group;
 mod kafka;
 mod lint;
 mod list;
+mod log;
+mod plan;
 mod produce;
 mod progress;
 mod run;
@@ -77,6 +79,8 @@ pub fn dispatch(args: Args) -> ExitCode {
         Some(Command::User(command)) => user::user(command),
         Some(Command::Produce(args)) => produce::produce(args),
         Some(Command::Consume(args)) => consume::consume(args),
+        Some(Command::Log(command)) => log::log(command),
+        Some(Command::Plan(args)) => plan::plan(&args),
     }
 }
 

@@ -49,8 +49,9 @@ impl std::fmt::Display for TopicPartition {
 pub struct LogDir {
     files: Arc<dyn Files>,
     path: PathBuf,
+    /// Nobody has ever used a directory without the file of the lock.
     #[expect(dead_code, reason = "held as long as the directory is used")]
-    lock: Box<dyn Lock>,
+    lock: Option<Box<dyn Lock>>,
 }
 
 impl LogDir {
@@ -62,7 +63,21 @@ impl LogDir {
         files.create_dir(path).on_disk("make", path)?;
         let lock = path.join(names::LOCK);
         Ok(Self {
-            lock: files.lock(&lock).on_disk("lock", &lock)?,
+            lock: Some(files.lock(&lock).on_disk("lock", &lock)?),
+            files,
+            path: path.to_owned(),
+        })
+    }
+
+    /// Takes a directory to look at it: nothing is made or changed, also no file for the lock.
+    ///
+    /// # Errors
+    /// As of [`LogDir::open`]; it does not exist.
+    pub fn open_existing(files: Arc<dyn Files>, path: &Path) -> Result<Self, LogError> {
+        files.list_dirs(path).on_disk("list", path)?;
+        let lock = path.join(names::LOCK);
+        Ok(Self {
+            lock: files.lock_existing(&lock).on_disk("lock", &lock)?,
             files,
             path: path.to_owned(),
         })
@@ -92,6 +107,19 @@ impl LogDir {
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error).on_disk("unlink", &path),
+        }
+    }
+
+    /// Whether it was closed the last time that it was in use; the mark stays.
+    ///
+    /// # Errors
+    /// The disk fails.
+    pub fn has_clean_mark(&self) -> Result<bool, LogError> {
+        let path = self.path.join(names::CLEAN_SHUTDOWN);
+        match self.files.open(&path, Open::Read) {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error).on_disk("open", &path),
         }
     }
 

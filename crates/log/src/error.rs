@@ -5,6 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::names;
+
 /// Why the log did not do what it was asked for. It concerns the whole partition; what is wrong
 /// with one batch is a [`Refusal`](crate::Refusal).
 #[derive(Clone, Debug)]
@@ -96,6 +98,16 @@ impl std::error::Error for LogError {
     }
 }
 
+impl Corruption {
+    /// The directory of the partition.
+    fn dir(&self) -> &Path {
+        let name = self.path.file_name().and_then(|name| name.to_str());
+        let is_file = name.and_then(names::parse).is_some();
+        let dir = self.path.parent().filter(|_| is_file);
+        dir.unwrap_or(&self.path)
+    }
+}
+
 impl fmt::Display for Corruption {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
@@ -125,7 +137,9 @@ impl fmt::Display for Corruption {
         write!(
             f,
             "the log was durable up to offset {durable}, so nothing was cut: restore the file, \
-             take the records from another replica, or cut the log at offset {offset} knowingly"
+             take the records from another replica, or stop the broker and cut the log: millrace \
+             log repair {} --truncate-to {offset}",
+            self.dir().display()
         )
     }
 }

@@ -104,6 +104,12 @@ pub trait Files: Send + Sync {
     /// # Errors
     /// `WouldBlock` when someone else holds it.
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>>;
+
+    /// As [`Files::lock`], of a file that is only looked at: `None` when there is none.
+    ///
+    /// # Errors
+    /// `WouldBlock` when someone else holds it.
+    fn lock_existing(&self, path: &Path) -> io::Result<Option<Box<dyn Lock>>>;
 }
 
 /// A lock that is held; see [`Files::lock`].

@@ -25,9 +25,15 @@
 //! [`Log::plan_cleaning`] plans a pass, [`Cleaning::run`] does it on any thread, a segment a call,
 //! and [`Log::finish_cleaning`] puts the segment in its place. See [`Compaction`] for when one is
 //! due and [`Cleaning`] for what it keeps.
+//!
+//! # Offline
+//!
+//! [`offline`] reads the files of a partition that no broker has open, says what is wrong with
+//! them, and cuts them where an operator says so.
 
 mod batch;
 mod clean;
+mod damage;
 mod dir;
 mod epochs;
 mod error;
@@ -36,6 +42,7 @@ mod index;
 mod log;
 mod metadata;
 mod names;
+pub mod offline;
 mod producer;
 mod read;
 mod segment;

@@ -28,6 +28,7 @@ mod truncate;
 pub use append::Appended;
 pub use clean::Swapped;
 pub use delete::Removed;
+pub(crate) use open::LARGEST_SEGMENT;
 pub use open::{Cut, OpenReport, Opening};
 pub use sync::{Dirty, SyncOutcome};
 

@@ -41,6 +41,11 @@ pub(crate) fn marked(path: &Path, mark: &str) -> PathBuf {
     marked.into()
 }
 
+/// Whether a name has a mark behind it.
+pub(crate) fn has_mark(name: &str, mark: &str) -> bool {
+    name.strip_suffix(mark).is_some_and(|it| it.ends_with('.'))
+}
+
 /// The offset and what stands behind it, if `name` begins with an offset.
 pub(crate) fn parse(name: &str) -> Option<(i64, &str)> {
     let (digits, suffix) = name.split_once('.')?;

@@ -8,7 +8,7 @@
 //! for a segment without one.
 
 /// The size of an entry.
-const ENTRY: usize = 34;
+pub(crate) const ENTRY: usize = 34;
 
 /// A transaction that was aborted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +52,9 @@ pub(crate) fn parse(bytes: &[u8], base_offset: i64) -> Option<Vec<AbortedTxn>> {
             last_offset: i64_at(18),
             last_stable_offset: i64_at(26),
         };
-        let least = aborted.last().map_or(base_offset, |it| it.last_offset + 1);
+        let least = aborted
+            .last()
+            .map_or(base_offset, |it| it.last_offset.saturating_add(1));
         if entry[..2] != [0, 0] || txn.last_offset < least {
             return None;
         }

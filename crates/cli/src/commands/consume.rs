@@ -1,6 +1,6 @@
 //! `consume`: prints the records of a topic.
 
-mod output;
+pub mod output;
 
 use std::process::ExitCode;
 use std::sync::Arc;

@@ -82,6 +82,16 @@ impl Files for Disk {
         rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)?;
         Ok(Box::new(DiskLock(file)))
     }
+
+    fn lock_existing(&self, path: &Path) -> io::Result<Option<Box<dyn Lock>>> {
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        let file = match rustix::fs::open(path, flags, Mode::empty()) {
+            Err(Errno::NOENT) => return Ok(None),
+            opened => opened?,
+        };
+        rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)?;
+        Ok(Some(Box::new(DiskLock(file))))
+    }
 }
 
 fn entries(dir: &Path, is_wanted: fn(&fs::FileType) -> bool) -> io::Result<Vec<String>> {

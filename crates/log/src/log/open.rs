@@ -13,7 +13,7 @@ use crate::producer::Producers;
 use crate::segment::Segment;
 
 /// Kafka's positions are signed 32-bit integers.
-const LARGEST_SEGMENT: u64 = i32::MAX as u64;
+pub(crate) const LARGEST_SEGMENT: u64 = i32::MAX as u64;
 
 /// What the owner of the log directory knows of a partition.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

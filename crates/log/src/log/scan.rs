@@ -3,6 +3,7 @@
 use std::io;
 
 use super::{Log, Opening};
+use crate::damage::{Next, Part, Place, Verdict, judge};
 use crate::epochs::LeaderEpochs;
 use crate::error::{Corruption, LogError, OnDisk};
 use crate::names;
@@ -108,52 +109,26 @@ impl Log {
         bad: &Bad,
         opening: &Opening,
     ) -> Result<bool, LogError> {
-        let reason = &bad.reason;
-        let segment = &self.segments[index];
-        let path = segment.path(names::LOG);
-        let next = self.find_next(index, scan)?;
-        let is_durable = scan.offset < opening.recovery_point;
-        let Some((_, next_position)) = next else {
-            return match is_durable {
-                true => Err(self.corrupt(segment, scan.position, opening, reason, None)),
-                false => Ok(false),
-            };
+        let parts = self.segments[index..].iter().map(|segment| {
+            Ok(Part {
+                file: segment.log()?,
+                size: segment.size(),
+                path: segment.path(names::LOG),
+            })
+        });
+        let place = Place {
+            position: scan.position,
+            offset: scan.offset,
+            is_short: bad.is_short,
+            recovery_point: opening.recovery_point,
         };
-        let file = segment.log()?;
-        let mut walker = Walker::new(&*file, segment.size(), MANY);
-        let to = next_position.unwrap_or(segment.size());
-        let is_lost = walker
-            .has_lost_pages(scan.position, to)
-            .on_disk("read", &path)?;
-        let is_lost = is_lost || next_position.is_none() && bad.is_short;
-        match is_lost && !is_durable {
-            true => Ok(true),
-            false => Err(self.corrupt(segment, scan.position, opening, reason, next)),
-        }
-    }
-
-    /// The next sound batch behind where a scan ended: its offset, and its position in the same
-    /// file.
-    fn find_next(&self, index: usize, scan: &Scan) -> Result<Option<(i64, Option<u64>)>, LogError> {
-        for (at, segment) in self.segments.iter().enumerate().skip(index) {
-            let file = segment.log()?;
-            let mut walker = Walker::new(&*file, segment.size(), MANY);
-            let from = if at == index { scan.position + 1 } else { 0 };
-            let found = match walker.find_sound(from, scan.offset) {
-                Ok(found) => found,
-                Err(WalkError::Io(error)) => {
-                    return Err(error).on_disk("read", &segment.path(names::LOG));
-                }
-                Err(WalkError::Bad(_) | WalkError::Short(_)) => None,
-            };
-            if let Some((position, header)) = found {
-                return Ok(Some((
-                    header.base_offset,
-                    (at == index).then_some(position),
-                )));
+        match judge(parts, &place)? {
+            Verdict::Torn { had_sound_batches } => Ok(had_sound_batches),
+            Verdict::Corrupt { next } => {
+                let segment = &self.segments[index];
+                Err(self.corrupt(segment, scan.position, opening, &bad.reason, next))
             }
         }
-        Ok(None)
     }
 
     pub(super) fn corrupt(
@@ -162,7 +137,7 @@ impl Log {
         position: u64,
         opening: &Opening,
         reason: &str,
-        next: Option<(i64, Option<u64>)>,
+        next: Next,
     ) -> LogError {
         LogError::Corrupt(Corruption {
             path: segment.path(names::LOG),

@@ -19,13 +19,13 @@ use crate::walk::{FEW, WalkError, Walker};
 pub(super) fn clean(files: &dyn Files, dir: &Path) -> Result<Vec<PathBuf>, LogError> {
     let mut removed = Vec::new();
     let names = files.list(dir).on_disk("list", dir)?;
-    let unfinished = names.iter().filter(|name| has_suffix(name, CLEANED));
+    let unfinished = names.iter().filter(|name| names::has_mark(name, CLEANED));
     let first_cleaned = unfinished
         .filter_map(|name| names::parse(name))
         .map(|(offset, _)| offset)
         .min();
     let mut swapped = Vec::new();
-    for name in names.iter().filter(|name| has_suffix(name, SWAP)) {
+    for name in names.iter().filter(|name| names::has_mark(name, SWAP)) {
         let offset = names::parse(name).map(|(offset, _)| offset);
         // What was to take the place of others together with a file that was not finished.
         let is_incomplete = offset
@@ -41,7 +41,7 @@ pub(super) fn clean(files: &dyn Files, dir: &Path) -> Result<Vec<PathBuf>, LogEr
     }
     let of_no_use = |name: &&String| {
         let mut suffixes = [DELETED, CLEANED, TEMPORARY].into_iter();
-        suffixes.any(|it| has_suffix(name, it))
+        suffixes.any(|it| names::has_mark(name, it))
     };
     for name in names.iter().filter(of_no_use) {
         unlink(files, dir, name, &mut removed)?;
@@ -51,11 +51,6 @@ pub(super) fn clean(files: &dyn Files, dir: &Path) -> Result<Vec<PathBuf>, LogEr
         files.sync_dir(dir).on_disk("sync", dir)?;
     }
     Ok(removed)
-}
-
-fn has_suffix(name: &str, suffix: &str) -> bool {
-    name.strip_suffix(suffix)
-        .is_some_and(|it| it.ends_with('.'))
 }
 
 fn unlink(

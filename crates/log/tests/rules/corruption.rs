@@ -7,7 +7,7 @@ use millrace_log::{Corruption, Log, LogError, OpenReport, Opening};
 
 /// Two sealed segments and one that grows, ten batches of 1,500 bytes in each; 20 and a half
 /// batches are durable. Power is lost, nothing with it.
-fn three_segments() -> Simulated {
+pub fn three_segments() -> Simulated {
     let disk = disk(1);
     let mut log = open(&disk, small());
     for number in 0..30 {
@@ -36,7 +36,7 @@ fn corruption(opened: Result<(Log, OpenReport), LogError>) -> Corruption {
     }
 }
 
-const BATCH: usize = 1573;
+pub const BATCH: usize = 1573;
 
 #[test]
 fn a_batch_has_the_size_that_these_tests_count_with() {
@@ -64,7 +64,8 @@ fn a_bit_before_the_tail_is_never_cut_at() {
             assert_eq!(found.offset, 20 + (byte / BATCH) as i64);
             assert!(found.next.is_some() && found.durable == recovery_point);
             assert_eq!(disk.content(&path(20, "log")), before);
-            assert!(found.to_string().contains("nothing was cut"));
+            let remedy = format!("log repair /logs/topic-0 --truncate-to {}", found.offset);
+            assert!(found.to_string().contains(&remedy), "{found}");
         }
     }
 }

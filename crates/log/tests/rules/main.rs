@@ -5,6 +5,7 @@
 mod any_bytes;
 mod compaction;
 mod corruption;
+mod offline;
 mod producers;
 mod real_disk;
 mod segments;

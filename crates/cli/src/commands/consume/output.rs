@@ -4,7 +4,6 @@ use std::io::{self, Write};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
 use millrace_kafka_client::Record;
 use millrace_spec::Literal;
 use millrace_spec::render::emit;
@@ -39,7 +38,7 @@ impl Format {
 fn json(record: &Record) -> Literal {
     let headers = record.headers.iter().map(|(key, value)| {
         let name = String::from_utf8_lossy(key).into_owned();
-        let (field, value) = bytes("value", "value_base64", value.as_ref());
+        let (field, value) = bytes("value", "value_base64", value.as_deref());
         object([("key", text(name)), (field, value)])
     });
     object([
@@ -47,17 +46,17 @@ fn json(record: &Record) -> Literal {
         ("partition", number(record.partition)),
         ("offset", number(record.offset)),
         ("timestamp", number(record.timestamp)),
-        bytes("key", "key_base64", record.key.as_ref()),
-        bytes("value", "value_base64", record.value.as_ref()),
+        bytes("key", "key_base64", record.key.as_deref()),
+        bytes("value", "value_base64", record.value.as_deref()),
         ("headers", Literal::List(headers.collect())),
     ])
 }
 
 /// Bytes as text, or in base64 under another name where they are none.
-fn bytes(
+pub fn bytes(
     name: &'static str,
     encoded: &'static str,
-    value: Option<&Bytes>,
+    value: Option<&[u8]>,
 ) -> (&'static str, Literal) {
     match value.map(|it| (std::str::from_utf8(it), it)) {
         None => (name, Literal::Null),
@@ -68,6 +67,8 @@ fn bytes(
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
 
     #[test]
