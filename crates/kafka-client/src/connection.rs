@@ -200,7 +200,10 @@ impl<R: Request> Pending<R> {
     }
 }
 
-async fn connect(address: &str, settings: &Settings) -> std::result::Result<Box<dyn Transport>, Reason> {
+async fn connect(
+    address: &str,
+    settings: &Settings,
+) -> std::result::Result<Box<dyn Transport>, Reason> {
     let stream = TcpStream::connect(address).await.map_err(unreachable)?;
     stream.set_nodelay(true).map_err(unreachable)?;
     let Some(tls) = &settings.tls else {
