@@ -69,6 +69,48 @@ output: {{ stdout: {{}} }}
 }
 
 #[test]
+fn what_a_program_that_was_given_up_leaves_behind_is_stored_nowhere() {
+    let program = "{ javascript: { code: 'for (;;) {}' } }";
+    let enrich = format!(
+        "{{ branch: {{ processors: [ {program} ], result_map: 'root.price = this.price' }} }}"
+    );
+    for processors in [
+        format!("{{ cached: {{ cache: kept, key: a, processors: [ {program} ] }} }}"),
+        format!("{{ cached: {{ cache: kept, key: a, processors: [ {enrich} ] }} }}"),
+        format!(
+            "{{ cached: {{ cache: kept, key: a, processors: [ {{ try: [ {program} ] }} ] }} }}"
+        ),
+        format!(
+            "{enrich}, {{ cache: {{ resource: kept, operator: set, key: a, value: '${{! content() \
+             }}' }} }}"
+        ),
+        format!(
+            "{{ try: [ {enrich}, {{ cache: {{ resource: kept, operator: set, key: a, value: b }} }} \
+             ] }}"
+        ),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let kept = folder.path().join("kept");
+        std::fs::create_dir(&kept).unwrap();
+        let config = format!(
+            "
+input: {{ generate: {{ mapping: 'root.id = 1', count: 1 }} }}
+pipeline: {{ threads: 1, processors: [ {{ log: {{ message: it begins }} }}, {processors} ] }}
+output: {{ stdout: {{}} }}
+cache_resources: [ {{ label: kept, file: {{ directory: '{}' }} }} ]
+",
+            kept.display()
+        );
+        let mut process = start(folder.path(), &config);
+        process.wait_for_stderr("it begins", PATIENCE).unwrap();
+        let (_, said) = give_up(&mut process);
+        assert!(process.stdout_lines().is_empty(), "{processors}: {said}");
+        let found: Vec<_> = std::fs::read_dir(&kept).unwrap().collect();
+        assert!(found.is_empty(), "{processors}: {found:?}");
+    }
+}
+
+#[test]
 fn a_stop_is_heard_while_programs_keep_all_threads_busy() {
     let folder = tempfile::tempdir().unwrap();
     let threads = std::thread::available_parallelism().unwrap().get();

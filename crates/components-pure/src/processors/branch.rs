@@ -64,7 +64,7 @@ fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
 
 impl ProcessorConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<BuiltProcessor, Error> {
-        Ok(built_in_place(Branch::build(self, cx, "processors")?))
+        Ok(built_in_place(cx, Branch::build(self, cx, "processors")?))
     }
 }
 

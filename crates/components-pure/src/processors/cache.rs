@@ -11,7 +11,7 @@ use millrace_component::{
 use millrace_message::{Error, Message, MessageBatch, Value};
 use millrace_spec::Spec;
 
-use super::composite::{InPlace, built_in_place};
+use super::composite::{InPlace, built_leaf};
 
 /// Reads or writes a cache for each message.
 ///
@@ -53,7 +53,7 @@ enum Operator {
 
 impl ProcessorConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<BuiltProcessor, Error> {
-        Ok(built_in_place(UseCache {
+        Ok(built_leaf(UseCache {
             cache: cx.cache(&self.resource)?,
             config: self.clone(),
             identity: Arc::clone(cx.identity()),

@@ -58,14 +58,17 @@ pub struct Config {
 
 impl ProcessorConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<BuiltProcessor, Error> {
-        Ok(built_in_place(Cached {
-            cache: cx.cache(&self.cache)?,
-            skip_on: self.skip_on.clone(),
-            key: self.key.clone(),
-            ttl: self.ttl.clone(),
-            steps: Steps::build(cx, &self.processors, "processors")?,
-            identity: Arc::clone(cx.identity()),
-        }))
+        Ok(built_in_place(
+            cx,
+            Cached {
+                cache: cx.cache(&self.cache)?,
+                skip_on: self.skip_on.clone(),
+                key: self.key.clone(),
+                ttl: self.ttl.clone(),
+                steps: Steps::build(cx, &self.processors, "processors")?,
+                identity: Arc::clone(cx.identity()),
+            },
+        ))
     }
 }
 
@@ -94,7 +97,9 @@ impl Cached {
             };
         }
         let results = self.steps.run(message).await;
-        let stores = results.iter().all(|batch| !self.skips(batch));
+        // What a child has not done must not pass for a result later.
+        let stores = !self.steps.are_given_up();
+        let stores = stores && results.iter().all(|batch| !self.skips(batch));
         let result = join(results);
         if stores && let Err(error) = self.cache.set(&key, write(&result), ttl).await {
             self.identity.log_error(error.context("store a result"));
@@ -256,6 +261,27 @@ mod tests {
 
 #[cfg(test)]
 mod contract {
+    use crate::testing::{batch, bench};
+
+    /// What a child leaves that was ended may be no result: the next run would take it for one.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn nothing_is_stored_when_the_stream_is_given_up() {
+        let bench = bench();
+        let built = |yaml: &str| {
+            bench
+                .processor(yaml)
+                .unwrap_or_else(|error| panic!("{error}"))
+        };
+        let cached =
+            built("cached: { cache: seen, key: a, processors: [ { mapping: 'root = 1' } ] }");
+        let look = built("cache: { resource: seen, operator: get, key: a }");
+        bench.flow().abort().cancel();
+        assert!(cached.process(batch(&["x"])).await.is_empty());
+        let looked = look.process(batch(&["x"])).await;
+        let fault = looked[0][0].fault().expect("there is no such key");
+        assert!(fault.cause.text().contains("not"), "{}", fault.cause);
+    }
+
     #[tokio::test(flavor = "multi_thread")]
     async fn it_keeps_the_promises_of_a_processor() {
         let processor = crate::testing::processor(

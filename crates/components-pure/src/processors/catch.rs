@@ -30,7 +30,7 @@ pub struct Config(Vec<ProcessorChild>);
 
 impl ProcessorConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<BuiltProcessor, Error> {
-        Ok(built(Catch(Steps::build(cx, &self.0, "")?)))
+        Ok(built(cx, Catch(Steps::build(cx, &self.0, "")?)))
     }
 }
 

@@ -3,6 +3,9 @@
 //! The logic of a composite is written once, as a future. A composite whose children never wait is
 //! a synchronous processor: its future is complete when it is polled for the first time, without
 //! a runtime, an allocation or a task switch.
+//!
+//! A child that is ended because the stream is given up returns nothing. A composite cannot tell that
+//! from a result, so what it makes of it is dropped, and its messages go back to their source.
 
 use std::future::Future;
 use std::pin::pin;
@@ -11,7 +14,7 @@ use std::task::{Context, Poll, Waker};
 
 use async_trait::async_trait;
 use millrace_component::{
-    AsyncProcessor, Batches, BuildContext, BuiltProcessor, Processor, ProcessorChild,
+    AsyncProcessor, Batches, BuildContext, BuiltProcessor, Flow, Processor, ProcessorChild,
 };
 use millrace_message::{Error, Message, MessageBatch};
 
@@ -78,20 +81,71 @@ impl<C: InPlace> Composite for Changes<C> {
 }
 
 /// As [`built`], for a composite that changes batches in place.
-pub(super) fn built_in_place(composite: impl InPlace) -> BuiltProcessor {
-    built(Changes(composite))
+pub(super) fn built_in_place(cx: &BuildContext, composite: impl InPlace) -> BuiltProcessor {
+    built(cx, Changes(composite))
+}
+
+/// A processor without children that is written as a composite is, because it may wait.
+pub(super) fn built_leaf(composite: impl InPlace) -> BuiltProcessor {
+    built_until(Abort::never(), Changes(composite))
 }
 
 /// The composite as a processor, synchronous exactly when nothing in it waits.
-pub(super) fn built(composite: impl Composite) -> BuiltProcessor {
-    if composite.waits() {
-        BuiltProcessor::Async(Arc::new(Waiting(composite)))
-    } else {
-        BuiltProcessor::Sync(Arc::new(Immediate(composite)))
+pub(super) fn built(cx: &BuildContext, composite: impl Composite) -> BuiltProcessor {
+    built_until(Abort::of(cx), composite)
+}
+
+fn built_until<C: Composite>(abort: Abort, composite: C) -> BuiltProcessor {
+    let waits = composite.waits();
+    let guarded = Guarded { composite, abort };
+    match waits {
+        true => BuiltProcessor::Async(Arc::new(Waiting(guarded))),
+        false => BuiltProcessor::Sync(Arc::new(Immediate(guarded))),
     }
 }
 
-struct Immediate<C>(C);
+/// Whether the stream is given up.
+#[derive(Clone)]
+pub(super) struct Abort(Option<Flow>);
+
+impl Abort {
+    fn of(cx: &BuildContext) -> Self {
+        Self(Some(cx.flow().clone()))
+    }
+
+    fn never() -> Self {
+        Self(None)
+    }
+
+    pub(super) fn is_asked(&self) -> bool {
+        self.0.as_ref().is_some_and(|it| it.abort().is_cancelled())
+    }
+}
+
+/// A composite, whose results count until the stream is given up.
+struct Guarded<C> {
+    composite: C,
+    abort: Abort,
+}
+
+impl<C: Composite> Guarded<C> {
+    async fn process(&self, batch: MessageBatch) -> Batches {
+        self.unless_given_up(self.composite.process(batch).await)
+    }
+
+    async fn process_run(&self, run: Batches) -> Batches {
+        self.unless_given_up(self.composite.process_run(run).await)
+    }
+
+    fn unless_given_up(&self, batches: Batches) -> Batches {
+        match self.abort.is_asked() {
+            true => Batches::new(),
+            false => batches,
+        }
+    }
+}
+
+struct Immediate<C>(Guarded<C>);
 
 impl<C: Composite> Processor for Immediate<C> {
     fn process(&self, batch: MessageBatch) -> Batches {
@@ -103,7 +157,7 @@ impl<C: Composite> Processor for Immediate<C> {
     }
 
     fn close(&self) {
-        completed(self.0.close());
+        completed(self.0.composite.close());
     }
 }
 
@@ -115,7 +169,7 @@ fn completed<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-struct Waiting<C>(C);
+struct Waiting<C>(Guarded<C>);
 
 #[async_trait]
 impl<C: Composite> AsyncProcessor for Waiting<C> {
@@ -124,7 +178,7 @@ impl<C: Composite> AsyncProcessor for Waiting<C> {
     }
 
     async fn close(&self) {
-        self.0.close().await;
+        self.0.composite.close().await;
     }
 }
 
@@ -132,6 +186,7 @@ impl<C: Composite> AsyncProcessor for Waiting<C> {
 pub(super) struct Steps {
     steps: Vec<BuiltProcessor>,
     waits: bool,
+    abort: Abort,
 }
 
 impl Steps {
@@ -146,12 +201,22 @@ impl Steps {
     ) -> Result<Self, Error> {
         let steps = cx.processors(children, segment)?;
         let waits = !steps.iter().all(BuiltProcessor::is_sync);
-        Ok(Self { steps, waits })
+        Ok(Self {
+            steps,
+            waits,
+            abort: Abort::of(cx),
+        })
     }
 
     /// Whether one of them may wait.
     pub(super) fn waits(&self) -> bool {
         self.waits
+    }
+
+    /// Whether the stream is given up: what the children have returned may lack what one of them
+    /// has not done.
+    pub(super) fn are_given_up(&self) -> bool {
+        self.abort.is_asked()
     }
 
     /// The children, in order.
@@ -171,6 +236,10 @@ impl Steps {
                 break;
             }
             batches = run_step(step, batches).await;
+            // The next one does nothing with what this one has left.
+            if self.are_given_up() {
+                return Batches::new();
+            }
         }
         batches
     }

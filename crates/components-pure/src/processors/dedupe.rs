@@ -14,7 +14,7 @@ use smallvec::SmallVec;
 use tokio::runtime::Handle;
 
 use self::keys::{Claim, Keys, Watched};
-use super::composite::{InPlace, built_in_place};
+use super::composite::{InPlace, built_leaf};
 
 /// Removes messages whose key was seen before.
 ///
@@ -78,7 +78,7 @@ enum Strategy {
 
 impl ProcessorConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<BuiltProcessor, Error> {
-        Ok(built_in_place(Dedupe {
+        Ok(built_leaf(Dedupe {
             keys: Arc::new(Keys::new(cx.cache(&self.cache)?, cx.identity())),
             key: self.key.clone(),
             drop_on_err: self.drop_on_err,

@@ -17,7 +17,7 @@ pub struct Config(Vec<ProcessorChild>);
 
 impl ProcessorConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<BuiltProcessor, Error> {
-        Ok(built(ForEach(Steps::build(cx, &self.0, "")?)))
+        Ok(built(cx, ForEach(Steps::build(cx, &self.0, "")?)))
     }
 }
 

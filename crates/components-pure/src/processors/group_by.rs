@@ -48,10 +48,13 @@ impl ProcessorConfig for Config {
             .enumerate()
             .map(group)
             .collect::<Result<_, Error>>()?;
-        Ok(built(GroupBy {
-            groups,
-            identity: Arc::clone(cx.identity()),
-        }))
+        Ok(built(
+            cx,
+            GroupBy {
+                groups,
+                identity: Arc::clone(cx.identity()),
+            },
+        ))
     }
 }
 

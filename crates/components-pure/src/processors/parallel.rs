@@ -26,10 +26,13 @@ pub struct Config {
 
 impl ProcessorConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<BuiltProcessor, Error> {
-        Ok(built(Parallel {
-            cap: self.cap as usize,
-            steps: Steps::build(cx, &self.processors, "processors")?,
-        }))
+        Ok(built(
+            cx,
+            Parallel {
+                cap: self.cap as usize,
+                steps: Steps::build(cx, &self.processors, "processors")?,
+            },
+        ))
     }
 }
 

@@ -18,7 +18,7 @@ pub struct Config(#[spec(default = [])] Vec<ProcessorChild>);
 
 impl ProcessorConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<BuiltProcessor, Error> {
-        Ok(built(InOrder(Steps::build(cx, &self.0, "")?)))
+        Ok(built(cx, InOrder(Steps::build(cx, &self.0, "")?)))
     }
 }
 

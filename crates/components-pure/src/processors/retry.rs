@@ -81,12 +81,15 @@ fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
 
 impl ProcessorConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<BuiltProcessor, Error> {
-        Ok(built(Retry {
-            backoff: self.backoff.clone(),
-            steps: Steps::build(cx, &self.processors, "processors")?,
-            parallel: self.parallel,
-            max_retries: self.max_retries,
-        }))
+        Ok(built(
+            cx,
+            Retry {
+                backoff: self.backoff.clone(),
+                steps: Steps::build(cx, &self.processors, "processors")?,
+                parallel: self.parallel,
+                max_retries: self.max_retries,
+            },
+        ))
     }
 }
 

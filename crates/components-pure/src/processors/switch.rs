@@ -74,10 +74,13 @@ impl ProcessorConfig for Config {
             .enumerate()
             .map(case)
             .collect::<Result<_, Error>>()?;
-        Ok(built(Switch {
-            cases,
-            identity: Arc::clone(cx.identity()),
-        }))
+        Ok(built(
+            cx,
+            Switch {
+                cases,
+                identity: Arc::clone(cx.identity()),
+            },
+        ))
     }
 }
 

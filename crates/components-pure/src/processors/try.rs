@@ -19,7 +19,7 @@ pub struct Config(Vec<ProcessorChild>);
 
 impl ProcessorConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<BuiltProcessor, Error> {
-        Ok(built(Try(Steps::build(cx, &self.0, "")?)))
+        Ok(built(cx, Try(Steps::build(cx, &self.0, "")?)))
     }
 }
 

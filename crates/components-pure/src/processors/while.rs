@@ -35,14 +35,17 @@ pub struct Config {
 
 impl ProcessorConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<BuiltProcessor, Error> {
-        Ok(built(While {
-            at_least_once: self.at_least_once,
-            max_loops: self.max_loops,
-            check: self.check.clone(),
-            steps: Steps::build(cx, &self.processors, "processors")?,
-            identity: Arc::clone(cx.identity()),
-            flow: cx.flow().clone(),
-        }))
+        Ok(built(
+            cx,
+            While {
+                at_least_once: self.at_least_once,
+                max_loops: self.max_loops,
+                check: self.check.clone(),
+                steps: Steps::build(cx, &self.processors, "processors")?,
+                identity: Arc::clone(cx.identity()),
+                flow: cx.flow().clone(),
+            },
+        ))
     }
 }
 

@@ -157,14 +157,17 @@ impl ProcessorConfig for Config {
                 .filter_map(|name| branches.remove(&name).map(|it| (name, it)))
                 .collect()
         };
-        Ok(built(Workflow {
-            meta_path: match self.meta_path.as_str() {
-                "" => None,
-                path => Some(Segment::parse_dot_path(path)),
+        Ok(built(
+            cx,
+            Workflow {
+                meta_path: match self.meta_path.as_str() {
+                    "" => None,
+                    path => Some(Segment::parse_dot_path(path)),
+                },
+                tiers: tiers.into_iter().map(tier).collect(),
+                identity: Arc::clone(cx.identity()),
             },
-            tiers: tiers.into_iter().map(tier).collect(),
-            identity: Arc::clone(cx.identity()),
-        }))
+        ))
     }
 }
 
