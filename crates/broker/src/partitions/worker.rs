@@ -127,9 +127,10 @@ impl Worker {
                 _ = self.inbox.recv_many(&mut commands, TURN) => {}
                 () = sleep_until(due.unwrap_or_else(far)), if due.is_some() => {}
             }
-            for command in commands.drain(..) {
+            let mut came = commands.drain(..);
+            while let Some(command) = came.next() {
                 if let Command::Close { reply } = command {
-                    let is_clean = self.close().await;
+                    let is_clean = self.close(came.collect()).await;
                     // Who asked may be gone.
                     let _ = reply.send(is_clean);
                     return;
@@ -345,11 +346,17 @@ impl Worker {
         }
     }
 
-    /// Closes all logs; then the directories may be marked as clean if it returns true.
-    async fn close(&mut self) -> bool {
+    /// Closes all logs; then the directories may be marked as clean if it returns true. `came` is
+    /// what has come since it was asked to: the disk may have answered.
+    async fn close(&mut self, came: Vec<Command>) -> bool {
         self.write();
+        let mut came = came.into_iter();
         while self.out > 0 {
-            match self.inbox.recv().await {
+            let next = match came.next() {
+                Some(command) => Some(command),
+                None => self.inbox.recv().await,
+            };
+            match next {
                 Some(Command::Synced { partition, outcome }) => self.synced(partition, outcome),
                 // Dropping its reply tells who asked.
                 Some(_) => {}
@@ -380,4 +387,81 @@ fn reply_to<T>(reply: oneshot::Sender<T>, result: T) {
 
 fn far() -> Instant {
     Instant::now() + Duration::from_secs(3600)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use millrace_kafka_wire::Uuid;
+    use millrace_kafka_wire::batch::BatchBuilder;
+    use millrace_log::{Dirty, Disk, Files, LogDir};
+    use parking_lot::Mutex;
+    use tokio::time::{sleep, timeout};
+
+    use super::*;
+    use crate::config::{BrokerConfig, Texts};
+    use crate::driver::{OnSynced, Task};
+    use crate::partitions::answered;
+
+    /// Keeps what is to be synced.
+    #[derive(Default)]
+    struct Held(Mutex<Vec<(Dirty, OnSynced)>>);
+
+    impl Driver for Held {
+        fn spawn(&self, _: String, _: Task) -> io::Result<()> {
+            unreachable!("a worker starts no other")
+        }
+
+        fn sync(&self, dirty: Dirty, then: OnSynced) {
+            self.0.lock().push((dirty, then));
+        }
+    }
+
+    /// Both are there when the worker looks: it finds them in one turn.
+    #[tokio::test]
+    async fn a_sync_that_ends_while_the_worker_is_told_to_close_is_heard() {
+        let folder = tempfile::tempdir().unwrap();
+        let files: Arc<dyn Files> = Arc::new(Disk);
+        let dir = LogDir::open(Arc::clone(&files), folder.path()).unwrap();
+        let (own, inbox) = mpsc::unbounded_channel();
+        let held = Arc::new(Held::default());
+        let driver = Arc::clone(&held) as Arc<dyn Driver>;
+        let worker = Worker::new(own.clone(), inbox, driver, Clock::system());
+        let running = tokio::spawn(worker.run());
+        let what = OpenPartition {
+            id: PartitionId {
+                topic_id: Uuid([2; 16]),
+                index: 0,
+            },
+            topic: "orders".into(),
+            leader_epoch: 0,
+            dir: Arc::new(Dir::new(Uuid([1; 16]), dir).unwrap()),
+            files,
+            config: TopicConfig::resolve(&BrokerConfig::single(1, 0), &Texts::new()),
+        };
+        let (reply, opened) = oneshot::channel();
+        assert!(own.send(Command::Open { what, reply }).is_ok());
+        let partition = opened.await.unwrap().unwrap();
+        let mut builder = BatchBuilder::new(0);
+        builder.add(1, None, Some(b"a"), &[]);
+        let batch = Batch::own(builder.finish().into()).unwrap();
+        let origin = Origin::Coordinator {
+            transaction_version: 0,
+        };
+        let written = partition.append(batch, origin, Acks::All);
+        while held.0.lock().is_empty() {
+            sleep(Duration::from_millis(1)).await;
+        }
+        // Nothing is awaited in between, so that the worker does not run.
+        let (reply, closed) = oneshot::channel();
+        assert!(own.send(Command::Close { reply }).is_ok());
+        for (dirty, then) in std::mem::take(&mut *held.0.lock()) {
+            then(dirty.sync());
+        }
+        let closed = timeout(Duration::from_secs(60), closed).await;
+        assert!(closed.expect("it closes").unwrap());
+        assert_eq!(answered(written).await.unwrap().base_offset, 0);
+        running.await.unwrap();
+    }
 }
