@@ -1,16 +1,14 @@
 //! ListOffsets: where a partition begins and ends, and where a time is (KIP-79, KIP-734).
 
-use std::io;
-
 use millrace_kafka_wire::api::list_offsets::{
     ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsResponse,
     ListOffsetsTopicResponse,
 };
-use millrace_kafka_wire::batch::Compression;
 
 use super::Call;
 use super::fetch::check_epoch;
 use crate::broker::{Found, Topic};
+use crate::compression::decompress;
 use crate::partitions::Refused;
 
 /// From this version on the leader epoch is told.
@@ -87,8 +85,4 @@ fn find(
         || at(-1, -1, -1),
         |it| at(it.offset, it.timestamp, it.leader_epoch),
     ))
-}
-
-fn decompress(codec: Compression, bytes: &[u8]) -> io::Result<Vec<u8>> {
-    crate::compression::decompress(codec, bytes)
 }

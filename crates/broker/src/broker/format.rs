@@ -11,7 +11,7 @@ use bytes::Bytes;
 use millrace_kafka_wire::Str;
 use millrace_log::Files;
 use millrace_sasl::Hash;
-use millrace_sasl::scram::{Credential, ITERATIONS, salted};
+use millrace_sasl::scram::{Credential, ITERATIONS};
 
 use super::open::Dirs;
 use super::{Random, StartError};
@@ -111,11 +111,15 @@ impl NewUser {
             .salt
             .clone()
             .unwrap_or_else(|| (random.lock())().to_vec());
-        let hashed = match &self.secret {
-            Secret::Password(password) => salted(self.hash, password, &salt, self.iterations),
-            Secret::Salted(hashed) => hashed.clone(),
-        };
-        Credential::of_salted(self.hash, &hashed, Bytes::from(salt), self.iterations)
+        let salt = Bytes::from(salt);
+        match &self.secret {
+            Secret::Password(password) => {
+                Credential::of_password(self.hash, password, salt, self.iterations)
+            }
+            Secret::Salted(hashed) => {
+                Credential::of_salted(self.hash, hashed, salt, self.iterations)
+            }
+        }
     }
 }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use millrace_component::{
-    Batches, BuildContext, BuiltProcessor, Descriptor, Flow, Identity, ProcessorChild,
-    ProcessorConfig, Query,
+    Batches, BuildContext, BuiltProcessor, Descriptor, Identity, ProcessorChild, ProcessorConfig,
+    Query,
 };
 use millrace_message::{Error, Message, MessageBatch};
 use millrace_spec::Spec;
@@ -43,7 +43,6 @@ impl ProcessorConfig for Config {
                 check: self.check.clone(),
                 steps: Steps::build(cx, &self.processors, "processors")?,
                 identity: Arc::clone(cx.identity()),
-                flow: cx.flow().clone(),
             },
         ))
     }
@@ -57,7 +56,6 @@ struct While {
     check: Query,
     steps: Steps,
     identity: Arc<Identity>,
-    flow: Flow,
 }
 
 impl While {
@@ -80,7 +78,7 @@ impl Composite for While {
         let mut loops = 0;
         while let Some(first) = batches.first() {
             // It may never pause: nobody but itself can end it.
-            if loops > 0 && self.flow.abort().is_cancelled() {
+            if loops > 0 && self.steps.are_given_up() {
                 return Batches::new();
             }
             let is_due = loops == 0 && self.at_least_once || self.goes_on(first);
