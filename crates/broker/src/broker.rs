@@ -16,7 +16,7 @@ use crate::live::Live;
 use crate::metadata::topics::{Layout, NewTopic};
 use crate::metadata::{BrokerImage, Metadata, TopicImage};
 use crate::metrics::Metrics;
-use crate::net::{Budget, Limits, Peer, stopped};
+use crate::net::{Budget, Limits, NO_LISTENER, Peer, connect, stopped};
 use crate::partitions::{Partition, PartitionId, Partitions, Refused};
 
 mod cleaner;
@@ -136,6 +136,19 @@ impl Broker {
         stopped(&mut self.stopping.clone()).await;
     }
 
+    /// Connects a client within this process, which speaks Kafka's protocol over the pipe.
+    ///
+    /// # Panics
+    /// Outside of a runtime.
+    pub fn connect(self: &Arc<Self>) -> tokio::io::DuplexStream {
+        connect(self)
+    }
+
+    /// Tells when the broker stops.
+    pub(crate) fn stopping(&self) -> watch::Receiver<bool> {
+        self.stopping.clone()
+    }
+
     /// 16 bytes that nobody can guess.
     pub fn random_bytes(&self) -> [u8; 16] {
         (self.random.lock())()
@@ -182,6 +195,10 @@ impl Broker {
     /// Host and port of a broker, as a client is to be told: what is advertised for the listener
     /// that the client came through; where nothing is, the address that it reached.
     pub fn address_of(&self, id: i32, broker: &BrokerImage, peer: &Peer) -> (Str, i32) {
+        if id == self.node_id && peer.listener == NO_LISTENER {
+            // It connects without an address, and tells brokers apart by them.
+            return (Str::from("in-process"), 1);
+        }
         let config = self.config();
         let listener = config.listeners.get(peer.listener);
         let is_advertised = listener.is_none_or(|it| it.advertised.is_some());

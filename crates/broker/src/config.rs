@@ -45,7 +45,7 @@ pub use describe::{Asked, describe};
 pub use groups::{GroupsConfig, OffsetsConfig};
 pub use key::{Check, Effect, Key, Kind, Update};
 pub use listeners::{Listener, SecurityProtocol};
-pub use load::{Format, Loaded, client_properties, load, read};
+pub use load::{Format, Loaded, client_properties, load, read, read_block};
 pub use page::reference_page;
 pub use resource::{Refusal, Resource};
 pub use security::{ClientAuth, Pem, SaslServer, Security, TlsServer};

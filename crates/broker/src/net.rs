@@ -2,6 +2,7 @@
 
 mod connection;
 mod frames;
+mod in_process;
 mod limits;
 mod listener;
 mod login;
@@ -10,6 +11,7 @@ mod secured;
 pub use connection::Peer;
 pub(crate) use connection::stopped;
 pub use frames::Budget;
+pub use in_process::{NO_LISTENER, connect};
 pub use limits::Limits;
 pub use listener::{Listening, bind};
 pub use secured::Door;

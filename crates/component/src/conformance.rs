@@ -37,7 +37,7 @@ mod sources;
 pub use buffers::buffer;
 pub use caches::{Keeps, cache, cache_over_a_cut};
 pub use composites::{Order, Routed, input_of_children, output_of_children};
-pub use inputs::{input, input_in_any_order, input_over_a_cut};
+pub use inputs::{input, input_in_any_order, input_over_a_cut, input_with_offsets};
 pub use local::{End, input_without_acks};
 pub use outputs::{output, output_over_a_cut, output_refuses, output_to_nowhere};
 pub use processors::processor;

@@ -204,6 +204,9 @@ async fn connect(
     address: &str,
     settings: &Settings,
 ) -> std::result::Result<Box<dyn Transport>, Reason> {
+    if let Some(in_process) = &settings.in_process {
+        return Ok(Box::new(in_process.connect()));
+    }
     let stream = TcpStream::connect(address).await.map_err(unreachable)?;
     stream.set_nodelay(true).map_err(unreachable)?;
     let Some(tls) = &settings.tls else {

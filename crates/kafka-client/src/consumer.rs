@@ -99,6 +99,13 @@ impl Consumer {
         self.places.offset(partition)
     }
 
+    /// Reads on from another offset; what was fetched of the partition is forgotten.
+    pub fn seek(&mut self, partition: &TopicPartition, offset: i64) {
+        self.fetched.retain(|it| it.partition() != *partition);
+        self.places.set_busy(partition, false);
+        self.places.advance(partition, offset);
+    }
+
     /// The next records, at most as many as the settings say, in their order within a partition;
     /// none when there are none for so long. While its group changes a member may wait longer.
     ///

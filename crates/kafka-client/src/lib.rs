@@ -37,7 +37,7 @@ pub use producer::{
     partition_of_key,
 };
 pub use records::{Limits, PartitionReader, Record};
-pub use settings::{Login, Settings};
+pub use settings::{InProcess, Login, Settings};
 
 /// What this client does, or a reason why not.
 pub type Result<T> = std::result::Result<T, Error>;

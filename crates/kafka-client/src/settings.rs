@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use millrace_sasl::Mechanism;
 use rustls::ClientConfig;
+use tokio::io::DuplexStream;
 
 /// How a cluster is reached, and how long it is waited for.
 #[derive(Clone, Debug)]
@@ -28,6 +29,29 @@ pub struct Settings {
     pub tls: Option<Arc<ClientConfig>>,
     /// Who this client is; without it nobody is told.
     pub login: Option<Login>,
+    /// What connects to a broker within this process, whatever the address; without it sockets do.
+    pub in_process: Option<InProcess>,
+}
+
+/// Connects to a broker that runs in this process: the same protocol without a socket.
+#[derive(Clone)]
+pub struct InProcess(Arc<dyn Fn() -> DuplexStream + Send + Sync>);
+
+impl InProcess {
+    /// `connect` gives one end of a pipe whose other end the broker serves.
+    pub fn new(connect: impl Fn() -> DuplexStream + Send + Sync + 'static) -> Self {
+        Self(Arc::new(connect))
+    }
+
+    pub(crate) fn connect(&self) -> DuplexStream {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for InProcess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("InProcess")
+    }
 }
 
 /// Who a client is, and how it proves it.
@@ -57,6 +81,7 @@ impl Default for Settings {
             retry_backoff: Duration::from_millis(50),
             tls: None,
             login: None,
+            in_process: None,
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::StatusCode;
 use millrace_broker::driver::Threads;
-use millrace_broker::{BrokerConfig, Clock, NewUser, Random, StartError, format, start};
+use millrace_broker::{BrokerConfig, Clock, NewUser, Random, Running, StartError, format, start};
 use millrace_components_http::service::{HttpConfig, Mount};
 use millrace_components_http::{HttpService, server};
 use millrace_log::{Disk, Files, check_writable};
@@ -69,24 +69,13 @@ pub async fn run_broker(config: BrokerConfig, http: Option<&str>) -> Result<bool
     let dirs = config.log_dirs.clone();
     let listeners = config.listeners.iter();
     let listeners: Vec<_> = listeners.map(|it| (it.name.clone(), it.protocol)).collect();
-    let driver = Arc::new(Threads::default());
     let metrics = Arc::new(Metrics::prometheus());
     // Whoever asks for its health while it reads its logs is answered.
     let surface = match http {
         Some(address) => Some(Surface::start(address, &metrics).await?),
         None => None,
     };
-    let scope = metrics.scope();
-    let started = start(
-        config,
-        Arc::new(Disk),
-        driver,
-        Clock::system(),
-        random(),
-        scope,
-    )
-    .await;
-    let broker = started.map_err(|error| error.to_string())?;
+    let broker = start_broker(config, &metrics).await?;
     if let Some(surface) = &surface {
         surface.is_ready.store(true, Ordering::Release);
     }
@@ -116,6 +105,20 @@ pub async fn run_broker(config: BrokerConfig, http: Option<&str>) -> Result<bool
         "the broker has stopped"
     );
     Ok(is_clean)
+}
+
+/// Starts a broker on the disks and the clock of this machine.
+///
+/// # Errors
+/// It cannot start: the text says why and what to do.
+pub(crate) async fn start_broker(
+    config: BrokerConfig,
+    metrics: &Metrics,
+) -> Result<Running, String> {
+    let (files, driver) = (Arc::new(Disk), Arc::new(Threads::default()));
+    let scope = metrics.scope();
+    let started = start(config, files, driver, Clock::system(), random(), scope).await;
+    started.map_err(|error| error.to_string())
 }
 
 /// Makes the data directories of a broker those of a new cluster with these users; the id of the

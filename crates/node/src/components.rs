@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use millrace_component::{Descriptor, Registry, Services};
+use millrace_component::{Descriptor, LogClient, Registry, Services};
 use millrace_components_http::HttpService;
 use millrace_components_pure::{Limiters, Pipes};
 use millrace_telemetry::trace::Tracer;
@@ -22,6 +22,8 @@ const FAMILIES: &[&[Descriptor]] = &[
     millrace_components_io::OUTPUTS,
     millrace_components_io::PROCESSORS,
     millrace_components_io::SCANNERS,
+    millrace_components_kafka::INPUTS,
+    millrace_components_kafka::OUTPUTS,
     millrace_components_pure::BUFFERS,
     millrace_components_pure::CACHES,
     millrace_components_pure::INPUTS,
@@ -66,10 +68,18 @@ pub(crate) fn services_of_tests() -> Services {
 }
 
 /// What the process lends to its components.
-pub(crate) fn services(http: Arc<HttpService>, tracer: Tracer) -> Services {
-    Services::default()
+pub(crate) fn services(
+    http: Arc<HttpService>,
+    tracer: Tracer,
+    log: Option<Arc<LogClient>>,
+) -> Services {
+    let services = Services::default()
         .with(http)
         .with(Arc::new(tracer))
         .with(Arc::new(Limiters::default()))
-        .with(Arc::new(Pipes::default()))
+        .with(Arc::new(Pipes::default()));
+    match log {
+        Some(log) => services.with(log),
+        None => services,
+    }
 }

@@ -1,6 +1,7 @@
 //! The root of a config file.
 
 mod error_handling;
+mod log;
 mod logger;
 mod metrics;
 mod tracer;
@@ -12,6 +13,7 @@ use millrace_stream::StreamConfig;
 use crate::unit_test::Case;
 
 pub use error_handling::{ErrorHandlingConfig, ErrorLogConfig, ErrorStrategy};
+pub use log::LogConfig;
 pub use logger::{LogFileConfig, LogFormat, LoggerConfig};
 pub(crate) use metrics::exporters;
 pub use metrics::{
@@ -59,6 +61,13 @@ pub struct RootConfig {
     /// The stream and its resources.
     #[spec(flatten)]
     pub stream: StreamConfig,
+    /// The log of this process: a broker of Kafka's protocol that the components `log` use, with the
+    /// keys of a broker's config file (`docs/reference/broker-config.md`); `{}` for its defaults. It
+    /// serves no other process unless `listeners` says where. Its data are in `log.dirs`, by default
+    /// where `millrace broker 1` has them: in `/var/lib/message-queue/data` if that can be written
+    /// to, else in the user's data directory.
+    #[spec(advanced, example = {"log.dirs": "./data", "listeners": "PLAINTEXT://127.0.0.1:9092"})]
+    pub log: Option<LogConfig>,
     /// What is logged, and how.
     #[spec(advanced)]
     pub logger: LoggerConfig,

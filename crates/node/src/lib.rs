@@ -4,6 +4,7 @@ mod broker;
 mod components;
 pub mod config;
 mod control;
+mod embedded_log;
 mod folders;
 mod load;
 mod logs;

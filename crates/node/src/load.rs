@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use millrace_component::{MappingCaches, Registry, check_resource_uses};
 use millrace_components_http::service::check_endpoint_uses;
+use millrace_components_kafka::check_log_uses;
 use millrace_diagnostics::{Diagnostic, Diagnostics, Renderer, SourceMap, Span, did_you_mean};
 use millrace_spec::env::{Environment, InterpolatedText, Unset, interpolate};
 use millrace_spec::path::Schema;
@@ -239,6 +240,7 @@ pub fn load(files: &Files, registry: &Arc<Registry>) -> Loaded {
     }
     if let Some(config) = &config {
         check_endpoint_uses(&config.http, &surface::PATHS, &mut loader.cx);
+        check_log_uses(config.log.is_some(), &mut loader.cx);
     }
     let config = loader.with_resources(main.as_ref(), config, &files.resources);
     if files.lint.deny_weaker_guarantees

@@ -16,6 +16,7 @@ use tracing::{error, info, warn};
 use crate::components;
 use crate::config::RootConfig;
 use crate::control::Control;
+use crate::embedded_log::EmbeddedLog;
 use crate::memory;
 use crate::metrics::Metrics;
 use crate::report::Report;
@@ -198,6 +199,7 @@ struct Process {
     metrics: Arc<Metrics>,
     http: Arc<HttpService>,
     traces: Traces,
+    log: Option<EmbeddedLog>,
     budget: Budget,
     current: Arc<CurrentFlow>,
     mounts: Vec<Mount>,
@@ -216,6 +218,14 @@ impl Process {
             .map_or_else(memory::default_limit, |limit| {
                 usize::try_from(limit.0).unwrap_or(usize::MAX)
             });
+        let log = match &config.log {
+            Some(log) => Some(
+                EmbeddedLog::start(log, &metrics)
+                    .await
+                    .map_err(RunError::Start)?,
+            ),
+            None => None,
+        };
         // A request that comes before its component waits for it.
         http.hold(Duration::ZERO).await;
         if let Some(address) = http.start().await.map_err(RunError::Listen)? {
@@ -223,6 +233,7 @@ impl Process {
         }
         Ok(Self {
             traces: Traces::start(&config.tracer, metrics.scope()),
+            log,
             logging: tokio::spawn(Arc::clone(&metrics).log_regularly()),
             budget: Budget::new(limit),
             metrics,
@@ -237,7 +248,11 @@ impl Process {
         Environment {
             budget: self.budget.clone(),
             scope: self.metrics.new_scope(),
-            services: components::services(Arc::clone(&self.http), self.traces.tracer()),
+            services: components::services(
+                Arc::clone(&self.http),
+                self.traces.tracer(),
+                self.log.as_ref().map(EmbeddedLog::client),
+            ),
             error_handling: config.error_handling.handling(),
         }
     }
@@ -250,6 +265,9 @@ impl Process {
 
     async fn close(self) {
         self.http.close(HTTP_GRACE).await;
+        if let Some(log) = self.log {
+            log.stop().await;
+        }
         self.traces.close().await;
         self.logging.abort();
         self.metrics.log();
@@ -421,8 +439,9 @@ async fn next_change(changes: &mut Option<Changes>) -> Box<RootConfig> {
 
 /// Names the blocks of a changed config that only a restart applies.
 fn warn_of_restart(running: &RootConfig, next: &RootConfig) {
-    let blocks: [(&str, [String; 2]); 5] = [
+    let blocks: [(&str, [String; 2]); 6] = [
         ("http", [running, next].map(|it| format!("{:?}", it.http))),
+        ("log", [running, next].map(|it| format!("{:?}", it.log))),
         (
             "logger",
             [running, next].map(|it| format!("{:?}", it.logger)),

@@ -131,7 +131,9 @@ fn warn_of_a_lockout(config: &BrokerConfig, image: &Image) {
         let sasl = it.security.sasl.as_ref();
         sasl.is_some_and(|it| !it.mechanisms.contains(&Mechanism::Plain))
     };
-    if config.listeners.iter().all(asks_for_scram) && image.credentials().next().is_none() {
+    let listeners = &config.listeners;
+    let is_locked = !listeners.is_empty() && listeners.iter().all(asks_for_scram);
+    if is_locked && image.credentials().next().is_none() {
         tracing::warn!(
             "nobody can log in: every listener asks for a user of SCRAM, and there is none; add a \
              listener without SASL for the time in which you make one (`millrace user set`), or format \

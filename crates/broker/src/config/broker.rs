@@ -1,7 +1,7 @@
 //! From settings to the config of a broker.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use millrace_diagnostics::Severity;
 use millrace_spec::codes;
@@ -64,6 +64,30 @@ impl BrokerConfig {
         let texts = texts.map(|(name, text)| (name.to_owned(), text));
         let (config, _) = Self::assemble(Settings::of_file(Texts::from(texts)));
         config.expect("the defaults fit together")
+    }
+
+    /// A broker within another program, with settings that [`read_block`](super::read_block) has
+    /// read. Its number is 1 unless they say another one, its logs are in `data_dir` unless they
+    /// say where, and without `listeners` it has none: only this process can connect.
+    ///
+    /// # Errors
+    /// What contradicts itself.
+    pub fn embedded(mut texts: Texts, data_dir: &Path) -> Result<Self, Vec<Complaint>> {
+        let has_listeners = texts.contains_key("listeners");
+        let mut default = |names: &[&str], text: &str| {
+            if !names.iter().any(|name| texts.contains_key(*name)) {
+                texts.insert(names[0].to_owned(), text.to_owned());
+            }
+        };
+        default(&["node.id", "broker.id"], "1");
+        default(&["log.dirs", "log.dir"], &data_dir.to_string_lossy());
+        default(&["listeners"], "PLAINTEXT://127.0.0.1:0");
+        let (config, complaints) = Self::assemble(Settings::of_file(texts));
+        let mut config = config.ok_or(complaints)?;
+        if !has_listeners {
+            config.listeners.clear();
+        }
+        Ok(config)
     }
 
     /// The config with what was set while running, for all brokers and for this one, and the names

@@ -11,6 +11,7 @@ use millrace_diagnostics::{
 use millrace_spec::env::{Environment, interpolate};
 use millrace_spec::{Node, ReadContext, Resolved, codes, tree};
 
+use super::complaint::Complaint;
 use super::key::{Effect, Key, Kind};
 use super::names::{self, Name};
 use super::settings::{Settings, Texts};
@@ -124,37 +125,57 @@ fn text_of(path: &Path) -> Result<String, String> {
 /// Reads a text under the name that complaints show.
 pub fn read(name: &str, text: &str, format: Format, environment: &Environment) -> Loaded {
     let sources = Arc::new(SourceMap::new());
-    let mut reading = Reading {
-        cx: ReadContext::new(Arc::clone(&sources)),
-        texts: Texts::new(),
-        places: BTreeMap::new(),
-        suggestions: 0,
-    };
+    let mut cx = ReadContext::new(Arc::clone(&sources));
+    let mut reading = Reading::new(&mut cx);
     let root = reading.parse(name, text, format, environment);
     let config = root.and_then(|root| {
         reading.take_all(&root);
         reading.finish(root.span.start_point())
     });
-    let mut diagnostics = reading.cx.take_diagnostics();
+    let mut diagnostics = cx.take_diagnostics();
     diagnostics.sort();
     Loaded {
         config: config.filter(|_| !diagnostics.has_errors()),
         diagnostics,
         sources,
-        redactor: reading.cx.redactor().clone(),
+        redactor: cx.redactor().clone(),
     }
 }
 
+/// Reads the keys of a broker that runs within another program: a block of that program's config.
+/// What it says of neither a number, listeners nor directories is no complaint: see
+/// [`BrokerConfig::embedded`]. `None` when there are errors, which are reported.
+pub fn read_block(block: &Node, cx: &mut ReadContext) -> Option<Texts> {
+    let (texts, has_errors) = cx.errors_in(|cx| {
+        let mut reading = Reading::new(cx);
+        reading.take_all(block);
+        let texts = reading.texts.clone();
+        let assembled = BrokerConfig::embedded(texts.clone(), Path::new("data"));
+        reading.complain(assembled.err().unwrap_or_default(), block.span);
+        texts
+    });
+    (!has_errors).then_some(texts)
+}
+
 /// A file that is being read.
-struct Reading {
-    cx: ReadContext,
+struct Reading<'a> {
+    cx: &'a mut ReadContext,
     texts: Texts,
     /// Where keys stand, and how they are written there.
     places: BTreeMap<String, (Span, String)>,
     suggestions: usize,
 }
 
-impl Reading {
+impl<'a> Reading<'a> {
+    fn new(cx: &'a mut ReadContext) -> Self {
+        Self {
+            cx,
+            texts: Texts::new(),
+            places: BTreeMap::new(),
+            suggestions: 0,
+        }
+    }
+
     fn parse(
         &mut self,
         name: &str,
@@ -307,6 +328,12 @@ impl Reading {
     fn finish(&mut self, whole: Span) -> Option<BrokerConfig> {
         let settings = Settings::of_file(std::mem::take(&mut self.texts));
         let (config, complaints) = BrokerConfig::assemble(settings);
+        self.complain(complaints, whole);
+        config
+    }
+
+    /// Reports what contradicts itself, where its keys stand.
+    fn complain(&mut self, complaints: Vec<Complaint>, whole: Span) {
         for complaint in complaints {
             // A key that is reported already is not missed as well.
             let is_known = self.places.contains_key(complaint.key);
@@ -317,7 +344,6 @@ impl Reading {
             let diagnostic = complaint.at(place, whole);
             self.cx.report(diagnostic);
         }
-        config
     }
 }
 

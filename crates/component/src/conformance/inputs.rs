@@ -49,6 +49,45 @@ pub async fn input_in_any_order(
     redelivery(fresh, fill).await;
 }
 
+/// As [`input`], for a source that remembers one place, before which everything was acknowledged:
+/// what was acknowledged behind it comes again.
+///
+/// # Panics
+/// With the promise that is broken.
+pub async fn input_with_offsets(
+    mut fresh: impl FnMut() -> Box<dyn Input>,
+    mut fill: impl FnMut(&[&str]),
+) {
+    fill(&ALL);
+    for _ in 0..2 {
+        let mut input = opened(&mut fresh).await;
+        let read = read_many(&mut *input, ALL.len()).await;
+        let texts: Vec<_> = read.iter().map(|it| it.text.as_str()).collect();
+        assert_eq!(texts, ALL, "the order of the source");
+        end(input, read, |_| false).await;
+    }
+
+    let mut input = opened(&mut fresh).await;
+    let read = read_many(&mut *input, ALL.len()).await;
+    end(input, read, |text| text == "one" || text == "three").await;
+
+    let mut input = opened(&mut fresh).await;
+    let read = read_many(&mut *input, 4).await;
+    let left = BTreeSet::from(["two", "three", "four", "five"]);
+    assert_eq!(
+        set(&read),
+        left,
+        "what was not acknowledged, and what is behind it"
+    );
+    end(input, read, |_| true).await;
+
+    fill(&["six"]);
+    let mut input = opened(&mut fresh).await;
+    let read = read_many(&mut *input, 1).await;
+    assert_eq!(set(&read), BTreeSet::from(["six"]), "all were acknowledged");
+    end(input, read, |_| true).await;
+}
+
 /// The source holds [`ALL`], none of it acknowledged.
 async fn redelivery(mut fresh: impl FnMut() -> Box<dyn Input>, mut fill: impl FnMut(&[&str])) {
     let mut input = opened(&mut fresh).await;

@@ -6,9 +6,10 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::Consumer;
-use super::membership::Signal;
+use super::membership::{Membership, Signal};
 use super::places::Places;
 use crate::Result;
+use crate::admin::TopicPartition;
 use crate::error::Error;
 
 impl Consumer {
@@ -57,6 +58,30 @@ impl Consumer {
             self.places.set_committed();
         }
         Ok(())
+    }
+
+    /// Commits offsets of partitions that the group gave, whatever polls have returned.
+    ///
+    /// # Errors
+    /// It is no member, or the coordinator refuses, as it does when the group has gone on.
+    pub async fn commit_offsets(&mut self, offsets: &HashMap<TopicPartition, i64>) -> Result<()> {
+        match &mut self.membership {
+            Some(membership) => membership.commit(offsets).await,
+            None => Err(Error::invalid("who is in no group commits nothing")),
+        }
+    }
+
+    /// How often the group has changed for this member, in the coordinator's count; −1 for who is
+    /// no member. What was read in an earlier generation may be read by others.
+    pub fn generation(&self) -> i32 {
+        self.membership.as_ref().map_or(-1, Membership::generation)
+    }
+
+    /// Whether the group has not changed since this member joined it. The next poll of one that has
+    /// joins it again.
+    pub fn is_stable(&self) -> bool {
+        let membership = self.membership.as_ref();
+        membership.is_none_or(|it| it.signal() == Signal::Stable)
     }
 
     pub(super) async fn commit_when_due(&mut self) -> Result<()> {

@@ -67,6 +67,11 @@ impl Membership {
         &self.group
     }
 
+    /// The one that was joined last; −1 for who never joined.
+    pub fn generation(&self) -> i32 {
+        self.generation
+    }
+
     /// What the coordinator says; `Again` for who never joined.
     pub fn signal(&self) -> Signal {
         self.heartbeat

@@ -1,0 +1,50 @@
+//! The log of this process as a cluster of one broker.
+
+use std::sync::Arc;
+
+use millrace_component::{BuildContext, LogClient};
+use millrace_kafka_client::{InProcess, Settings};
+use millrace_message::Error;
+use millrace_spec::diagnostics::Span;
+use millrace_spec::{Node, ReadContext, codes};
+
+/// How the log of this process is reached.
+///
+/// # Errors
+/// The config has no block `log`.
+pub fn settings(cx: &BuildContext) -> Result<Settings, Error> {
+    let log: Arc<LogClient> = cx.service().ok_or_else(|| {
+        Error::fatal("there is no log in this process: add the block `log: {}` to the config")
+    })?;
+    Ok(Settings {
+        // The address is not looked at.
+        bootstrap: vec!["in-process:1".to_owned()],
+        client_id: cx.path().to_owned(),
+        in_process: Some(InProcess::new(move || log.connect())),
+        ..Settings::default()
+    })
+}
+
+/// Every component of a config that uses the log of the process, by the place where it stands.
+#[derive(Default)]
+struct Uses(Vec<Span>);
+
+/// Records a component that uses the log of the process.
+pub fn add_use(component: &Node, cx: &mut ReadContext) {
+    let uses = &mut cx.state::<Uses>().0;
+    // A component may be read twice, such as by a check.
+    if !uses.contains(&component.span) {
+        uses.push(component.span);
+    }
+}
+
+/// Complains of components that use the log of the process in a config that starts none. Call it
+/// when the whole config has been read.
+pub fn check_uses(has_log: bool, cx: &mut ReadContext) {
+    let uses = std::mem::take(&mut cx.state::<Uses>().0);
+    for span in uses.into_iter().filter(|_| !has_log) {
+        let message = "there is no log in this process";
+        let help = "add the block `log: {}` to the config: it starts one";
+        cx.error(codes::MISSING_FIELD, span, message).help = Some(help.to_owned());
+    }
+}

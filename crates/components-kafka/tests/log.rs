@@ -1,0 +1,216 @@
+//! The components `log` over a broker within the test.
+
+#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use millrace_component::conformance::{self, Workbench};
+use millrace_component::{Ack, Input, Services};
+use millrace_kafka_client::{Cluster, Consumer, ConsumerSettings, OffsetAt, Start, TopicPartition};
+use millrace_message::{Error, Message, MessageBatch, Outcome};
+use smallvec::smallvec;
+
+mod support;
+
+use support::{PATIENCE, TestLog, now};
+
+fn bench(log: &TestLog) -> Workbench {
+    let services = Services::default().with(log.client());
+    Workbench::new([
+        millrace_components_kafka::INPUTS,
+        millrace_components_kafka::OUTPUTS,
+    ])
+    .with_services(services)
+}
+
+const INPUT: &str = "log: { topics: [ t ], consumer_group: g, commit_period: 10ms }";
+const OUTPUT: &str = "log: { topic: t, partition: '0' }";
+
+/// The values of partition 0, from its start.
+async fn stored(cluster: &Arc<Cluster>) -> Vec<String> {
+    let place = (TopicPartition::new("t", 0), Start::At(OffsetAt::Earliest));
+    let settings = ConsumerSettings::default();
+    let mut consumer = Consumer::of_partitions(Arc::clone(cluster), settings, [place]);
+    let mut all = Vec::new();
+    loop {
+        let records = consumer.poll(Duration::from_millis(200)).await.unwrap();
+        if records.is_empty() {
+            return all;
+        }
+        let text = |it: Option<bytes::Bytes>| String::from_utf8(it.unwrap().to_vec()).unwrap();
+        all.extend(records.into_iter().map(|it| text(it.value)));
+    }
+}
+
+/// Has an output write these payloads.
+async fn write(bench: &Workbench, payloads: &[&str]) {
+    let output = bench.output(OUTPUT);
+    output.connect().await.unwrap();
+    let batch = payloads.iter().map(|text| Message::from(*text)).collect();
+    output.write(&batch).await.unwrap();
+    output.close().await.unwrap();
+}
+
+struct Read {
+    text: String,
+    ack: Ack,
+}
+
+impl Read {
+    fn settle(self, outcome: Outcome) {
+        match self.ack {
+            Ack::Call(call) => call(smallvec![outcome]),
+            Ack::None => panic!("the log hears of `{}`", self.text),
+        }
+    }
+}
+
+async fn read(input: &mut dyn Input) -> Read {
+    let incoming = tokio::time::timeout(PATIENCE, input.read()).await;
+    let incoming = incoming.expect("a message comes").unwrap();
+    Read {
+        text: String::from_utf8(incoming.batch[0].bytes().to_vec()).unwrap(),
+        ack: incoming.ack,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_input_keeps_the_promises_of_an_input() {
+    let log = TestLog::start().await;
+    let bench = bench(&log);
+    let fill = |texts: &[&str]| now(write(&bench, texts));
+    conformance::input_with_offsets(|| bench.input(INPUT), fill).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_input_recovers_from_a_cut_connection() {
+    let log = TestLog::start().await;
+    let bench = bench(&log);
+    let fill = |texts: &[&str]| now(write(&bench, texts));
+    conformance::input_over_a_cut(bench.input(INPUT), fill, || log.cut()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_output_keeps_the_promises_of_an_output() {
+    let log = TestLog::start().await;
+    let bench = bench(&log);
+    let cluster = log.cluster().await;
+    let arrived = || now(stored(&cluster));
+    conformance::output(|| bench.leaf_output(OUTPUT), arrived).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_output_recovers_from_a_cut_connection() {
+    let log = TestLog::start().await;
+    let bench = bench(&log);
+    // Not of the connections that are cut while they wait.
+    let arrived = || now(async { stored(&log.cluster().await).await });
+    conformance::output_over_a_cut(bench.leaf_output(OUTPUT), arrived, || log.cut()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_output_names_the_messages_that_it_cannot_write() {
+    let log = TestLog::start().await;
+    let bench = bench(&log);
+    let cluster = log.cluster().await;
+    let yaml = "log: { topic: t, partition: '${! json(\"p\") }' }";
+    let batch: MessageBatch = [
+        r#"{"p":0}"#,
+        r#"{"p":7}"#,
+        r#"{"p":"x"}"#,
+        r#"{"p":0,"a":1}"#,
+    ]
+    .iter()
+    .map(|it| Message::from(*it))
+    .collect();
+    let arrived = || now(stored(&cluster));
+    conformance::output_refuses(bench.leaf_output(yaml), batch, &[1, 2], arrived).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_failed_for_good_is_read_again_with_what_is_behind_it() {
+    let log = TestLog::start().await;
+    let bench = bench(&log);
+    write(&bench, &["a", "b", "c"]).await;
+    let mut input = bench.input(INPUT);
+    input.connect().await.unwrap();
+    let (a, b, c) = (
+        read(&mut *input).await,
+        read(&mut *input).await,
+        read(&mut *input).await,
+    );
+    a.settle(Outcome::Delivered);
+    b.settle(Outcome::Failed(Error::retry("no")));
+    c.settle(Outcome::Delivered);
+    for expected in ["b", "c"] {
+        let again = read(&mut *input).await;
+        assert_eq!(again.text, expected);
+        again.settle(Outcome::Delivered);
+    }
+    input.stop().await;
+    input.close().await.unwrap();
+    let cluster = log.cluster().await;
+    let partition = TopicPartition::new("t", 0);
+    let committed = cluster.committed("g", None).await.unwrap();
+    assert_eq!(committed[&partition].offset, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn members_of_a_group_share_the_partitions_and_take_over_from_each_other() {
+    let log = TestLog::start().await;
+    let bench = bench(&log);
+    let cluster = log.cluster().await;
+    let topic = millrace_kafka_client::NewTopic {
+        name: "t".into(),
+        partitions: Some(4),
+        ..Default::default()
+    };
+    cluster.create_topic(&topic, false).await.unwrap();
+    let mut first = bench.input(INPUT);
+    first.connect().await.unwrap();
+    let mut second = bench.input(INPUT);
+    second.connect().await.unwrap();
+    // Until both have something to read, the group has not settled.
+    let output = bench.output("log: { topic: t, partition: '${! content() }' }");
+    output.connect().await.unwrap();
+    let round: MessageBatch = ["0", "1", "2", "3"]
+        .iter()
+        .map(|it| Message::from(*it))
+        .collect();
+    let (mut of_first, mut of_second) = (BTreeSet::new(), BTreeSet::new());
+    while of_first.len() != 2 || of_second.len() != 2 {
+        output.write(&round).await.unwrap();
+        (of_first, of_second) = (BTreeSet::new(), BTreeSet::new());
+        for _ in 0..4 {
+            tokio::select! {
+                one = read(&mut *first) => {
+                    of_first.insert(one.text.clone());
+                    one.settle(Outcome::Delivered);
+                }
+                one = read(&mut *second) => {
+                    of_second.insert(one.text.clone());
+                    one.settle(Outcome::Delivered);
+                }
+            }
+        }
+    }
+    // What the first one has read and not acknowledged goes to the second one.
+    output.write(&round).await.unwrap();
+    let held = read(&mut *first).await;
+    first.stop().await;
+    let text = held.text.clone();
+    held.settle(Outcome::Failed(Error::retry("the process ends")));
+    first.close().await.unwrap();
+    let mut seen = BTreeSet::new();
+    while seen.len() < 4 {
+        let one = read(&mut *second).await;
+        seen.insert(one.text.clone());
+        one.settle(Outcome::Delivered);
+    }
+    assert!(seen.contains(&text));
+    second.stop().await;
+    second.close().await.unwrap();
+    output.close().await.unwrap();
+}

@@ -1,0 +1,94 @@
+//! A log within the test, with connections that can be cut.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use millrace_broker::config::Texts;
+use millrace_broker::driver::Threads;
+use millrace_broker::{Broker, BrokerConfig, Clock, Running, start};
+use millrace_component::LogClient;
+use millrace_kafka_client::{Cluster, InProcess, Settings};
+use millrace_log::Disk;
+use millrace_telemetry::Scope;
+use parking_lot::Mutex;
+use tempfile::TempDir;
+use tokio::io::{DuplexStream, copy_bidirectional, duplex};
+use tokio_util::sync::CancellationToken;
+
+/// Long enough for anything that works at all on a loaded machine.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A log that is gone with its data when it is dropped.
+pub struct TestLog {
+    running: Running,
+    cuts: Arc<Mutex<CancellationToken>>,
+    _dir: TempDir,
+}
+
+impl TestLog {
+    pub async fn start() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = [
+            ("group.initial.rebalance.delay.ms", "0"),
+            ("group.min.session.timeout.ms", "100"),
+            ("offsets.topic.num.partitions", "1"),
+        ];
+        let texts = settings.map(|(name, text)| (name.to_owned(), text.to_owned()));
+        let config = BrokerConfig::embedded(Texts::from(texts), dir.path()).unwrap();
+        let mut seed = u128::from(std::process::id());
+        let random = Arc::new(Mutex::new(move || {
+            seed = seed
+                .wrapping_mul(0x2360_ED05_1FC6_5DA4_4385_DF64_9FCC_F645)
+                .wrapping_add(1);
+            seed.to_be_bytes()
+        }));
+        let (files, driver) = (Arc::new(Disk), Arc::new(Threads::default()));
+        let (clock, scope) = (Clock::system(), Scope::detached());
+        let running = start(config, files, driver, clock, random, &scope).await;
+        Self {
+            running: running.unwrap(),
+            cuts: Arc::default(),
+            _dir: dir,
+        }
+    }
+
+    /// As the process lends it to components.
+    pub fn client(&self) -> Arc<LogClient> {
+        let (broker, cuts) = (Arc::clone(self.running.broker()), Arc::clone(&self.cuts));
+        Arc::new(LogClient::new(move || connect(&broker, &cuts)))
+    }
+
+    /// Cuts all connections that there are.
+    pub fn cut(&self) {
+        std::mem::take(&mut *self.cuts.lock()).cancel();
+    }
+
+    /// A client whose connections are not cut.
+    pub async fn cluster(&self) -> Arc<Cluster> {
+        let broker = Arc::clone(self.running.broker());
+        let settings = Settings {
+            in_process: Some(InProcess::new(move || broker.connect())),
+            ..Settings::default()
+        };
+        Cluster::connect(settings).await.unwrap()
+    }
+}
+
+fn connect(broker: &Arc<Broker>, cuts: &Mutex<CancellationToken>) -> DuplexStream {
+    let (ours, mut theirs) = duplex(64 << 10);
+    let mut broker = broker.connect();
+    let cut = cuts.lock().clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            () = cut.cancelled() => {}
+            _ended = copy_bidirectional(&mut theirs, &mut broker) => {}
+        }
+    });
+    ours
+}
+
+/// Waits for something within a function that cannot.
+pub fn now<T>(something: impl Future<Output = T>) -> T {
+    tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(something))
+}
