@@ -8,6 +8,7 @@
 //! The client is the crate `kafka-client`; the broker is the one that the block `log` starts in this
 //! process.
 
+mod buffers;
 mod failure;
 mod inputs;
 mod log;
@@ -16,6 +17,7 @@ mod reader;
 mod record;
 mod writer;
 
+pub use buffers::BUFFERS;
 pub use inputs::INPUTS;
 pub use log::check_uses as check_log_uses;
 pub use outputs::OUTPUTS;

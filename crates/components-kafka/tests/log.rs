@@ -19,6 +19,7 @@ use support::{PATIENCE, TestLog, now};
 fn bench(log: &TestLog) -> Workbench {
     let services = Services::default().with(log.client());
     Workbench::new([
+        millrace_components_kafka::BUFFERS,
         millrace_components_kafka::INPUTS,
         millrace_components_kafka::OUTPUTS,
     ])
@@ -213,4 +214,29 @@ async fn members_of_a_group_share_the_partitions_and_take_over_from_each_other()
     second.stop().await;
     second.close().await.unwrap();
     output.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_buffer_keeps_the_promises_of_a_buffer() {
+    let log = TestLog::start().await;
+    conformance::buffer(|| bench(&log), "log: { max_bytes: 300B }").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_buffer_has_delivered_is_deleted_from_its_topic() {
+    let log = TestLog::start().await;
+    conformance::buffer(|| bench(&log), "log: { topic: b }").await;
+    let cluster = log.cluster().await;
+    let partition = [TopicPartition::new("b", 0)];
+    let mut places = Vec::new();
+    for at in [OffsetAt::Earliest, OffsetAt::Latest] {
+        let found = cluster.offsets(&partition, at, false).await.unwrap();
+        places.extend(found.into_values().flatten());
+    }
+    let committed = cluster.committed("b", None).await.unwrap();
+    places.push(committed[&partition[0]].offset);
+    let [start, end, committed] = places[..] else {
+        panic!("{places:?}")
+    };
+    assert!(end > 0 && start == end && committed == end, "{places:?}");
 }

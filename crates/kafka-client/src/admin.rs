@@ -4,6 +4,7 @@ mod brokers;
 mod configs;
 mod groups;
 mod offsets;
+mod records;
 mod topics;
 mod users;
 

@@ -10,6 +10,8 @@ use std::time::Duration;
 use millrace_kafka_wire::batch::BatchError;
 use millrace_kafka_wire::{ApiKey, ErrorCode, ReadError, Str, WriteError};
 
+use crate::admin::TopicPartition;
+
 /// Something that could not be done. A clone costs a count.
 #[derive(Clone, Debug)]
 pub struct Error(Arc<Detail>);
@@ -72,6 +74,11 @@ impl Error {
 
     pub(crate) fn invalid(text: impl Into<String>) -> Self {
         Self::new(Reason::Invalid(text.into()))
+    }
+
+    /// The error of who waited in vain for a record that should be there.
+    pub fn missing(partition: &TopicPartition, offset: i64) -> Self {
+        Self::invalid(format!("no record comes at offset {offset}")).of(partition)
     }
 
     /// A refusal that is found here.

@@ -22,6 +22,7 @@ const FAMILIES: &[&[Descriptor]] = &[
     millrace_components_io::OUTPUTS,
     millrace_components_io::PROCESSORS,
     millrace_components_io::SCANNERS,
+    millrace_components_kafka::BUFFERS,
     millrace_components_kafka::INPUTS,
     millrace_components_kafka::OUTPUTS,
     millrace_components_pure::BUFFERS,

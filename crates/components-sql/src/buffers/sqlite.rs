@@ -1,19 +1,16 @@
 //! The `sqlite` buffer.
 
-mod codec;
-mod flow;
 mod reserve;
 mod store;
 
 use millrace_component::{
-    Ages, Buffer, BufferConfig, BuildContext, BuiltBuffer, BuiltProcessor, Descriptor, Flow,
-    Guarantee, Ledger, ProcessorChild, Source,
+    BufferConfig, BuildContext, BuiltBuffer, Descriptor, Guarantee, ProcessorChild,
 };
+use millrace_durable_buffer::{DurableBuffer, Options};
 use millrace_message::Error;
 use millrace_spec::{ByteSize, Node, ReadContext, Spec, codes};
-use millrace_telemetry::metric::{BufferMetrics, Gauge};
 
-use store::Store;
+use store::Database;
 
 /// Stores messages in an SQLite database and acknowledges them to the input.
 ///
@@ -65,25 +62,15 @@ fn check_path(path: &String, node: &Node, cx: &mut ReadContext) {
 
 impl BufferConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<BuiltBuffer, Error> {
-        let processors = |children: &Option<Vec<ProcessorChild>>, field: &str| {
-            cx.processors(children.as_deref().unwrap_or_default(), field)
-        };
-        let pre_processors = processors(&self.pre_processors, "pre_processors")?;
-        let post_processors = processors(&self.post_processors, "post_processors")?;
-        let store = Store::open(&self.path)
+        let database = Database::open(&self.path)
             .map_err(|error| error.context(format_args!("path: open `{}`", self.path)))?;
-        Ok(Box::new(Sqlite {
-            store,
-            path: self.path.clone(),
-            pre_processors,
-            post_processors,
+        let options = Options {
+            place: self.path.clone(),
+            pre_processors: self.pre_processors.as_deref(),
+            post_processors: self.post_processors.as_deref(),
             bytes_max: self.max_bytes.0,
-            flow: cx.flow().clone(),
-            ledger: cx.flow().behind_buffer(),
-            ages: cx.flow().ages(cx.path()),
-            metrics: BufferMetrics::new(cx.metrics()),
-            active: cx.metrics().gauge("buffer_active", &[]),
-        }))
+        };
+        Ok(Box::new(DurableBuffer::new(database, options, cx)?))
     }
 
     fn guarantee(&self) -> Guarantee {
@@ -93,30 +80,6 @@ impl BufferConfig for Config {
 
 /// The component.
 pub const COMPONENT: Descriptor = Descriptor::buffer::<Config>();
-
-/// Messages that may wait between the buffer and the pipeline.
-const EDGE_CAPACITY: usize = 64;
-
-struct Sqlite {
-    store: Store,
-    path: String,
-    pre_processors: Vec<BuiltProcessor>,
-    post_processors: Vec<BuiltProcessor>,
-    bytes_max: u64,
-    flow: Flow,
-    ledger: Ledger,
-    ages: Ages,
-    metrics: BufferMetrics,
-    active: Gauge,
-}
-
-impl Buffer for Sqlite {
-    fn run(self: Box<Self>, upstream: Source) -> Source {
-        Source::spawn(EDGE_CAPACITY, |writer| {
-            flow::Running::new(*self, upstream, writer).run()
-        })
-    }
-}
 
 #[cfg(test)]
 mod tests {

@@ -10,11 +10,15 @@
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use async_trait::async_trait;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use millrace_durable_buffer::codec::{HEAD_BYTES, count_in};
+use millrace_durable_buffer::{Rest, Row, Stock, Store};
 use millrace_message::Error;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
-use super::codec::{HEAD_BYTES, count_in};
 use super::reserve::Reserve;
 
 /// Commands that become one transaction at most.
@@ -33,33 +37,6 @@ const RESERVE_BYTES: u64 = 8 << 20;
 const DELETIONS_MAX: usize = 256;
 /// A transaction that stores nothing.
 const NO_ROWS: &[(Vec<u8>, ())] = &[];
-
-/// A row as it is stored.
-#[derive(Debug)]
-pub struct Row {
-    /// Rows are numbered in the order in which they were stored.
-    pub id: i64,
-    /// A batch, encoded.
-    pub content: Vec<u8>,
-}
-
-/// What was in the database when it was opened.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Stock {
-    /// The id of the last row; 0 without rows.
-    pub last: i64,
-    /// The bytes of all rows.
-    pub bytes: u64,
-}
-
-/// What is in the database when it is closed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Rest {
-    /// The messages of all rows.
-    pub messages: u64,
-    /// The bytes of all rows.
-    pub bytes: u64,
-}
 
 enum Command {
     Store(Vec<u8>, oneshot::Sender<Result<i64, Error>>),
@@ -81,13 +58,13 @@ impl Command {
 }
 
 /// The database; dropping it finishes what was asked for and closes the file.
-pub struct Store {
+pub struct Database {
     commands: Option<mpsc::UnboundedSender<Command>>,
     thread: Option<JoinHandle<rusqlite::Result<Rest>>>,
     stock: Stock,
 }
 
-impl Store {
+impl Database {
     /// Opens or creates the database and starts its thread.
     ///
     /// # Errors
@@ -117,58 +94,11 @@ impl Store {
         })
     }
 
-    /// What was in the database when it was opened.
-    pub fn stock(&self) -> Stock {
-        self.stock
-    }
-
-    /// Stores a row and returns its id, once it is on disk.
-    ///
-    /// # Errors
-    /// It may not be stored.
-    pub fn store(
-        &self,
-        content: Vec<u8>,
-    ) -> impl Future<Output = Result<i64, Error>> + Send + use<> {
-        let (answer, answered) = oneshot::channel();
-        self.send(Command::Store(content, answer));
-        async move { answered.await.unwrap_or_else(|_| Err(gone())) }
-    }
-
-    /// Deletes a row, with the next transaction.
-    pub fn delete(&self, id: i64) {
-        self.send(Command::Delete(id));
-    }
-
-    /// The rows after `after`, in order: at least one, and not many more than `bytes_max` bytes.
-    ///
-    /// # Errors
-    /// The database cannot be read.
-    pub fn load(
-        &self,
-        after: i64,
-        bytes_max: usize,
-    ) -> impl Future<Output = Result<Vec<Row>, Error>> + Send + use<> {
-        let (answer, answered) = oneshot::channel();
-        self.send(Command::Load {
-            after,
-            bytes_max,
-            answer,
-        });
-        async move { answered.await.unwrap_or_else(|_| Err(gone())) }
-    }
-
     fn send(&self, command: Command) {
         if let Some(commands) = &self.commands {
             // Without the thread the answer is dropped, which is an error to who waits for it.
             let _sent = commands.send(command);
         }
-    }
-
-    /// Carries out what was asked for, and closes the database; what is left in it, where that can
-    /// be said.
-    pub fn close(mut self) -> Option<Rest> {
-        self.finish()
     }
 
     fn finish(&mut self) -> Option<Rest> {
@@ -191,7 +121,39 @@ impl Store {
     }
 }
 
-impl Drop for Store {
+#[async_trait]
+impl Store for Database {
+    async fn open(&mut self) -> Result<Stock, Error> {
+        Ok(self.stock)
+    }
+
+    fn store(&self, content: Vec<u8>) -> BoxFuture<'static, Result<i64, Error>> {
+        let (answer, answered) = oneshot::channel();
+        self.send(Command::Store(content, answer));
+        async move { answered.await.unwrap_or_else(|_| Err(gone())) }.boxed()
+    }
+
+    fn delete(&self, id: i64) {
+        self.send(Command::Delete(id));
+    }
+
+    fn load(&self, after: i64, bytes_max: usize) -> BoxFuture<'static, Result<Vec<Row>, Error>> {
+        let (answer, answered) = oneshot::channel();
+        self.send(Command::Load {
+            after,
+            bytes_max,
+            answer,
+        });
+        async move { answered.await.unwrap_or_else(|_| Err(gone())) }.boxed()
+    }
+
+    async fn close(mut self) -> Option<Rest> {
+        let closed = tokio::task::spawn_blocking(move || self.finish()).await;
+        closed.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+    }
+}
+
+impl Drop for Database {
     fn drop(&mut self) {
         let _rest = self.finish();
     }
@@ -495,7 +457,7 @@ impl Worker {
             bytes += content.len().max(1);
             rows.push(Row {
                 id: row.get(0)?,
-                content,
+                content: content.into(),
             });
         }
         Ok(rows)
@@ -650,14 +612,14 @@ mod tests {
         assert_eq!((kept, log()), (RESERVE_BYTES, 0));
     }
 
-    #[test]
-    fn a_store_that_is_closed_without_rows_leaves_no_reserve() {
+    #[tokio::test]
+    async fn a_store_that_is_closed_without_rows_leaves_no_reserve() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("b.db");
         let reserve = folder.path().join("b.db-reserve");
-        let store = Store::open(path.to_str().unwrap()).unwrap();
+        let database = Database::open(path.to_str().unwrap()).unwrap();
         assert!(reserve.exists());
-        store.close();
+        database.close().await;
         assert!(!reserve.exists());
     }
 }

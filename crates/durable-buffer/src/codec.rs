@@ -110,8 +110,7 @@ pub fn count_in(mut head: &[u8]) -> Option<u32> {
 }
 
 /// Reads a batch; its payloads share the bytes of the row. `None` when it is not one.
-pub fn decode(row: Vec<u8>) -> Option<MessageBatch> {
-    let mut row = Bytes::from(row);
+pub fn decode(mut row: Bytes) -> Option<MessageBatch> {
     if row.try_get_u8().ok()? != VERSION {
         return None;
     }
@@ -177,6 +176,7 @@ fn take_fault(row: &mut Bytes) -> Option<Option<Fault>> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
 mod tests {
     use proptest::prelude::*;
 
@@ -206,7 +206,7 @@ mod tests {
             is_faulty in any::<bool>(),
         ) {
             let batch: Vec<_> = payloads.iter().map(|it| message(it, &metadata, is_faulty)).collect();
-            let read = decode(encode(&batch).unwrap()).unwrap();
+            let read = decode(encode(&batch).unwrap().into()).unwrap();
             prop_assert_eq!(read.len(), batch.len());
             for (one, other) in read.iter().zip(&batch) {
                 prop_assert_eq!(one.bytes(), other.bytes());
@@ -218,7 +218,7 @@ mod tests {
 
         #[test]
         fn any_bytes_are_read_or_refused(row in any::<Vec<u8>>()) {
-            let _read = decode([vec![VERSION], row].concat());
+            let _read = decode([vec![VERSION], row].concat().into());
         }
     }
 
@@ -230,7 +230,7 @@ mod tests {
         message.metadata.set("raw", vec![0_u8, 255]);
         message.metadata.set("n", 7_i64);
         message.metadata.set("none", Value::Null);
-        let read = decode(encode(&[message.clone()]).unwrap()).unwrap();
+        let read = decode(encode(&[message.clone()]).unwrap().into()).unwrap();
         assert_eq!(read[0].metadata, message.metadata);
     }
 
@@ -238,7 +238,10 @@ mod tests {
     fn a_torn_row_is_refused() {
         let row = encode(&[message(b"payload", &[("k".into(), "v".into())], true)]).unwrap();
         for length in 0..row.len() {
-            assert!(decode(row[..length].to_vec()).is_none(), "{length}");
+            assert!(
+                decode(Bytes::copy_from_slice(&row[..length])).is_none(),
+                "{length}"
+            );
         }
     }
 }

@@ -12,9 +12,9 @@ use millrace_component::{
 use millrace_message::{Error, MessageBatch, Origin, Outcome, Outcomes};
 use smallvec::SmallVec;
 
-use super::Sqlite;
-use super::codec::{decode, encode};
-use super::store::{Rest, Row};
+use crate::DurableBuffer;
+use crate::codec::{decode, encode};
+use crate::store::{Rest, Row, Stock, Store};
 
 /// Rows on their way to the disk at a time; more of them make larger transactions.
 const STORING_MAX: usize = 1024;
@@ -53,9 +53,27 @@ struct Returned {
     outcomes: Outcomes,
 }
 
+/// Opens the store of a buffer between `upstream` and `writer`, and runs it.
+pub async fn run<S: Store>(
+    mut buffer: DurableBuffer<S>,
+    upstream: Source,
+    writer: SourceWriter,
+) -> Result<(), Error> {
+    match buffer.store.open().await {
+        Ok(stock) => Running::new(buffer, stock, upstream, writer).run().await,
+        Err(error) => {
+            upstream.stop();
+            drop(writer);
+            // What it has read goes back to where it came from.
+            let _told = upstream.finish().await;
+            Err(error.context(format_args!("open {}", buffer.place)))
+        }
+    }
+}
+
 /// The running buffer.
-pub struct Running {
-    buffer: Sqlite,
+struct Running<S> {
+    buffer: DurableBuffer<S>,
     upstream: Source,
     writer: SourceWriter,
     upstream_open: bool,
@@ -80,10 +98,8 @@ pub struct Running {
     resting: FuturesUnordered<BoxFuture<'static, Leaving>>,
 }
 
-impl Running {
-    /// A buffer between `upstream` and `writer`.
-    pub fn new(buffer: Sqlite, upstream: Source, writer: SourceWriter) -> Self {
-        let stock = buffer.store.stock();
+impl<S: Store> Running<S> {
+    fn new(buffer: DurableBuffer<S>, stock: Stock, upstream: Source, writer: SourceWriter) -> Self {
         Self {
             buffer,
             upstream,
@@ -105,7 +121,7 @@ impl Running {
     }
 
     /// Runs until the input has ended and everything was delivered, or until it is told to stop.
-    pub async fn run(mut self) -> Result<(), Error> {
+    async fn run(mut self) -> Result<(), Error> {
         let stop = self.writer.stop().clone();
         let abort = self.buffer.flow.abort().clone();
         let budget = self.buffer.flow.budget().clone();
@@ -268,9 +284,7 @@ impl Running {
         let has_more = self.last_taken < self.last_stored;
         if has_more && !self.stopping && self.loading.is_none() && self.next.is_empty() {
             self.loading_until = self.last_stored;
-            self.loading = Some(Box::pin(
-                self.buffer.store.load(self.last_taken, LOAD_BYTES),
-            ));
+            self.loading = Some(self.buffer.store.load(self.last_taken, LOAD_BYTES));
         }
     }
 
@@ -278,7 +292,8 @@ impl Running {
         let rows = match rows {
             Ok(rows) => rows,
             Err(error) => {
-                tracing::error!(component = "sqlite", path = "root.buffer", "{error}");
+                let component = &*self.buffer.name;
+                tracing::error!(component, path = "root.buffer", "{error}");
                 tokio::time::sleep(LOAD_PAUSE).await;
                 return Ok(());
             }
@@ -290,7 +305,8 @@ impl Running {
             let bytes = content.len() as u64;
             let Some(batch) = decode(content) else {
                 return Err(Error::fatal(format!(
-                    "row {id} of the sqlite buffer is damaged: it is no batch of messages"
+                    "row {id} of the {} buffer is damaged: it is no batch of messages",
+                    self.buffer.name
                 )));
             };
             self.last_taken = id;
@@ -376,7 +392,7 @@ impl Running {
         } = self;
         // What is still under way stays in the database: it goes back to where it came from.
         for _ in 0..buffer.ledger.balance().in_flight() {
-            let kept = Error::retry("the message is kept in the sqlite buffer");
+            let kept = Error::retry("the message is kept in the buffer");
             buffer.ledger.settle(&Outcome::Failed(kept));
         }
         // The input waits for those that are not stored: dropped, they go back to it.
@@ -387,23 +403,17 @@ impl Running {
             upstream.stop();
         }
         let finished = upstream.finish().await;
-        let Sqlite {
-            store, path, flow, ..
+        let DurableBuffer {
+            store, place, flow, ..
         } = buffer;
-        let closing = tokio::task::spawn_blocking(move || store.close());
-        let closed = closing
-            .await
-            .map_err(|panic| Error::fatal(format!("the sqlite buffer panicked: {panic}")));
-        let closed = closed.map(|rest| {
-            if let Some(Rest { messages, bytes }) = rest {
-                flow.keeps(Kept {
-                    file: path.into(),
-                    messages,
-                    bytes,
-                });
-            }
-        });
-        result.and(finished).and(closed)
+        if let Some(Rest { messages, bytes }) = store.close().await {
+            flow.keeps(Kept {
+                file: place.into(),
+                messages,
+                bytes,
+            });
+        }
+        result.and(finished)
     }
 }
 

@@ -1,0 +1,411 @@
+//! The topic that the rows of a buffer are in.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use futures::stream::FuturesOrdered;
+use futures::{FutureExt, StreamExt};
+use millrace_durable_buffer::codec::count_in;
+use millrace_durable_buffer::{Rest, Row, Stock, Store};
+use millrace_kafka_client::{
+    Cluster, Consumer, ConsumerSettings, Delivery, Error as KafkaError, ErrorCode, Limits,
+    NewRecord, NewTopic, OffsetAt, Producer, ProducerSettings, Record, Settings, Start,
+    TopicPartition,
+};
+use millrace_message::Error;
+use parking_lot::Mutex;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use super::rows::{Amount, Rows};
+
+/// The largest record: a batch of the input, encoded.
+const RECORD_BYTES: usize = 64 << 20;
+/// What Kafka's format adds to a record, at most.
+const RECORD_OVERHEAD: usize = 4096;
+/// Records that were delivered take up to so many bytes on disk.
+const SEGMENT_BYTES: usize = 32 << 20;
+/// How often it is committed what was delivered.
+const COMMIT_PERIOD: Duration = Duration::from_secs(1);
+/// How long a record that is there may take to come.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A topic of one partition.
+pub struct TopicStore {
+    settings: Settings,
+    topic: String,
+    open: Option<Open>,
+}
+
+/// What an open store has.
+struct Open {
+    rows: Arc<Mutex<Rows>>,
+    commands: mpsc::UnboundedSender<Storing>,
+    worker: JoinHandle<()>,
+    reading: Arc<tokio::sync::Mutex<Reading>>,
+}
+
+/// A row that is to be stored.
+struct Storing {
+    content: Bytes,
+    answer: oneshot::Sender<Result<i64, Error>>,
+}
+
+impl TopicStore {
+    pub fn new(settings: Settings, topic: &str) -> Self {
+        Self {
+            settings,
+            topic: topic.to_owned(),
+            open: None,
+        }
+    }
+
+    async fn try_open(&self) -> Result<(Rows, Reading, Writing), KafkaError> {
+        let cluster = Cluster::connect(self.settings.clone()).await?;
+        create(&cluster, &self.topic).await?;
+        let partition = TopicPartition::new(&self.topic, 0);
+        let mut reading = Reading::new(Arc::clone(&cluster), partition.clone());
+        let rows = reading.look(&self.topic).await?;
+        let writing = Writing {
+            committed: rows.done(),
+            cluster,
+            partition,
+            producer: None,
+            total: rows.total(),
+        };
+        Ok((rows, reading, writing))
+    }
+}
+
+/// Makes the topic, unless it is there.
+async fn create(cluster: &Cluster, topic: &str) -> Result<(), KafkaError> {
+    let config = |name: &str, value: String| (name.to_owned(), value);
+    let topic = NewTopic {
+        name: topic.to_owned(),
+        partitions: Some(1),
+        replication_factor: None,
+        configs: vec![
+            config("cleanup.policy", "delete".to_owned()),
+            config("retention.ms", "-1".to_owned()),
+            config("retention.bytes", "-1".to_owned()),
+            config("segment.bytes", SEGMENT_BYTES.to_string()),
+            config(
+                "max.message.bytes",
+                (RECORD_BYTES + RECORD_OVERHEAD).to_string(),
+            ),
+        ],
+    };
+    match cluster.create_topic(&topic, false).await {
+        Err(error) if error.code() != Some(ErrorCode::TopicAlreadyExists) => Err(error),
+        _ => Ok(()),
+    }
+}
+
+#[async_trait]
+impl Store for TopicStore {
+    async fn open(&mut self) -> Result<Stock, Error> {
+        let opened = self.try_open().await;
+        let (rows, reading, writing) = opened.map_err(|error| Error::fatal(error.to_string()))?;
+        let stock = Stock {
+            last: rows.last(),
+            bytes: rows.left().bytes,
+        };
+        let rows = Arc::new(Mutex::new(rows));
+        let (commands, queue) = mpsc::unbounded_channel();
+        self.open = Some(Open {
+            worker: tokio::spawn(writing.run(queue, Arc::clone(&rows))),
+            rows,
+            commands,
+            reading: Arc::new(tokio::sync::Mutex::new(reading)),
+        });
+        Ok(stock)
+    }
+
+    fn store(&self, content: Vec<u8>) -> BoxFuture<'static, Result<i64, Error>> {
+        let (answer, answered) = oneshot::channel();
+        let content = content.into();
+        if let Some(open) = &self.open {
+            // Without the worker the answer is dropped, which is an error to who waits for it.
+            let _sent = open.commands.send(Storing { content, answer });
+        }
+        async move { answered.await.unwrap_or_else(|_| Err(closed())) }.boxed()
+    }
+
+    fn delete(&self, id: i64) {
+        if let Some(open) = &self.open {
+            open.rows.lock().deliver(id);
+        }
+    }
+
+    fn load(&self, after: i64, bytes_max: usize) -> BoxFuture<'static, Result<Vec<Row>, Error>> {
+        let Some(open) = &self.open else {
+            return std::future::ready(Err(closed())).boxed();
+        };
+        let (reading, rows) = (Arc::clone(&open.reading), Arc::clone(&open.rows));
+        async move {
+            let loaded = reading.lock().await.load(after, bytes_max, &rows).await;
+            loaded.map_err(|error| Error::retry(format!("read the buffer: {error}")))
+        }
+        .boxed()
+    }
+
+    async fn close(self) -> Option<Rest> {
+        let Open {
+            rows,
+            commands,
+            worker,
+            ..
+        } = self.open?;
+        drop(commands);
+        if let Err(panic) = worker.await {
+            std::panic::resume_unwind(panic.into_panic());
+        }
+        let left = rows.lock().left();
+        Some(Rest {
+            messages: left.messages,
+            bytes: left.bytes,
+        })
+    }
+}
+
+fn closed() -> Error {
+    Error::retry("the log buffer is closed")
+}
+
+/// Writes rows, and commits how far they were delivered.
+struct Writing {
+    cluster: Arc<Cluster>,
+    partition: TopicPartition,
+    /// None before the first row, and after one that failed.
+    producer: Option<Producer>,
+    /// What was ever stored.
+    total: Amount,
+    committed: i64,
+}
+
+/// A row on its way to the disk.
+struct UnderWay {
+    delivered: Result<i64, Error>,
+    amount: Amount,
+    answer: oneshot::Sender<Result<i64, Error>>,
+}
+
+impl Writing {
+    /// Works until nothing more can be asked for.
+    async fn run(mut self, mut queue: mpsc::UnboundedReceiver<Storing>, rows: Arc<Mutex<Rows>>) {
+        let mut under_way = FuturesOrdered::new();
+        let mut next_commit = Instant::now() + COMMIT_PERIOD;
+        let mut is_open = true;
+        while is_open || !under_way.is_empty() {
+            tokio::select! {
+                biased;
+                Some(done) = under_way.next(), if !under_way.is_empty() => {
+                    self.answer(done, &rows);
+                }
+                storing = queue.recv(), if is_open => match storing {
+                    Some(storing) => under_way.push_back(self.store(storing).await),
+                    None => is_open = false,
+                },
+                () = tokio::time::sleep_until(next_commit) => {
+                    self.commit(&rows).await;
+                    next_commit = Instant::now() + COMMIT_PERIOD;
+                }
+            }
+        }
+        self.commit(&rows).await;
+    }
+
+    /// Hands a row to the producer.
+    async fn store(&mut self, storing: Storing) -> BoxFuture<'static, UnderWay> {
+        let Storing { content, answer } = storing;
+        let before = self.total;
+        let amount = before.and(content.len(), count_in(&content).unwrap_or(0));
+        self.total = amount;
+        let sent = self.send(before, content).await;
+        async move {
+            let delivered = match sent {
+                Ok(delivery) => delivery.await,
+                Err(error) => Err(error),
+            };
+            let delivered = delivered
+                .map_err(|error| Error::retry(format!("store in the buffer: {error}")))
+                .and_then(|it| {
+                    let unknown = || Error::retry("the log does not say where the message is");
+                    it.offset.ok_or_else(unknown)
+                });
+            UnderWay {
+                delivered: delivered.map(|offset| offset + 1),
+                amount,
+                answer,
+            }
+        }
+        .boxed()
+    }
+
+    async fn send(&mut self, before: Amount, content: Bytes) -> Result<Delivery, KafkaError> {
+        let producer = match &mut self.producer {
+            Some(producer) => producer,
+            none => {
+                let settings = ProducerSettings {
+                    // What waits for the disk makes a batch by itself.
+                    linger: Duration::ZERO,
+                    batch_size: 256 << 10,
+                    max_record_bytes: RECORD_BYTES,
+                    ..ProducerSettings::default()
+                };
+                none.insert(Producer::start(Arc::clone(&self.cluster), settings).await?)
+            }
+        };
+        let record = NewRecord {
+            topic: self.partition.topic.clone(),
+            partition: Some(0),
+            key: Some(Bytes::copy_from_slice(&before.to_key())),
+            value: Some(content),
+            ..NewRecord::default()
+        };
+        producer.send(record).await
+    }
+
+    fn answer(&mut self, done: UnderWay, rows: &Mutex<Rows>) {
+        match &done.delivered {
+            Ok(id) => rows.lock().stored(*id, done.amount),
+            // A producer that failed once takes nothing more.
+            Err(_) => self.producer = None,
+        }
+        // Who does not wait any more has given the message back.
+        let _answered = done.answer.send(done.delivered);
+    }
+
+    /// Commits how far everything was delivered, and deletes the records before that.
+    async fn commit(&mut self, rows: &Mutex<Rows>) {
+        let done = rows.lock().done();
+        if done == self.committed {
+            return;
+        }
+        let before = HashMap::from([(self.partition.clone(), done)]);
+        let group = &*self.partition.topic;
+        let commit = async {
+            self.cluster.commit_for(group, &before).await?;
+            self.cluster.delete_records(&before).await
+        };
+        match commit.await {
+            Ok(()) => self.committed = done,
+            Err(error) => tracing::warn!(
+                component = "log",
+                path = "root.buffer",
+                "it is not committed what was delivered, the next commit is tried: {error}"
+            ),
+        }
+    }
+}
+
+/// Reads rows from the topic.
+struct Reading {
+    cluster: Arc<Cluster>,
+    partition: TopicPartition,
+    consumer: Consumer,
+}
+
+impl Reading {
+    fn new(cluster: Arc<Cluster>, partition: TopicPartition) -> Self {
+        let settings = ConsumerSettings {
+            auto_commit_interval: None,
+            limits: Limits {
+                batch_bytes: RECORD_BYTES + RECORD_OVERHEAD,
+            },
+            ..ConsumerSettings::default()
+        };
+        let place = (partition.clone(), Start::At(OffsetAt::Earliest));
+        Self {
+            consumer: Consumer::of_partitions(Arc::clone(&cluster), settings, [place]),
+            cluster,
+            partition,
+        }
+    }
+
+    /// What is in the topic.
+    async fn look(&mut self, group: &str) -> Result<Rows, KafkaError> {
+        let partitions = std::slice::from_ref(&self.partition);
+        let start = self.cluster.offsets(partitions, OffsetAt::Earliest, false);
+        let start = start.await?.into_values().flatten().next().unwrap_or(0);
+        let end = self.cluster.offsets(partitions, OffsetAt::Latest, false);
+        let end = end.await?.into_values().flatten().next().unwrap_or(0);
+        let committed = self.cluster.committed(group, Some(partitions)).await?;
+        let committed = committed.get(&self.partition).map_or(0, |it| it.offset);
+        let done = committed.clamp(start, end);
+        if start == end {
+            return Ok(Rows::new(
+                (end, Amount::default()),
+                (end, Amount::default()),
+            ));
+        }
+        let last = self.record(end - 1).await?;
+        let total = amount_with(&last);
+        let before = match done == end {
+            true => total,
+            false => amount_before(&self.record(done).await?),
+        };
+        Ok(Rows::new((done, before), (end, total)))
+    }
+
+    /// The record at an offset.
+    async fn record(&mut self, offset: i64) -> Result<Record, KafkaError> {
+        self.consumer.seek(&self.partition, offset);
+        self.consumer.set_max_poll_records(1);
+        let mut records = self.consumer.poll(PATIENCE).await?;
+        records
+            .pop()
+            .ok_or_else(|| KafkaError::missing(&self.partition, offset))
+    }
+
+    /// The rows after one, as [`Store::load`] says.
+    async fn load(
+        &mut self,
+        after: i64,
+        bytes_max: usize,
+        rows: &Mutex<Rows>,
+    ) -> Result<Vec<Row>, KafkaError> {
+        let (mut next, last) = {
+            let rows = rows.lock();
+            (after.max(rows.done()), rows.last())
+        };
+        self.consumer.set_max_poll_records(usize::MAX);
+        self.consumer.seek(&self.partition, next);
+        let (mut loaded, mut bytes) = (Vec::new(), 0);
+        while next < last && bytes < bytes_max {
+            let records = self.consumer.poll(PATIENCE).await?;
+            if records.is_empty() {
+                return Err(KafkaError::missing(&self.partition, next));
+            }
+            let mut rows = rows.lock();
+            for record in records.into_iter().take_while(|it| it.offset < last) {
+                let (id, amount) = (record.offset + 1, amount_with(&record));
+                next = id;
+                rows.known(id, amount);
+                if !rows.is_done(id) {
+                    let content = record.value.unwrap_or_default();
+                    bytes += content.len().max(1);
+                    loaded.push(Row { id, content });
+                }
+            }
+        }
+        Ok(loaded)
+    }
+}
+
+/// What was stored before a record.
+fn amount_before(record: &Record) -> Amount {
+    let key = record.key.as_deref();
+    key.and_then(Amount::of_key).unwrap_or_default()
+}
+
+/// What was stored up to and with a record.
+fn amount_with(record: &Record) -> Amount {
+    let content = record.value.as_deref().unwrap_or_default();
+    amount_before(record).and(content.len(), count_in(content).unwrap_or(0))
+}
