@@ -92,7 +92,7 @@ fn quickstart_in(folder: &Path) -> Result<bool> {
     command
         .args(["run", "--release", "--", "run", "examples/quickstart.yaml"])
         .env("OUT", &out)
-        .env("BUFFER", folder.join("buffer.db"));
+        .env("LOG", folder.join("log"));
     // The second run finds that all is done.
     if !succeeds(&mut command)? || !succeeds(&mut command)? {
         return Ok(false);
