@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use millrace_message::{Error, Outcomes};
+use millrace_message::{Error, Halt, Outcomes};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -13,6 +13,9 @@ use tokio_util::sync::CancellationToken;
 use crate::pressure::Pressure;
 use crate::queue::QueueGauge;
 use crate::{Ages, Budget, Ledger, Pressing, Urgency};
+
+/// How long a write that is under way at the abort may go on, to tell what became of it.
+const WRITES_GRACE: Duration = Duration::from_secs(1);
 
 /// Shared by all stages of one stream. Cloning copies a pointer.
 #[derive(Clone)]
@@ -216,9 +219,27 @@ impl Flow {
     }
 
     /// Cancelled when the time for an orderly end is over: stages drop what they hold, which
-    /// gives it back to the source.
+    /// gives it back to the source. What is being written is let go of somewhat later, at
+    /// [`Flow::writes_given_up`].
     pub fn abort(&self) -> &CancellationToken {
         &self.shared.abort
+    }
+
+    /// What a program that runs for a message asks, to end at the abort.
+    pub fn halt(&self) -> Halt {
+        let abort = self.abort().clone();
+        Halt::when(move || abort.is_cancelled())
+    }
+
+    /// Waits until the writes are given up that were under way at the abort: a second after it. Until
+    /// then they tell what became of their messages; a write that is let go of earlier may be counted
+    /// as failed although it succeeds.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost when the future is dropped; asked again, the second begins anew.
+    pub async fn writes_given_up(&self) {
+        self.abort().cancelled().await;
+        tokio::time::sleep(WRITES_GRACE).await;
     }
 
     /// Says that the stream cannot go on, and why: it is ended at once, and what has not settled

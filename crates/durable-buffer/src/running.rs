@@ -379,29 +379,36 @@ impl<S: Store> Running<S> {
         self.buffer.active.set(self.stored_bytes as f64);
     }
 
-    async fn end(self, result: Result<(), Error>) -> Result<(), Error> {
+    /// Hears what becomes of what is still on its way to the disk and to the output: what is stored
+    /// is the input's no more, and what is written must not be there at the next start.
+    async fn end_under_way(&mut self) {
+        self.begin_to_stop();
+        self.writer.exhaust();
+        self.waiting.clear();
+        self.ready.clear();
+        loop {
+            tokio::select! {
+                Some(storing) = self.storing.next() => self.acknowledge(storing),
+                Some(returned) = self.under_way.next() => self.settle(returned),
+                else => return,
+            }
+        }
+    }
+
+    async fn end(mut self, result: Result<(), Error>) -> Result<(), Error> {
+        self.end_under_way().await;
         let Self {
             buffer,
             upstream,
             writer,
-            waiting,
-            storing,
-            under_way,
-            ready,
             ..
         } = self;
-        // What is still under way stays in the database: it goes back to where it came from.
+        // What was to be sent again stays in the database: it goes back to where it came from.
         for _ in 0..buffer.ledger.balance().in_flight() {
             let kept = Error::retry("the message is kept in the buffer");
             buffer.ledger.settle(&Outcome::Failed(kept));
         }
-        // The input waits for those that are not stored: dropped, they go back to it.
-        drop((waiting, storing, under_way, ready));
-        writer.exhaust();
         drop(writer);
-        if result.is_err() {
-            upstream.stop();
-        }
         let finished = upstream.finish().await;
         let DurableBuffer {
             store, place, flow, ..

@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use millrace_jq::{Error, Limit, Limits, Program};
-use millrace_message::Value;
+use millrace_message::{Halt, Value};
 
 const LIMITS: Limits = Limits {
     steps: 200_000,
     bytes: 4 << 20,
     time: Duration::from_secs(60),
+    halt: Halt::NEVER,
 };
 
 fn run(query: &str, input: Value, limits: Limits) -> Result<Vec<Value>, Error> {

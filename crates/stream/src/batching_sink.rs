@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::faulted::Faulted;
+use crate::root_output::end_writes;
 
 /// Messages that may wait for the collecting task; it takes them as fast as they come.
 const EDGE_CAPACITY: usize = 64;
@@ -107,7 +108,7 @@ impl Collector {
             let is_last = is_draining && may_flush && !self.batcher.is_empty();
             let flush = tokio::select! {
                 biased;
-                // What is dropped here fails towards its source.
+                // What is collected is dropped, and fails towards its source.
                 () = abort.cancelled() => break,
                 Some(()) = under_way.next(), if !under_way.is_empty() => false,
                 batch = self.writes.pop(), if open && may_flush => match batch {
@@ -139,7 +140,8 @@ impl Collector {
                 self.flush(&mut under_way).await;
             }
         }
-        drop((under_way, self.writes, self.batcher));
+        drop((self.writes, self.batcher));
+        end_writes(under_way, &self.flow).await;
         self.inner.close().await;
     }
 

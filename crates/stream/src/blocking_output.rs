@@ -249,6 +249,8 @@ fn serve(mut writer: Writer, writes: &Receiver<Write>) {
         writer.open = false;
     }
     while writes.pop_run_blocking(RUN_MAX, &mut run) {
+        // What a writer that was cancelled counts as not written is not written.
+        run.retain(|write: &Write| !write.done.is_closed());
         let (mut batches, done): (Vec<_>, VecDeque<_>) = run
             .drain(..)
             .map(|write: Write| (write.batch, write.done))

@@ -76,16 +76,16 @@ pub(crate) fn run(leaf: LeafInput, cx: &BuildContext) -> Result<Source, Error> {
                 link.tell_unreadable();
                 input.stop().await;
                 writer.exhaust();
-                wait_settled(&admission, &abort).await;
+                wait_settled(&admission).await;
                 let closed = input.close().await;
                 read.and(closed)
             }
-            BuiltInput::Blocking(input) => {
-                run_blocking(input, &admission, &writer, link, &abort).await
-            }
+            BuiltInput::Blocking(input) => run_blocking(input, &admission, &writer, link).await,
         };
-        replays.abort();
-        let _aborted = replays.await;
+        if !abort.is_cancelled() {
+            replays.abort();
+        }
+        let _ended = replays.await;
         if let Some(exhausted) = exhausted {
             exhausted.close().await;
         }
@@ -93,11 +93,16 @@ pub(crate) fn run(leaf: LeafInput, cx: &BuildContext) -> Result<Source, Error> {
     }))
 }
 
-/// Waits until everything emitted has settled, or the time for it is over.
-async fn wait_settled(admission: &Admission, abort: &CancellationToken) {
+/// Waits until everything emitted has settled; at the abort, as long as writes may be under way.
+async fn wait_settled(admission: &Admission) {
+    let flow = admission.flow();
+    tokio::select! {
+        () = admission.all_settled() => return,
+        () = flow.abort().cancelled() => admission.abandon_replays(),
+    }
     tokio::select! {
         () = admission.all_settled() => {}
-        () = abort.cancelled() => admission.abandon_replays(),
+        () = flow.writes_given_up() => {}
     }
 }
 
@@ -110,7 +115,6 @@ async fn replay_loop(
     abort: CancellationToken,
     stop: CancellationToken,
 ) {
-    // Dropped with this loop, the writes under way fail.
     let mut writes = JoinSet::new();
     loop {
         let due = tokio::select! {
@@ -119,6 +123,10 @@ async fn replay_loop(
                 // Nobody else may be left to tell the input.
                 stop.cancel();
                 admission.abandon_replays();
+                tokio::select! {
+                    () = async { while writes.join_next().await.is_some() {} } => {}
+                    () = admission.flow().writes_given_up() => {}
+                }
                 return;
             }
         };
@@ -128,7 +136,12 @@ async fn replay_loop(
                 writes.spawn(write(Arc::clone(sink), batch, admission.flow().clone()));
             }
             (Due::Again(batch) | Due::GivenUp(batch), _) => {
-                if batches.push(batch).await.is_err() {
+                let pushed = tokio::select! {
+                    pushed = batches.push(batch) => pushed.is_ok(),
+                    // The abort is heard above.
+                    () = abort.cancelled() => true,
+                };
+                if !pushed {
                     // Nobody reads any more: the batch has failed again by being dropped.
                     return;
                 }
@@ -304,7 +317,6 @@ async fn run_blocking(
     admission: &Arc<Admission>,
     writer: &SourceWriter,
     link: Link,
-    abort: &CancellationToken,
 ) -> Result<(), Error> {
     let reader = Reader {
         input,
@@ -321,7 +333,7 @@ async fn run_blocking(
         Err(panic) => return Err(Error::fatal(format!("the input panicked: {panic}"))),
     };
     writer.exhaust();
-    wait_settled(admission, abort).await;
+    wait_settled(admission).await;
     let closed = tokio::task::spawn_blocking(move || input.close())
         .await
         .unwrap_or_else(|panic| Err(Error::fatal(format!("the input panicked: {panic}"))));

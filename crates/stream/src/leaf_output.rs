@@ -111,8 +111,16 @@ impl LeafSink {
         }
     }
 
-    /// Waits for a connection and returns its number.
+    /// Waits for a connection, until the stream is given up, and returns its number.
     async fn connected(&self) -> Result<u64, Error> {
+        tokio::select! {
+            biased;
+            connected = self.connected_in_time() => connected,
+            () = self.flow.abort().cancelled() => Err(given_up()),
+        }
+    }
+
+    async fn connected_in_time(&self) -> Result<u64, Error> {
         let mut link = self.link.clone();
         let up = link.wait_for(|state| !matches!(state, LinkState::Connecting));
         let state = match self.connect_timeout {
@@ -149,8 +157,11 @@ impl LeafSink {
                     self.report_lost(generation);
                     let mut link = self.link.clone();
                     let changed = |state: &LinkState| !matches!(state, LinkState::Up(up) if *up <= generation);
-                    if link.wait_for(changed).await.is_err() {
-                        return Err(error);
+                    tokio::select! {
+                        changed = link.wait_for(changed) => if changed.is_err() {
+                            return Err(error);
+                        },
+                        () = self.flow.abort().cancelled() => return Err(error),
                     }
                 }
                 Err(error) => return Err(error),
@@ -162,7 +173,12 @@ impl LeafSink {
 #[async_trait]
 impl Sink for LeafSink {
     async fn write(&self, mut batch: MessageBatch) -> Outcomes {
-        let Ok(_place) = self.places.acquire().await else {
+        let place = tokio::select! {
+            biased;
+            place = self.places.acquire() => place,
+            () = self.flow.abort().cancelled() => return Outcomes::failed(given_up()),
+        };
+        let Ok(_place) = place else {
             return Outcomes::failed(Error::not_connected("the output is closed"));
         };
         let spans = self.spans.open(std::slice::from_mut(&mut batch));
@@ -194,6 +210,10 @@ impl Sink for LeafSink {
             self.identity.log_warning(format_args!("close: {error}"));
         }
     }
+}
+
+fn given_up() -> Error {
+    Error::retry("the stream was stopped before the message was written")
 }
 
 /// Keeps the output connected.

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use futures::{Stream, StreamExt};
 use millrace_component::{Flow, Receiver, Sink, Urgency};
 use millrace_message::{MessageBatch, settle_all};
 
 use crate::faulted::Faulted;
 
 /// Writes every batch of the queue, as many at a time as the sink has places for, and settles
-/// each by its outcome. Ends when the queue has ended and every write has returned, or at
-/// the stream's abort, which gives back what was under way.
+/// each by its outcome. Ends when the queue has ended and every write has returned. At the stream's
+/// abort no more writes begin, and what is then under way is given up somewhat later.
 ///
 /// While no more writes may be under way, the stream is stalled: a batching policy below the sink
 /// may hold all of them back, and would wait for ever for more.
@@ -36,10 +36,20 @@ pub(crate) async fn drive(batches: Receiver<MessageBatch>, sink: Arc<dyn Sink>, 
             },
         }
     }
-    drop((writes, stalled));
     // Whatever still arrives is dropped with the queue, and fails towards its source.
-    drop(batches);
+    drop((batches, stalled));
+    end_writes(writes, &flow).await;
     sink.close().await;
+}
+
+/// Drives writes to their end, until the stream gives them up: what is dropped then counts as not
+/// written, which nobody knows.
+pub(crate) async fn end_writes(mut writes: impl Stream + Unpin, flow: &Flow) {
+    let ended = async { while writes.next().await.is_some() {} };
+    tokio::select! {
+        () = ended => {}
+        () = flow.writes_given_up() => {}
+    }
 }
 
 /// Writes a batch and settles it. When an output that it needs cannot go on at all, neither can the

@@ -26,6 +26,7 @@ use tracing::{error, warn};
 
 use crate::chain::Chain;
 use crate::faulted::Faulted;
+use crate::root_output::end_writes;
 
 /// Messages that may wait for each pipeline thread, and for the writer.
 const EDGE_CAPACITY: usize = 128;
@@ -176,8 +177,8 @@ pub(crate) async fn write(batches: Receiver<Tagged>, sink: Arc<dyn Sink>, flow: 
             },
         }
     }
-    drop((writes, stalled));
-    drop((batches, shards));
+    drop((batches, shards, stalled));
+    end_writes(writes, &flow).await;
     sink.close().await;
 }
 
@@ -230,7 +231,7 @@ async fn deliver(sink: &dyn Sink, flow: &Flow, shard: u64, batch: MessageBatch) 
         let mut failed = Vec::new();
         for (index, mut message) in open.into_iter().enumerate() {
             match outcomes.get(index) {
-                Outcome::Failed(error) if attempts_left > 0 => {
+                Outcome::Failed(error) if attempts_left > 0 && !flow.abort().is_cancelled() => {
                     warn!("a write fails and holds back its shard: {error}");
                     failed.push(message);
                 }
@@ -246,7 +247,11 @@ async fn deliver(sink: &dyn Sink, flow: &Flow, shard: u64, batch: MessageBatch) 
         }
         open = failed;
         attempts_left -= 1;
-        tokio::time::sleep(backoff.pause()).await;
+        tokio::select! {
+            () = tokio::time::sleep(backoff.pause()) => {}
+            // What is dropped here fails towards its source.
+            () = flow.abort().cancelled() => return shard,
+        }
         flow.ledger().replay(open.len());
     }
 }

@@ -1,7 +1,18 @@
 //! What a buffer that sends again itself does with the outcomes of a batch.
 
+use std::time::Duration;
+
+use millrace_component::Flow;
 use millrace_message::{MessageBatch, Origin, Outcome, Outcomes};
 use smallvec::SmallVec;
+
+/// Waits before a batch is sent again; not any more when the stream is given up.
+pub(super) async fn rest(pause: Duration, flow: &Flow) {
+    tokio::select! {
+        () = tokio::time::sleep(pause) => {}
+        () = flow.abort().cancelled() => {}
+    }
+}
 
 /// Settles the origins of what has its final outcome. What has failed is returned, with its origins:
 /// it is to be sent again.

@@ -19,7 +19,7 @@ use millrace_spec::{Node, ReadContext, Spec, codes};
 use millrace_telemetry::metric::{BufferMetrics, Gauge};
 use smallvec::SmallVec;
 
-use super::failed::take_failed;
+use super::failed::{rest, take_failed};
 
 /// Holds messages in memory between the input and the pipeline, up to a number of bytes.
 ///
@@ -137,8 +137,6 @@ struct Running {
     writer: SourceWriter,
     /// Bytes in the buffer: waiting, under way, or to be sent again.
     held: usize,
-    /// Messages of a batch above the limit, whose source waits for them.
-    alone: usize,
     /// Read, but not yet taken in.
     waiting: Option<MessageBatch>,
     ready: VecDeque<MessageBatch>,
@@ -153,7 +151,6 @@ impl Running {
             upstream,
             writer,
             held: 0,
-            alone: 0,
             waiting: None,
             ready: VecDeque::new(),
             under_way: FuturesUnordered::new(),
@@ -229,7 +226,6 @@ impl Running {
     /// A batch above the limit keeps its origin: it is acknowledged when it is delivered.
     fn accept_alone(&mut self, mut batch: MessageBatch, bytes: usize) {
         self.count_in(batch.len(), bytes);
-        self.alone = batch.len();
         let origins = batch.take_origins();
         let ledger = self.memory.ledger.clone();
         let outcomes = track(&mut batch);
@@ -325,12 +321,13 @@ impl Running {
         let outcomes = track(&mut batch);
         self.emit(batch);
         let latency = self.memory.metrics.latency.clone();
+        let flow = self.memory.flow.clone();
         let started = std::time::Instant::now();
         self.under_way.push(Box::pin(async move {
             let outcomes = outcomes.await;
             latency.observe(started.elapsed());
             if !outcomes.is_success() {
-                tokio::time::sleep(attempt.backoff.pause()).await;
+                rest(attempt.backoff.pause(), &flow).await;
             }
             Returned {
                 batch: copies,
@@ -351,12 +348,10 @@ impl Running {
             outcomes,
             attempt,
         } = returned;
-        if batch.is_empty() {
-            self.alone = 0;
-        }
         self.held = self.held.saturating_sub(bytes);
         let failed = take_failed(batch, origins, &outcomes);
-        if failed.is_empty() {
+        // What is let go of counts as lost with the buffer.
+        if failed.is_empty() || self.memory.flow.abort().is_cancelled() {
             self.memory.ages.leave(attempt.age);
         } else {
             self.memory.ledger.replay(failed.len());
@@ -367,17 +362,21 @@ impl Running {
     }
 
     /// Counts what is left as dropped, because its source believes that it was delivered; what
-    /// its source still waits for goes back to it.
-    async fn end(self) -> Result<(), Error> {
+    /// its source still waits for goes back to it. What is being written is neither before the output
+    /// has told what became of it.
+    async fn end(mut self) -> Result<(), Error> {
         let ledger = self.memory.ledger.clone();
         let identity = Arc::clone(&self.memory.identity);
-        for _ in 0..self.alone {
-            ledger.settle(&Outcome::Failed(Error::retry("the stream was stopped")));
-        }
         let before = lost(&ledger);
         // What is let go of settles: that tells what was delivered of a batch from what is lost. The
         // input waits for what was not taken in.
-        drop((self.waiting, self.under_way, self.ready, self.memory));
+        self.waiting = None;
+        self.ready.clear();
+        self.memory.batcher = None;
+        while let Some(returned) = self.under_way.next().await {
+            self.settle(returned);
+        }
+        drop((self.writer, self.memory));
         let messages = lost(&ledger) - before;
         if messages > 0 {
             tracing::error!(

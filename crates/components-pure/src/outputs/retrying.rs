@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use millrace_component::{Backoff, BuildContext, Identity, Sink};
+use millrace_component::{Backoff, BuildContext, Flow, Identity, Sink};
 use millrace_message::{Error, Message, MessageBatch, Outcome, Outcomes};
 use millrace_telemetry::metric::Counter;
 
@@ -38,12 +38,14 @@ impl Attempts {
     }
 }
 
-/// An output whose failed messages are written again, unless it cannot go on at all.
+/// An output whose failed messages are written again, unless it cannot go on at all or the stream is
+/// given up.
 ///
 /// Nobody above hears of a failure while it is tried again, so it is logged and counted here.
 pub(super) struct Retrying {
     sink: Arc<dyn Sink>,
     attempts: Attempts,
+    flow: Flow,
     identity: Arc<Identity>,
     errors: Counter,
 }
@@ -54,6 +56,7 @@ impl Retrying {
         Self {
             sink,
             attempts,
+            flow: cx.flow().clone(),
             identity: Arc::clone(cx.identity()),
             errors: cx.metrics().counter("output_error", &[]),
         }
@@ -89,7 +92,10 @@ impl Sink for Retrying {
             if is_over || !self.attempts.allow(retry, started, pause) {
                 return pending.finish();
             }
-            tokio::time::sleep(pause).await;
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = self.flow.abort().cancelled() => return pending.finish(),
+            }
         }
     }
 

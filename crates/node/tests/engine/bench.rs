@@ -67,6 +67,7 @@ impl Bench {
             acks: told,
             written: seen,
             gate: Semaphore::new(0),
+            begun: std::sync::atomic::AtomicUsize::new(0),
             stop_starting: CancellationToken::new(),
         });
         let services = Services::default()
@@ -143,6 +144,20 @@ impl Bench {
     pub async fn finished(self) -> (Balance, Result<(), Error>) {
         let finished = tokio::time::timeout(PATIENCE, self.stream.finish()).await;
         finished.expect("the stream does not end")
+    }
+
+    /// Waits for the end of the stream, and counts the messages that were written till then and have
+    /// not been asked for.
+    pub async fn finished_with_writes(self) -> (Balance, usize) {
+        let Self {
+            stream,
+            mut written,
+            ..
+        } = self;
+        let finished = tokio::time::timeout(PATIENCE, stream.finish()).await;
+        let (balance, _) = finished.expect("the stream does not end");
+        let writes = std::iter::from_fn(|| written.try_recv().ok());
+        (balance, writes.map(|it| it.payloads.len()).sum())
     }
 }
 

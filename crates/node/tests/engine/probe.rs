@@ -2,13 +2,13 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use millrace_component::{
-    BatchPolicy, Batches, BuildContext, BuiltInput, BuiltOutput, BuiltProcessor, Descriptor,
-    Incoming, Input, InputConfig, InputPart, LeafInput, LeafOutput, Output, OutputConfig,
-    OutputPart, Processor, ProcessorConfig, ReplayPolicy, WriteError,
+    BatchPolicy, Batches, BlockingOutput, BuildContext, BuiltInput, BuiltOutput, BuiltProcessor,
+    Descriptor, Incoming, Input, InputConfig, InputPart, LeafInput, LeafOutput, Output,
+    OutputConfig, OutputPart, Processor, ProcessorConfig, ReplayPolicy, WriteError,
 };
 use millrace_message::{Error, Message, MessageBatch, Outcome};
 use millrace_spec::Spec;
@@ -30,6 +30,8 @@ pub struct Wires {
     pub written: mpsc::UnboundedSender<Written>,
     /// Writes wait here for a permit when the output is `gated`.
     pub gate: Semaphore,
+    /// How many writes have begun.
+    pub begun: AtomicUsize,
     /// Ends the start of the stream.
     pub stop_starting: CancellationToken,
 }
@@ -217,6 +219,9 @@ struct OutputFields {
     /// Whether each write waits for a permit of the test.
     #[spec(default = false)]
     gated: bool,
+    /// Whether it works on a thread of its own.
+    #[spec(default = false)]
+    blocking: bool,
     /// How many writes may be under way.
     #[spec(default = 1)]
     max_in_flight: u64,
@@ -226,12 +231,16 @@ struct OutputFields {
 
 impl OutputConfig for OutputFields {
     fn build(&self, cx: &BuildContext) -> Result<OutputPart, Error> {
+        let output = ProbeOutput {
+            fields: self.clone(),
+            refused: Mutex::default(),
+            wires: cx.service().unwrap(),
+        };
         Ok(OutputPart::Leaf(LeafOutput {
-            output: BuiltOutput::Async(Arc::new(ProbeOutput {
-                fields: self.clone(),
-                refused: Mutex::default(),
-                wires: cx.service().unwrap(),
-            })),
+            output: match self.blocking {
+                true => BuiltOutput::Blocking(Box::new(output)),
+                false => BuiltOutput::Async(Arc::new(output)),
+            },
             max_in_flight: usize::try_from(self.max_in_flight).unwrap(),
             connect_timeout: None,
             batching: self.batching.clone(),
@@ -252,6 +261,7 @@ impl Output for ProbeOutput {
     }
 
     async fn write(&self, batch: &MessageBatch) -> Result<(), WriteError> {
+        self.wires.begun.fetch_add(1, Ordering::Relaxed);
         if self.fields.gated {
             self.wires.gate.acquire().await.unwrap().forget();
         }
@@ -275,5 +285,14 @@ impl Output for ProbeOutput {
 
     async fn close(&self) -> Result<(), Error> {
         Ok(())
+    }
+}
+
+impl BlockingOutput for ProbeOutput {
+    fn write(&mut self, run: &[MessageBatch], results: &mut Vec<Result<(), WriteError>>) {
+        let runtime = tokio::runtime::Handle::current();
+        for batch in run {
+            results.push(runtime.block_on(Output::write(self, batch)));
+        }
     }
 }

@@ -236,6 +236,7 @@ async fn what_is_left_when_the_time_is_over_is_dropped_and_what_was_not_taken_in
     drop(bench.send);
     let outcomes = bench.settled.recv().await.unwrap();
     assert!(outcomes.first_failure().is_some(), "`ddddd` goes back");
+    bench.buffer.finish().await.unwrap();
     let balance = bench.flow.buffer_ledger().unwrap().balance();
     assert_eq!((balance.received, balance.delivered), (3, 1));
     let reason = (Kind::Dropped, "buffer_shutdown".into());
@@ -247,12 +248,43 @@ async fn what_is_left_when_the_time_is_over_is_dropped_and_what_was_not_taken_in
 async fn a_batch_above_the_limit_is_not_counted_as_dropped_when_the_time_is_over() {
     let mut bench = start("limit: 10");
     bench.send.send(batch(&["much too large"])).unwrap();
-    let _under_way = bench.next().await.unwrap();
+    let under_way = bench.next().await.unwrap();
     bench.flow.abort().cancel();
+    drop(under_way);
     assert!(bench.settled().await.first_failure().is_some());
     let balance = bench.flow.buffer_ledger().unwrap().balance();
     assert_eq!(balance.total(Kind::Dropped), 0);
     assert_eq!(balance.total(Kind::Returned), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_written_although_the_time_is_over_is_counted_as_delivered() {
+    for fields in [
+        "limit: 10",
+        "limit: 1",
+        "limit: 10, batch_policy: { enabled: true, count: 2 }",
+    ] {
+        let bench = start(fields);
+        bench.send.send(batch(&["a", "b"])).unwrap();
+        let mut under_way = bench.next().await.unwrap();
+        bench.flow.abort().cancel();
+        drop(bench.send);
+        // With a clock that jumps when nothing else happens, this is the end of all that happens.
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let ledger = bench.flow.buffer_ledger().unwrap();
+        assert_eq!(ledger.balance().in_flight(), 2, "{fields}");
+        let origins = under_way.take_origins();
+        for (index, origin) in origins.into_iter().enumerate() {
+            match index {
+                0 => origin.deliver(),
+                _ => origin.fail(Error::retry("not now")),
+            }
+        }
+        bench.buffer.finish().await.unwrap();
+        let balance = ledger.balance();
+        assert_eq!((balance.received, balance.delivered), (2, 1), "{fields}");
+        assert_eq!(balance.in_flight(), 0, "{fields}");
+    }
 }
 
 #[tokio::test]

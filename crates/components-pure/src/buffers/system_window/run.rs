@@ -11,7 +11,7 @@ use millrace_component::{Backoff, Source, SourceWriter, clock, track};
 use millrace_message::{Error, MessageBatch, Origin, Outcomes};
 use smallvec::SmallVec;
 
-use super::super::failed::take_failed;
+use super::super::failed::{rest, take_failed};
 use super::windows::Leaving;
 use super::{SystemWindow, nanoseconds_now};
 
@@ -98,8 +98,14 @@ impl Running {
                 self.writer.exhaust();
             }
         }
-        // What was let go of goes back to its source.
-        drop((self.under_way, self.ready, self.buffer));
+        // What is let go of goes back to its source. What is being written does not before the output
+        // has told what became of it.
+        self.ready.clear();
+        self.buffer.windows.clear();
+        while let Some(returned) = self.under_way.next().await {
+            self.settle(returned);
+        }
+        drop((self.writer, self.buffer));
         self.upstream.finish().await
     }
 
@@ -168,12 +174,13 @@ impl Running {
         let outcomes = track(&mut batch);
         self.ready.push_back(batch);
         let latency = self.buffer.metrics.latency.clone();
+        let flow = self.buffer.flow.clone();
         let started = std::time::Instant::now();
         self.under_way.push(Box::pin(async move {
             let outcomes = outcomes.await;
             latency.observe(started.elapsed());
             if !outcomes.is_success() {
-                tokio::time::sleep(backoff.pause()).await;
+                rest(backoff.pause(), &flow).await;
             }
             Returned {
                 batch: copies,
@@ -193,7 +200,7 @@ impl Running {
             backoff,
         } = returned;
         let failed = take_failed(batch, origins, &outcomes);
-        if !failed.is_empty() {
+        if !failed.is_empty() && !self.buffer.flow.abort().is_cancelled() {
             self.buffer.flow.ledger().replay(failed.len());
             self.send(failed, backoff);
         }

@@ -1,5 +1,5 @@
 use jiff::Timestamp;
-use millrace_component::{BufferChild, SourceWriter};
+use millrace_component::{BufferChild, Flow, SourceWriter};
 use millrace_message::clock::SetClock;
 use millrace_message::{Message, Outcome, Settle, Transaction};
 use millrace_testkit::cases;
@@ -27,6 +27,7 @@ struct Fed {
     buffer: Source,
     input: mpsc::UnboundedSender<Vec<&'static str>>,
     heard: Heard,
+    flow: Flow,
     _clock: SetClock,
 }
 
@@ -50,6 +51,7 @@ fn feed(fields: &str) -> Fed {
         buffer: Box::new(buffer).run(upstream),
         input,
         heard,
+        flow: bench.flow().clone(),
         _clock: clock,
     }
 }
@@ -181,6 +183,32 @@ async fn what_fails_comes_again_in_its_window_although_that_has_left() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_written_although_the_time_is_over_is_told_to_its_source() {
+    let fed = feed("size: 10s");
+    fed.send(&[r#"{"at":11}"#, r#"{"at":12}"#]);
+    let mut window = fed.next().await.expect("the window leaves");
+    fed.send(&[r#"{"at":21}"#]);
+    assert!(fed.heard().await.is_empty());
+    fed.flow.abort().cancel();
+    let given_up = fed.heard().await;
+    assert_eq!(given_up.len(), 1, "{given_up:?}");
+    assert!(
+        given_up[0].starts_with(r#"{"at":21} Failed"#),
+        "{given_up:?}"
+    );
+    let origins = window.take_origins();
+    origins
+        .into_iter()
+        .for_each(millrace_message::Origin::deliver);
+    assert_eq!(
+        fed.heard().await[1..],
+        [r#"{"at":11} delivered"#, r#"{"at":12} delivered"#]
+    );
+    drop(fed.input);
+    fed.buffer.finish().await.expect("it ends in order");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_message_of_several_windows_is_acknowledged_with_the_last_of_them() {
     let fed = feed("size: 10s, slide: 5s");
     fed.send(&[r#"{"at":12}"#]);
@@ -203,6 +231,7 @@ async fn open_windows_leave_at_once_when_the_input_ends_and_when_the_stream_stop
             buffer,
             input,
             heard,
+            flow: _,
             _clock,
         } = feed("size: 1h");
         let messages = vec![r#"{"at":12}"#, r#"{"at":4000}"#, r#"{"at":13}"#];

@@ -51,6 +51,12 @@ impl Windows {
         Ok(())
     }
 
+    /// Lets go of all messages.
+    pub fn clear(&mut self) {
+        self.pending.clear();
+        self.earliest = i128::MAX;
+    }
+
     /// When the next window leaves, if a message is in one.
     pub fn due(&self) -> Option<i128> {
         Some(self.first()?.end + self.lateness)
