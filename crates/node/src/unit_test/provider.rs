@@ -12,7 +12,7 @@ use millrace_spec::{
     codes,
 };
 use millrace_stream::{ErrorHandling, Processors, ResourcesConfig};
-use millrace_telemetry::Scope;
+use millrace_telemetry::{Redactor, Scope};
 
 use super::case::Case;
 use super::execute::Provide;
@@ -89,7 +89,10 @@ impl ConfigFile<'_> {
             })?
         };
         let target = path::get(tree, &path)?;
-        match self.read(&mut loader, case, tree, &path, target) {
+        let target = self.read(&mut loader, case, tree, &path, target);
+        // Those of a mock stand nowhere in the config, from which the others are known.
+        Redactor::global().add_all(loader.cx.redactor().secrets());
+        match target {
             Some(target) => build(target),
             None => Err(self.told(&mut loader)),
         }
@@ -220,6 +223,9 @@ impl ConfigFile<'_> {
             None => vec![ProcessorChild::read(target, &mut apart).map(|it| (place, it))],
         };
         check_resource_uses(&labels, &mut apart);
+        for secret in apart.redactor().secrets() {
+            loader.cx.add_secret_text(secret);
+        }
         for diagnostic in &apart.take_diagnostics() {
             loader.cx.report(diagnostic.clone());
         }
