@@ -76,6 +76,29 @@ fn what_is_quoted_of_a_wrong_argument_does_not_steer_the_terminal() {
     }
 }
 
+#[test]
+fn a_field_that_cannot_be_set_is_the_only_complaint() {
+    let folder = Folder::new(&[("c.yaml", "input: { stdin: {} }\n")]);
+    for command in ["run", "lint", "echo"] {
+        for (set, meant) in [
+            ("pipeline.threadz=2", "threads"),
+            ("pipeline.processors.-.mappin=a", "mapping"),
+            ("output.broker.outputs.-.drop.x=a", "x"),
+            ("input.stdin.scanner.lines.delimitr=a", "delimiter"),
+            ("logger.levl=info", "level"),
+        ] {
+            let (code, told) = folder.code_and_told(&format!("{command} -s {set} c.yaml"));
+            assert_eq!(code, Some(1), "{command} {set}: {told}");
+            let (path, _) = set.split_once('=').unwrap();
+            let place = told.matches(&format!("--set {path}")).count();
+            assert!(place >= 1 && told.contains(meant), "{told}");
+            let complaints = told.matches("failed to set config field override").count();
+            let other = told.contains("expected a") || told.contains("required");
+            assert!(complaints == 1 && !other, "{command} {set}: {told}");
+        }
+    }
+}
+
 const CONFIG: &str = "
 http: { enabled: false }
 input: { generate: { mapping: 'root = env(\"OF_FILE\")', count: 1 } }
