@@ -268,8 +268,13 @@ fn unknown(
             .find(|it| catalog.component(*it, name).is_some());
         other.map(|other| format!("`{name}` is the name of {} {other}", article(other)))
     });
+    // Templates make what can have a label.
+    let of_template = || {
+        let hint = format!("if a template makes this {kind}, name its file with `-t`");
+        kind.has_label().then_some(hint)
+    };
     let message = format!("{kind} type '{name}' was not recognised");
-    cx.error(codes::COMPONENT_UNKNOWN, span, message).help = help;
+    cx.error(codes::COMPONENT_UNKNOWN, span, message).help = help.or_else(of_template);
 }
 
 /// The component of a kind whose name is nearest to an unknown one.
