@@ -83,8 +83,8 @@ fn a_field_that_cannot_be_set_is_the_only_complaint() {
         for (set, meant) in [
             ("pipeline.threadz=2", "threads"),
             ("pipeline.processors.-.mappin=a", "mapping"),
-            ("output.broker.outputs.-.drop.x=a", "x"),
-            ("input.stdin.scanner.lines.delimitr=a", "delimiter"),
+            ("output.broker.outputs.-.drop.x=a", "drop.x"),
+            ("input.stdin.scanner.lines.delimitr=a", "lines.delimitr"),
             ("logger.levl=info", "level"),
         ] {
             let (code, told) = folder.code_and_told(&format!("{command} -s {set} c.yaml"));
