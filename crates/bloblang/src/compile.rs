@@ -1,10 +1,11 @@
 //! From syntax tree to program: names become slots, paths are split, literals folded, arguments
 //! checked. What is wrong is collected, not reported one at a time.
 
-use std::collections::HashMap;
+use std::cell::OnceCell;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use millrace_formats::read_text_file;
+use millrace_formats::{FileError, read_text_file};
 use millrace_message::{Segment, Text, Value};
 
 use crate::ast::{
@@ -13,7 +14,7 @@ use crate::ast::{
 };
 use crate::budget::{self, Allowance};
 use crate::environment::Environment;
-use crate::error::{SyntaxError, line_and_column};
+use crate::error::{Lines, SyntaxError, line_and_column};
 use crate::eval::arithmetic;
 
 use crate::parser;
@@ -23,12 +24,20 @@ use crate::program::{
 };
 
 mod call;
+mod complaints;
 mod fold;
+mod variables;
+
+use complaints::Complaints;
+use variables::Variables;
 
 /// How many files may import each other in a row.
 const IMPORT_DEPTH_MAX: usize = 16;
-/// The largest file that is imported.
+/// The largest file that is imported, and how much is imported in all: files that import each other
+/// several times are read that often again with each level.
 const IMPORT_BYTES_MAX: usize = 16 << 20;
+/// How many files are imported in all.
+const IMPORTS_MAX: usize = 1000;
 
 /// Compiles a mapping.
 ///
@@ -73,47 +82,58 @@ pub(crate) fn parsed_expression(
 
 struct Compiler<'a> {
     text: &'a str,
+    /// Made when the first statement asks for its line.
+    lines: OnceCell<Lines>,
     environment: &'a Environment,
-    errors: Vec<SyntaxError>,
+    errors: Complaints,
     warnings: Vec<SyntaxError>,
+    /// Where variables are read that nothing assigns: an argument may be compiled twice.
+    warned: HashSet<Span>,
     /// Calls of literals that fail, and whose failure nothing takes so far.
     failing: Vec<SyntaxError>,
     caches: Vec<CacheUse>,
     /// Where the maps of these names stand, or will stand, in `maps`.
     names: HashMap<Arc<str>, usize>,
     maps: Vec<MapBody>,
-    /// Names of the variables of the body at hand; the position is the slot.
-    variables: Vec<Text>,
-    /// Those of them that a statement above the one at hand assigns.
-    assigned: Vec<Text>,
+    /// Those of the body at hand.
+    variables: Variables,
     /// Names of the parameters of the lambdas around, outermost first.
     parameters: Vec<Text>,
     import_depth: usize,
+    imported: Imported,
+}
+
+/// What was imported so far, by whichever file.
+#[derive(Clone, Copy, Default)]
+struct Imported {
+    files: usize,
+    bytes: usize,
 }
 
 impl<'a> Compiler<'a> {
     fn new(text: &'a str, environment: &'a Environment) -> Compiler<'a> {
         let given = environment.given().iter().map(|(name, _)| name.clone());
-        let given: Vec<_> = given.collect();
         Compiler {
             text,
+            lines: OnceCell::new(),
             environment,
-            errors: Vec::new(),
+            errors: Complaints::default(),
             warnings: Vec::new(),
+            warned: HashSet::new(),
             failing: Vec::new(),
             caches: Vec::new(),
             names: HashMap::new(),
             maps: Vec::new(),
-            variables: given.clone(),
-            assigned: given,
+            variables: Variables::given(given),
             parameters: Vec::new(),
             import_depth: 0,
+            imported: Imported::default(),
         }
     }
 
     fn finish(mut self, mut body: Body) -> Result<Program, Vec<SyntaxError>> {
-        if !self.errors.is_empty() {
-            return Err(self.errors);
+        if self.errors.count() > 0 {
+            return Err(self.errors.into_told());
         }
         self.warnings.append(&mut self.failing);
         body.variables = body.variables.max(self.variables.len());
@@ -133,6 +153,9 @@ impl<'a> Compiler<'a> {
 
     fn mapping(&mut self, tree: &ast::Mapping) -> Body {
         for import in &tree.imports {
+            if self.errors.is_full() {
+                break;
+            }
             if let Some(body) = self.import(import) {
                 return body;
             }
@@ -148,10 +171,8 @@ impl<'a> Compiler<'a> {
         for map in &tree.maps {
             let name = Text::from(&*map.name.text);
             let outer = std::mem::take(&mut self.variables);
-            let outer_assigned = std::mem::take(&mut self.assigned);
             let statements = self.statements(&map.statements);
             let variables = std::mem::replace(&mut self.variables, outer).len();
-            self.assigned = outer_assigned;
             self.maps.push(MapBody {
                 name,
                 body: Body::new(statements, variables),
@@ -175,12 +196,26 @@ impl<'a> Compiler<'a> {
             );
             return None;
         }
-        let text = match read_text_file(&path, IMPORT_BYTES_MAX) {
+        if self.imported.files >= IMPORTS_MAX {
+            self.error(
+                import.span,
+                format!("more than {IMPORTS_MAX} files are imported in all"),
+            );
+            return None;
+        }
+        let room = IMPORT_BYTES_MAX - self.imported.bytes;
+        let text = match read_text_file(&path, room) {
             Ok(text) => text,
             Err(error) => {
+                let reason = match error {
+                    FileError::TooLarge(_) if self.imported.files > 0 => {
+                        format!("all that is imported is larger than {IMPORT_BYTES_MAX} bytes")
+                    }
+                    error => error.to_string(),
+                };
                 self.error(
                     import.path.span,
-                    format!("read imported mapping `{}`: {error}", path.display()),
+                    format!("read imported mapping `{}`: {reason}", path.display()),
                 );
                 return None;
             }
@@ -188,21 +223,30 @@ impl<'a> Compiler<'a> {
         let parsed = parser::parse_mapping(&text);
         let mut inner = Compiler::new(&text, self.environment);
         inner.import_depth = self.import_depth + 1;
+        inner.imported = Imported {
+            files: self.imported.files + 1,
+            bytes: self.imported.bytes + text.len(),
+        };
         // Maps are numbered across files.
         inner.names = std::mem::take(&mut self.names);
         inner.maps = std::mem::take(&mut self.maps);
-        inner.errors = parsed.errors;
+        parsed
+            .errors
+            .into_iter()
+            .for_each(|it| inner.errors.push(it));
         let mut body = inner.mapping(&parsed.tree);
         body.variables = inner.variables.len();
         let Compiler {
             names,
             maps,
             errors,
+            imported,
             ..
         } = inner;
+        self.imported = imported;
         self.names = names;
         self.maps = maps;
-        for error in errors {
+        for error in errors.into_told() {
             let (line, column) = line_and_column(&text, error.span.start as usize);
             self.error(
                 import.path.span,
@@ -216,14 +260,19 @@ impl<'a> Compiler<'a> {
     }
 
     fn statements(&mut self, statements: &[ast::Statement]) -> Vec<Statement> {
-        statements
-            .iter()
-            .map(|statement| self.statement(statement))
-            .collect()
+        let mut compiled = Vec::with_capacity(statements.len());
+        for statement in statements {
+            if self.errors.is_full() {
+                break;
+            }
+            compiled.push(self.statement(statement));
+        }
+        compiled
     }
 
     fn statement(&mut self, statement: &ast::Statement) -> Statement {
-        let line = line_and_column(self.text, statement.span.start as usize).0;
+        let lines = self.lines.get_or_init(|| Lines::of(self.text));
+        let line = lines.line(statement.span.start as usize);
         let kind = match &statement.kind {
             AstStatement::Assign { target, value } => {
                 let value = self.expr(value);
@@ -260,27 +309,7 @@ impl<'a> Compiler<'a> {
             TargetKind::Meta(key) => {
                 Target::Metadata(key.as_ref().map(|key| Text::from(&*key.text)))
             }
-            TargetKind::Variable(name) => {
-                if !self.is_assigned(&name.text) {
-                    self.assigned.push(Text::from(&*name.text));
-                }
-                Target::Variable(self.slot(&name.text))
-            }
-        }
-    }
-
-    fn is_assigned(&self, name: &str) -> bool {
-        self.assigned.iter().any(|known| **known == *name)
-    }
-
-    /// The slot of a variable. A name that is only read gets one too, which stays empty.
-    fn slot(&mut self, name: &str) -> usize {
-        match self.variables.iter().position(|known| known == name) {
-            Some(slot) => slot,
-            None => {
-                self.variables.push(Text::from(name));
-                self.variables.len() - 1
-            }
+            TargetKind::Variable(name) => Target::Variable(self.variables.assign(&name.text)),
         }
     }
 
@@ -358,15 +387,13 @@ impl<'a> Compiler<'a> {
     }
 
     fn variable(&mut self, name: &str, span: Span) -> Expr {
-        if !self.is_assigned(name) {
+        let (slot, is_assigned) = self.variables.read(name);
+        if !is_assigned && self.warned.insert(span) {
             let message = format!("variable `{name}` is assigned nowhere above: reading it fails");
             let warning = SyntaxError::new(span, message)
                 .with_help(format!("assign it with `let {name} = …`"));
-            if !self.warnings.contains(&warning) {
-                self.warnings.push(warning);
-            }
+            self.warnings.push(warning);
         }
-        let slot = self.slot(name);
         path(
             Base::Variable {
                 slot,

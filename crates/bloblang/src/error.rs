@@ -2,6 +2,9 @@
 
 use crate::ast::Span;
 
+/// How many complaints about one text are worth reading.
+pub(crate) const ERRORS_MAX: usize = 50;
+
 /// One complaint about a mapping, with its place in the text that was parsed.
 ///
 /// Spans are relative to that text; a caller that took the mapping out of a larger file moves them.
@@ -46,6 +49,26 @@ pub fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
     (line, before[line_start..].chars().count() + 1)
 }
 
+/// Where the lines of a text begin, for who asks for the lines of many places in it.
+pub(crate) struct Lines {
+    starts: Vec<usize>,
+}
+
+impl Lines {
+    pub(crate) fn of(text: &str) -> Lines {
+        let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+        let starts = std::iter::once(0).chain(breaks.map(|(at, _)| at + 1));
+        Lines {
+            starts: starts.collect(),
+        }
+    }
+
+    /// The line (from 1) that a byte stands in.
+    pub(crate) fn line(&self, offset: usize) -> usize {
+        self.starts.partition_point(|start| *start <= offset)
+    }
+}
+
 impl std::fmt::Display for SyntaxError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.message)?;
@@ -57,3 +80,19 @@ impl std::fmt::Display for SyntaxError {
 }
 
 impl std::error::Error for SyntaxError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_that_are_looked_up_are_those_that_are_counted() {
+        for text in ["", "a", "\n", "a\n\nbc\n", "\r\na\nb"] {
+            let lines = Lines::of(text);
+            for offset in 0..=text.len() {
+                let counted = line_and_column(text, offset).0;
+                assert_eq!(lines.line(offset), counted, "{text:?} at {offset}");
+            }
+        }
+    }
+}

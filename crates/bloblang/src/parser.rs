@@ -19,11 +19,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::ast::{Expr, Interpolation, MAX_CHAIN, MAX_DEPTH, Mapping, Span};
-use crate::error::SyntaxError;
+use crate::error::{ERRORS_MAX, SyntaxError};
 use crate::lexer::Cursor;
-
-/// How many complaints about one text are worth reading.
-const MAX_ERRORS: usize = 50;
 
 /// The longest text that is parsed, in bytes; spans are 32 bits wide.
 const MAX_TEXT: usize = 256 << 20;
@@ -212,13 +209,15 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// Remembers a complaint and goes on.
+    /// Remembers a complaint, if it is among those that are told, and goes on.
     fn report(&mut self, error: SyntaxError) {
-        self.errors.push(error);
+        if !self.is_full() {
+            self.errors.push(error);
+        }
     }
 
     fn is_full(&self) -> bool {
-        self.errors.len() >= MAX_ERRORS
+        self.errors.len() >= ERRORS_MAX
     }
 
     /// Runs a rule only to learn whether it fits: nothing it does remains.

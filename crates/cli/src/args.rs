@@ -1,9 +1,11 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use millrace_diagnostics::printable_line;
 use millrace_node::LogLevel;
 
 pub mod kafka;
@@ -499,13 +501,30 @@ pub fn command() -> clap::Command {
 ///
 /// # Errors
 /// They are wrong, or ask for help.
-pub fn parse(args: impl Iterator<Item = std::ffi::OsString>) -> Result<Args, clap::Error> {
-    let mut matches = command()
+pub fn parse(args: impl Iterator<Item = OsString>) -> Result<Args, clap::Error> {
+    let args: Vec<OsString> = args.collect();
+    let mut matches = matches(&args)
+        .map_err(|error| quoting_plainly(error, &args))
+        .map_err(with_hint)?;
+    Args::from_arg_matches_mut(&mut matches)
+}
+
+fn matches(args: &[OsString]) -> Result<clap::ArgMatches, clap::Error> {
+    command()
         .arg(chilled())
         .mut_subcommand("run", |it| it.arg(chilled()))
         .try_get_matches_from(args)
-        .map_err(with_hint)?;
-    Args::from_arg_matches_mut(&mut matches)
+}
+
+/// The complaint that is made of the arguments when they are written as a terminal may be given them:
+/// what clap quotes of an argument it mixes with the colours of its own.
+fn quoting_plainly(error: clap::Error, args: &[OsString]) -> clap::Error {
+    let shown = |arg: &OsString| printable_line(&arg.to_string_lossy()).into_owned().into();
+    let args: Vec<OsString> = args.iter().map(shown).collect();
+    match matches(&args) {
+        Err(plain) if plain.kind() == error.kind() => plain,
+        _ => error,
+    }
 }
 
 /// A flag of Bento that changes nothing, since an invalid config is refused all the same: read, and

@@ -94,6 +94,15 @@ fn help() -> ExitCode {
     ExitCode::from(USAGE)
 }
 
+/// Gives what was asked for, as `--help`, or says what is wrong with the arguments.
+pub fn answer(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        error.exit();
+    }
+    complain(error.render().to_string().trim_end());
+    ExitCode::from(USAGE)
+}
+
 /// Says what is wrong with the arguments, as clap does.
 fn misuse(reason: &str) -> ExitCode {
     complain(&format!("error: {reason}"));

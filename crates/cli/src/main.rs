@@ -15,7 +15,6 @@ fn main() -> ExitCode {
             variables::adopt(&args.env_files());
             commands::dispatch(args)
         }
-        // Also for `--help` and `--version`, with the code that clap gives each.
-        Err(error) => error.exit(),
+        Err(error) => commands::answer(&error),
     }
 }

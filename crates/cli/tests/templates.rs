@@ -160,6 +160,19 @@ fn without_its_template_a_component_is_not_known() {
         told.contains("input type 'counted' was not recognised"),
         "{told}"
     );
+    let unknown = "pipeline: { processors: [ { shout: {} } ] }\ntests: [ { name: a } ]";
+    let misspelt = "pipeline: { processors: [ { mappin: root = 1 } ] }";
+    let folder = Folder::new(&[("u.yaml", unknown), ("m.yaml", misspelt)]);
+    for command in ["run", "lint", "test"] {
+        let (printed, told, _) = folder.run(&format!("{command} u.yaml"));
+        let told = printed + &told;
+        let hint = "if a template makes this processor, name its file with `-t`";
+        assert!(told.contains(hint), "{command}: {told}");
+    }
+    // A name that is only misspelt needs no template.
+    let (_, told, _) = folder.run("lint m.yaml");
+    assert!(told.contains("did you mean `mapping`?"), "{told}");
+    assert!(!told.contains("`-t`"), "{told}");
 }
 
 #[test]

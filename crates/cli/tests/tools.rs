@@ -125,6 +125,44 @@ tests:
     );
 }
 
+#[test]
+fn secrets_of_a_mock_are_not_shown_by_a_failure() {
+    let config = "
+pipeline:
+  processors:
+    - { label: asks, http: { url: 'http://h' } }
+    - { label: ends, mapping: 'root = this' }
+tests:
+  - name: of the target
+    mocks:
+      asks: { http: { url: 'http://u:flounder@127.0.0.1:1', retries: 0, basic_auth: { password: swordfish } } }
+    input_batch: [{ content: '{\"a\": \"swordfish\"}' }]
+    output_batches: [[{ content_equals: 'flounder and swordfish' }]]
+  - name: of a resource
+    mocks:
+      known: { redis: { url: 'redis://:stonefish@127.0.0.1:1' } }
+    target_processors: ends
+    input_batch: [{ content: '{\"a\": \"stonefish\"}' }]
+    output_batches: [[{ content_equals: a }]]
+  - name: refused
+    mocks:
+      asks: { http: { url: 'http://u:monkfish@127.0.0.1:1', basic_auth: { password: 5, monkfish: 1 } } }
+cache_resources: [{ label: known, memory: {} }]
+";
+    let folder = folder(&[("a.yaml", config)]);
+    let (printed, told, code) = run(folder.path(), &["test", "a.yaml"], "");
+    assert_eq!(code, Some(1), "{printed}{told}");
+    for shown in [
+        "  expected: *** and ***\n",
+        "  received: {\"a\":\"***\"}\n",
+        "refused [",
+    ] {
+        assert!(printed.contains(shown), "{shown}: {printed}");
+    }
+    let all = printed + &told;
+    assert!(!all.contains("fish") && !all.contains("flounder"), "{all}");
+}
+
 /// Whether a terminal would show a text as it is.
 fn is_printable(text: &str) -> bool {
     !text.contains(|it: char| (it.is_control() && it != '\n') || it == '\u{202e}')

@@ -42,6 +42,63 @@ impl Folder {
     }
 }
 
+#[test]
+fn what_is_quoted_of_a_wrong_argument_does_not_steer_the_terminal() {
+    let folder = Folder::new(&[]);
+    let hostile = "\u{1b}]0;title\u{7}\u{1b}[2J\u{9b}31m\u{202e}\r\nerror: x";
+    let shown = r"\u{1b}]0;title\u{7}\u{1b}[2J\u{9b}31m\u{202e}\r\nerror: x";
+    let (flag, value) = (format!("--{hostile}"), format!("--threads={hostile}"));
+    let config = format!("{hostile}.yaml");
+    for args in [
+        &[hostile][..],
+        &[&*config],
+        &[&*flag],
+        &["run", &*flag],
+        &["run", "a.yaml", hostile],
+        &["run", "-s", hostile],
+        &["--log.level", hostile],
+        &["list", "--format", hostile],
+        &["completions", hostile],
+        &["blobl", &*value],
+        &["topic", hostile],
+        &["plan", "--retention", hostile],
+        &["--print-json", hostile],
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_millrace"));
+        let command = command.args(args).current_dir(folder.0.path());
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {told:?}");
+        let steers = |it: char| it.is_control() && it != '\n' || it == '\u{202e}';
+        assert!(!told.contains(steers), "{args:?}: {told:?}");
+        assert!(told.contains(shown), "{args:?}: {told}");
+        assert!(!told.contains("\nerror: x"), "{args:?}: {told}");
+    }
+}
+
+#[test]
+fn a_field_that_cannot_be_set_is_the_only_complaint() {
+    let folder = Folder::new(&[("c.yaml", "input: { stdin: {} }\n")]);
+    for command in ["run", "lint", "echo"] {
+        for (set, meant) in [
+            ("pipeline.threadz=2", "threads"),
+            ("pipeline.processors.-.mappin=a", "mapping"),
+            ("output.broker.outputs.-.drop.x=a", "drop.x"),
+            ("input.stdin.scanner.lines.delimitr=a", "lines.delimitr"),
+            ("logger.levl=info", "level"),
+        ] {
+            let (code, told) = folder.code_and_told(&format!("{command} -s {set} c.yaml"));
+            assert_eq!(code, Some(1), "{command} {set}: {told}");
+            let (path, _) = set.split_once('=').unwrap();
+            let place = told.matches(&format!("--set {path}")).count();
+            assert!(place >= 1 && told.contains(meant), "{told}");
+            let complaints = told.matches("failed to set config field override").count();
+            let other = told.contains("expected a") || told.contains("required");
+            assert!(complaints == 1 && !other, "{command} {set}: {told}");
+        }
+    }
+}
+
 const CONFIG: &str = "
 http: { enabled: false }
 input: { generate: { mapping: 'root = env(\"OF_FILE\")', count: 1 } }

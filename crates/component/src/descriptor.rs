@@ -82,7 +82,7 @@ pub struct Registry {
     built: BTreeMap<(ComponentKind, &'static str), Built>,
     templates: BTreeMap<ComponentKind, BTreeMap<String, Arc<dyn Template>>>,
     /// What has no descriptor: exporters of metrics and of traces, templates.
-    others: Vec<Arc<ComponentSpec>>,
+    others: ComponentTable,
     table: OnceLock<ComponentTable>,
 }
 
@@ -119,7 +119,7 @@ impl Registry {
     /// and of traces.
     #[must_use]
     pub fn with(mut self, specs: impl IntoIterator<Item = ComponentSpec>) -> Self {
-        self.others.extend(specs.into_iter().map(Arc::new));
+        specs.into_iter().for_each(|it| self.others.insert(it));
         self
     }
 
@@ -130,7 +130,7 @@ impl Registry {
         if self.own(spec.kind, &spec.name).is_some() {
             return false;
         }
-        self.others.push(Arc::new(spec.clone()));
+        self.others.insert(spec.clone());
         self.table = OnceLock::new();
         let of_kind = self.templates.entry(spec.kind).or_default();
         of_kind.insert(spec.name.to_string(), Arc::clone(&template));
@@ -161,10 +161,7 @@ impl Registry {
             let spec = || Arc::new(built.descriptor.spec());
             return Some(Arc::clone(built.spec.get_or_init(spec)));
         }
-        let mut others = self.others.iter();
-        others
-            .find(|it| it.kind == kind && it.name == name)
-            .cloned()
+        self.others.component(kind, name)
     }
 
     /// Every component of this build, by kind and name.
@@ -194,8 +191,7 @@ impl Catalog for Registry {
     fn names(&self, kind: ComponentKind) -> Vec<String> {
         let of_kind = self.built.keys().filter(|(of, _)| *of == kind);
         let mut names: Vec<String> = of_kind.map(|(_, name)| (*name).to_owned()).collect();
-        let others = self.others.iter().filter(|it| it.kind == kind);
-        names.extend(others.map(|it| it.name.to_string()));
+        names.extend(self.others.names(kind));
         names.extend(KnownComponents.names(kind));
         names.sort_unstable();
         names.dedup();

@@ -195,7 +195,8 @@ pub fn check_resource_uses(declared: &[(ComponentKind, String)], cx: &mut ReadCo
             .iter()
             .filter(|(of, _)| *of == kind)
             .map(|(_, name)| name.as_str());
-        let help = did_you_mean(label, names).unwrap_or_else(|| {
+        let near = cx.may_suggest().then(|| did_you_mean(label, names));
+        let help = near.flatten().unwrap_or_else(|| {
             format!("declare it under `{kind}_resources` with `label: {label}`")
         });
         let reason = format!("{kind} resource `{label}` is not declared");

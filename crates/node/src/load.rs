@@ -9,7 +9,7 @@ use millrace_component::{MappingCaches, Registry, check_resource_uses};
 use millrace_components_http::service::check_endpoint_uses;
 use millrace_components_kafka::check_log_uses;
 use millrace_diagnostics::{Diagnostic, Diagnostics, Renderer, SourceMap, Span, did_you_mean};
-use millrace_spec::env::{Environment, InterpolatedText, Unset, interpolate};
+use millrace_spec::env::{EnvUse, EnvUses, Environment, InterpolatedText, Unset, interpolate};
 use millrace_spec::path::Schema;
 use millrace_spec::render::normalise;
 use millrace_spec::{
@@ -273,6 +273,42 @@ pub(crate) struct Loader {
     sources: Arc<SourceMap>,
 }
 
+/// A text that was read as YAML.
+pub(crate) struct ParsedText {
+    /// What it says, if that can be understood.
+    pub(crate) tree: Option<Node>,
+    uses: EnvUses,
+    missing: Vec<EnvUse>,
+    missing_complaint: Option<Diagnostic>,
+    complaints: Diagnostics,
+}
+
+impl ParsedText {
+    pub(crate) fn of(interpolated: InterpolatedText) -> Self {
+        let mut complaints = Diagnostics::new();
+        let tree = tree::parse(&interpolated, &mut complaints);
+        let tree = tree.map(|tree| match tree.is_null() {
+            true => Node::empty_mapping(tree.span),
+            false => tree,
+        });
+        Self {
+            tree,
+            missing_complaint: interpolated.missing_diagnostic(),
+            uses: interpolated.uses,
+            missing: interpolated.missing,
+            complaints,
+        }
+    }
+
+    /// Whether the text has a place for this variable.
+    pub(crate) fn has_variable(&self, name: &str) -> bool {
+        self.uses
+            .iter()
+            .chain(&self.missing)
+            .any(|it| it.name == name)
+    }
+}
+
 impl Loader {
     /// A loader with the variables of the process, that adds the texts it reads to `sources`.
     pub(crate) fn new(
@@ -381,26 +417,26 @@ impl Loader {
 
     /// The tree of a text whose variables were replaced by those of this loader.
     pub(crate) fn tree_of(&mut self, interpolated: InterpolatedText) -> Option<Node> {
-        let missing = interpolated.missing_diagnostic();
+        let parsed = ParsedText::of(interpolated);
+        self.note(&parsed);
+        parsed.tree
+    }
+
+    /// Takes over what there is to tell of a text, and which variables went into it.
+    pub(crate) fn note(&mut self, parsed: &ParsedText) {
+        let missing = parsed.missing_complaint.as_ref();
         if let Some(missing) = missing.filter(|_| !self.cx.options().skip_env_check) {
-            self.cx.report(missing);
+            self.cx.report(missing.clone());
         }
-        let mut diagnostics = Diagnostics::new();
-        let tree = tree::parse(&interpolated, &mut diagnostics);
-        self.cx.add_env(interpolated.uses);
-        for diagnostic in &diagnostics {
+        self.cx.add_env(parsed.uses.clone());
+        for diagnostic in &parsed.complaints {
             self.cx.report(diagnostic.clone());
         }
-        if let Some(tree) = &tree {
-            self.unset.note(&interpolated.missing, tree, &self.sources);
+        if let Some(tree) = &parsed.tree
+            && !parsed.missing.is_empty()
+        {
+            self.unset.note(&parsed.missing, tree, &self.sources);
         }
-        tree.map(|tree| {
-            if tree.is_null() {
-                Node::empty_mapping(tree.span)
-            } else {
-                tree
-            }
-        })
     }
 
     fn apply_overrides(&mut self, tree: &mut Node, overrides: &[String], registry: &Registry) {

@@ -207,10 +207,10 @@ pub fn infer<'n>(
             let mut names: Vec<_> = candidates.iter().map(|it| &*it.key).collect();
             names.sort_unstable();
             let message = format!("unable to infer {kind} type from candidates: {names:?}");
-            let all = catalog.names(kind);
             let help = names
                 .iter()
-                .find_map(|it| did_you_mean(it, all.iter().map(String::as_str)));
+                .take_while(|_| cx.may_suggest())
+                .find_map(|it| near(kind, it, catalog));
             cx.error(codes::COMPONENT_UNKNOWN, node.span, message).help = help;
             None
         }
@@ -261,15 +261,26 @@ fn unknown(
     catalog: &dyn Catalog,
     cx: &mut ReadContext,
 ) {
-    let names = catalog.names(kind);
-    let help = did_you_mean(name, names.iter().map(String::as_str)).or_else(|| {
+    let near = cx.may_suggest().then(|| near(kind, name, catalog));
+    let help = near.flatten().or_else(|| {
         let other = ComponentKind::ALL
             .into_iter()
             .find(|it| catalog.component(*it, name).is_some());
         other.map(|other| format!("`{name}` is the name of {} {other}", article(other)))
     });
+    // Templates make what can have a label.
+    let of_template = || {
+        let hint = format!("if a template makes this {kind}, name its file with `-t`");
+        kind.has_label().then_some(hint)
+    };
     let message = format!("{kind} type '{name}' was not recognised");
-    cx.error(codes::COMPONENT_UNKNOWN, span, message).help = help;
+    cx.error(codes::COMPONENT_UNKNOWN, span, message).help = help.or_else(of_template);
+}
+
+/// The component of a kind whose name is nearest to an unknown one.
+fn near(kind: ComponentKind, name: &str, catalog: &dyn Catalog) -> Option<String> {
+    let names = catalog.names(kind);
+    did_you_mean(name, names.iter().map(String::as_str))
 }
 
 fn article(kind: ComponentKind) -> &'static str {
@@ -324,12 +335,13 @@ pub fn check_reserved(kind: ComponentKind, named: &Named<'_>, node: &Node, cx: &
             let message =
                 format!("field {key} is invalid when the component type is {name} ({kind})");
             let fields = named.spec.fields();
+            let names = reserved.iter().map(|field| &*field.name);
+            let near = cx.may_suggest().then(|| did_you_mean(key, names));
             let diagnostic = cx.error(codes::UNKNOWN_FIELD, entry.key_span, message);
             if fields.iter().any(|field| field.name == **key) {
                 diagnostic.help = Some(format!("`{key}` is a field of `{name}`: indent it"));
             } else {
-                let names = reserved.iter().map(|field| &*field.name);
-                diagnostic.help = did_you_mean(key, names);
+                diagnostic.help = near.flatten();
             }
         }
     }

@@ -69,7 +69,7 @@ pub fn get<'n>(root: &'n Node, path: &[String]) -> Result<&'n Node, String> {
 /// the place of a list becomes a list of one.
 ///
 /// # Errors
-/// The path up to the segment that leads nowhere, and why. The tree may have grown up to there.
+/// The path up to the segment that leads nowhere, and why. The tree stays as it was then.
 pub fn set(
     root: &mut Node,
     path: &[String],
@@ -188,33 +188,48 @@ impl Setter<'_> {
         rest: &[String],
         value: Option<Node>,
     ) -> Result<(), Failure> {
-        if !matches!(node.value, Value::Mapping(_)) {
-            *node = Node::empty_mapping(self.span);
-        }
-        let Value::Mapping(mapping) = &mut node.value else {
-            return Ok(());
+        let mut created = Mapping::default();
+        let (mapping, is_new) = match &mut node.value {
+            Value::Mapping(mapping) => (mapping, false),
+            _ => (&mut created, true),
         };
         if rest.is_empty() && value.is_none() {
             mapping.entries.retain(|entry| *entry.key != *key);
-            return Ok(());
+        } else {
+            self.member(kind, mapping, key, rest, value)?;
         }
-        let target = self.child(mapping, key);
-        self.kind(kind, target, rest, value)
-            .map_err(|it| it.below(key))
+        if is_new {
+            *node = Node {
+                span: self.span,
+                value: Value::Mapping(created),
+            };
+        }
+        Ok(())
     }
 
-    fn child<'m>(&self, mapping: &'m mut Mapping, key: &str) -> &'m mut Node {
-        let at = mapping.entries.iter().position(|entry| *entry.key == *key);
-        let at = at.unwrap_or_else(|| {
-            let value = Node::string("", self.span);
-            mapping.entries.push(Entry {
-                key: Arc::from(key),
-                key_span: self.span,
-                value,
-            });
-            mapping.entries.len() - 1
+    fn member(
+        &self,
+        kind: &FieldKind,
+        mapping: &mut Mapping,
+        key: &str,
+        rest: &[String],
+        value: Option<Node>,
+    ) -> Result<(), Failure> {
+        let found = mapping.entries.iter_mut().find(|it| *it.key == *key);
+        if let Some(entry) = found {
+            return self
+                .kind(kind, &mut entry.value, rest, value)
+                .map_err(|it| it.below(key));
+        }
+        let mut made = Node::string("", self.span);
+        self.kind(kind, &mut made, rest, value)
+            .map_err(|it| it.below(key))?;
+        mapping.entries.push(Entry {
+            key: Arc::from(key),
+            key_span: self.span,
+            value: made,
         });
-        &mut mapping.entries[at].value
+        Ok(())
     }
 
     fn kind(
@@ -292,27 +307,35 @@ impl Setter<'_> {
         rest: &[String],
         value: Option<Node>,
     ) -> Result<(), Failure> {
-        if node.as_sequence().is_none() {
+        let mut created = Vec::new();
+        let (items, is_new) = match &mut node.value {
+            Value::Sequence(items) => (items, false),
+            _ => (&mut created, true),
+        };
+        let is_deleted = rest.is_empty() && value.is_none();
+        let below = |it: Failure| it.below(segment);
+        if segment == "-" {
+            let mut made = Node::string("", self.span);
+            if !is_deleted {
+                self.kind(kind, &mut made, rest, value).map_err(below)?;
+                items.push(made);
+            }
+        } else {
+            let at = index(segment, items.len()).map_err(|reason| Failure::at(segment, reason))?;
+            if is_deleted {
+                items.remove(at);
+            } else {
+                self.kind(kind, &mut items[at], rest, value)
+                    .map_err(below)?;
+            }
+        }
+        if is_new {
             *node = Node {
                 span: self.span,
-                value: Value::Sequence(Vec::new()),
+                value: Value::Sequence(created),
             };
         }
-        let Value::Sequence(items) = &mut node.value else {
-            return Ok(());
-        };
-        let at = if segment == "-" {
-            items.push(Node::string("", self.span));
-            items.len() - 1
-        } else {
-            index(segment, items.len()).map_err(|reason| Failure::at(segment, reason))?
-        };
-        if rest.is_empty() && value.is_none() {
-            items.remove(at);
-            return Ok(());
-        }
-        self.kind(kind, &mut items[at], rest, value)
-            .map_err(|it| it.below(segment))
+        Ok(())
     }
 }
 

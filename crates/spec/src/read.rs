@@ -14,7 +14,7 @@ use std::cell::LazyCell;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-/// For so many unknown keys of an object the nearest name is looked for.
+/// For so many unknown names of a config the nearest one is looked for.
 const SUGGESTIONS_MAX: usize = 100;
 /// So many names can be read in one line.
 const LISTED_MAX: usize = 12;
@@ -50,6 +50,8 @@ pub struct ReadContext {
     secret_texts: Vec<Span>,
     env: EnvUses,
     options: LintOptions,
+    /// For how many unknown names the nearest one was looked for.
+    suggestions: usize,
     path: Vec<String>,
     /// The templates whose results are being read, from the outside in.
     templates: Vec<InTemplate>,
@@ -75,6 +77,7 @@ impl ReadContext {
             secret_texts: Vec::new(),
             env: EnvUses::default(),
             options: LintOptions::default(),
+            suggestions: 0,
             path: Vec::new(),
             templates: Vec::new(),
             extensions: HashMap::new(),
@@ -117,6 +120,13 @@ impl ReadContext {
     /// Adds an error at a place.
     pub fn error(&mut self, code: Code, span: Span, message: impl Into<String>) -> &mut Diagnostic {
         self.report(Diagnostic::error(code, message).at(span))
+    }
+
+    /// Whether the name nearest to an unknown one is to be looked for. Nobody misspells a hundred
+    /// names: it is another file, or a hostile one.
+    pub fn may_suggest(&mut self) -> bool {
+        self.suggestions += 1;
+        self.suggestions <= SUGGESTIONS_MAX
     }
 
     /// Adds a warning at a place.
@@ -503,8 +513,8 @@ impl<'n> Fields<'n> {
         let unknown = entries.filter(|entry| !known.contains(&*entry.key));
         for (position, entry) in unknown.enumerate() {
             let message = format!("field {} not recognised", entry.key);
-            // Nobody misspells so many: it is another file, or a hostile one.
-            let help = (position < SUGGESTIONS_MAX)
+            let help = cx
+                .may_suggest()
                 .then(|| did_you_mean(&entry.key, self.known.iter().map(String::as_str)))
                 .flatten()
                 .or_else(|| listed(&self.known, position));
@@ -623,7 +633,8 @@ pub(crate) fn find_option<'o>(
     } else {
         cx.about_field(&format!("`{text}` is not one of its options"))
     };
-    let help = did_you_mean(text, names()).unwrap_or_else(|| {
+    let near = cx.may_suggest().then(|| did_you_mean(text, names()));
+    let help = near.flatten().unwrap_or_else(|| {
         let list: Vec<_> = names().map(|name| format!("`{name}`")).collect();
         format!("one of {}", list.join(", "))
     });

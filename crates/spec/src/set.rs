@@ -100,15 +100,21 @@ mod tests {
         let id = sources.add("config.yaml", "");
         let text = InterpolatedText::verbatim("input: {}", id);
         let mut root = tree::parse(&text, &mut Diagnostics::new()).unwrap();
-        let fields = [crate::FieldSpec::new(
-            "input",
-            crate::FieldKind::Map(Box::new(crate::FieldKind::String)),
-        )];
+        let before = root.clone();
+        let kind = |kind| crate::FieldKind::components(kind);
+        let fields = [
+            crate::FieldSpec::new(
+                "input",
+                crate::FieldKind::Map(Box::new(crate::FieldKind::String)),
+            ),
+            crate::FieldSpec::new("list", kind(crate::ComponentKind::Processor)),
+        ];
         let schema = Schema {
             fields: &fields,
             catalog: &KnownComponents,
         };
         let refused = apply(&mut root, expression, schema, &sources).unwrap_err();
+        assert_eq!(root, before, "{expression}");
         Renderer::new(&sources).render_all(&refused)
     }
 
@@ -144,6 +150,21 @@ mod tests {
         }
         let complaint = complaint("input.password={a: b, c: 'd}");
         assert!(complaint.contains("--set input.password:1:"), "{complaint}");
+    }
+
+    #[test]
+    fn a_path_that_leads_nowhere_leaves_the_config_as_it_was() {
+        for (expression, reason) in [
+            ("input.a.b=1", "field not recognised"),
+            ("list.-.mappin=1", "list.-.mappin: field not recognised"),
+            ("list.-.branch.processors.-.x=1", "field not recognised"),
+            ("list.1.log=1", "target index greater than array length"),
+            ("list.-=1", "expected an object"),
+        ] {
+            // It says so when the config has changed.
+            let complaint = complaint(expression);
+            assert!(complaint.contains(reason), "{complaint}");
+        }
     }
 
     #[test]

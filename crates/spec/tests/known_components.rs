@@ -13,6 +13,7 @@ use millrace_testkit::cases;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/known/components.txt");
 
@@ -239,6 +240,14 @@ fn the_committed_table_is_what_the_schemas_say() {
             "src/known/components.txt is out of date; run with UPDATE_GENERATED=1 and commit it"
         );
     }
+}
+
+#[test]
+fn the_lines_of_a_component_are_read_once() {
+    let kafka = || KnownComponents.component(ComponentKind::Output, "kafka");
+    assert!(Arc::ptr_eq(&kafka().unwrap(), &kafka().unwrap()));
+    let unknown = KnownComponents.component(ComponentKind::Output, "nope");
+    assert!(unknown.is_none());
 }
 
 #[test]

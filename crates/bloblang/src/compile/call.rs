@@ -24,7 +24,7 @@ impl Compiler<'_> {
     pub(super) fn function(&mut self, name: &Name, tree: &AstArguments) -> Expr {
         let Some(function) = functions::find(&name.text) else {
             let names = functions::all().map(|function| function.about.name);
-            return self.unknown("function", name, did_you_mean(&name.text, names));
+            return self.unknown("function", name, names);
         };
         match function.about.name {
             "deleted" if tree.list.is_empty() => return Expr::Deleted,
@@ -78,7 +78,7 @@ impl Compiler<'_> {
         };
         let Some(method) = methods::find(&name.text) else {
             let names = methods::all().map(|method| method.about.name);
-            return self.unknown("method", name, did_you_mean(&name.text, names));
+            return self.unknown("method", name, names);
         };
         let Some(arguments) = self.arguments(&method.about, tree, name.span) else {
             return Expr::Nothing;
@@ -110,17 +110,24 @@ impl Compiler<'_> {
         }
     }
 
-    fn unknown(&mut self, what: &str, name: &Name, suggestion: Option<String>) -> Expr {
+    fn unknown(
+        &mut self,
+        what: &str,
+        name: &Name,
+        names: impl Iterator<Item = &'static str>,
+    ) -> Expr {
         let mut error = SyntaxError::new(name.span, format!("unrecognised {what} `{}`", name.text));
         let known = if what == "method" {
             not_built::METHODS
         } else {
             not_built::FUNCTIONS
         };
-        error.help = if known.contains(&&*name.text) {
+        error.help = if self.errors.is_full() {
+            None
+        } else if known.contains(&&*name.text) {
             Some(format!("Bento has this {what}, this build does not"))
         } else {
-            suggestion
+            did_you_mean(&name.text, names)
         };
         self.errors.push(error);
         Expr::Nothing
@@ -133,7 +140,7 @@ impl Compiler<'_> {
         tree: &AstArguments,
         name: Span,
     ) -> Option<Vec<Argument>> {
-        let before = self.errors.len();
+        let before = self.errors.count();
         let mut places = 0;
         let compiled = match about.parameters {
             Parameters::Variadic => {
@@ -165,7 +172,7 @@ impl Compiler<'_> {
                     .collect()
             }
         };
-        (self.errors.len() == before).then_some(compiled)
+        (self.errors.count() == before).then_some(compiled)
     }
 
     fn check_names(

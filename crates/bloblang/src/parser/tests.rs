@@ -532,7 +532,7 @@ fn several_mistakes_of_one_mapping_are_all_reported() {
 #[test]
 fn endless_mistakes_give_a_bounded_list() {
     let errors = parse_mapping(&"x = ]\n".repeat(10_000)).errors;
-    assert_eq!(errors.len(), MAX_ERRORS);
+    assert_eq!(errors.len(), ERRORS_MAX);
 }
 
 #[test]

@@ -58,22 +58,21 @@ fn check(args: &PlanArgs) -> Result<(), String> {
         is_given(args.broker_throughput),
         is_given(args.consumer_throughput),
     );
-    let missing = match () {
-        () if messages && !size => "storage needs `--message-size`, too, such as `1KB`",
-        () if size && !messages => "storage needs `--daily-messages`, too, such as `1B`",
-        () if (broker || consumer) && !throughput => {
-            "brokers and partitions need `--throughput`, such as `500MB`"
-        }
-        () if throughput && !broker && !consumer => {
-            "with `--throughput` give `--broker-throughput` for brokers or \
-             `--consumer-throughput` for partitions"
-        }
-        () if !messages && !throughput => {
-            "say what is to be planned: `--daily-messages` with `--message-size` for storage, \
-             `--throughput` with `--broker-throughput` for brokers or with \
-             `--consumer-throughput` for partitions"
-        }
-        () => return Ok(()),
+    let missing = if messages && !size {
+        "storage needs `--message-size`, too, such as `1KB`"
+    } else if size && !messages {
+        "storage needs `--daily-messages`, too, such as `1B`"
+    } else if (broker || consumer) && !throughput {
+        "brokers and partitions need `--throughput`, such as `500MB`"
+    } else if throughput && !broker && !consumer {
+        "with `--throughput` give `--broker-throughput` for brokers or \
+         `--consumer-throughput` for partitions"
+    } else if !messages && !throughput {
+        "say what is to be planned: `--daily-messages` with `--message-size` for storage, \
+         `--throughput` with `--broker-throughput` for brokers or with \
+         `--consumer-throughput` for partitions"
+    } else {
+        return Ok(());
     };
     Err(missing.to_owned())
 }

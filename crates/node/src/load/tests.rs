@@ -257,6 +257,23 @@ fn a_named_pipe_is_refused_by_name_wherever_a_config_names_it() {
 }
 
 #[test]
+fn of_many_unknown_names_the_first_hundred_are_compared_with_those_that_there_are() {
+    let many = |processor: &str| format!("    - {processor}\n").repeat(150);
+    let suggested = |processors: &str| {
+        let config = format!("pipeline:\n  processors:\n{processors}");
+        let loaded = loaded(&config);
+        let helps = loaded.diagnostics.iter().filter_map(|it| it.help.as_ref());
+        let count = helps.filter(|it| it.contains("did you mean")).count();
+        (loaded.diagnostics.len(), count)
+    };
+    assert_eq!(suggested(&many("mappin: x")), (150, 100));
+    assert_eq!(suggested(&many("log: { massage: x }")).1, 100);
+    assert_eq!(suggested(&many("archive: { format: tarr }")).1, 100);
+    let both = many("mappin: x") + &many("log: { massage: x }");
+    assert_eq!(suggested(&both), (300, 100));
+}
+
+#[test]
 fn what_the_process_holds_open_can_be_a_config() {
     use std::io::Write;
     use std::os::fd::AsRawFd;

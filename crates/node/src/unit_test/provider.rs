@@ -8,15 +8,16 @@ use millrace_diagnostics::{Diagnostics, Renderer, SourceMap};
 use millrace_spec::env::Environment;
 use millrace_spec::path::{self, Schema};
 use millrace_spec::{
-    FieldGroup, FieldType, Fields, LintOptions, Node, ReadContext, Spec, Value, codes,
+    Entry, FieldGroup, FieldType, Fields, LintOptions, Mapping, Node, ReadContext, Spec, Value,
+    codes,
 };
 use millrace_stream::{ErrorHandling, Processors, ResourcesConfig};
-use millrace_telemetry::Scope;
+use millrace_telemetry::{Redactor, Scope};
 
 use super::case::Case;
 use super::execute::Provide;
 use super::target::is_mapping;
-use super::texts::Texts;
+use super::texts::{ConfigTree, Texts};
 use crate::RootConfig;
 use crate::components::services_of_tests;
 use crate::load::{Loader, declared, read_text};
@@ -61,7 +62,7 @@ impl ConfigFile<'_> {
         let mut loader = self.loader(case);
         let mappings = self.mappings(&loader, &file);
         loader.cx.set_extension(Arc::new(mappings));
-        let Some(mut tree) = self.texts.tree(&file, self.sources, &mut loader) else {
+        let Some(config) = self.tree(&file, case, &mut loader) else {
             return Err(self.told(&mut loader));
         };
         let fields = RootConfig::fields();
@@ -69,11 +70,17 @@ impl ConfigFile<'_> {
             fields: &fields,
             catalog: &**self.registry,
         };
-        replace_mocked(&mut tree, case, schema)?;
+        let mocked = mocked(&config, case, schema)?;
+        let tree = mocked.as_ref().or(config.root());
+        let tree = tree.expect("a tree is given only when it has a root");
         let path = if place.starts_with('/') {
             path::from_pointer(&place)?
         } else {
-            labelled(&tree, &place, schema).ok_or_else(|| {
+            let found = match &mocked {
+                Some(tree) => path::labels(tree, schema).remove(&place),
+                None => config.labels(schema).get(&place).cloned(),
+            };
+            found.ok_or_else(|| {
                 format!(
                     "target for label '{place}' failed as the label was not found in the test \
                      target file, it is not currently possible to target resources imported \
@@ -81,11 +88,19 @@ impl ConfigFile<'_> {
                 )
             })?
         };
-        let target = path::get(&tree, &path)?;
-        match self.read(&mut loader, &tree, &path, target) {
+        let target = path::get(tree, &path)?;
+        let target = self.read(&mut loader, case, tree, &path, target);
+        // Those of a mock stand nowhere in the config, from which the others are known.
+        Redactor::global().add_all(loader.cx.redactor().secrets());
+        match target {
             Some(target) => build(target),
             None => Err(self.told(&mut loader)),
         }
+    }
+
+    fn tree(&self, file: &Path, case: &Case, loader: &mut Loader) -> Option<Arc<ConfigTree>> {
+        self.texts
+            .tree(file, self.sources, case, self.environment, loader)
     }
 
     /// The mapping that a case targets: the one it names, or the tested file when that is one.
@@ -179,6 +194,7 @@ impl ConfigFile<'_> {
     fn read(
         &self,
         loader: &mut Loader,
+        case: &Case,
         tree: &Node,
         path: &[String],
         target: &Node,
@@ -187,9 +203,10 @@ impl ConfigFile<'_> {
         let mut labels = declared(tree);
         let (files, is_complete) = loader.expand(self.resources);
         for file in files {
-            let tree = self.texts.tree(&file, self.sources, loader)?;
-            labels.extend(declared(&tree));
-            let more = loader.cx.within("root", |cx| read_resources(&tree, cx));
+            let tree = self.tree(&file, case, loader)?;
+            let tree = tree.root()?;
+            labels.extend(declared(tree));
+            let more = loader.cx.within("root", |cx| read_resources(tree, cx));
             resources.extend(more?);
         }
         // The target may be one of the resources, whose labels are taken.
@@ -206,6 +223,9 @@ impl ConfigFile<'_> {
             None => vec![ProcessorChild::read(target, &mut apart).map(|it| (place, it))],
         };
         check_resource_uses(&labels, &mut apart);
+        for secret in apart.redactor().secrets() {
+            loader.cx.add_secret_text(secret);
+        }
         for diagnostic in &apart.take_diagnostics() {
             loader.cx.report(diagnostic.clone());
         }
@@ -238,16 +258,41 @@ impl ConfigFile<'_> {
     }
 }
 
-/// Reads the resources that processors can use: inputs and outputs are of no use to them.
+/// The resources that processors can use: inputs and outputs are of no use to them.
+const OF_PROCESSORS: [&str; 3] = [
+    "processor_resources",
+    "cache_resources",
+    "rate_limit_resources",
+];
+
+/// Reads the resources that processors can use, and nothing else.
 fn read_resources(tree: &Node, cx: &mut ReadContext) -> Option<ResourcesConfig> {
-    let mut of_processors = tree.clone();
-    if let Value::Mapping(mapping) = &mut of_processors.value {
-        let is_used = |key: &str| !matches!(key, "input_resources" | "output_resources");
-        mapping.entries.retain(|entry| is_used(&entry.key));
-    }
+    let of_processors = match &tree.value {
+        Value::Mapping(mapping) => {
+            let is_used = |entry: &&Entry| OF_PROCESSORS.contains(&&*entry.key);
+            let used = mapping.entries.iter().filter(is_used).cloned();
+            Node {
+                span: tree.span,
+                value: Value::Mapping(Mapping {
+                    entries: used.collect(),
+                }),
+            }
+        }
+        _ => tree.clone(),
+    };
     let mut fields = Fields::open(&of_processors, cx)?;
     let (resources, has_failed) = cx.errors_in(|cx| ResourcesConfig::read_fields(&mut fields, cx));
     resources.filter(|_| !has_failed)
+}
+
+/// The config with the mocks of a case; nothing when it has none.
+fn mocked(config: &ConfigTree, case: &Case, schema: Schema<'_>) -> Result<Option<Node>, String> {
+    let has_mocks = case.mocks.as_ref().is_some_and(|it| !it.0.is_empty());
+    let Some(mut tree) = config.root().filter(|_| has_mocks).cloned() else {
+        return Ok(None);
+    };
+    replace_mocked(&mut tree, case, schema)?;
+    Ok(Some(tree))
 }
 
 /// Puts the mocks of a case into the config: those by pointer first, since they may bring labels.
@@ -312,10 +357,6 @@ fn replace(
         path::set(tree, &place, Some(label), schema).map_err(refused)?;
     }
     Ok(())
-}
-
-fn labelled(tree: &Node, label: &str, schema: Schema<'_>) -> Option<Vec<String>> {
-    path::labels(tree, schema).remove(label)
 }
 
 fn build((processors, resources): Target) -> Result<Processors, String> {

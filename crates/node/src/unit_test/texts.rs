@@ -1,20 +1,22 @@
 //! The texts of configs that cases are made from, without the tests in them.
 //!
-//! Each case reads its config anew, since each may set other variables. The tests that stand in the
-//! config are no part of what a case targets, and there may be very many of them: they are left out
-//! once, so that what a case costs does not grow with their number.
+//! A config is parsed once for all cases but those that set a variable of its text. The tests that
+//! stand in the config are no part of what a case targets, and there may be very many of them: they are
+//! left out once, so that what a case costs does not grow with their number.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use millrace_diagnostics::{Diagnostics, SourceId, SourceMap};
 use millrace_spec::env::{Environment, InterpolatedText, interpolate, interpolate_without};
+use millrace_spec::path::{self, Schema};
 use millrace_spec::{Entry, Node, tree};
 use parking_lot::Mutex;
 
-use crate::load::{Loader, read_text};
+use super::case::Case;
+use crate::load::{Loader, ParsedText, read_text};
 
 /// The field that is left out.
 const TESTS: &str = "tests";
@@ -29,22 +31,59 @@ pub struct Texts {
     read: Mutex<HashMap<PathBuf, Arc<ConfigText>>>,
 }
 
+/// A config as a case has it, with the variables of that case.
+pub(super) struct ConfigTree {
+    parsed: ParsedText,
+    labels: OnceLock<BTreeMap<String, Vec<String>>>,
+}
+
+impl ConfigTree {
+    fn of(text: InterpolatedText) -> Self {
+        Self {
+            parsed: ParsedText::of(text),
+            labels: OnceLock::new(),
+        }
+    }
+
+    /// What the config says.
+    pub(super) fn root(&self) -> Option<&Node> {
+        self.parsed.tree.as_ref()
+    }
+
+    /// Where each labelled component stands.
+    pub(super) fn labels(&self, schema: Schema<'_>) -> &BTreeMap<String, Vec<String>> {
+        let labels = || self.root().map(|it| path::labels(it, schema));
+        self.labels.get_or_init(|| labels().unwrap_or_default())
+    }
+}
+
 impl Texts {
-    /// The tree of a config, with the variables of a loader and without the tests in it. What is wrong
-    /// with the file is reported.
+    /// A config with the variables of a case, whose loader is given, and without the tests in it; with
+    /// `base` alone, if the case sets none of those that the config has. What is wrong with the file is
+    /// reported; nothing is given when it cannot be read at all.
     pub(super) fn tree(
         &self,
         file: &Path,
         sources: &SourceMap,
+        case: &Case,
+        base: &Environment,
         loader: &mut Loader,
-    ) -> Option<Node> {
-        match self.get(file, sources, &loader.environment) {
-            Ok(text) => loader.tree_of(text.interpolated(&loader.environment)),
+    ) -> Option<Arc<ConfigTree>> {
+        let text = match self.get(file, sources, &loader.environment) {
+            Ok(text) => text,
             Err(error) => {
                 loader.refuse_file(file, &error);
-                None
+                return None;
             }
-        }
+        };
+        let shared = text.shared.get_or_init(|| text.parsed(base));
+        let mut set = case.environment.iter().flat_map(|it| &it.0);
+        let tree = match set.any(|(name, _)| shared.parsed.has_variable(name)) {
+            true => text.parsed(&loader.environment),
+            false => Arc::clone(shared),
+        };
+        loader.note(&tree.parsed);
+        tree.root().is_some().then_some(tree)
     }
 
     fn get(
@@ -72,6 +111,11 @@ struct ConfigText {
     /// Where the tests stand, with the colon before them; `None` when there are none, or when the rest
     /// would be another one without them.
     tests: Option<Range<usize>>,
+    /// What cases share that set none of its variables.
+    shared: OnceLock<Arc<ConfigTree>>,
+    /// How often it was parsed for a case.
+    #[cfg(test)]
+    parsed: std::sync::atomic::AtomicUsize,
 }
 
 impl ConfigText {
@@ -95,7 +139,17 @@ impl ConfigText {
             text,
             source,
             tests,
+            shared: OnceLock::new(),
+            #[cfg(test)]
+            parsed: Default::default(),
         }
+    }
+
+    fn parsed(&self, environment: &Environment) -> Arc<ConfigTree> {
+        #[cfg(test)]
+        self.parsed
+            .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Arc::new(ConfigTree::of(self.interpolated(environment)))
     }
 
     fn interpolated(&self, environment: &Environment) -> InterpolatedText {
@@ -120,7 +174,50 @@ fn others(entries: &[Entry]) -> impl Iterator<Item = &Entry> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::Ordering;
+
+    use millrace_spec::LintOptions;
+
+    use super::super::read_case;
     use super::*;
+
+    /// How often a config is parsed for these cases, each with what it reads at `/a`.
+    fn parses(text: &str, cases: &[(&str, &str)]) -> usize {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("c.yaml");
+        std::fs::write(&file, text).unwrap();
+        let registry = Arc::new(crate::registry());
+        let (sources, texts) = (Arc::new(SourceMap::new()), Texts::default());
+        let base = Environment::empty();
+        for (case, expected) in cases {
+            let case = read_case(case, &registry).unwrap();
+            let mut loader = Loader::new(Arc::clone(&sources), LintOptions::default(), &registry);
+            loader.environment = base.clone();
+            let own = case.environment.iter().flat_map(|it| it.0.iter().cloned());
+            loader.environment.extend(own);
+            let tree = texts.tree(&file, &sources, &case, &base, &mut loader);
+            let tree = tree.unwrap();
+            let found = tree.root().unwrap().get("a").and_then(Node::text);
+            assert_eq!(found, Some(*expected));
+        }
+        let read = texts.read.lock();
+        read[&file].parsed.load(Ordering::Relaxed)
+    }
+
+    #[test]
+    fn a_config_is_parsed_once_for_all_cases_that_set_none_of_its_variables() {
+        let config = "a: ${A:1}\nb: ${B}\n";
+        let (plain, other) = ("name: x", "{ name: x, environment: { C: 5 } }");
+        let own = "{ name: x, environment: { A: 2 } }";
+        assert_eq!(parses(config, &[(plain, "1"); 100]), 1);
+        assert_eq!(
+            parses(config, &[(other, "1"), (plain, "1"), (other, "1")]),
+            1
+        );
+        assert_eq!(parses(config, &[(own, "2"), (plain, "1"), (own, "2")]), 3);
+        let missing = "{ name: x, environment: { B: 2 } }";
+        assert_eq!(parses(config, &[(plain, "1"), (missing, "1")]), 2);
+    }
 
     /// What a case reads of a config, and what it makes of it.
     fn read(text: &str) -> (String, Option<Node>) {

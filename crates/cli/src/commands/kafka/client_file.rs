@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use millrace_diagnostics::{did_you_mean, suggest};
 use millrace_kafka_client::{Login, Mechanism, Settings};
 use millrace_node::{ClientTexts, client_properties};
 use millrace_sasl::jaas;
@@ -17,8 +18,9 @@ const KEYSTORE: &str = "ssl.keystore.location";
 const KEYSTORE_TYPE: &str = "ssl.keystore.type";
 const NAME_CHECK: &str = "ssl.endpoint.identification.algorithm";
 
-/// What is read of such a file. Other keys of `ssl.` and `sasl.` are refused: what they ask for would
-/// be missed; the rest is for producers and consumers, which have flags for it.
+/// What is read of such a file. Other keys of security are refused, and those that only a misspelling
+/// can be: what they ask for would be missed. The rest is for producers and consumers, which have flags
+/// for it.
 const SECURITY: &[&str] = &[
     PROTOCOL,
     MECHANISM,
@@ -30,6 +32,8 @@ const SECURITY: &[&str] = &[
     NAME_CHECK,
 ];
 
+const PROTOCOLS: [&str; 4] = ["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"];
+
 /// The settings with what a file says of security.
 ///
 /// # Errors
@@ -40,20 +44,17 @@ pub fn secure(settings: Settings, file: &Path) -> Result<Settings, String> {
 }
 
 fn secured(mut settings: Settings, texts: &ClientTexts) -> Result<Settings, String> {
-    let is_of_security = |name: &&String| name.starts_with("ssl.") || name.starts_with("sasl.");
-    let mut names = texts.keys().filter(is_of_security);
-    if let Some(unknown) = names.find(|it| !SECURITY.contains(&it.as_str())) {
-        return Err(format!("`{unknown}` is not supported"));
+    if let Some(unknown) = texts.keys().find(|it| is_missed(it)) {
+        let help = did_you_mean(unknown, SECURITY.iter().copied());
+        let help = help.unwrap_or_else(|| format!("of security there are {}", listed(SECURITY)));
+        return Err(format!("`{unknown}` is not supported ({help})"));
     }
     let (has_tls, has_login) = match text(texts, PROTOCOL).unwrap_or("PLAINTEXT") {
         "PLAINTEXT" => (false, false),
         "SSL" => (true, false),
         "SASL_PLAINTEXT" => (false, true),
         "SASL_SSL" => (true, true),
-        _ => {
-            let known = "PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL";
-            return Err(format!("`{PROTOCOL}` is none of {known}"));
-        }
+        other => return Err(no_option(PROTOCOL, other, &PROTOCOLS)),
     };
     if has_tls {
         let config = tls(texts)?.client_config();
@@ -64,6 +65,26 @@ fn secured(mut settings: Settings, texts: &ClientTexts) -> Result<Settings, Stri
         settings.login = Some(login(texts)?);
     }
     Ok(settings)
+}
+
+/// Whether a key asks for something of security that would be missed.
+fn is_missed(name: &str) -> bool {
+    let is_of_security = ["ssl.", "sasl.", "security."]
+        .iter()
+        .any(|it| name.starts_with(it));
+    let is_known = SECURITY.contains(&name);
+    !is_known && (is_of_security || suggest(name, SECURITY.iter().copied()).is_some())
+}
+
+/// Says which options a key has, and not what it is set to, which may be anything.
+fn no_option(key: &str, given: &str, options: &[&str]) -> String {
+    let near = did_you_mean(given, options.iter().copied());
+    let near = near.map_or_else(String::new, |it| format!(" ({it})"));
+    format!("`{key}` must be one of {}{near}", listed(options))
+}
+
+fn listed(names: &[&str]) -> String {
+    names.join(", ")
 }
 
 fn text<'a>(texts: &'a ClientTexts, name: &str) -> Option<&'a str> {
@@ -109,9 +130,9 @@ fn store<'a>(texts: &'a ClientTexts, file: &str, kind: &str) -> Result<Option<&'
 }
 
 fn login(texts: &ClientTexts) -> Result<Login, String> {
-    let known = || Mechanism::ALL.map(Mechanism::name).join(", ");
-    let mechanism = text(texts, MECHANISM).and_then(Mechanism::of);
-    let mechanism = mechanism.ok_or_else(|| format!("`{MECHANISM}` must be one of {}", known()))?;
+    let given = text(texts, MECHANISM).unwrap_or_default();
+    let known = Mechanism::ALL.map(Mechanism::name);
+    let mechanism = Mechanism::of(given).ok_or_else(|| no_option(MECHANISM, given, &known))?;
     let module = match mechanism {
         Mechanism::Plain => jaas::PLAIN,
         Mechanism::Scram(_) => jaas::SCRAM,
@@ -167,7 +188,24 @@ mod tests {
         let plain = format!("{} required username=a password=hunter2;", jaas::PLAIN);
         let sasl = (PROTOCOL, "SASL_SSL");
         for (pairs, said) in [
-            (vec![(PROTOCOL, "TLS")], "is none of"),
+            (vec![(PROTOCOL, "TLS")], "must be one of PLAINTEXT, SSL"),
+            (vec![(PROTOCOL, "sasl-ssl")], "did you mean `SASL_SSL`?"),
+            (
+                vec![sasl, (MECHANISM, "SCRAM-SHA512")],
+                "did you mean `SCRAM-SHA-512`?",
+            ),
+            (
+                vec![("sasl.mechanisms", "PLAIN")],
+                "`sasl.mechanisms` is not supported (did you mean `sasl.mechanism`?)",
+            ),
+            (
+                vec![("security.protocl", "SSL")],
+                "did you mean `security.protocol`?",
+            ),
+            (
+                vec![("sals.mechanism", "PLAIN")],
+                "did you mean `sasl.mechanism`?",
+            ),
             (vec![sasl], "must be one of PLAIN"),
             (vec![sasl, (MECHANISM, "GSSAPI")], "must be one of PLAIN"),
             (vec![sasl, (MECHANISM, "PLAIN")], "it is not set"),
@@ -186,7 +224,7 @@ mod tests {
             (vec![(PROTOCOL, "SSL"), (NAME_CHECK, "")], "always checked"),
             (
                 vec![("ssl.key.password", "hunter2")],
-                "`ssl.key.password` is not supported",
+                "`ssl.key.password` is not supported (of security there are security.protocol",
             ),
         ] {
             let refused = read(&pairs).unwrap_err();

@@ -1,33 +1,33 @@
 //! Tables for people.
 
+use std::borrow::Cow;
+
+use millrace_diagnostics::printable_line;
+
 /// Rows under a head, each column as wide as its widest cell.
 pub fn table(head: &[&str], rows: &[Vec<String>]) -> String {
-    let mut widths: Vec<usize> = head.iter().map(|it| it.chars().count()).collect();
+    let mut lines: Vec<Vec<Cow<'_, str>>> = Vec::with_capacity(1 + rows.len());
+    lines.push(head.iter().map(|it| Cow::Borrowed(*it)).collect());
     for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
+        // A name of a stranger is no command to a terminal.
+        lines.push(row.iter().map(|it| printable_line(it)).collect());
+    }
+    let mut widths = Vec::new();
+    for line in &lines {
+        widths.resize(widths.len().max(line.len()), 0);
+        for (width, cell) in widths.iter_mut().zip(line) {
             *width = (*width).max(cell.chars().count());
         }
     }
-    let mut text = line(&widths, head.iter().copied());
-    for row in rows {
-        text.push_str(&line(&widths, row.iter().map(String::as_str)));
-    }
-    text
+    lines.iter().map(|it| shown(&widths, it)).collect()
 }
 
-fn line<'a>(widths: &[usize], cells: impl Iterator<Item = &'a str>) -> String {
-    let mut line = String::new();
-    for (width, cell) in widths.iter().zip(cells) {
-        // A name of a stranger is no command to a terminal.
-        let cell: String = cell
-            .chars()
-            .map(|it| if it.is_control() { '\u{fffd}' } else { it })
-            .collect();
-        line.push_str(&format!("{cell:<width$}  "));
-    }
-    line.truncate(line.trim_end().len());
-    line.push('\n');
-    line
+fn shown(widths: &[usize], cells: &[Cow<'_, str>]) -> String {
+    let cells = widths.iter().zip(cells);
+    let line: String = cells
+        .map(|(width, cell)| format!("{cell:<width$}  "))
+        .collect();
+    format!("{}\n", line.trim_end())
 }
 
 /// A number, or a dash where there is none.
@@ -46,12 +46,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_are_as_wide_as_they_must_be_and_control_letters_do_nothing() {
+    fn columns_are_as_wide_as_they_must_be_and_what_steers_a_terminal_is_escaped() {
         let rows = [
             vec!["orders".to_owned(), "12".to_owned()],
-            vec!["\u{1b}[2J".to_owned(), "1".to_owned()],
+            vec!["\u{1b}[2J\u{202e}".to_owned(), "1".to_owned()],
         ];
         let text = table(&["TOPIC", "PARTITIONS"], &rows);
-        assert_eq!(text, "TOPIC   PARTITIONS\norders  12\n\u{fffd}[2J    1\n");
+        let expected = [
+            "TOPIC             PARTITIONS\n",
+            "orders            12\n",
+            "\\u{1b}[2J\\u{202e}  1\n",
+        ];
+        assert_eq!(text, expected.concat());
     }
 }
