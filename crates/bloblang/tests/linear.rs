@@ -1,5 +1,7 @@
 //! Compiling a mapping takes time in proportion to its length, whatever it is made of.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
@@ -7,12 +9,12 @@ use std::time::Duration;
 
 use millrace_bloblang::{Environment, Mapping, SyntaxError};
 
-/// So many parts take a second or two in proportion to their number, and an hour in proportion to
-/// its square.
-const PARTS: usize = 100_000;
+/// So many parts take a second or two in proportion to their number, and several minutes in proportion
+/// to its square.
+const PARTS: usize = 50_000;
 
-/// Only what takes the square comes near it, on the slowest machine.
-const DEADLINE: Duration = Duration::from_secs(300);
+/// Only what takes the square comes near it.
+const DEADLINE: Duration = Duration::from_secs(100);
 
 fn lines(line: impl Fn(usize) -> String) -> String {
     (0..PARTS).fold(String::new(), |mut text, at| {
@@ -43,7 +45,7 @@ fn compile_all(mappings: Vec<(&'static str, String)>, expected: usize) {
 }
 
 #[test]
-fn a_hundred_thousand_statements_of_any_kind_are_compiled_in_linear_time() {
+fn statements_of_any_kind_are_compiled_in_linear_time() {
     let maps = lines(|at| format!("map m{at} {{ let a = this.b\n root = $a }}"));
     let mappings = vec![
         ("variables", lines(|at| format!("let v{at} = {at}"))),
@@ -83,7 +85,7 @@ fn a_hundred_thousand_statements_of_any_kind_are_compiled_in_linear_time() {
 }
 
 #[test]
-fn an_expression_of_a_hundred_thousand_parts_is_compiled_in_linear_time() {
+fn an_expression_of_many_parts_is_compiled_in_linear_time() {
     let mappings = vec![
         (
             "cases",
@@ -139,7 +141,7 @@ fn an_expression_of_a_hundred_thousand_parts_is_compiled_in_linear_time() {
 }
 
 #[test]
-fn of_a_hundred_thousand_mistakes_the_first_fifty_are_told_in_linear_time() {
+fn of_many_mistakes_the_first_fifty_are_told_in_linear_time() {
     let unclosed = format!("root = {}", list("", |_| "match { (\n".into()));
     let mappings = vec![
         ("functions", lines(|at| format!("root.a = nope{at}()"))),
