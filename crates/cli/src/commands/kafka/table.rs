@@ -53,8 +53,8 @@ mod tests {
         ];
         let text = table(&["TOPIC", "PARTITIONS"], &rows);
         let expected = [
-            "TOPIC             PARTITIONS\n",
-            "orders            12\n",
+            "TOPIC              PARTITIONS\n",
+            "orders             12\n",
             "\\u{1b}[2J\\u{202e}  1\n",
         ];
         assert_eq!(text, expected.concat());
