@@ -267,7 +267,7 @@ fn json_array(message: &Message, parts: &mut Parts) -> Result<(), Error> {
     let array = value
         .as_array()
         .ok_or_else(|| wrong_kind("a JSON array", value))?;
-    for element in array.iter() {
+    for element in array {
         parts.push(Part::Value(element.into_owned()), 0)?;
     }
     Ok(())
