@@ -160,7 +160,7 @@ impl Client {
             rate_limit: rate_limit.transpose()?,
             breaker: breaker.map(|it| Arc::new(Breaker::new(it, cx))),
             metrics: HttpClientMetrics::new(cx.metrics()),
-            extract: Extract::new(&config.extract_headers),
+            extract: Extract::new(&config.extract_headers, cx.bound(config.max_response_size)),
             trouble: Trouble::default(),
             component: cx.component().into(),
             path: cx.path().into(),

@@ -1,7 +1,10 @@
 //! Multipart bodies (RFC 2046): a batch of messages as one request or response.
 
+use std::fmt;
+
 use bytes::Bytes;
 use memchr::memmem;
+use millrace_component::{PartRoom, TooManyParts};
 use rand::Rng;
 
 /// The longest boundary that the standard allows, in bytes.
@@ -31,11 +34,38 @@ pub(crate) fn boundary_of(content_type: &str) -> Option<Result<String, &'static 
     })
 }
 
-/// The contents of the parts, as slices of the body.
+/// Why a body is not split.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SplitError {
+    /// It is not as its type says.
+    Broken(&'static str),
+    /// There is no room for its parts.
+    TooMany(TooManyParts),
+}
+
+impl fmt::Display for SplitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Broken(reason) => f.write_str(reason),
+            Self::TooMany(over) => over.fmt(f),
+        }
+    }
+}
+
+impl From<&'static str> for SplitError {
+    fn from(reason: &'static str) -> Self {
+        Self::Broken(reason)
+    }
+}
+
+/// The contents of the parts, as slices of the body. `limit` bounds, in bytes, what they take beside
+/// their content.
 ///
 /// # Errors
-/// The body does not end with a closing boundary, or a part has no end of headers.
-pub(crate) fn split(body: &Bytes, boundary: &str) -> Result<Vec<Bytes>, &'static str> {
+/// The body does not end with a closing boundary, a part has no end of headers, or there are too many
+/// parts.
+pub(crate) fn split(body: &Bytes, boundary: &str, limit: usize) -> Result<Vec<Bytes>, SplitError> {
+    let mut room = PartRoom::new(limit);
     let delimiter = format!("--{boundary}");
     let finder = memmem::Finder::new(delimiter.as_bytes());
     let mut parts = Vec::new();
@@ -52,6 +82,7 @@ pub(crate) fn split(body: &Bytes, boundary: &str) -> Result<Vec<Bytes>, &'static
         let content_start = headers_end(body, start, next)?;
         // An empty part may share its line break with the end of its headers.
         let content_end = line_break_before(body, next).max(content_start);
+        room.take(0).map_err(SplitError::TooMany)?;
         parts.push(body.slice(content_start..content_end));
         at = next;
     }
@@ -159,8 +190,9 @@ pub(crate) fn is_header_safe(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn parts(body: &str, boundary: &str) -> Result<Vec<String>, &'static str> {
-        let parts = split(&Bytes::copy_from_slice(body.as_bytes()), boundary)?;
+    fn parts(body: &str, boundary: &str) -> Result<Vec<String>, SplitError> {
+        let body = Bytes::copy_from_slice(body.as_bytes());
+        let parts = split(&body, boundary, usize::MAX)?;
         Ok(parts
             .iter()
             .map(|it| String::from_utf8_lossy(it).into_owned())
@@ -176,7 +208,7 @@ mod tests {
         }
         let (body, content_type) = writer.finish();
         let boundary = boundary_of(&content_type).unwrap().unwrap();
-        let read: Vec<_> = split(&body, &boundary).unwrap();
+        let read: Vec<_> = split(&body, &boundary, usize::MAX).unwrap();
         assert_eq!(read, contents);
     }
 
@@ -200,6 +232,14 @@ mod tests {
         ] {
             assert!(parts(body, "b").is_err(), "{body:?}");
         }
+    }
+
+    #[test]
+    fn no_more_parts_are_made_than_there_is_room_for() {
+        let body = Bytes::from(format!("{}--b--", "--b\n\n".repeat(5)));
+        assert_eq!(split(&body, "b", 5 * 256).unwrap(), [""; 5]);
+        let error = split(&body, "b", 5 * 256 - 1).unwrap_err();
+        assert!(matches!(error, SplitError::TooMany(_)), "{error}");
     }
 
     #[test]

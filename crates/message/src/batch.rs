@@ -32,7 +32,11 @@ impl MessageBatch {
 
     /// Moves every message of `other` to the end of this batch.
     pub fn append(&mut self, other: Self) {
-        self.messages.extend(other.messages);
+        match self.messages.is_empty() {
+            // Where they are is as good a place.
+            true => *self = other,
+            false => self.messages.extend(other.messages),
+        }
     }
 
     /// Keeps the messages for which `keep` holds; the others are dropped, which fails what still

@@ -94,7 +94,8 @@ pub(crate) struct ClientConfig {
     /// Fails at once while the server does not answer; off unless given.
     #[spec(advanced)]
     pub(crate) circuit_breaker: Option<BreakerConfig>,
-    /// The largest response that is accepted.
+    /// The largest response that is accepted. It also bounds the parts of a multipart response, each
+    /// of which counts as 256 bytes.
     #[spec(default = "100MiB", advanced)]
     pub(crate) max_response_size: ByteSize,
 }

@@ -6,35 +6,48 @@ use millrace_component::{MetadataFilter, NameFilter};
 use millrace_message::{Error, Message, MessageBatch, Text, Value};
 
 use super::Reply;
-use crate::multipart;
+use crate::multipart::{self, SplitError};
 
 /// What of a response becomes metadata of its messages.
 #[derive(Debug)]
 pub(crate) struct Extract {
     headers: NameFilter,
+    /// What the parts of a response may take beside their content, in bytes.
+    parts_max: usize,
 }
 
 impl Extract {
-    pub(super) fn new(headers: &MetadataFilter) -> Self {
+    pub(super) fn new(headers: &MetadataFilter, parts_max: usize) -> Self {
         Self {
             headers: headers.compile(),
+            parts_max,
         }
     }
 
     /// The payloads of a response: its body, or the parts of a multipart body.
     ///
     /// # Errors
-    /// The body is not as its type says.
-    pub(crate) fn payloads(reply: &Reply) -> Result<Vec<Bytes>, Error> {
+    /// The body is not as its type says, or has too many parts.
+    pub(crate) fn payloads(&self, reply: &Reply) -> Result<Vec<Bytes>, Error> {
         let content_type = reply.headers.get(CONTENT_TYPE);
         let boundary = content_type
             .and_then(|it| it.to_str().ok())
             .and_then(multipart::boundary_of);
         let parts = match boundary {
             None => return Ok(vec![reply.body.clone()]),
-            Some(boundary) => boundary.and_then(|it| multipart::split(&reply.body, &it)),
+            Some(boundary) => boundary
+                .map_err(SplitError::from)
+                .and_then(|it| multipart::split(&reply.body, &it, self.parts_max)),
         };
-        parts.map_err(|reason| Error::retry(format!("read the multipart response: {reason}")))
+        parts.map_err(|error| match error {
+            SplitError::Broken(reason) => {
+                Error::retry(format!("read the multipart response: {reason}"))
+            }
+            SplitError::TooMany(over) => Error::retry(format!(
+                "read the multipart response: {over}; raise `max_response_size`, or \
+                 `memory_limit` where that is smaller, if it is wanted"
+            )),
+        })
     }
 
     /// Sets `http_status_code` and the headers that are asked for.
@@ -74,7 +87,7 @@ impl Extract {
             self.annotate(reply, &mut message);
             message
         };
-        let payloads = Self::payloads(reply)?;
+        let payloads = self.payloads(reply)?;
         Ok(payloads.into_iter().enumerate().map(replaced).collect())
     }
 }

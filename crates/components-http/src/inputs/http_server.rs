@@ -114,7 +114,8 @@ pub struct Config {
     /// How requests are answered for which a synchronous response was left.
     #[spec(advanced)]
     sync_response: SyncResponse,
-    /// The largest body that is accepted.
+    /// The largest body that is accepted. It also bounds the parts of a multipart body, each of which
+    /// counts as 256 bytes.
     #[spec(default = "100MiB", advanced)]
     max_body_size: ByteSize,
 }
@@ -355,7 +356,9 @@ impl Endpoint {
             "read a request: {error}"
         );
         let (status, text) = match error {
-            BodyError::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, error.to_string()),
+            BodyError::TooLarge { .. } | BodyError::TooMany(_) => {
+                (StatusCode::PAYLOAD_TOO_LARGE, error.to_string())
+            }
             BodyError::Stalled => (StatusCode::REQUEST_TIMEOUT, timed_out(error)),
             BodyError::NoMemory => (StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
             BodyError::Broken(_) => (StatusCode::BAD_REQUEST, "Bad request".to_owned()),

@@ -123,7 +123,7 @@ impl Http {
     /// What becomes of the messages of one request.
     fn answered(&self, mut batch: MessageBatch, result: Result<Reply, SendError>) -> MessageBatch {
         let payloads = match &result {
-            Ok(reply) => Extract::payloads(reply).map(|it| (reply, it)),
+            Ok(reply) => self.client.extract().payloads(reply).map(|it| (reply, it)),
             Err(failure) => Err(failure.error.clone()),
         };
         let status = match &result {

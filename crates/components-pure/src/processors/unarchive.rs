@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use millrace_component::{
-    Batches, BuildContext, BuiltProcessor, Descriptor, Identity, Processor, ProcessorConfig,
-    read_whole,
+    Batches, BuildContext, BuiltProcessor, Descriptor, Identity, PartRoom, Processor,
+    ProcessorConfig, read_whole,
 };
 use millrace_message::{Error, Message, MessageBatch, Value};
 use millrace_spec::{ByteSize, FieldKind, FieldType, Node, ReadContext, Spec, codes};
@@ -45,7 +45,8 @@ pub struct Config {
     ))]
     format: Format,
     /// The largest content of an archive, in bytes, such as `256MiB`; never more than `memory_limit`
-    /// allows for all messages together.
+    /// allows for all messages together. Each message counts 256 bytes beside its content, whatever
+    /// the format: the default allows for a million of them.
     #[spec(default = "256MiB", advanced)]
     max_size: ByteSize,
 }
@@ -116,6 +117,11 @@ struct Unarchive {
     identity: Arc<Identity>,
 }
 
+/// What a value, or metadata, that a message has for itself takes beside its members, in bytes.
+const VALUE_COST: usize = 128;
+/// What a member of an object takes, in bytes.
+const MEMBER_COST: usize = 48;
+
 /// One message of an archive.
 enum Part {
     Bytes(Bytes),
@@ -124,24 +130,57 @@ enum Part {
     Member(String, Value),
 }
 
+/// The messages of an archive, as far as there is room for them.
+struct Parts {
+    list: Vec<Part>,
+    room: PartRoom,
+}
+
+impl Parts {
+    fn new(limit: usize) -> Self {
+        Self {
+            list: Vec::new(),
+            room: PartRoom::new(limit),
+        }
+    }
+
+    /// Adds a part for which so many bytes were made.
+    ///
+    /// # Errors
+    /// There is no room for it.
+    fn push(&mut self, part: Part, made: usize) -> Result<(), Error> {
+        let room = self.room.take(made);
+        room.map_err(|over| {
+            Error::rejected(format!(
+                "{over}; raise `max_size`, or `memory_limit` where that is smaller, if it is wanted"
+            ))
+        })?;
+        self.list.push(part);
+        Ok(())
+    }
+}
+
 impl Unarchive {
     fn parts(&self, message: &Message) -> Result<Vec<Part>, Error> {
         let payload = message.bytes();
+        let mut parts = Parts::new(self.max_size);
         match self.format {
-            Format::Binary => binary(payload),
-            Format::Csv(delimiter) => csv::read(payload, delimiter),
-            Format::JsonArray => json_array(message),
-            Format::JsonDocuments => json::documents(payload),
-            Format::JsonMap => json_map(message),
-            Format::Lines => Ok(lines(payload)),
-            Format::Tar => tar(payload, self.max_size),
-            Format::XmlDocuments { cast } => xml::documents(payload, cast),
+            Format::Binary => binary(payload, &mut parts)?,
+            Format::Csv(delimiter) => csv::read(payload, delimiter, &mut parts)?,
+            Format::JsonArray => json_array(message, &mut parts)?,
+            Format::JsonDocuments => json::documents(payload, &mut parts)?,
+            Format::JsonMap => json_map(message, &mut parts)?,
+            Format::Lines => lines(payload, &mut parts)?,
+            Format::Tar => tar(payload, self.max_size, &mut parts)?,
+            Format::XmlDocuments { cast } => xml::documents(payload, cast, &mut parts)?,
             Format::Zip => {
-                let files = zip_format::read(payload, self.max_size)?;
-                let part = |(name, content): (String, Vec<u8>)| Part::File(name, content.into());
-                Ok(files.into_iter().map(part).collect())
+                for (name, content) in zip_format::read(payload, self.max_size)? {
+                    let made = VALUE_COST + name.len() + content.len();
+                    parts.push(Part::File(name, content.into()), made)?;
+                }
             }
         }
+        Ok(parts.list)
     }
 
     fn unarchive(&self, mut message: Message, result: &mut MessageBatch) {
@@ -194,14 +233,14 @@ impl Part {
     }
 }
 
-fn lines(payload: &Bytes) -> Vec<Part> {
-    payload
-        .split(|byte| *byte == b'\n')
-        .map(|line| Part::Bytes(payload.slice_ref(line)))
-        .collect()
+fn lines(payload: &Bytes, parts: &mut Parts) -> Result<(), Error> {
+    for line in payload.split(|byte| *byte == b'\n') {
+        parts.push(Part::Bytes(payload.slice_ref(line)), 0)?;
+    }
+    Ok(())
 }
 
-fn binary(payload: &Bytes) -> Result<Vec<Part>, Error> {
+fn binary(payload: &Bytes, parts: &mut Parts) -> Result<(), Error> {
     let mut rest = payload.clone();
     let number = |rest: &mut Bytes| {
         let bytes = rest.first_chunk::<4>().copied();
@@ -209,43 +248,45 @@ fn binary(payload: &Bytes) -> Result<Vec<Part>, Error> {
         let _read = rest.split_to(4);
         Ok::<_, Error>(u32::from_be_bytes(bytes) as usize)
     };
-    let count = number(&mut rest)?;
     // What a number says is not allocated before the bytes for it are there.
-    let mut parts = Vec::with_capacity(count.min(rest.len() / 4));
+    let count = number(&mut rest)?;
     for _ in 0..count {
         let size = number(&mut rest)?;
         if rest.len() < size {
             return Err(Error::rejected("binary: the payload is cut"));
         }
-        parts.push(Part::Bytes(rest.split_to(size)));
+        parts.push(Part::Bytes(rest.split_to(size)), 0)?;
     }
-    Ok(parts)
+    Ok(())
 }
 
-fn json_array(message: &Message) -> Result<Vec<Part>, Error> {
+fn json_array(message: &Message, parts: &mut Parts) -> Result<(), Error> {
     let value = message
         .value()
         .map_err(|error| Error::rejected(error.to_string()))?;
     let array = value
         .as_array()
         .ok_or_else(|| wrong_kind("a JSON array", value))?;
-    Ok(array
-        .iter()
-        .map(|element| Part::Value(element.into_owned()))
-        .collect())
+    for element in array {
+        parts.push(Part::Value(element.into_owned()), 0)?;
+    }
+    Ok(())
 }
 
-fn json_map(message: &Message) -> Result<Vec<Part>, Error> {
+fn json_map(message: &Message, parts: &mut Parts) -> Result<(), Error> {
     let value = message
         .value()
         .map_err(|error| Error::rejected(error.to_string()))?;
     let object = value
         .as_object()
         .ok_or_else(|| wrong_kind("a JSON object", value))?;
-    let member = |(key, value): (millrace_message::Text, std::borrow::Cow<'_, Value>)| {
-        Part::Member(key.as_str().to_owned(), value.into_owned())
-    };
-    Ok(object.entries().map(member).collect())
+    for (key, value) in object.entries() {
+        let key = key.as_str().to_owned();
+        // The key is metadata of its message alone.
+        let made = VALUE_COST + key.len();
+        parts.push(Part::Member(key, value.into_owned()), made)?;
+    }
+    Ok(())
 }
 
 fn wrong_kind(wanted: &str, value: &Value) -> Error {
@@ -255,7 +296,7 @@ fn wrong_kind(wanted: &str, value: &Value) -> Error {
     ))
 }
 
-fn tar(payload: &[u8], limit: usize) -> Result<Vec<Part>, Error> {
+fn tar(payload: &[u8], limit: usize, parts: &mut Parts) -> Result<(), Error> {
     let failed = |error: std::io::Error| {
         Error::rejected(format!(
             "tar: {}",
@@ -263,19 +304,17 @@ fn tar(payload: &[u8], limit: usize) -> Result<Vec<Part>, Error> {
         ))
     };
     let mut archive = tar::Archive::new(payload);
-    let mut parts = Vec::new();
-    let mut left = limit;
     for entry in archive.entries().map_err(failed)? {
         let mut entry = entry.map_err(failed)?;
         let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         let size = usize::try_from(entry.size()).unwrap_or(usize::MAX);
-        let content = read_whole(entry.by_ref(), left, size)
+        let content = read_whole(entry.by_ref(), parts.room.left(), size)
             .map_err(failed)?
             .ok_or_else(|| over(limit))?;
-        left -= content.len();
-        parts.push(Part::File(name, content.into()));
+        let made = VALUE_COST + name.len() + content.len();
+        parts.push(Part::File(name, content.into()), made)?;
     }
-    Ok(parts)
+    Ok(())
 }
 
 #[cfg(test)]
@@ -284,5 +323,95 @@ mod contract {
     async fn it_keeps_the_promises_of_a_processor() {
         let processor = crate::testing::processor("unarchive: { format: lines }");
         millrace_component::conformance::processor(&processor).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::processor;
+
+    /// An archive of so many messages with nothing, or next to nothing, in them.
+    fn archive(format: &str, count: usize) -> Vec<u8> {
+        match format {
+            "binary" => {
+                let mut archive = u32::try_from(count).expect("a few").to_be_bytes().to_vec();
+                archive.resize(4 + 4 * count, 0);
+                archive
+            }
+            "csv" => format!("a\n{}", "1\n".repeat(count)).into_bytes(),
+            "json_array" => format!("[{}0]", "0,".repeat(count - 1)).into_bytes(),
+            "json_documents" => "{}".repeat(count).into_bytes(),
+            "json_map" => {
+                let members: Vec<_> = (0..count).map(|it| format!("\"{it}\":0")).collect();
+                format!("{{{}}}", members.join(",")).into_bytes()
+            }
+            "lines" => vec![b'\n'; count - 1],
+            "tar" => {
+                let mut archive = tar::Builder::new(Vec::new());
+                for _ in 0..count {
+                    let mut header = tar::Header::new_gnu();
+                    header.set_size(0);
+                    let added = archive.append_data(&mut header, "a", &b""[..]);
+                    added.expect("it is written to memory");
+                }
+                archive.into_inner().expect("it is written to memory")
+            }
+            "xml_documents_to_json" => "<a/>".repeat(count).into_bytes(),
+            _ => zip_format::write((0..count).map(|_| ("a", &b""[..]))).expect("few files"),
+        }
+    }
+
+    async fn unarchived(format: &str, bounds: &str, count: usize) -> Result<usize, String> {
+        let unarchive = processor(&format!("unarchive: {{ format: {format}{bounds} }}"));
+        let archive = Message::from_bytes(archive(format, count));
+        let batches = unarchive.process(archive.into()).await;
+        let messages: Vec<_> = batches.iter().flat_map(|batch| batch.iter()).collect();
+        match messages[0].fault() {
+            Some(fault) => Err(fault.cause.text().to_owned()),
+            None => Ok(messages.len()),
+        }
+    }
+
+    #[tokio::test]
+    async fn messages_without_content_take_room_of_the_bound_in_every_format() {
+        for format in [
+            "binary",
+            "csv",
+            "json_array",
+            "json_documents",
+            "json_map",
+            "lines",
+            "tar",
+            "xml_documents_to_json",
+            "zip",
+        ] {
+            let few = unarchived(format, ", max_size: 8KiB", 15).await;
+            assert_eq!(few, Ok(15), "{format}");
+            let error = unarchived(format, ", max_size: 8KiB", 33)
+                .await
+                .expect_err(format);
+            for part in ["unarchive: ", "more than 8192 bytes", "raise `max_size`"] {
+                assert!(error.contains(part), "{format}: {error}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_hundred_thousand_short_messages_pass_without_a_setting() {
+        for format in [
+            "binary",
+            "csv",
+            "json_array",
+            "json_documents",
+            "json_map",
+            "lines",
+        ] {
+            assert_eq!(
+                unarchived(format, "", 100_000).await,
+                Ok(100_000),
+                "{format}"
+            );
+        }
     }
 }

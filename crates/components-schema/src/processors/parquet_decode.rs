@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use millrace_component::{
-    Batches, BuildContext, BuiltProcessor, Descriptor, Identity, Processor, ProcessorConfig,
+    Batches, BuildContext, BuiltProcessor, Descriptor, Identity, PartRoom, Processor,
+    ProcessorConfig,
 };
 use millrace_formats::parquet::{self, Lists, ParquetError};
 use millrace_message::{Error, Message, MessageBatch, Value};
@@ -48,7 +49,8 @@ pub struct Config {
     #[spec(default = true, advanced, since = "1.8.0")]
     use_parquet_list_format: bool,
     /// The most memory that the rows of a file take, such as `256MiB`; never more than
-    /// `memory_limit` allows for all messages together.
+    /// `memory_limit` allows for all messages together. It also bounds how many messages they become,
+    /// each of which counts as 256 bytes: the default allows for a million of them.
     #[spec(default = "256MiB", advanced)]
     max_size: ByteSize,
 }
@@ -76,15 +78,16 @@ struct ParquetDecode {
 
 impl ParquetDecode {
     fn rows(&self, message: &Message) -> Result<Vec<Value>, Error> {
-        parquet::read(message.bytes(), self.lists, self.max_size).map_err(|error| match error {
-            ParquetError::TooLarge(_) => Error::rejected(format!(
-                "{error}; raise `max_size`, or `memory_limit` where that is smaller, if it is \
-                 wanted"
-            )),
+        let read = parquet::read(message.bytes(), self.lists, self.max_size);
+        let rows = read.map_err(|error| match error {
+            ParquetError::TooLarge(_) => over(error),
             ParquetError::Damaged(_) => {
                 Error::rejected(format!("the payload is no Parquet file: {error}"))
             }
-        })
+        })?;
+        let mut room = PartRoom::new(self.max_size);
+        room.take_all(rows.len()).map_err(over)?;
+        Ok(rows)
     }
 
     fn decode(&self, mut message: Message, result: &mut MessageBatch) {
@@ -108,6 +111,13 @@ impl ParquetDecode {
             }
         }
     }
+}
+
+/// There is no room for the rows, or for the messages that become of them.
+fn over(error: impl std::fmt::Display) -> Error {
+    Error::rejected(format!(
+        "{error}; raise `max_size`, or `memory_limit` where that is smaller, if it is wanted"
+    ))
 }
 
 impl Processor for ParquetDecode {

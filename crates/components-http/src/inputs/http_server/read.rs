@@ -9,11 +9,11 @@ use http::header::{CONTENT_TYPE, COOKIE, HeaderMap, HeaderName, USER_AGENT};
 use http::request::Parts;
 use http_body::Body as _;
 use hyper::body::Incoming;
-use millrace_component::Budget;
+use millrace_component::{Budget, TooManyParts};
 use millrace_message::{Context, Message, MessageBatch, Metadata, Text, Value};
 
 use crate::growing_charge::GrowingCharge;
-use crate::multipart;
+use crate::multipart::{self, SplitError};
 use crate::server::{Params, Peer};
 
 /// How long the next part of a body may take.
@@ -31,6 +31,7 @@ pub(super) struct ReadLimits {
 #[derive(Debug)]
 pub(super) enum BodyError {
     TooLarge { limit: usize },
+    TooMany(TooManyParts),
     Stalled,
     NoMemory,
     Broken(String),
@@ -42,6 +43,11 @@ impl fmt::Display for BodyError {
             Self::TooLarge { limit } => {
                 write!(f, "the body is larger than `max_body_size` ({limit} bytes)")
             }
+            Self::TooMany(over) => write!(
+                f,
+                "multipart body: {over}; raise `max_body_size`, or `memory_limit` where that is \
+                 smaller, if it is wanted"
+            ),
             Self::Stalled => f.write_str("the body does not arrive"),
             Self::NoMemory => f.write_str("`memory_limit` leaves no room for a body of this size"),
             Self::Broken(reason) => f.write_str(reason),
@@ -75,8 +81,11 @@ pub(super) async fn batch(
     let Some(boundary) = boundary else {
         return Ok(MessageBatch::one(message(body)));
     };
-    let parts = multipart::split(&body, &boundary)
-        .map_err(|reason| BodyError::Broken(format!("multipart body: {reason}")))?;
+    let parts_max = limits.body_bytes.min(limits.budget.limit());
+    let parts = multipart::split(&body, &boundary, parts_max).map_err(|error| match error {
+        SplitError::Broken(reason) => BodyError::Broken(format!("multipart body: {reason}")),
+        SplitError::TooMany(over) => BodyError::TooMany(over),
+    })?;
     Ok(parts.into_iter().map(message).collect())
 }
 

@@ -204,6 +204,18 @@ async fn bodies_above_the_limit_are_refused_announced_or_not() {
 }
 
 #[tokio::test]
+async fn a_multipart_body_of_more_parts_than_there_is_room_for_is_refused() {
+    let (_input, address) = input("  max_body_size: 1000").await;
+    let body = |parts: usize| format!("{}--b--", "--b\n\n".repeat(parts));
+    let head = "Content-Type: multipart/mixed; boundary=b\r\n";
+    let many = post(&address, "/post", head, &body(4)).await.unwrap();
+    assert_eq!(status(&many), "413", "{many}");
+    for part in ["multipart body", "more than 1000 bytes", "`max_body_size`"] {
+        assert!(many.contains(part), "{many}");
+    }
+}
+
+#[tokio::test]
 async fn wrong_verbs_and_unknown_paths_are_refused() {
     let (_input, address) = input("  allowed_verbs: [ PUT ]").await;
     let wrong = post(&address, "/post", "", "x").await.unwrap();

@@ -2,13 +2,14 @@
 
 use millrace_message::{Error, Object, Value};
 
-use super::Part;
+use super::{MEMBER_COST, Part, Parts, VALUE_COST};
 
 /// An object for each row after the first, whose values are the names.
 ///
 /// # Errors
-/// A row has more or fewer values than there are names, or a quote stands where none can.
-pub(super) fn read(payload: &[u8], delimiter: char) -> Result<Vec<Part>, Error> {
+/// A row has more or fewer values than there are names, a quote stands where none can, or there is no
+/// room for the rows.
+pub(super) fn read(payload: &[u8], delimiter: char, parts: &mut Parts) -> Result<(), Error> {
     let text = std::str::from_utf8(payload)
         .map_err(|_| Error::rejected("csv: the payload is not UTF-8"))?;
     let mut rows = Rows {
@@ -17,13 +18,13 @@ pub(super) fn read(payload: &[u8], delimiter: char) -> Result<Vec<Part>, Error> 
         delimiter,
     };
     let Some(names) = rows.next_row()? else {
-        return Ok(Vec::new());
+        return Ok(());
     };
-    let mut parts = Vec::new();
+    let made = VALUE_COST + names.len() * MEMBER_COST;
     loop {
         let line = rows.line;
         let Some(values) = rows.next_row()? else {
-            return Ok(parts);
+            return Ok(());
         };
         if values.len() != names.len() {
             return Err(Error::rejected(format!(
@@ -36,7 +37,7 @@ pub(super) fn read(payload: &[u8], delimiter: char) -> Result<Vec<Part>, Error> 
         for (name, value) in names.iter().zip(values) {
             object.insert(name.as_str(), Value::from(value));
         }
-        parts.push(Part::Value(Value::Object(object)));
+        parts.push(Part::Value(Value::Object(object)), made)?;
     }
 }
 
@@ -146,12 +147,13 @@ mod tests {
     use super::*;
 
     fn rows(text: &str) -> Result<Vec<String>, String> {
-        let parts = read(text.as_bytes(), ',').map_err(|error| error.to_string())?;
+        let mut parts = Parts::new(usize::MAX);
+        read(text.as_bytes(), ',', &mut parts).map_err(|error| error.to_string())?;
         let json = |part| match part {
             Part::Value(value) => String::from_utf8_lossy(&value.to_json()).into_owned(),
             _ => panic!("a row is a value"),
         };
-        Ok(parts.into_iter().map(json).collect())
+        Ok(parts.list.into_iter().map(json).collect())
     }
 
     #[test]

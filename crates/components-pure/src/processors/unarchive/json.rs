@@ -3,15 +3,14 @@
 use bytes::Bytes;
 use millrace_message::{Error, Value};
 
-use super::Part;
+use super::{Part, Parts, VALUE_COST};
 
 /// The documents, in order; white space between them is not needed where they tell themselves
 /// apart.
 ///
 /// # Errors
-/// One of them is not JSON.
-pub(super) fn documents(payload: &Bytes) -> Result<Vec<Part>, Error> {
-    let mut parts = Vec::new();
+/// One of them is not JSON, or there is no room for them.
+pub(super) fn documents(payload: &Bytes, parts: &mut Parts) -> Result<(), Error> {
     let mut at = 0;
     loop {
         at += payload[at..]
@@ -19,13 +18,16 @@ pub(super) fn documents(payload: &Bytes) -> Result<Vec<Part>, Error> {
             .take_while(|byte| byte.is_ascii_whitespace())
             .count();
         if at == payload.len() {
-            return Ok(parts);
+            return Ok(());
         }
         let end = at + document_size(&payload[at..]);
         let value = Value::parse_json(payload.slice(at..end)).map_err(|error| {
-            Error::rejected(format!("document {} at byte {at}: {error}", parts.len()))
+            Error::rejected(format!(
+                "document {} at byte {at}: {error}",
+                parts.list.len()
+            ))
         })?;
-        parts.push(Part::Value(value));
+        parts.push(Part::Value(value), VALUE_COST)?;
         at = end;
     }
 }
@@ -65,16 +67,14 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Vec<String>, String> {
-        let parts = documents(&Bytes::copy_from_slice(text.as_bytes()));
+        let mut parts = Parts::new(usize::MAX);
+        let read = documents(&Bytes::copy_from_slice(text.as_bytes()), &mut parts);
         let json = |part| match part {
             Part::Value(value) => String::from_utf8_lossy(&value.to_json()).into_owned(),
             _ => panic!("a document is a value"),
         };
-        Ok(parts
-            .map_err(|error| error.to_string())?
-            .into_iter()
-            .map(json)
-            .collect())
+        read.map_err(|error| error.to_string())?;
+        Ok(parts.list.into_iter().map(json).collect())
     }
 
     #[test]

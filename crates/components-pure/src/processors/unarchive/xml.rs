@@ -4,11 +4,10 @@ use bytes::Bytes;
 use millrace_formats::xml::{Edge, read};
 use millrace_message::Error;
 
-use super::Part;
+use super::{Part, Parts, VALUE_COST};
 
 /// A part for each document; what is between them is passed over.
-pub(super) fn documents(payload: &Bytes, cast: bool) -> Result<Vec<Part>, Error> {
-    let mut parts = Vec::new();
+pub(super) fn documents(payload: &Bytes, cast: bool, parts: &mut Parts) -> Result<(), Error> {
     let mut rest: &[u8] = payload;
     while let Some(start) = rest.iter().position(|byte| *byte == b'<') {
         rest = &rest[start..];
@@ -22,10 +21,10 @@ pub(super) fn documents(payload: &Bytes, cast: bool) -> Result<Vec<Part>, Error>
         };
         let value = read(document, cast)
             .map_err(|error| Error::rejected(format!("the XML document at byte {at}: {error}")))?;
-        parts.push(Part::Value(value));
+        parts.push(Part::Value(value), VALUE_COST)?;
         rest = behind;
     }
-    Ok(parts)
+    Ok(())
 }
 
 #[cfg(test)]
