@@ -10,10 +10,12 @@ use std::ops::Deref;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use millrace_message::Halt;
+
 use crate::Fault;
 
 /// The bounds of one run.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Limits {
     /// How many steps: an instruction is one; what walks over text or arrays takes more of them.
     pub steps: u64,
@@ -21,6 +23,8 @@ pub struct Limits {
     pub time: Duration,
     /// How much memory, in bytes: texts, arrays, fields and output together.
     pub bytes: usize,
+    /// What ends it before, asked when the time is looked at.
+    pub halt: Halt,
 }
 
 impl Default for Limits {
@@ -29,6 +33,7 @@ impl Default for Limits {
             steps: 1_000_000_000,
             time: Duration::from_secs(60),
             bytes: 256 << 20,
+            halt: Halt::NEVER,
         }
     }
 }
@@ -101,8 +106,11 @@ impl Meter {
     /// Reads the clock; the first reading is where the time begins.
     ///
     /// # Errors
-    /// The run has had its time.
+    /// The run has had its time, or is given up.
     pub fn check_time(&self) -> Result<(), Fault> {
+        if self.limits.halt.is_asked() {
+            return Err(Fault::new(Halt::REASON));
+        }
         let Some(started) = self.started.get() else {
             self.started.set(Some(Instant::now()));
             return Ok(());

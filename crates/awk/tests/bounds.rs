@@ -5,11 +5,13 @@
 use std::time::Duration;
 
 use millrace_awk::{Limits, Machine, NoHost, Outcome, Program};
+use millrace_message::Halt;
 
 const LIMITS: Limits = Limits {
     steps: 2_000_000,
     time: Duration::from_secs(60),
     bytes: 4 << 20,
+    halt: Halt::NEVER,
 };
 
 fn run(source: &str, input: &str) -> Result<Outcome, String> {

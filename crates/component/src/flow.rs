@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use millrace_message::{Error, Outcomes};
+use millrace_message::{Error, Halt, Outcomes};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -223,6 +223,12 @@ impl Flow {
     /// [`Flow::writes_given_up`].
     pub fn abort(&self) -> &CancellationToken {
         &self.shared.abort
+    }
+
+    /// What a program that runs for a message asks, to end at the abort.
+    pub fn halt(&self) -> Halt {
+        let abort = self.abort().clone();
+        Halt::when(move || abort.is_cancelled())
     }
 
     /// Waits until the writes are given up that were under way at the abort: a second after it. Until

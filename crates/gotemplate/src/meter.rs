@@ -7,10 +7,12 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use millrace_message::Halt;
+
 use crate::Fault;
 
 /// The bounds of one run.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Limits {
     /// How many steps: an action or a call is one; what walks over texts or lists takes more.
     pub steps: u64,
@@ -20,6 +22,8 @@ pub struct Limits {
     pub bytes: usize,
     /// How deep templates call each other.
     pub depth: usize,
+    /// What ends it before, asked when the time is looked at.
+    pub halt: Halt,
 }
 
 impl Default for Limits {
@@ -29,6 +33,7 @@ impl Default for Limits {
             time: Duration::from_secs(60),
             bytes: 256 << 20,
             depth: 1000,
+            halt: Halt::NEVER,
         }
     }
 }
@@ -51,10 +56,10 @@ pub(crate) struct Meter {
 impl Meter {
     pub fn new(limits: Limits, changes_maps: bool) -> Rc<Self> {
         Rc::new(Self {
-            limits,
             changes_maps,
             steps: Cell::new(0),
             clock_at: Cell::new(CLOCK_STEPS.min(limits.steps.saturating_add(1))),
+            limits,
             started: Cell::new(None),
             held: Cell::new(0),
         })
@@ -84,6 +89,9 @@ impl Meter {
         }
         let next = now.saturating_add(CLOCK_STEPS);
         self.clock_at.set(next.min(self.limits.steps + 1));
+        if self.limits.halt.is_asked() {
+            return Err(Fault::new(Halt::REASON));
+        }
         let started = self.started.get().unwrap_or_else(Instant::now);
         self.started.set(Some(started));
         if started.elapsed() > self.limits.time {

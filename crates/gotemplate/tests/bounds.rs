@@ -6,13 +6,14 @@
 use std::time::Duration;
 
 use millrace_gotemplate::{Limits, NoHost, Template};
-use millrace_message::Value;
+use millrace_message::{Halt, Value};
 
 const LIMITS: Limits = Limits {
     steps: 2_000_000,
     time: Duration::from_secs(60),
     bytes: 4 << 20,
     depth: 1000,
+    halt: Halt::NEVER,
 };
 
 fn render(source: &str, document: &str) -> Result<Vec<u8>, String> {

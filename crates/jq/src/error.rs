@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
 
-use millrace_message::Value;
+use millrace_message::{Halt, Value};
 
 use crate::encode;
 
@@ -68,6 +68,8 @@ pub enum Limit {
     Time(Duration),
     /// How deep a value nests.
     Depth(usize),
+    /// The run was given up.
+    GivenUp,
 }
 
 impl fmt::Display for Limit {
@@ -87,6 +89,7 @@ impl fmt::Display for Limit {
                 write!(f, "the query takes more than {seconds} s on one message")
             }
             Self::Depth(depth) => write!(f, "a value nests deeper than {depth} levels"),
+            Self::GivenUp => f.write_str(Halt::REASON),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
-use millrace_message::{Array, Object};
+use millrace_message::{Array, Halt, Object};
 
 use crate::error::{Fail, Limit};
 
@@ -12,7 +12,7 @@ use crate::error::{Fail, Limit};
 /// Together they bound time and memory: whatever is built is charged before it is built, and what
 /// waits to be continued is counted as long as it waits. Steps give the same end on every machine;
 /// the clock is there for the few that take long, as in large objects and regular expressions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Limits {
     /// How many steps the evaluation may take. Each operation is one, and each value that an
     /// operation walks over.
@@ -22,6 +22,8 @@ pub struct Limits {
     pub bytes: usize,
     /// How long the run may take, looked at now and then.
     pub time: Duration,
+    /// What ends it before, asked when the time is looked at.
+    pub halt: Halt,
 }
 
 impl Default for Limits {
@@ -30,6 +32,7 @@ impl Default for Limits {
             steps: 20_000_000,
             bytes: 256 << 20,
             time: Duration::from_secs(60),
+            halt: Halt::NEVER,
         }
     }
 }
@@ -58,9 +61,9 @@ pub(crate) struct Budget {
 impl Budget {
     pub fn new(limits: Limits) -> Self {
         Self {
-            limits,
             steps: Cell::new(0),
             clock_at: Cell::new(CLOCK_STEPS.min(limits.steps)),
+            limits,
             began: Cell::new(None),
             built: Cell::new(0),
             waiting: Cell::new(0),
@@ -96,6 +99,9 @@ impl Budget {
 
     /// Reads the clock; the first reading is where the time begins.
     pub fn check_time(&self) -> Result<(), Fail> {
+        if self.limits.halt.is_asked() {
+            return Err(Fail::Limit(Limit::GivenUp));
+        }
         match self.began.get() {
             None => self.began.set(Some(Instant::now())),
             Some(began) if began.elapsed() > self.limits.time => {

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use millrace_jq::{Limits, Program};
-use millrace_message::Value;
+use millrace_message::{Halt, Value};
 use proptest::prelude::*;
 
 const LIMITS: Limits = Limits {
     steps: 20_000,
     bytes: 1 << 20,
     time: Duration::from_secs(60),
+    halt: Halt::NEVER,
 };
 
 const INPUTS: &[&str] = &[

@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use millrace_jq::{Error, Limit, Limits, Program};
-use millrace_message::Value;
+use millrace_message::{Halt, Value};
 
 const LIMITS: Limits = Limits {
     steps: 200_000,
     bytes: 4 << 20,
     time: Duration::from_secs(60),
+    halt: Halt::NEVER,
 };
 
 fn run(query: &str, input: Value, limits: Limits) -> Result<Vec<Value>, Error> {
@@ -31,7 +32,7 @@ fn limit(query: &str, input: Value, limits: Limits) -> Limit {
 fn without_limit(queries: &[&str], input: &Value, limits: Limits) -> Vec<String> {
     let ran = queries
         .iter()
-        .map(|query| (query, run(query, input.clone(), limits)));
+        .map(|query| (query, run(query, input.clone(), limits.clone())));
     ran.filter(|(_, result)| !matches!(result, Err(Error::Limit(_))))
         .map(|(query, result)| match result {
             Ok(results) => format!("{query}: {} results", results.len()),
@@ -249,12 +250,24 @@ fn a_run_that_has_had_its_time_ends() {
         "[range(1e6)] | sort | length",
         "[range(1e6) | tostring] | map(test(\"x\")) | length",
     ] {
-        let met = limit(query, Value::Null, limits);
+        let met = limit(query, Value::Null, limits.clone());
         assert!(matches!(met, Limit::Time(_)), "{query}: {met}");
     }
     let text = Value::from("ab".repeat(100_000));
     let met = limit("[match(\"a\"; \"g\")] | length", text, limits);
     assert!(matches!(met, Limit::Time(_)), "{met}");
+}
+
+#[test]
+fn a_run_that_is_given_up_ends_whatever_the_program_catches() {
+    let limits = Limits {
+        halt: Halt::when(|| true),
+        ..Limits::default()
+    };
+    for query in ["def f: f; f", "try (def f: f; f) catch 1", "(def f: f; f)?"] {
+        let met = limit(query, Value::Null, limits.clone());
+        assert_eq!(met, Limit::GivenUp, "{query}");
+    }
 }
 
 #[test]

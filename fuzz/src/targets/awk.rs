@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use millrace_awk::{Limits, Machine, NoHost, Program};
+use millrace_message::Halt;
 
 use super::parts;
 
@@ -13,6 +14,7 @@ const LIMITS: Limits = Limits {
     steps: 1_000_000,
     time: Duration::from_secs(60),
     bytes: 16 << 20,
+    halt: Halt::NEVER,
 };
 
 pub(super) fn run(data: &[u8]) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use millrace_jq::{Error, Limits, Program};
-use millrace_message::Value;
+use millrace_message::{Halt, Value};
 
 use super::parts;
 
@@ -15,6 +15,7 @@ const LIMITS: Limits = Limits {
     steps: 200_000,
     bytes: 16 << 20,
     time: Duration::from_secs(60),
+    halt: Halt::NEVER,
 };
 
 /// Functions whose results differ from run to run by their nature.

@@ -13,6 +13,7 @@ fn meter(steps: u64, time: Duration) -> Rc<Meter> {
         steps,
         time,
         bytes: 256 << 20,
+        ..Limits::default()
     })
 }
 

@@ -12,8 +12,7 @@ use millrace_message::{Error, MessageBatch, Origin};
 use millrace_spec::{Node, ReadContext, Spec};
 
 use crate::client::{
-    BodySource, Client, ClientConfig, Extract, Reply, RequestConfig, SendError, check_target,
-    set_status,
+    BodySource, Client, ClientConfig, Reply, RequestConfig, SendError, check_target, set_status,
 };
 
 /// Sends messages to an HTTP server and replaces them by its answers.

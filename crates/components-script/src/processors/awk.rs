@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use millrace_awk::{Limits, Machine, Program};
 use millrace_component::{
-    Batches, BuildContext, BuiltProcessor, Descriptor, Identity, Processor, ProcessorConfig,
+    Batches, BuildContext, BuiltProcessor, Descriptor, Flow, Identity, Processor, ProcessorConfig,
 };
 use millrace_message::{Error, Message, MessageBatch};
 use millrace_spec::{FieldKind, FieldType, Node, ReadContext, Spec, codes};
@@ -12,7 +12,7 @@ use millrace_spec::{FieldKind, FieldType, Node, ReadContext, Spec, codes};
 use functions::{FUNCTIONS, Work};
 use variables::Variables;
 
-use super::program::{check_size, error};
+use super::program::{check_size, error, run_each};
 
 mod functions;
 mod json;
@@ -64,7 +64,8 @@ mod variables;
 /// `system`, pipes, redirections and `getline < file` are refused when the config is read: a program
 /// works on its message alone. A program that fails, exits with another status than 0, or takes more
 /// than a billion steps, a minute or 256 MiB of memory leaves the message unchanged, with its error
-/// flag set.
+/// flag set. When a stream is given up at its stop, a program that still runs is ended and its message
+/// goes back to its source.
 #[derive(Clone, Debug, Spec)]
 #[spec(processor = "awk", category = "Mapping")]
 pub struct Config {
@@ -134,11 +135,13 @@ impl ProcessorConfig for Config {
             codec: self.codec,
             limits: Limits {
                 bytes: limits.bytes.min(cx.flow().budget().limit()),
+                halt: cx.flow().halt(),
                 ..limits
             },
             program,
             environment,
             identity: Arc::clone(cx.identity()),
+            flow: cx.flow().clone(),
         })))
     }
 }
@@ -152,6 +155,7 @@ struct Awk {
     /// What `ENVIRON` holds, for programs that use it.
     environment: Vec<[String; 2]>,
     identity: Arc<Identity>,
+    flow: Flow,
 }
 
 impl Awk {
@@ -195,19 +199,18 @@ impl Processor for Awk {
         self.process_run(smallvec::smallvec![batch])
     }
 
-    fn process_run(&self, mut run: Batches) -> Batches {
+    fn process_run(&self, run: Batches) -> Batches {
         // What it has compiled serves all messages of the run.
-        let mut machine = Machine::new(&self.program, self.limits).map_err(error);
-        for message in run.iter_mut().flat_map(|batch| batch.iter_mut()) {
-            let result = match &mut machine {
+        let mut machine = Machine::new(&self.program, self.limits.clone()).map_err(error);
+        run_each(
+            run,
+            &self.flow,
+            &self.identity,
+            |message| match &mut machine {
                 Ok(machine) => self.run(machine, message),
                 Err(error) => Err(error.clone()),
-            };
-            if let Err(error) = result {
-                message.set_fault(self.identity.fault(error));
-            }
-        }
-        run
+            },
+        )
     }
 }
 

@@ -13,6 +13,8 @@ use parking_lot::Mutex;
 use modules::Modules;
 use vm::{Program, Vm};
 
+use super::program::run_each;
+
 mod functions;
 mod modules;
 #[cfg(test)]
@@ -179,16 +181,11 @@ impl Processor for Javascript {
         self.process_run(smallvec::smallvec![batch])
     }
 
-    fn process_run(&self, mut run: Batches) -> Batches {
+    fn process_run(&self, run: Batches) -> Batches {
         let mut vm = None;
-        for message in run.iter_mut().flat_map(|batch| batch.iter_mut()) {
-            if let Err(error) = self.run(&mut vm, message) {
-                if self.flow.abort().is_cancelled() {
-                    return Batches::new();
-                }
-                message.set_fault(self.identity.fault(error));
-            }
-        }
+        let run = run_each(run, &self.flow, &self.identity, |message| {
+            self.run(&mut vm, message)
+        });
         self.idle.lock().extend(vm);
         run
     }

@@ -2,21 +2,24 @@
 
 use std::sync::Arc;
 
-use jmespath::{Context, DEFAULT_RUNTIME, Expression, interpret};
+use jmespath::ast::Ast;
+use jmespath::{Context, Expression, Runtime, interpret};
 use millrace_component::{
-    Batches, BuildContext, BuiltProcessor, Descriptor, Identity, Processor, ProcessorConfig,
+    Batches, BuildContext, BuiltProcessor, Descriptor, Flow, Identity, Processor, ProcessorConfig,
 };
 use millrace_message::{Error, Message, MessageBatch};
 use millrace_spec::{FieldKind, FieldType, Node, ReadContext, Spec, codes};
 
-use super::program::{Room, check_size, error};
+use super::program::{Room, check_size, error, run_each};
 
+mod steps;
 mod variable;
 
 /// Replaces each message by the result of a JMESPath query on it.
 ///
 /// Bloblang does the same many times faster, in the processor `mapping`. A message that is no JSON, or
-/// on which the query fails, goes on unchanged, with its error flag set.
+/// on which the query fails, goes on unchanged, with its error flag set. When a stream is given up at its
+/// stop, a query that still runs is ended and its message goes back to its source.
 #[derive(Clone, Debug, Spec)]
 #[spec(processor = "jmespath", category = "Mapping")]
 pub struct Config {
@@ -27,6 +30,10 @@ pub struct Config {
 
 /// How many steps a query may have: the interpreter takes stack for each that follows another.
 const STEPS_MAX: usize = 500;
+
+/// The most stack that the interpreter takes for a step below another, in bytes: a debug build takes
+/// nearly ten thousand.
+const STEP_STACK: usize = 12 << 10;
 
 /// Refuses a query that the interpreter might need too much stack for.
 fn check_steps(query: &str) -> Result<(), String> {
@@ -73,10 +80,16 @@ impl FieldType for Query {
 
 impl ProcessorConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<BuiltProcessor, Error> {
+        let query = &self.query.0;
+        let (steps, depth) = steps::asking(query.as_ast());
         Ok(BuiltProcessor::Sync(Arc::new(Jmespath {
-            query: Arc::clone(&self.query.0),
+            text: query.as_str().into(),
+            query: steps,
+            stack: depth * STEP_STACK,
+            runtime: steps::runtime(cx.flow().halt()),
             result_max: cx.flow().budget().limit(),
             identity: Arc::clone(cx.identity()),
+            flow: cx.flow().clone(),
         })))
     }
 }
@@ -84,18 +97,25 @@ impl ProcessorConfig for Config {
 pub const COMPONENT: Descriptor = Descriptor::processor::<Config>();
 
 struct Jmespath {
-    query: Arc<Expression<'static>>,
+    text: Box<str>,
+    /// Asks at its steps whether the stream is given up.
+    query: Ast,
+    /// What it may take of a thread's stack, in bytes.
+    stack: usize,
+    runtime: Runtime,
     /// The largest result, in bytes.
     result_max: usize,
     identity: Arc<Identity>,
+    flow: Flow,
 }
 
 impl Jmespath {
     fn search(&self, message: &mut Message) -> Result<(), Error> {
         let value = message.json()?;
         let data = Arc::new(variable::of_value(value, 0)?);
-        let mut cx = Context::new(self.query.as_str(), &DEFAULT_RUNTIME);
-        let found = interpret(&data, self.query.as_ast(), &mut cx)
+        let mut cx = Context::new(&self.text, &self.runtime);
+        let run = || interpret(&data, &self.query, &mut cx);
+        let found = stacker::maybe_grow(self.stack, self.stack, run)
             .map_err(|it| error(format_args!("query: {}", it.reason)))?;
         message.set_value(variable::into_value(
             &found,
@@ -107,14 +127,19 @@ impl Jmespath {
 
 impl Processor for Jmespath {
     fn process(&self, batch: MessageBatch) -> Batches {
-        self.identity
-            .convert_each(batch, |message| self.search(message))
+        self.process_run(smallvec::smallvec![batch])
+    }
+
+    fn process_run(&self, run: Batches) -> Batches {
+        run_each(run, &self.flow, &self.identity, |message| {
+            self.search(message)
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{batch, processor, run, try_processor};
+    use crate::testing::{batch, ends_when_given_up, processor, run, try_processor};
 
     #[tokio::test(flavor = "multi_thread")]
     async fn it_keeps_the_promises_of_a_processor() {
@@ -209,6 +234,34 @@ mod tests {
                 error.is_some_and(|it| it.contains("more than 500 steps")),
                 "{step}"
             );
+        }
+    }
+
+    #[test]
+    fn a_query_that_is_as_long_as_queries_may_be_does_not_exhaust_the_stack() {
+        for (step, count) in [
+            ("[]", 400),
+            ("[*]", 240),
+            (".a", 400),
+            (" | map(&@, @)", 120),
+        ] {
+            let long = format!("@{}", step.repeat(count));
+            let processor = processor(&format!("jmespath: {{ query: \"{long}\" }}"));
+            assert!(!run(&processor, batch(&["[1]"])).is_empty(), "{step}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_end_ends_when_the_stream_is_given_up() {
+        // A list of 65,536 elements, and as much work again for each of them.
+        let many = format!("[@, @][]{}", " | [@, @][]".repeat(15));
+        for query in [
+            format!("{many} | map(&length({many}), @)"),
+            format!("{many} | [*].length({many})"),
+            format!("{many} | [?length({many}) == `1`]"),
+            format!("{many} | sort_by(@, &to_string(length({many})))"),
+        ] {
+            ends_when_given_up(&format!("jmespath: {{ query: \"{query}\" }}"));
         }
     }
 

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use millrace_component::{
-    Batches, BuildContext, BuiltProcessor, Descriptor, Identity, Processor, ProcessorConfig,
+    Batches, BuildContext, BuiltProcessor, Descriptor, Flow, Identity, Processor, ProcessorConfig,
 };
 use millrace_jq::{Limits, Program};
 use millrace_message::json::escape_html;
 use millrace_message::{Error, Message, MessageBatch, Metadata, Object, Value};
 use millrace_spec::{FieldKind, FieldType, Node, ReadContext, Spec, codes};
 
-use super::program::error;
+use super::program::{error, run_each};
 
 #[cfg(test)]
 mod tests;
@@ -24,7 +24,8 @@ mod tests;
 ///
 /// The language is that of gojq. A query takes at most 20 million steps and a minute on a message, and
 /// builds at most 256 MiB for it, or `memory_limit` when that is less; beyond that it fails. It sees
-/// no environment variables, no files and no other messages, and `halt` is an error.
+/// no environment variables, no files and no other messages, and `halt` is an error. When a stream is
+/// given up at its stop, a query that still runs is ended and its message goes back to its source.
 #[derive(Clone, Debug, Spec)]
 #[spec(processor = "jq", category = "Mapping")]
 pub struct Config {
@@ -68,12 +69,14 @@ impl ProcessorConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<BuiltProcessor, Error> {
         let mut limits = Limits::default();
         limits.bytes = limits.bytes.min(cx.flow().budget().limit());
+        limits.halt = cx.flow().halt();
         Ok(BuiltProcessor::Sync(Arc::new(Jq {
             program: Arc::clone(&self.query.0),
             limits,
             reads_text: self.raw,
             writes_text: self.output_raw,
             identity: Arc::clone(cx.identity()),
+            flow: cx.flow().clone(),
         })))
     }
 }
@@ -86,6 +89,7 @@ struct Jq {
     reads_text: bool,
     writes_text: bool,
     identity: Arc<Identity>,
+    flow: Flow,
 }
 
 impl Jq {
@@ -103,7 +107,7 @@ impl Jq {
         let metadata = as_object(&message.metadata);
         let mut values = self
             .program
-            .run(input, vec![metadata], self.limits)
+            .run(input, vec![metadata], self.limits.clone())
             .map_err(error)?;
         match (values.len(), self.writes_text) {
             (0, _) => return Ok(false),
@@ -137,22 +141,30 @@ fn as_text(values: &[Value]) -> Vec<u8> {
 }
 
 impl Processor for Jq {
-    fn process(&self, mut batch: MessageBatch) -> Batches {
-        batch.retain(|message| match self.run(message) {
-            Ok(true) => true,
-            Ok(false) => {
-                message.filter(&self.identity.component);
-                false
-            }
-            Err(error) => {
-                message.set_fault(self.identity.fault(error));
-                true
-            }
+    fn process(&self, batch: MessageBatch) -> Batches {
+        self.process_run(smallvec::smallvec![batch])
+    }
+
+    fn process_run(&self, run: Batches) -> Batches {
+        // Whether each message has a result, in order.
+        let mut kept = Vec::new();
+        let mut run = run_each(run, &self.flow, &self.identity, |message| {
+            let result = self.run(message);
+            kept.push(!matches!(result, Ok(false)));
+            result.map(drop)
         });
-        match batch.is_empty() {
-            true => Batches::new(),
-            false => smallvec::smallvec![batch],
-        }
+        let mut kept = kept.into_iter();
+        run.retain(|batch| {
+            batch.retain(|message| {
+                let is_kept = kept.next() != Some(false);
+                if !is_kept {
+                    message.filter(&self.identity.component);
+                }
+                is_kept
+            });
+            !batch.is_empty()
+        });
+        run
     }
 }
 

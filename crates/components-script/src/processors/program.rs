@@ -1,7 +1,8 @@
 //! What the languages share: programs are bounded before they are compiled, and what they give is
 //! bounded before it becomes a message.
 
-use millrace_message::Error;
+use millrace_component::{Batches, Flow, Identity};
+use millrace_message::{Error, Message};
 
 /// The longest program, in bytes.
 const LENGTH_MAX: usize = 1 << 18;
@@ -9,6 +10,8 @@ const LENGTH_MAX: usize = 1 << 18;
 const NESTING_MAX: usize = 200;
 /// The longest text of an error of a program, in bytes: it may quote the message.
 const ERROR_MAX: usize = 500;
+/// How many messages there are between two questions whether the stream is given up.
+const MESSAGES_UNASKED: usize = 64;
 /// What a value takes beside its text, in bytes.
 const VALUE_SIZE: usize = 24;
 
@@ -51,6 +54,29 @@ pub(super) fn error(what: impl std::fmt::Display) -> Error {
         text.push_str("...");
     }
     Error::rejected(text)
+}
+
+/// Runs a program on each message of a run. One that it fails on goes on as it was left, with its error
+/// flag set. When the stream is given up the program ends, and nothing comes of the run: its messages go
+/// back to their source.
+pub(super) fn run_each(
+    mut run: Batches,
+    flow: &Flow,
+    identity: &Identity,
+    mut program: impl FnMut(&mut Message) -> Result<(), Error>,
+) -> Batches {
+    let messages = run.iter_mut().flat_map(|batch| batch.iter_mut());
+    for (index, message) in messages.enumerate() {
+        let result = program(message);
+        let is_asked = result.is_err() || index % MESSAGES_UNASKED == 0;
+        if is_asked && flow.abort().is_cancelled() {
+            return Batches::new();
+        }
+        if let Err(error) = result {
+            message.set_fault(identity.fault(error));
+        }
+    }
+    run
 }
 
 /// How many bytes the result of a program may still take.

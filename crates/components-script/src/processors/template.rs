@@ -6,16 +6,16 @@ use std::sync::Arc;
 
 use millrace_bloblang::Environment;
 use millrace_component::{
-    Batches, BuildContext, BuiltProcessor, Descriptor, Identity, Mapping, Processor,
+    Batches, BuildContext, BuiltProcessor, Descriptor, Flow, Identity, Mapping, Processor,
     ProcessorConfig,
 };
 use millrace_gotemplate::{
     Builder, Host, HostArgument, HostFunction, Limits, SyntaxError, Template, is_function, is_name,
 };
-use millrace_message::{Error, Message, Metadata, Value};
+use millrace_message::{Error, Message, MessageBatch, Metadata, Value};
 use millrace_spec::{FieldKind, FieldType, Node, OrderedMap, ReadContext, Spec, codes};
 
-use super::program::error;
+use super::program::{error, run_each};
 
 #[cfg(test)]
 mod tests;
@@ -33,7 +33,8 @@ mod tests;
 /// `{{ eq (int .count) 5 }}` is not; `add`, `mul` and their like take both.
 ///
 /// A template that fails, or takes more than a hundred million steps, a minute or 256 MiB of memory,
-/// leaves the message unchanged, with its error flag set. `getHostByName` and the functions that make
+/// leaves the message unchanged, with its error flag set. When a stream is given up at its stop, a
+/// template that is still rendered is ended and its message goes back to its source. `getHostByName` and the functions that make
 /// keys and certificates are refused when the config is read.
 #[derive(Clone, Debug, Spec)]
 #[spec(
@@ -250,9 +251,11 @@ impl ProcessorConfig for Config {
             environment: self.text.environment.clone(),
             limits: Limits {
                 bytes: limits.bytes.min(cx.flow().budget().limit()),
+                halt: cx.flow().halt(),
                 ..limits
             },
             identity: Arc::clone(cx.identity()),
+            flow: cx.flow().clone(),
         })))
     }
 }
@@ -265,6 +268,7 @@ struct Renderer {
     environment: Environment,
     limits: Limits,
     identity: Arc<Identity>,
+    flow: Flow,
 }
 
 impl Renderer {
@@ -275,20 +279,21 @@ impl Renderer {
             environment: &self.environment,
         };
         self.template
-            .render(message.json()?, self.limits, &mut lent)
+            .render(message.json()?, self.limits.clone(), &mut lent)
             .map_err(error)
     }
 }
 
 impl Processor for Renderer {
-    fn process(&self, mut batch: millrace_message::MessageBatch) -> Batches {
-        for message in batch.iter_mut() {
-            match self.render(message) {
-                Ok(text) => message.set_bytes(text),
-                Err(error) => message.set_fault(self.identity.fault(error)),
-            }
-        }
-        smallvec::smallvec![batch]
+    fn process(&self, batch: MessageBatch) -> Batches {
+        self.process_run(smallvec::smallvec![batch])
+    }
+
+    fn process_run(&self, run: Batches) -> Batches {
+        run_each(run, &self.flow, &self.identity, |message| {
+            message.set_bytes(self.render(message)?);
+            Ok(())
+        })
     }
 }
 

@@ -12,6 +12,8 @@ use parking_lot::Mutex;
 
 use instance::{Guest, Program};
 
+use super::program::run_each;
+
 mod fuel;
 mod host;
 mod instance;
@@ -103,16 +105,11 @@ impl Processor for Wasm {
         self.process_run(smallvec::smallvec![batch])
     }
 
-    fn process_run(&self, mut run: Batches) -> Batches {
+    fn process_run(&self, run: Batches) -> Batches {
         let mut guest = None;
-        for message in run.iter_mut().flat_map(|batch| batch.iter_mut()) {
-            if let Err(error) = self.call(&mut guest, message) {
-                if self.flow.abort().is_cancelled() {
-                    return Batches::new();
-                }
-                message.set_fault(self.identity.fault(error));
-            }
-        }
+        let run = run_each(run, &self.flow, &self.identity, |message| {
+            self.call(&mut guest, message)
+        });
         self.idle.lock().extend(guest);
         run
     }

@@ -1,7 +1,7 @@
 use millrace_component::BuiltProcessor;
 use millrace_message::{Message, MessageBatch};
 
-use crate::testing::{batch, processor, run, try_processor};
+use crate::testing::{batch, ends_when_given_up, processor, run, try_processor};
 
 /// A processor with this codec and program.
 fn program(codec: &str, source: &str) -> BuiltProcessor {
@@ -414,5 +414,18 @@ fn what_is_no_program_is_refused_where_it_is_wrong() {
         let error = try_processor(&format!("awk: {config}")).err();
         let error = error.unwrap_or_else(|| panic!("{config} is built"));
         assert!(error.contains(complaint), "{config}: {error}");
+    }
+}
+
+#[test]
+fn what_has_no_end_ends_when_the_stream_is_given_up() {
+    for program in [
+        "BEGIN { for (;;) {} }",
+        "{ while (1) a[n++ % 9] = n }",
+        "function f(n) { for (i = 0; i < n; i++) f(n) } { f(100) }",
+        "{ s = sprintf(\"%100000s\", \"\"); while (1) gsub(/ (a| )*b/, \"\", s) }",
+    ] {
+        let program = program.replace('\'', "''");
+        ends_when_given_up(&format!("awk: {{ codec: none, program: '{program}' }}"));
     }
 }

@@ -1,6 +1,6 @@
 use millrace_message::{Message, MessageBatch};
 
-use crate::testing::{batch, processor, run, try_processor};
+use crate::testing::{batch, ends_when_given_up, processor, run, try_processor};
 
 #[test]
 fn the_result_of_the_query_becomes_the_message() {
@@ -164,4 +164,16 @@ fn a_mistake_is_shown_at_its_line_and_column() {
     assert!(error.contains("4:7"), "{error}");
     assert!(error.contains("    | nothing(.bar)"), "{error}");
     assert!(error.contains("^^^"), "{error}");
+}
+
+#[test]
+fn what_takes_long_ends_when_the_stream_is_given_up() {
+    for query in [
+        "def f: f; f",
+        "[range(1000000)] | map(tostring) | join(\",\") | length",
+        "try (def f: f; f) catch 1",
+        "label $l | (def f: f; f), break $l",
+    ] {
+        ends_when_given_up(&format!("jq: {{ query: '{query}' }}"));
+    }
 }

@@ -3,7 +3,7 @@ use std::fs;
 use millrace_component::BuiltProcessor;
 use millrace_message::{Message, MessageBatch, Value};
 
-use crate::testing::{batch, processor, run, try_processor};
+use crate::testing::{batch, ends_when_given_up, processor, run, try_processor};
 
 /// A processor with this template.
 fn template(text: &str) -> BuiltProcessor {
@@ -266,4 +266,14 @@ fn variables_of_the_environment_are_those_of_mappings() {
         "{}",
     );
     assert_eq!(result, Ok(format!("{path}|{path}|")));
+}
+
+#[test]
+fn what_takes_long_ends_when_the_stream_is_given_up() {
+    for text in [
+        "{{ range until 100000 }}{{ range until 100000 }}{{ end }}{{ end }}",
+        "{{ define \"a\" }}{{ range until 1000 }}{{ template \"a\" . }}{{ end }}{{ end }}{{ template \"a\" . }}",
+    ] {
+        ends_when_given_up(&format!("template: {{ text: '{text}' }}"));
+    }
 }
