@@ -6,6 +6,7 @@
 mod child;
 mod data;
 mod load;
+mod log;
 mod measure;
 mod options;
 mod report;
@@ -41,6 +42,7 @@ pub fn run(arguments: &[String]) -> Result<bool> {
     match arguments {
         [command, rest @ ..] if command == "verify" => verify::run(rest),
         [command, rest @ ..] if command == "load" => load::run(rest),
+        [command, rest @ ..] if command == "log" => log::run(rest),
         _ => measure_all(&Options::parse(arguments)?),
     }
 }
@@ -49,7 +51,10 @@ fn measure_all(options: &Options) -> Result<bool> {
     for dir in [DATA_DIR, OUT_DIR] {
         fs::create_dir_all(dir).with_context(|| format!("create `{dir}`"))?;
     }
-    let mut binaries = vec![own_binary(options)?];
+    let mut binaries = vec![Binary {
+        name: "millrace".to_owned(),
+        path: own_binary(options.binary.as_deref())?,
+    }];
     binaries.extend(options.peers.iter().cloned());
     let mut series = Vec::new();
     for workload in WORKLOADS.iter().filter(|it| options.wants(it.name)) {
@@ -77,17 +82,13 @@ fn measure_all(options: &Options) -> Result<bool> {
 }
 
 /// The binary under test: the one that was given, else a release build of this tree.
-fn own_binary(options: &Options) -> Result<Binary> {
-    let path = match &options.binary {
-        Some(path) => path.clone(),
+fn own_binary(given: Option<&Path>) -> Result<PathBuf> {
+    let path = match given {
+        Some(path) => path.to_owned(),
         None => crate::test::build_binary(&["--release"])?
             .context("this tree builds no binary `millrace`; give one with `--binary PATH`")?,
     };
-    let path = fs::canonicalize(&path).with_context(|| format!("find `{}`", path.display()))?;
-    Ok(Binary {
-        name: "millrace".to_owned(),
-        path,
-    })
+    fs::canonicalize(&path).with_context(|| format!("find `{}`", path.display()))
 }
 
 /// One workload with one number of threads.

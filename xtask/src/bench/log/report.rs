@@ -1,0 +1,94 @@
+//! The tables of a run.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::{Idle, Run, Series};
+use crate::bench::measure::median;
+
+const MIB: f64 = 1024.0 * 1024.0;
+
+/// One run, as it is printed when it has ended.
+pub fn line(series: &Series, run: &Run, is_warm_up: bool) -> String {
+    format!(
+        "{:<8} {:<9} wall {:6.2} s  {:7.1} MB/s  broker CPU {:6.2} s  client CPU {:6.2} s{}",
+        series.workload.name,
+        series.broker,
+        run.wall.as_secs_f64(),
+        bytes(series) / 1e6 / run.wall.as_secs_f64(),
+        run.broker_cpu.as_secs_f64(),
+        run.client_cpu.as_secs_f64(),
+        if is_warm_up { "  (warm-up)" } else { "" },
+    )
+}
+
+/// Prints what was measured of an idle broker.
+pub fn told(idle: Idle) -> Idle {
+    println!(
+        "{:<9} start {:.0} ms  memory {:.0} MiB, with 1000 partitions {:.0} MiB and {:.1} % of a core",
+        idle.broker,
+        millis(&idle.starts),
+        idle.memory as f64 / MIB,
+        idle.memory_with_partitions as f64 / MIB,
+        idle.cpu_with_partitions * 100.0,
+    );
+    idle
+}
+
+/// The medians as Markdown tables.
+pub fn tables(all: &[Series], idle: &[Idle], memory: &[(&str, u64)]) -> String {
+    let mut text = String::from(
+        "| workload | broker | wall s (min–max) | MB/s | messages/s | broker CPU s per GB | broker \
+         CPU s per million | client CPU s |\n|---|---|---|---|---|---|---|---|\n",
+    );
+    for one in all {
+        let of = |value: fn(&Run) -> Duration| {
+            median(one.runs.iter().map(|it| value(it).as_secs_f64()).collect())
+        };
+        let walls = one.runs.iter().map(|it| it.wall.as_secs_f64());
+        let (wall, broker) = (of(|it| it.wall), of(|it| it.broker_cpu));
+        writeln!(
+            text,
+            "| {} {} | {} | {wall:.2} ({:.2}–{:.2}) | {:.0} | {:.0} | {:.2} | {:.2} | {:.2} |",
+            one.workload.name.to_uppercase(),
+            one.workload.title,
+            one.broker,
+            walls.clone().fold(f64::INFINITY, f64::min),
+            walls.fold(0.0, f64::max),
+            bytes(one) / 1e6 / wall,
+            one.messages as f64 / wall,
+            broker / (bytes(one) / 1e9),
+            broker / (one.messages as f64 / 1e6),
+            of(|it| it.client_cpu),
+        )
+        .expect("a String takes all");
+    }
+    text.push_str(
+        "\n| broker | start ms | memory MiB: idle | with 1000 partitions | after the load | CPU with \
+         1000 partitions |\n|---|---|---|---|---|---|\n",
+    );
+    for one in idle {
+        let after = memory.iter().find(|(name, _)| *name == one.broker);
+        writeln!(
+            text,
+            "| {} | {:.0} | {:.0} | {:.0} | {:.0} | {:.1} % |",
+            one.broker,
+            millis(&one.starts),
+            one.memory as f64 / MIB,
+            one.memory_with_partitions as f64 / MIB,
+            after.map_or(0.0, |(_, it)| *it as f64 / MIB),
+            one.cpu_with_partitions * 100.0,
+        )
+        .expect("a String takes all");
+    }
+    text
+}
+
+/// The bytes of the values of a run.
+fn bytes(series: &Series) -> f64 {
+    (series.messages * series.workload.size) as f64
+}
+
+fn millis(times: &[Duration]) -> f64 {
+    median(times.iter().map(|it| it.as_secs_f64() * 1e3).collect())
+}
