@@ -14,7 +14,7 @@ use millrace_spec::{Node, ReadContext, codes};
 /// The config has no block `log`.
 pub fn settings(cx: &BuildContext) -> Result<Settings, Error> {
     let log: Arc<LogClient> = cx.service().ok_or_else(|| {
-        Error::fatal("there is no log in this process: add the block `log: {}` to the config")
+        Error::fatal("there is no log in this process: add the block `log: {}` to the config, and start it anew")
     })?;
     Ok(Settings {
         // The address is not looked at.
@@ -29,8 +29,12 @@ pub fn settings(cx: &BuildContext) -> Result<Settings, Error> {
 #[derive(Default)]
 struct Uses(Vec<Span>);
 
-/// Records a component that uses the log of the process.
+/// Records a component that uses the log of the process; resources are left out: they may stand in a
+/// file of their own, and are not built unless something names them.
 pub fn add_use(component: &Node, cx: &mut ReadContext) {
+    if cx.path().contains("_resources.") {
+        return;
+    }
     let uses = &mut cx.state::<Uses>().0;
     // A component may be read twice, such as by a check.
     if !uses.contains(&component.span) {

@@ -288,3 +288,34 @@ fn what_the_process_holds_open_can_be_a_config() {
     let lines = load(&files, &Arc::new(crate::registry())).lines();
     assert!(lines[0].contains("'nope' was not recognised"), "{lines:?}");
 }
+
+#[test]
+fn who_uses_the_log_of_the_process_needs_one() {
+    let config =
+        "input: { log: { topics: [ t ] } }\nbuffer: { log: {} }\noutput: { log: { topic: t } }\n";
+    let found = complaints(config);
+    let expected =
+        "there is no log in this process (add the block `log: {}` to the config: it starts one)";
+    assert_eq!(found.len(), 3, "{found:#?}");
+    assert!(found.iter().all(|it| it.ends_with(expected)), "{found:#?}");
+    let with_log = format!("log: {{ log.dirs: ./data }}\n{config}");
+    assert_eq!(complaints(&with_log), Vec::<String>::new());
+    // Who uses them has the log.
+    let resources = "output_resources: [ { label: a, log: { topic: t } } ]\ninput: { stdin: {} }\n";
+    assert_eq!(complaints(resources), Vec::<String>::new());
+}
+
+#[test]
+fn the_block_of_the_log_is_checked_as_the_file_of_a_broker_is() {
+    let found = complaints(
+        "log: { num.partitions: 0, log.dirz: x, log.retention.ms: soon }\ninput: { stdin: {} }\n",
+    );
+    for expected in [
+        "test.yaml(1,24) `num.partitions`: it must be at least 1",
+        "(1,27) a broker has no key `log.dirz` (did you mean `log.dirs`?)",
+        "`log.retention.ms`: it is not a number",
+    ] {
+        let is_told = found.iter().any(|it| it.contains(expected));
+        assert!(is_told, "{expected}: {found:#?}");
+    }
+}
