@@ -86,6 +86,10 @@ impl Task {
         end: &CancellationToken,
     ) -> Result<(), KafkaError> {
         while !end.is_cancelled() {
+            // Who was to be handed messages may be gone without a word.
+            if self.incoming.is_closed() && !stop.is_cancelled() {
+                break;
+            }
             self.look_after().await?;
             if stop.is_cancelled() {
                 self.ready.clear();
@@ -150,7 +154,8 @@ impl Task {
         false
     }
 
-    /// Waits for something to happen; hands out what is ready unless `hand_out` is cancelled or none.
+    /// Waits for something to happen. With the token that stops it, it also hands out the next record
+    /// when there is room for it.
     async fn wait(&mut self, hand_out: Option<&CancellationToken>, end: &CancellationToken) {
         let looks = (Instant::now() + LOOK).min(self.next_commit);
         tokio::select! {
