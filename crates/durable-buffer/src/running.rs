@@ -60,7 +60,19 @@ pub async fn run<S: Store>(
     writer: SourceWriter,
 ) -> Result<(), Error> {
     match buffer.store.open().await {
-        Ok(stock) => Running::new(buffer, stock, upstream, writer).run().await,
+        Ok(stock) => {
+            if stock.bytes > 0 {
+                let (component, bytes, place) = (&*buffer.name, stock.bytes, &buffer.place);
+                tracing::info!(
+                    component,
+                    path = "root.buffer",
+                    bytes,
+                    place,
+                    "what an earlier run has left is delivered first"
+                );
+            }
+            Running::new(buffer, stock, upstream, writer).run().await
+        }
         Err(error) => {
             upstream.stop();
             drop(writer);

@@ -64,8 +64,7 @@ pub struct RootConfig {
     /// The log of this process: a broker of Kafka's protocol that the components `log` use, with the
     /// keys of a broker's config file (`docs/reference/broker-config.md`); `{}` for its defaults. It
     /// serves no other process unless `listeners` says where. Its data are in `log.dirs`, by default
-    /// where `millrace broker 1` has them: in `/var/lib/message-queue/data` if that can be written
-    /// to, else in the user's data directory.
+    /// `./millrace-log`: each config needs one of its own.
     #[spec(advanced, example = {"log.dirs": "./data", "listeners": "PLAINTEXT://127.0.0.1:9092"})]
     pub log: Option<LogConfig>,
     /// What is logged, and how.

@@ -90,7 +90,7 @@ impl fmt::Display for StartError {
                 let dir = dir.display();
                 write!(
                     f,
-                    "another broker is running on the data directory {dir}; stop it, or name another directory"
+                    "another process uses the data directory {dir}; stop it, or name another directory"
                 )
             }
             Self::OtherNode {

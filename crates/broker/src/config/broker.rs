@@ -68,7 +68,8 @@ impl BrokerConfig {
 
     /// A broker within another program, with settings that [`read_block`](super::read_block) has
     /// read. Its number is 1 unless they say another one, its logs are in `data_dir` unless they
-    /// say where, and without `listeners` it has none: only this process can connect.
+    /// say where, the first member of a group waits for no other one, and without `listeners` it has
+    /// none: only this process can connect.
     ///
     /// # Errors
     /// What contradicts itself.
@@ -82,6 +83,8 @@ impl BrokerConfig {
         default(&["node.id", "broker.id"], "1");
         default(&["log.dirs", "log.dir"], &data_dir.to_string_lossy());
         default(&["listeners"], "PLAINTEXT://127.0.0.1:0");
+        // Its members are started together with it: there is nobody to wait for.
+        default(&["group.initial.rebalance.delay.ms"], "0");
         let (config, complaints) = Self::assemble(Settings::of_file(texts));
         let mut config = config.ok_or(complaints)?;
         if !has_listeners {

@@ -18,7 +18,7 @@ pub const AFTER_PRODUCE: &str = "\
 Each line of the standard input is a record, without its line break. The exit
 code is 0 when all of them are delivered. Without a word the producer is
 idempotent where its other settings allow it. The profiles are those of the
-operations guide: high-throughput, low-latency and high-durability; what is said
+guide of the broker: high-throughput, low-latency and high-durability; what is said
 beside one counts.";
 
 pub const AFTER_CONSUME: &str = "\

@@ -95,6 +95,13 @@ fn config(expression: &str, small: bool, registry: &Registry) -> Result<Created,
         (ComponentKind::Output, outputs),
     ];
     chosen.extend(writer.resources(&named));
+    // The components `log` are nothing without the block.
+    if named
+        .iter()
+        .any(|(_, names)| names.iter().any(|it| it == "log"))
+    {
+        chosen.push(("log", "  log.dirs: ./millrace-log\n".to_owned()));
+    }
     let mut fields = RootConfig::fields();
     if small {
         fields.retain(|field| chosen.iter().any(|(name, _)| *name == field.name));

@@ -41,8 +41,8 @@ pub struct Config {
     /// The topics.
     #[spec(example = ["orders"], lint = refuse_none)]
     topics: Vec<String>,
-    /// The group.
-    #[spec(default = "millrace")]
+    /// The group. Each input of a config is a member of its own, which a restart finds again.
+    #[spec(default = "millrace", lint = refuse_empty)]
     consumer_group: String,
     /// Where a group begins that has committed nothing.
     #[spec(default = "earliest", advanced)]
@@ -97,6 +97,14 @@ fn check(_: &mut Config, node: &Node, cx: &mut ReadContext) {
     crate::log::add_use(node, cx);
 }
 
+#[allow(clippy::ptr_arg, reason = "the signature of a field lint")]
+fn refuse_empty(group: &String, node: &Node, cx: &mut ReadContext) {
+    if group.is_empty() {
+        let message = "consumer_group must not be empty";
+        cx.error(codes::INVALID_VALUE, node.span, message);
+    }
+}
+
 impl InputConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<InputPart, Error> {
         let consumer = ConsumerSettings {
@@ -109,6 +117,8 @@ impl InputConfig for Config {
                 IsolationLevel::ReadUncommitted => Isolation::ReadUncommitted,
             },
             auto_commit_interval: None,
+            // A process that was killed is not waited for.
+            group_instance_id: Some(cx.path().to_owned()),
             ..ConsumerSettings::default()
         };
         let reader = Reader::new(ReaderConfig {

@@ -41,6 +41,8 @@ pub struct Membership {
     generation: i32,
     /// A connection for the group alone: a broker answers in order, and who joins may wait long.
     connection: Option<Connection>,
+    /// Whether the connection has a request that waits for the group.
+    is_joining: bool,
     heartbeat: Option<Heartbeat>,
 }
 
@@ -59,8 +61,13 @@ impl Membership {
             member: Str::EMPTY,
             generation: -1,
             connection: None,
+            is_joining: false,
             heartbeat: None,
         }
+    }
+
+    fn instance(&self) -> Option<Str> {
+        self.settings.group_instance_id.as_deref().map(Into::into)
     }
 
     pub fn group(&self) -> &Str {
@@ -101,6 +108,7 @@ impl Membership {
             group: self.group.clone(),
             generation: self.generation,
             member: self.member.clone(),
+            instance: self.instance(),
         };
         let connection = self.connection().await?;
         let sent = self.cluster.commit_on(&connection, &commit, offsets).await;
@@ -119,6 +127,10 @@ impl Membership {
         if self.member.is_empty() {
             return Ok(());
         }
+        if std::mem::take(&mut self.is_joining) {
+            // Who waits for the group is not answered before that.
+            self.connection = None;
+        }
         let connection = self.connection().await?;
         let mut request = LeaveGroupRequest {
             group_id: self.group.clone(),
@@ -128,6 +140,7 @@ impl Membership {
         match connection.version_of::<LeaveGroupRequest>()? >= SEVERAL_LEAVE {
             true => request.members.push(MemberIdentity {
                 member_id: member,
+                group_instance_id: self.instance(),
                 ..MemberIdentity::default()
             }),
             false => request.member_id = member,

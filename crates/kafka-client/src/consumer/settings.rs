@@ -41,6 +41,10 @@ pub struct ConsumerSettings {
     /// How many records a poll returns.
     pub max_poll_records: usize,
     pub isolation: Isolation,
+    /// What a member is known by beyond its process (KIP-345): one that comes again takes its own place
+    /// at once, where without it the group waits for the end of the session. Two that live must not
+    /// have the same.
+    pub group_instance_id: Option<String>,
     /// Without a sign of life for so long a member is no longer in its group.
     pub session_timeout: Duration,
     pub heartbeat_interval: Duration,
@@ -62,6 +66,7 @@ impl Default for ConsumerSettings {
             max_partition_fetch_bytes: 1 << 20,
             max_poll_records: 500,
             isolation: Isolation::ReadUncommitted,
+            group_instance_id: None,
             session_timeout: Duration::from_secs(45),
             heartbeat_interval: Duration::from_secs(3),
             rebalance_timeout: Duration::from_secs(300),

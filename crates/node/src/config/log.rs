@@ -6,14 +6,15 @@ use millrace_broker::BrokerConfig;
 use millrace_broker::config::{Texts, read_block};
 use millrace_spec::{FieldKind, FieldType, Node, ReadContext};
 
-use crate::broker::default_data_dir;
+/// Where the records are unless `log.dirs` says it: in the folder in which the process was started.
+const DATA_DIR: &str = "./millrace-log";
 
 /// The log of this process: the settings of a broker, by the names that Kafka has for them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogConfig(Texts);
 
 impl LogConfig {
-    /// What the broker is told. The directory is looked for only now.
+    /// What the broker is told.
     ///
     /// # Errors
     /// What contradicts itself, with the keys that do.
@@ -24,9 +25,7 @@ impl LogConfig {
                 .map(|it| format!("`{}`: {}", it.key, it.message));
             texts.collect::<Vec<_>>().join("; ")
         };
-        // With any directory it is known which number the broker has.
-        let named = BrokerConfig::embedded(self.0.clone(), Path::new("data")).map_err(text)?;
-        BrokerConfig::embedded(self.0.clone(), &default_data_dir(named.node_id)).map_err(text)
+        BrokerConfig::embedded(self.0.clone(), Path::new(DATA_DIR)).map_err(text)
     }
 }
 

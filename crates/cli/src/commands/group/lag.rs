@@ -118,8 +118,14 @@ fn page(info: &GroupInfo, rows: &[Row<'_>]) -> String {
         "CLIENT",
     ];
     let cells: Vec<_> = rows.iter().map(Row::cells).collect();
+    // Of a partition in which nothing is committed nobody knows what is left to be read.
+    let unknown = rows.iter().filter(|it| it.lag().is_none()).count();
+    let unknown = match unknown {
+        0 => String::new(),
+        partitions => format!(", not known of {partitions} without a commit"),
+    };
     format!(
-        "group {}, state {}, members {}, lag {lag}\n{}",
+        "group {}, state {}, members {}, lag {lag}{unknown}\n{}",
         info.id,
         info.state,
         info.members.len(),

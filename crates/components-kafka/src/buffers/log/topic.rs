@@ -71,6 +71,9 @@ impl TopicStore {
         let partition = TopicPartition::new(&self.topic, 0);
         let mut reading = Reading::new(Arc::clone(&cluster), partition.clone());
         let rows = reading.look(&self.topic).await?;
+        // From now on the lag of the group tells what is left.
+        let begin = HashMap::from([(partition.clone(), rows.done())]);
+        cluster.commit_for(&self.topic, &begin).await?;
         let writing = Writing {
             committed: rows.done(),
             cluster,

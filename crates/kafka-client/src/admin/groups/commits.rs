@@ -34,6 +34,8 @@ pub struct Commit {
     pub group: Str,
     pub generation: i32,
     pub member: Str,
+    /// That of a static member.
+    pub instance: Option<Str>,
 }
 
 impl Commit {
@@ -43,6 +45,7 @@ impl Commit {
             group: group.into(),
             generation: -1,
             member: Str::EMPTY,
+            instance: None,
         }
     }
 }
@@ -112,6 +115,7 @@ impl Cluster {
             group_id: commit.group.clone(),
             generation_id_or_member_epoch: commit.generation,
             member_id: commit.member.clone(),
+            group_instance_id: commit.instance.clone(),
             topics: topics.collect(),
             ..OffsetCommitRequest::default()
         };

@@ -42,7 +42,10 @@ impl Membership {
         let mut backoff = Backoff::new(self.cluster.settings());
         let mut is_named = false;
         loop {
-            let error = match self.try_join().await {
+            self.is_joining = true;
+            let joined = self.try_join().await;
+            self.is_joining = false;
+            let error = match joined {
                 Ok(assigned) => return Ok(assigned),
                 Err(error) => error,
             };
@@ -83,7 +86,7 @@ impl Membership {
             group_id: self.group.clone(),
             generation_id: self.generation,
             member_id: self.member.clone(),
-            group_instance_id: None,
+            group_instance_id: self.instance(),
         };
         let every = self.settings.heartbeat_interval;
         self.heartbeat = Some(Heartbeat::start(connection, request, every));
@@ -101,6 +104,7 @@ impl Membership {
             session_timeout_ms: millis(self.settings.session_timeout),
             rebalance_timeout_ms: millis(rebalance_timeout),
             member_id: self.member.clone(),
+            group_instance_id: self.instance(),
             protocol_type: CONSUMER.into(),
             protocols: vec![JoinGroupRequestProtocol {
                 name: RANGE.into(),
@@ -126,6 +130,7 @@ impl Membership {
             group_id: self.group.clone(),
             generation_id: self.generation,
             member_id: self.member.clone(),
+            group_instance_id: self.instance(),
             protocol_type: Some(CONSUMER.into()),
             protocol_name: Some(RANGE.into()),
             assignments,
