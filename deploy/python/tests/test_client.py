@@ -1,6 +1,6 @@
 """What the package promises beside the lines of the operations guide.
 
-Needs a broker, that of `MILLRACE_BOOTSTRAP_SERVERS`: `python -m unittest discover tests`.
+Needs a broker, that of `MILLRACE_BOOTSTRAP_SERVERS`: `python -m unittest discover -s tests`.
 """
 
 import unittest
@@ -125,10 +125,13 @@ class Clients(unittest.TestCase):
             self.assertEqual(consumer.metrics()["consumer_lag"], 40)
             self.assertEqual(len(consumer.poll()), 40)
             values, text = consumer.metrics(), served(consumer.metrics_port)
-        self.assertEqual((values["consumer_lag"], values["rebalance_rate"]), (0, 1))
+        self.assertEqual(values["consumer_lag"], 0)
+        # Two when the member has come before it knew the partitions.
+        rebalances = values["rebalance_rate"]
+        self.assertGreaterEqual(rebalances, 1)
         self.assertGreater(values["records_consumed_rate"], 0)
         self.assertGreater(values["fetch_latency_avg"], 0)
-        self.assertIn('rebalance_rate{client_id="consumer"} 1.0', text)
+        self.assertIn(f'rebalance_rate{{client_id="consumer"}} {rebalances}', text)
         # The broker has it, with its group.
         self.assertNotIn("consumer_lag", text)
 
