@@ -45,10 +45,12 @@ pub fn environment<S: AsRef<str>>(cache: &Path, name: &str, packages: &[S]) -> R
     let mut venv = Command::new(programs::PYTHON.path()?);
     venv.args(["-m", "venv", "--clear"]).arg(&dir);
     run_to_end("python3", &mut venv)?;
-    let mut pip = Command::new(&python);
-    pip.args(["-m", "pip", "install", "--quiet"]);
-    pip.arg("--disable-pip-version-check").args(&packages);
-    run_to_end("pip", &mut pip)?;
+    if !packages.is_empty() {
+        let mut pip = Command::new(&python);
+        pip.args(["-m", "pip", "install", "--quiet"]);
+        pip.arg("--disable-pip-version-check").args(&packages);
+        run_to_end("pip", &mut pip)?;
+    }
     fs::write(&complete, packages.join("\n")).context("keep what is installed")?;
     Ok(python)
 }
