@@ -122,7 +122,11 @@ class Consumer:
             self._consumer = KafkaConsumer(**self.config.settings())
         if (port := self.config.metrics_port) is not None:
             address, client = self.config.metrics_address, self.config.client_id
-            self._metrics_server = MetricsServer(self._served, port, address, client)
+            try:
+                self._metrics_server = MetricsServer(self._served, port, address, client)
+            except OSError:
+                self.close()
+                raise
 
     def subscribe(self, topics: Sequence[str]) -> None:
         """Reads these topics from now on; with a group, the partitions that are this member's."""

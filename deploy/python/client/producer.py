@@ -143,7 +143,11 @@ class Producer:
                 ) from error
         if (port := self.config.metrics_port) is not None:
             address, client = self.config.metrics_address, self.config.client_id
-            self._metrics_server = MetricsServer(self.metrics, port, address, client)
+            try:
+                self._metrics_server = MetricsServer(self.metrics, port, address, client)
+            except OSError:
+                self.close()
+                raise
 
     def send(
         self,

@@ -5,9 +5,10 @@ Needs a broker, that of `MILLRACE_BOOTSTRAP_SERVERS`: `python -m unittest discov
 
 import unittest
 import uuid
+from unittest.mock import patch
 from urllib.request import urlopen
 
-from kafka import KafkaAdminClient
+from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import NewTopic
 
 from client.consumer import Consumer, ConsumerConfig, OffsetResetPolicy
@@ -69,9 +70,11 @@ class Configs(unittest.TestCase):
         self.assertEqual(settings["delivery_timeout_ms"], 200005)
 
     def test_a_missing_codec_is_told_with_the_package(self) -> None:
+        is_not_there = {"snappy": (lambda: False, 2)}
         producer = Producer(ProducerConfig(compression_type="snappy"))
-        with self.assertRaisesRegex(ConfigError, r"pip install kafka-python\[snappy\]"):
-            producer.start()
+        with patch.dict(KafkaProducer._COMPRESSORS, is_not_there):
+            with self.assertRaisesRegex(ConfigError, r"pip install kafka-python\[snappy\]"):
+                producer.start()
 
 
 class Clients(unittest.TestCase):
@@ -134,6 +137,20 @@ class Clients(unittest.TestCase):
         self.assertIn(f'rebalance_rate{{client_id="consumer"}} {rebalances}', text)
         # The broker has it, with its group.
         self.assertNotIn("consumer_lag", text)
+
+    def test_a_port_of_metrics_in_use_is_told_and_the_client_is_not_started(self) -> None:
+        with Producer(ProducerConfig(metrics_port=0)) as first:
+            second = Producer(ProducerConfig(metrics_port=first.metrics_port))
+            with self.assertRaisesRegex(OSError, "give another metrics_port"):
+                second.start()
+            with self.assertRaisesRegex(RuntimeError, r"start\(\)"):
+                second.send("never", "a")
+
+    def test_what_nobody_acknowledges_is_sent_before_the_end(self) -> None:
+        topic = new_name()
+        with Producer(ProducerConfig(acks=AckMode.NONE)) as producer:
+            producer.send(topic, "a")
+        read_all(topic, 1).close()
 
     def test_what_is_no_text_and_what_is_not_started_is_told_with_the_remedy(self) -> None:
         with Producer() as producer:
