@@ -11,7 +11,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use millrace_testkit::programs;
+use millrace_testkit::{programs, python};
 
 use crate::packages;
 use crate::test_counts::TestCounts;
@@ -30,21 +30,15 @@ const CLIENTS: &[Client] = &[
     },
     Client {
         name: "confluent-kafka",
-        begin: |cache| {
-            python(
-                cache,
-                "confluent_kafka_story.py",
-                &["confluent-kafka==2.16.1"],
-            )
-        },
+        begin: |cache| python(cache, "confluent_kafka_story.py", "confluent-kafka==2.16.1"),
     },
     Client {
         name: "kafka-python",
-        begin: |cache| python(cache, "kafka_python_story.py", &["kafka-python==3.0.12"]),
+        begin: |cache| python(cache, "kafka_python_story.py", "kafka-python==3.0.12"),
     },
     Client {
         name: "aiokafka",
-        begin: |cache| python(cache, "aiokafka_story.py", &["aiokafka[lz4]==0.14.0"]),
+        begin: |cache| python(cache, "aiokafka_story.py", "aiokafka[lz4]==0.14.0"),
     },
     Client {
         name: "java-clients",
@@ -70,11 +64,12 @@ const FILES: &str = "files";
 /// Runs the clients; true when all is well.
 pub fn run(arguments: &[String]) -> Result<bool> {
     let (chosen, binary) = parse(arguments)?;
-    let cache = install::cache()?;
+    let cache = python::cache()?;
     let dir = tempfile::tempdir().context("make a directory for the broker")?;
     let mut verdicts = Verdicts::default();
     // Each client says by itself what it lacks.
-    if let Err(error) = packages::install(programs::CLIENTS) {
+    let programs = [programs::CLIENTS, &[programs::PYTHON]].concat();
+    if let Err(error) = packages::install(&programs) {
         eprintln!("error: {error:#}");
     }
     let mut broker = Broker::start(&binary, dir.path())?;
@@ -100,8 +95,9 @@ fn shell(name: &str) -> Command {
     bash
 }
 
-fn python(cache: &Path, name: &str, packages: &[&str]) -> Result<Command> {
-    let mut python = Command::new(install::python(cache, packages)?);
+fn python(cache: &Path, name: &str, package: &str) -> Result<Command> {
+    let environment = name.trim_end_matches("_story.py");
+    let mut python = Command::new(python::environment(cache, environment, &[package])?);
     // Nothing is written beside the scripts.
     python.arg("-B").arg(script(name));
     Ok(python)

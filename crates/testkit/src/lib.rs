@@ -77,8 +77,9 @@
 //! [`http`] is a small client to talk to it, [`http_server::HttpServer`] an endpoint that answers as
 //! a test says and remembers what it was asked, [`otlp::Collector`] takes the traces that it exports,
 //! [`kafka`] speaks to a broker, [`poll`] is the one way to wait, [`port::free_port`]
-//! finds a port where port 0 does not do, [`pages`] reads the examples of documents, [`pem`] has a
-//! private key that no error may quote.
+//! finds a port where port 0 does not do, [`pages`] reads the examples of documents, [`seeds`] has
+//! those that Millrace is specified by, [`python`] has Python with packages, [`pem`] a private key
+//! that no error may quote.
 
 pub mod cases;
 pub mod data_dir;
@@ -98,8 +99,10 @@ pub mod process;
 pub mod programs;
 pub mod prometheus;
 pub mod proxy;
+pub mod python;
 pub mod rabbitmq;
 pub mod redis;
+pub mod seeds;
 pub mod shared;
 mod watchdog;
 

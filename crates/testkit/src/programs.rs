@@ -51,13 +51,13 @@ programs! {
     CHROMIUM = "chromium" from "chromium";
     PROMETHEUS = "prometheus" from "prometheus";
     PROMTOOL = "promtool" from "prometheus";
+    PYTHON = "python3" from "python3-venv";
 }
 
 programs! {
     /// The clients of the broker that `cargo xtask interop` starts, and what installs them.
     CLIENTS:
     KCAT = "kcat" from "kcat";
-    PYTHON = "python3" from "python3-venv";
     JAVAC = "javac" from "default-jdk-headless";
     MAVEN = "mvn" from "maven";
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -156,6 +157,16 @@ pub fn check(what: &str, yaml: &str) -> Result<()> {
     let file = dir.write("checked.yml", yaml)?;
     let mut command = Command::new(programs::PROMTOOL.path()?);
     command.args(["check", what]).arg(file);
+    crate::run_to_end("promtool", &mut command).map(drop)
+}
+
+/// Runs the unit tests of rules in `file`, which names the files of rules relative to itself.
+///
+/// # Errors
+/// What `promtool` finds: an alert that is there and should not be, or the other way round.
+pub fn test_rules(file: &Path) -> Result<()> {
+    let mut command = Command::new(programs::PROMTOOL.path()?);
+    command.args(["test", "rules"]).arg(file);
     crate::run_to_end("promtool", &mut command).map(drop)
 }
 

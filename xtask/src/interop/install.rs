@@ -1,9 +1,7 @@
-//! The clients: Python's in an environment of their own, Kafka's Java ones by Maven, both outside
-//! the checkout and kept for the next run.
+//! Kafka's Java clients, by Maven, outside the checkout and kept for the next run.
 
-use std::env;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -13,38 +11,6 @@ pub const SCRIPTS: &str = "tests/interop";
 
 /// The jars that `tests/interop/pom.xml` names.
 const KAFKA: &str = "kafka-4.3.1";
-
-/// The directory that is kept from run to run.
-pub fn cache() -> Result<PathBuf> {
-    let set = |name| env::var_os(name).map(PathBuf::from);
-    let base = set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")));
-    let dir = base.unwrap_or_else(env::temp_dir).join("millrace-interop");
-    fs::create_dir_all(&dir).with_context(|| format!("make `{}`", dir.display()))?;
-    Ok(dir)
-}
-
-/// The Python of an environment that has the packages, such as `kafka-python==3.0.12`.
-pub fn python(cache: &Path, packages: &[&str]) -> Result<PathBuf> {
-    let environment = cache.join("python");
-    let python = environment.join("bin/python");
-    if !python.is_file() {
-        succeed(
-            Command::new("python3")
-                .args(["-m", "venv"])
-                .arg(&environment),
-        )?;
-    }
-    let mut pip = Command::new(&python);
-    pip.args([
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-    ]);
-    succeed(pip.args(packages))?;
-    Ok(python)
-}
 
 /// The class path of Kafka's clients and tools.
 pub fn kafka(cache: &Path) -> Result<String> {

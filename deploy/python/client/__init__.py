@@ -1,0 +1,1 @@
+"""A producer and a consumer for Millrace's broker."""
