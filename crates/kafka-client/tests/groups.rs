@@ -108,6 +108,66 @@ async fn two_members_share_the_partitions_and_read_each_record_once() {
     other.close().await.unwrap();
 }
 
+/// A member whose session lasts longer than the test may, known by this name.
+fn lasting(cluster: &Arc<Cluster>, instance: Option<&str>) -> Consumer {
+    let settings = ConsumerSettings {
+        auto_offset_reset: Reset::Earliest,
+        group_instance_id: instance.map(str::to_owned),
+        session_timeout: PATIENCE * 10,
+        rebalance_timeout: PATIENCE * 10,
+        heartbeat_interval: PATIENCE,
+        auto_commit_interval: None,
+        ..ConsumerSettings::default()
+    };
+    Consumer::in_group(Arc::clone(cluster), settings, "billing", &["orders"])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_that_comes_again_takes_its_own_place_at_once() {
+    let broker = TestBroker::start().await;
+    let cluster = broker.cluster().await;
+    topic(&cluster, "orders", 4).await;
+    send(&cluster, 0..4).await;
+    let mut first = lasting(&cluster, Some("cellar"));
+    read(&mut first, 4).await;
+    // Its process is killed: it leaves nothing but its place.
+    std::mem::forget(first);
+    let mut second = lasting(&connect_again(&broker).await, Some("cellar"));
+    assert_eq!(read(&mut second, 4).await.len(), 4);
+    let info = cluster.describe_group("billing").await.unwrap();
+    assert_eq!((&*info.state, info.members.len()), ("Stable", 1));
+    second.close().await.unwrap();
+    let info = cluster.describe_group("billing").await.unwrap();
+    assert_eq!(info.members.len(), 0, "it has left for good");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_for_its_group_can_leave_it() {
+    let broker = TestBroker::start().await;
+    let cluster = broker.cluster().await;
+    topic(&cluster, "orders", 4).await;
+    send(&cluster, 0..4).await;
+    // It does not join again, so the group is waited for.
+    let mut idle = lasting(&cluster, None);
+    read(&mut idle, 4).await;
+    let mut waiting = lasting(&connect_again(&broker).await, None);
+    let joining = async {
+        loop {
+            let info = cluster.describe_group("billing").await.unwrap();
+            if info.state == "PreparingRebalance" {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::select! {
+        polled = waiting.poll(PATIENCE * 10) => panic!("nobody waits: {polled:?}"),
+        () = joining => {}
+    }
+    let left = tokio::time::timeout(PATIENCE, waiting.abandon()).await;
+    left.expect("it need not wait").unwrap();
+}
+
 async fn connect_again(broker: &TestBroker) -> Arc<Cluster> {
     support::connect(&broker.address).await
 }
