@@ -127,3 +127,19 @@ fn a_port_in_use_and_a_directory_in_use_are_told_with_the_remedy() {
     assert!(refused(0, dir.path()).contains("another broker is running on the data directory"));
     drop(broker);
 }
+
+#[test]
+fn a_second_broker_is_refused_by_name_until_there_are_clusters() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let mut command = command().unwrap();
+    command.args(["broker", "2", "0", "--data"]).arg(&data);
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success());
+    assert!(
+        said.contains("broker 2") && said.contains("not built"),
+        "{said}"
+    );
+    assert!(!data.exists(), "nothing is formatted");
+}

@@ -100,6 +100,16 @@ fn format(place: &BrokerPlace, add_scram: &[String], is_fine: bool) -> ExitCode 
 
 /// What the arguments say, or the file that they name; complaints are printed.
 fn config(place: &BrokerPlace, port: Option<u16>) -> Option<BrokerConfig> {
+    if let Some(id) = place
+        .id
+        .filter(|it| *it != 1 && place.config_file.is_none())
+    {
+        complain(&format!(
+            "error: broker {id} would belong to a cluster of several brokers, which is not built: start \
+             broker 1, or give a cluster of its own a file (`--config`) with `node.id={id}`"
+        ));
+        return None;
+    }
     let mut config = match &place.config_file {
         Some(file) => load_broker(file, complain)?,
         None => BrokerConfig::single(place.id.unwrap_or(1), port.unwrap_or(9092)),
