@@ -3,24 +3,86 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use millrace_component::{Interpolated, NameFilter};
+use millrace_component::{Interpolated, MetadataExclusion, NameFilter};
 use millrace_kafka_client::{NewRecord, Record};
 use millrace_message::{Context, Error, Message, MessageBatch, Metadata, Text, Value};
 
 /// The header of a record that makes it part of a trace (W3C Trace Context).
 const TRACE_PARENT: &str = "traceparent";
 
-/// The message of a record; its payload shares the memory of what was fetched.
-pub fn to_message(record: Record) -> Message {
+/// How what is beside the value of a record is called in metadata.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    Log,
+    Kafka,
+    KafkaFranz,
+}
+
+/// How metadata are made of a record.
+#[derive(Clone, Copy, Debug)]
+pub struct Naming {
+    pub style: Style,
+    /// Whether each header is a list, of all its values.
+    pub multi_header: bool,
+}
+
+impl Naming {
+    pub fn of(style: Style) -> Self {
+        Self {
+            style,
+            multi_header: false,
+        }
+    }
+
+    /// Whether it tells how many records are behind one.
+    pub fn has_lag(&self) -> bool {
+        self.style == Style::Kafka
+    }
+}
+
+/// The message of a record; its payload shares the memory of what was fetched. `lag` is how many
+/// records are behind it, where that is told.
+pub fn to_message(record: Record, naming: &Naming, lag: Option<i64>) -> Message {
     let mut message = Message::from_bytes(record.value.clone().unwrap_or_default());
     let entries = &mut message.metadata;
-    if let Some(key) = &record.key {
-        entries.set("kafka_key", text_or_bytes(key));
+    // Where a header has the name of another entry, the later one stays.
+    match naming.style {
+        Style::Kafka => {
+            set_headers(entries, &record, naming);
+            set_place(entries, &record, naming.style);
+        }
+        Style::Log | Style::KafkaFranz => {
+            set_place(entries, &record, naming.style);
+            set_headers(entries, &record, naming);
+        }
+    }
+    if let Some(lag) = lag {
+        entries.set("kafka_lag", Value::I64(lag));
+    }
+    if let Some(trace_parent) = trace_parent(&record) {
+        message.set_context(Some(Arc::new(Context {
+            trace_parent: Some(trace_parent.into()),
+            ..Context::default()
+        })));
+    }
+    message
+}
+
+/// Where the record stands.
+fn set_place(entries: &mut Metadata, record: &Record, style: Style) {
+    match (&record.key, style) {
+        (Some(key), _) => entries.set("kafka_key", text_or_bytes(key)),
+        (None, Style::Kafka) => entries.set("kafka_key", ""),
+        (None, _) => {}
     }
     entries.set("kafka_topic", Text::from(&*record.topic));
     entries.set("kafka_partition", Value::I64(record.partition.into()));
     entries.set("kafka_offset", Value::I64(record.offset));
-    entries.set("kafka_timestamp_ms", Value::I64(record.timestamp));
+    let millis = match style {
+        Style::Log => "kafka_timestamp_ms",
+        Style::Kafka | Style::KafkaFranz => "kafka_timestamp_unix_ms",
+    };
+    entries.set(millis, Value::I64(record.timestamp));
     entries.set(
         "kafka_timestamp_unix",
         Value::I64(record.timestamp.div_euclid(1000)),
@@ -29,23 +91,33 @@ pub fn to_message(record: Record) -> Message {
         "kafka_tombstone_message",
         Value::Bool(record.value.is_none()),
     );
-    let mut trace_parent = None;
-    for (name, value) in &record.headers {
-        let value = value
-            .as_ref()
-            .map_or_else(|| Value::from(""), text_or_bytes);
-        if let (TRACE_PARENT, Value::String(text)) = (&*String::from_utf8_lossy(name), &value) {
-            trace_parent = Some(text.as_str().into());
+}
+
+fn set_headers(entries: &mut Metadata, record: &Record, naming: &Naming) {
+    for (at, (name, value)) in record.headers.iter().enumerate() {
+        let text = Text::from(&*String::from_utf8_lossy(name));
+        if !naming.multi_header {
+            entries.set(text, header_value(value.as_ref()));
+            continue;
         }
-        entries.set(Text::from(&*String::from_utf8_lossy(name)), value);
+        let is_same = |it: &&(Bytes, Option<Bytes>)| it.0 == *name;
+        if record.headers[..at].iter().any(|it| is_same(&it)) {
+            continue;
+        }
+        let values = record.headers[at..].iter().filter(is_same);
+        let values: Vec<_> = values.map(|it| header_value(it.1.as_ref())).collect();
+        entries.set(text, values);
     }
-    if trace_parent.is_some() {
-        message.set_context(Some(Arc::new(Context {
-            trace_parent,
-            ..Context::default()
-        })));
-    }
-    message
+}
+
+fn header_value(value: Option<&Bytes>) -> Value {
+    value.map_or_else(|| Value::from(""), text_or_bytes)
+}
+
+fn trace_parent(record: &Record) -> Option<&str> {
+    let mut headers = record.headers.iter().rev();
+    let found = headers.find(|(name, _)| name == TRACE_PARENT)?;
+    std::str::from_utf8(found.1.as_ref()?).ok()
 }
 
 /// The bytes as text where they are that.
@@ -56,14 +128,54 @@ fn text_or_bytes(bytes: &Bytes) -> Value {
     }
 }
 
+/// Which metadata become headers.
+pub enum Headers {
+    Include(NameFilter),
+    Exclude(MetadataExclusion),
+}
+
+impl Headers {
+    fn is_empty(&self) -> bool {
+        matches!(self, Self::Include(names) if names.is_empty())
+    }
+
+    fn includes(&self, name: &str) -> bool {
+        match self {
+            Self::Include(names) => names.includes(name),
+            Self::Exclude(names) => !names.excludes(name),
+        }
+    }
+}
+
+/// What an interpolated key gives for a record without one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoKey {
+    /// Nothing: an empty key is one.
+    Never,
+    Empty,
+    EmptyOrNull,
+}
+
+impl NoKey {
+    fn is_none(self, key: &[u8]) -> bool {
+        match self {
+            Self::Never => false,
+            Self::Empty => key.is_empty(),
+            Self::EmptyOrNull => key.is_empty() || key == b"null",
+        }
+    }
+}
+
 /// How a message becomes a record.
 pub struct Shape {
     pub topic: Interpolated,
     pub key: Option<Interpolated>,
+    pub no_key: NoKey,
     pub partition: Option<Interpolated>,
     pub timestamp_ms: Option<Interpolated>,
-    /// Which metadata become headers.
-    pub headers: NameFilter,
+    pub headers: Headers,
+    /// Headers of every record, behind those.
+    pub static_headers: Vec<(Bytes, Option<Bytes>)>,
 }
 
 impl Shape {
@@ -93,7 +205,9 @@ impl Shape {
         Ok(NewRecord {
             topic: (&*topic).into(),
             partition,
-            key: key.map(|it| Bytes::from(it.into_owned())),
+            key: key
+                .filter(|it| !self.no_key.is_none(it))
+                .map(|it| Bytes::from(it.into_owned())),
             value: Some(message.bytes().clone()),
             headers: self.headers(message),
             timestamp: number(&self.timestamp_ms, "timestamp_ms")?,
@@ -113,6 +227,7 @@ impl Shape {
             true => Vec::new(),
             false => kept(&message.metadata),
         };
+        headers.extend(self.static_headers.iter().cloned());
         let parent = message.context().and_then(|it| it.trace_parent.as_deref());
         if let Some(parent) = parent {
             headers.retain(|(name, _)| name != TRACE_PARENT);
@@ -183,7 +298,9 @@ mod tests {
 
     #[test]
     fn a_record_tells_where_it_came_from_and_what_was_beside_it() {
-        let message = to_message(record(Some("x"), vec![("a", Some("1")), ("b", None)]));
+        let naming = Naming::of(Style::Log);
+        let record = record(Some("x"), vec![("a", Some("1")), ("b", None)]);
+        let message = to_message(record, &naming, None);
         assert_eq!(message.bytes(), "x");
         assert_eq!(text(&message, "kafka_topic"), "orders");
         assert_eq!(text(&message, "kafka_partition"), "3");
@@ -200,17 +317,15 @@ mod tests {
 
     #[test]
     fn a_tombstone_is_an_empty_message_that_says_so() {
-        let message = to_message(record(None, Vec::new()));
+        let message = to_message(record(None, Vec::new()), &Naming::of(Style::Log), None);
         assert!(message.bytes().is_empty());
         assert_eq!(text(&message, "kafka_tombstone_message"), "true");
     }
 
     #[test]
     fn a_trace_goes_through_a_topic() {
-        let message = to_message(record(
-            Some(r#"{"n":1}"#),
-            vec![("traceparent", Some("00-1-2-01"))],
-        ));
+        let record = record(Some(r#"{"n":1}"#), vec![("traceparent", Some("00-1-2-01"))]);
+        let message = to_message(record, &Naming::of(Style::Log), None);
         let parent = message.context().and_then(|it| it.trace_parent.as_deref());
         assert_eq!(parent, Some("00-1-2-01"));
         let shape = shape("[]");
@@ -232,7 +347,9 @@ mod tests {
             key: Some(interpolated("${! @k }")),
             partition: Some(interpolated("${! json(\"n\") }")),
             timestamp_ms: None,
-            headers: filter.compile(),
+            headers: Headers::Include(filter.compile()),
+            static_headers: Vec::new(),
+            no_key: NoKey::Never,
         }
     }
 
@@ -245,6 +362,62 @@ mod tests {
         assert_eq!((&*made.topic, made.partition), ("t-7", Some(7)));
         assert_eq!(made.key.as_deref(), Some(&b"key"[..]));
         assert_eq!(made.headers, [("k".into(), Some("key".into()))]);
+    }
+
+    #[test]
+    fn each_style_has_its_names_and_its_order_of_headers() {
+        let headers = || vec![("kafka_topic", Some("of a header"))];
+        let of = |style, lag| to_message(record(Some("x"), headers()), &Naming::of(style), lag);
+        let kafka = of(Style::Kafka, Some(4));
+        assert_eq!(text(&kafka, "kafka_topic"), "orders");
+        assert_eq!(text(&kafka, "kafka_lag"), "4");
+        assert_eq!(text(&kafka, "kafka_timestamp_unix_ms"), "1500");
+        let franz = of(Style::KafkaFranz, None);
+        assert_eq!(text(&franz, "kafka_topic"), "of a header");
+        assert!(franz.metadata.get("kafka_lag").is_none());
+        let keyless = |style| {
+            let mut record = record(Some("x"), Vec::new());
+            record.key = None;
+            to_message(record, &Naming::of(style), None)
+        };
+        assert!(keyless(Style::Kafka).metadata.get("kafka_key").is_some());
+        let franz = keyless(Style::KafkaFranz);
+        assert!(franz.metadata.get("kafka_key").is_none());
+    }
+
+    #[test]
+    fn a_header_is_a_list_of_its_values_where_that_is_asked_for() {
+        let headers = vec![("a", Some("1")), ("b", Some("2")), ("a", Some("3"))];
+        let mut naming = Naming::of(Style::KafkaFranz);
+        let single = to_message(record(Some("x"), headers.clone()), &naming, None);
+        assert_eq!(text(&single, "a"), "3");
+        naming.multi_header = true;
+        let multi = to_message(record(Some("x"), headers), &naming, None);
+        assert_eq!(text(&multi, "a"), r#"["1","3"]"#);
+        assert_eq!(text(&multi, "b"), r#"["2"]"#);
+    }
+
+    #[test]
+    fn what_stands_for_no_key_makes_none_and_other_headers_come_last() {
+        let mut shape = shape("['']");
+        shape.static_headers = vec![("s".into(), Some("1".into()))];
+        let key = |shape: &Shape, key: &str| {
+            let mut message = Message::from(r#"{"n":7}"#);
+            message.metadata.set("k", key);
+            shape.record(&message.into(), 0).expect("a record")
+        };
+        let made = key(&shape, "");
+        assert_eq!(made.key.as_deref(), Some(&b""[..]));
+        let expected = [
+            ("k".into(), Some("".into())),
+            ("s".into(), Some("1".into())),
+        ];
+        assert_eq!(made.headers, expected);
+        shape.no_key = NoKey::Empty;
+        assert_eq!(key(&shape, "").key, None);
+        assert!(key(&shape, "null").key.is_some());
+        shape.no_key = NoKey::EmptyOrNull;
+        assert_eq!(key(&shape, "null").key, None);
     }
 
     #[test]

@@ -28,6 +28,16 @@ const WITH_SERVERS: &[(&str, &str)] = &[
     ("input http_server", "components-http/tests/contract.rs"),
     ("output http_client", "components-http/tests/contract.rs"),
     ("output http_server", "components-http/tests/contract.rs"),
+    ("input kafka", "components-kafka/tests/network/contract.rs"),
+    (
+        "input kafka_franz",
+        "components-kafka/tests/network/contract.rs",
+    ),
+    ("output kafka", "components-kafka/tests/network/contract.rs"),
+    (
+        "output kafka_franz",
+        "components-kafka/tests/network/contract.rs",
+    ),
     ("output sql_insert", "components-sql/tests/contract.rs"),
     ("output sql_raw", "components-sql/tests/contract.rs"),
     ("processor sql_insert", "components-sql/tests/processors.rs"),

@@ -13,6 +13,7 @@ use super::settings::{ConsumerSettings, Isolation};
 use crate::Result;
 use crate::admin::TopicPartition;
 use crate::cluster::Cluster;
+use crate::connection::Connection;
 use crate::error::Error;
 
 /// One answered request.
@@ -28,6 +29,8 @@ pub struct Fetches {
     cluster: Arc<Cluster>,
     open: JoinSet<Fetched>,
     brokers: HashSet<i32>,
+    /// For fetches alone: a broker answers in order, and a fetch may wait long.
+    connections: HashMap<i32, Connection>,
     partitions: HashSet<TopicPartition>,
 }
 
@@ -37,6 +40,7 @@ impl Fetches {
             cluster,
             open: JoinSet::new(),
             brokers: HashSet::new(),
+            connections: HashMap::new(),
             partitions: HashSet::new(),
         }
     }
@@ -61,7 +65,7 @@ impl Fetches {
             }
         }
         for (broker, asked) in by_leader {
-            let connection = self.cluster.broker(broker).await?;
+            let connection = self.connection(broker).await?;
             let request = request(&asked, settings);
             let pending = connection.begin(&request, settings.fetch_max_wait).await?;
             self.brokers.insert(broker);
@@ -80,6 +84,16 @@ impl Fetches {
             });
         }
         Ok(())
+    }
+
+    async fn connection(&mut self, broker: i32) -> Result<Connection> {
+        let known = self.connections.get(&broker);
+        if let Some(open) = known.filter(|it| it.is_open()) {
+            return Ok(open.clone());
+        }
+        let own = self.cluster.own_connection(broker).await?;
+        self.connections.insert(broker, own.clone());
+        Ok(own)
     }
 
     /// The next answer; waits for ever when nothing is open. Cancel safe.
