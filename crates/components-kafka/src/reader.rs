@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use millrace_component::{BuiltRateLimit, Incoming, Input};
+use millrace_component::{BuiltRateLimit, Flow, Incoming, Input};
 use millrace_kafka_client::ConsumerSettings;
 use millrace_message::Error;
 use tokio::sync::mpsc;
@@ -38,6 +38,8 @@ pub struct ReaderConfig {
     pub commit_period: Duration,
     /// How many messages of a partition may be on their way, at least one.
     pub checkpoint_limit: usize,
+    /// The stream that it is read for.
+    pub flow: Flow,
     pub naming: Naming,
     /// How the messages of a partition become batches; without it each is one.
     pub batching: Option<Batching>,
@@ -111,10 +113,6 @@ impl Input for Reader {
             Ok(Err(error)) => error,
             Err(panic) => Error::fatal(format!("the reader panicked: {panic}")),
         })
-    }
-
-    fn in_flight_max(&self) -> Option<usize> {
-        Some(self.config.checkpoint_limit)
     }
 
     async fn stop(&mut self) {

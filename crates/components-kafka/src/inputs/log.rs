@@ -122,6 +122,7 @@ impl InputConfig for Config {
             rate_limit: None,
             commit_period: self.commit_period.get().max(Duration::from_millis(1)),
             checkpoint_limit: self.checkpoint_limit.max(1),
+            flow: cx.flow().clone(),
         });
         Ok(InputPart::Leaf(LeafInput {
             input: BuiltInput::Async(Box::new(reader)),

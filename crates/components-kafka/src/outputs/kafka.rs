@@ -282,6 +282,8 @@ impl OutputConfig for Config {
             client_id: self.client_id.clone(),
             // As Sarama does.
             metadata_max_age: Some(Duration::from_secs(600)),
+            // What takes longer is an attempt that failed.
+            retry_for: self.timeout.get(),
             login: self.sasl.login(),
             ..Settings::default()
         };

@@ -202,6 +202,7 @@ impl OutputConfig for Config {
             bootstrap: addresses(&self.seed_brokers),
             client_id: self.client_id.clone(),
             metadata_max_age: Some(self.metadata_max_age.get()),
+            retry_for: self.timeout.get(),
             login: first_login(&self.sasl),
             ..Settings::default()
         };

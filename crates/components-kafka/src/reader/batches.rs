@@ -138,10 +138,8 @@ impl Batches {
 
     /// A batch that waits no longer: for its time is over, or the engine needs what is held.
     pub async fn take_due(&mut self) -> Option<Batch> {
-        let is_urgent = self
-            .urgency
-            .as_ref()
-            .is_some_and(|it| matches!(*it.borrow(), Urgency::Pressed | Urgency::Draining));
+        let urgency = self.urgency.as_ref();
+        let is_urgent = urgency.is_some_and(|it| is_urgent(&it.borrow()));
         let now = Instant::now();
         let is_due = |it: &Held| {
             let is_late = it.batcher.deadline().is_some_and(|at| at <= now);
@@ -152,16 +150,15 @@ impl Batches {
         self.flush(&partition).await
     }
 
-    /// Waits for another urgency; for ever, where there is none.
+    /// Waits until the engine needs what is held; for ever, where nothing is.
     pub async fn urged(&mut self) {
-        match &mut self.urgency {
-            Some(urgency) => {
-                if urgency.changed().await.is_err() {
-                    std::future::pending::<()>().await;
-                }
-            }
-            None => std::future::pending().await,
+        let is_empty = self.held.values().all(|it| it.batcher.is_empty());
+        if let Some(urgency) = self.urgency.as_mut().filter(|_| !is_empty)
+            && urgency.wait_for(is_urgent).await.is_ok()
+        {
+            return;
         }
+        std::future::pending::<()>().await;
     }
 
     async fn flush(&mut self, partition: &Arc<TopicPartition>) -> Option<Batch> {
@@ -175,4 +172,9 @@ impl Batches {
             messages,
         })
     }
+}
+
+/// Whether what is held is to go on. That outputs are to flush is no reason.
+fn is_urgent(urgency: &Urgency) -> bool {
+    matches!(urgency, Urgency::Pressed | Urgency::Draining)
 }

@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use millrace_component::Incoming;
+use millrace_component::{Incoming, Urgency};
 use millrace_kafka_client::{Cluster, Consumer, Error as KafkaError, Record, TopicPartition};
 use millrace_message::{Error, Message, Outcome};
 use tokio::sync::mpsc;
@@ -308,6 +308,9 @@ impl Task {
         let within = self.looks_at().saturating_duration_since(Instant::now());
         let within = within.max(Duration::from_millis(1));
         let has_waiting = !self.ready.is_empty();
+        // An output that collects more than may be on its way would wait for ever.
+        let flow = &self.config.flow;
+        let _pressing = has_waiting.then(|| flow.press(Urgency::Stalled));
         self.consumer.set_paused(self.ready.partitions());
         let mut taken = Vec::new();
         let polled = {

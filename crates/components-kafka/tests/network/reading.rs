@@ -1,8 +1,9 @@
 //! What the inputs read, and what they commit.
 
+use millrace_component::Urgency;
 use millrace_message::{Error, Outcome};
 
-use crate::broker::{Read, TestBroker, bench, end, read, read_texts};
+use crate::broker::{PATIENCE, Read, TestBroker, bench, end, read, read_texts};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn partitions_that_are_named_are_read_alone_and_committed_for_the_group() {
@@ -138,7 +139,8 @@ async fn a_partition_that_waits_holds_up_no_other_and_stays_in_order() {
         "kafka: {{ addresses: [ '{}' ], topics: [ t ], consumer_group: g, checkpoint_limit: 1 }}",
         broker.address()
     );
-    let mut input = bench().input(&yaml);
+    let bench = bench();
+    let mut input = bench.input(&yaml);
     input.connect().await.unwrap();
     let (first, second) = (read(&mut *input).await, read(&mut *input).await);
     let (held, other) = match first.texts[0].as_str() {
@@ -146,6 +148,13 @@ async fn a_partition_that_waits_holds_up_no_other_and_stays_in_order() {
         _ => (second, first),
     };
     assert_eq!((&*held.texts[0], &*other.texts[0]), ("a", "c"));
+    // An output that would collect more must not wait for it.
+    let mut urgency = bench.flow().urgency();
+    let stalled = urgency.wait_for(|it| *it == Urgency::Stalled);
+    tokio::time::timeout(PATIENCE, stalled)
+        .await
+        .unwrap()
+        .unwrap();
     other.settle(Outcome::Delivered);
     let next = read(&mut *input).await;
     assert_eq!(next.texts, ["d"]);
