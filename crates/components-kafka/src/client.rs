@@ -62,20 +62,22 @@ fn with_port(address: &str) -> String {
     }
 }
 
-/// A lint: complains of a list without any address.
+/// A lint: complains of a list without any address, and of what stands for one in documentation.
 #[allow(clippy::ptr_arg, reason = "the signature of a field lint")]
 pub fn some_address(items: &Vec<String>, node: &Node, cx: &mut ReadContext) {
-    if addresses(items).is_empty() && !is_unknown(node, cx) {
-        let message = "there is no address of a broker";
-        cx.error(codes::INVALID_VALUE, node.span, message).help =
-            Some("name at least one, as HOST:PORT".to_owned());
-    }
-}
-
-/// Whether an item of a list stands for a variable that is not set while a config is linted.
-pub fn is_unknown(node: &Node, cx: &mut ReadContext) -> bool {
-    let items = node.as_sequence().unwrap_or_default();
-    items.iter().any(|it| cx.is_placeholder(it))
+    let nodes = node.as_sequence().unwrap_or_default();
+    let open = nodes
+        .iter()
+        .find(|it| it.text().is_some_and(|it| it.starts_with("TODO")));
+    let message = match open {
+        Some(open) if cx.is_placeholder(open) => return,
+        Some(_) => "`TODO` is no address of a broker",
+        None if addresses(items).is_empty() => "there is no address of a broker",
+        None => return,
+    };
+    let place = open.or(nodes.first()).unwrap_or(node);
+    cx.error(codes::INVALID_VALUE, place.span, message).help =
+        Some("name at least one, as HOST:PORT".to_owned());
 }
 
 #[cfg(test)]

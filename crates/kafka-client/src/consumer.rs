@@ -28,6 +28,9 @@ use crate::settings::Backoff;
 pub use assignor::assign_range;
 pub use settings::{ConsumerSettings, Isolation, Reset, Start};
 
+/// How long a broker waits at most when some partitions are not asked for.
+const PARTIAL_WAIT: Duration = Duration::from_millis(50);
+
 /// Reads records. One at a time polls it.
 pub struct Consumer {
     cluster: Arc<Cluster>,
@@ -187,7 +190,12 @@ impl Consumer {
     async fn fetch(&mut self) -> Result<()> {
         self.places.find(&self.cluster, &self.settings).await?;
         let wanted = self.places.wanted();
-        self.fetches.begin(wanted, &self.settings).await
+        let mut wait = self.settings.fetch_max_wait;
+        // Those that are left out, because they pause, are asked for when the answer has come.
+        if wanted.len() < self.places.count() {
+            wait = wait.min(PARTIAL_WAIT);
+        }
+        self.fetches.begin(wanted, &self.settings, wait).await
     }
 
     /// Keeps what was fetched, as far as it is still wanted.

@@ -200,3 +200,27 @@ async fn no_more_records_wait_than_may() {
     }
     assert!(producer.send(record("orders", "x")).await.is_ok());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partition_that_goes_on_does_not_wait_for_one_that_has_nothing() {
+    let broker = TestBroker::start().await;
+    let cluster = broker.cluster().await;
+    topic(&cluster, "orders", 2).await;
+    send(&cluster, "orders", 0, &["a"]).await;
+    let places = [0, 1].map(|it| TopicPartition::new("orders", it));
+    let from = places.clone().map(|it| (it, Start::At(OffsetAt::Earliest)));
+    let settings = ConsumerSettings {
+        fetch_max_wait: PATIENCE,
+        ..earliest()
+    };
+    let mut consumer = Consumer::of_partitions(Arc::clone(&cluster), settings, from);
+    consumer.set_paused([places[0].clone()].into());
+    let nothing = consumer.poll(Duration::from_millis(300)).await;
+    assert!(nothing.unwrap().is_empty());
+    consumer.set_paused(Default::default());
+    assert_eq!(texts(&read(&mut consumer, 1).await), ["a"]);
+    send(&cluster, "orders", 0, &["b"]).await;
+    // The other partition was asked for in the meantime.
+    let next = tokio::time::timeout(PATIENCE / 2, read(&mut consumer, 1)).await;
+    assert_eq!(texts(&next.unwrap()), ["b"]);
+}

@@ -3,7 +3,6 @@
 use millrace_kafka_client::Isolation;
 use millrace_spec::{ByteSize, Node, ReadContext, Spec, codes};
 
-use crate::client::is_unknown;
 use crate::topics::Topics;
 
 /// What is read of transactions.
@@ -27,10 +26,12 @@ impl From<IsolationLevel> for Isolation {
 /// A lint: complains of topics that are none.
 #[allow(clippy::ptr_arg, reason = "the signature of a field lint")]
 pub fn some_topic(topics: &Vec<String>, node: &Node, cx: &mut ReadContext) {
-    if let Err(reason) = Topics::parse(topics)
-        && !is_unknown(node, cx)
-    {
-        cx.error(codes::INVALID_VALUE, node.span, format!("topics: {reason}"));
+    if let Err(reason) = Topics::parse(topics) {
+        let nodes = node.as_sequence().unwrap_or_default();
+        let is_one = |it: &&String| Topics::parse(&[(*it).clone()]).is_err();
+        let at = topics.iter().position(|it| is_one(&it)).unwrap_or(0);
+        let span = nodes.get(at).map_or(node.span, |it| it.span);
+        cx.error(codes::INVALID_VALUE, span, format!("topics: {reason}"));
     }
 }
 

@@ -13,13 +13,16 @@ use millrace_tls::TlsConfig;
 
 use super::fields::{IsolationLevel, no_links, some_topic};
 use crate::client::sasl::Sasl;
-use crate::client::{Client, addresses, is_unknown, some_address};
+use crate::client::{Client, addresses, some_address};
 use crate::reader::{Batching, Reader, ReaderConfig, Subscription};
 use crate::record::{Naming, Style};
 use crate::topics::Topics;
 
 /// How often it is looked which partitions there are: Sarama's default.
 const REFRESH: Duration = Duration::from_secs(600);
+
+/// Bento's linter lets it pass.
+const WITHOUT_GROUP: &str = "whole topics are not read without a consumer_group";
 
 /// Reads topics of Kafka, or of another broker that speaks its protocol.
 ///
@@ -163,7 +166,6 @@ struct Group {
 
 fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
     let Ok(topics) = Topics::parse(&config.topics) else {
-        // It may stand for a variable that is not set while the config is linted.
         return;
     };
     let place = node.field_span("topics");
@@ -177,10 +179,8 @@ fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
         cx.error(codes::CONFLICT, place, message).help =
             Some("use one input for each, or the input `kafka_franz`".to_owned());
     }
-    let is_unknown = is_unknown(node.get("topics").unwrap_or(node), cx);
-    if !topics.whole.is_empty() && config.consumer_group.is_empty() && !is_unknown {
-        let message = "field consumer_group is required for whole topics";
-        cx.error(codes::MISSING_FIELD, place, message).help =
+    if !topics.whole.is_empty() && config.consumer_group.is_empty() {
+        cx.warn(codes::MISSING_FIELD, place, WITHOUT_GROUP).help =
             Some("name a group, or the partitions: `orders:0-5`".to_owned());
     }
 }
@@ -189,6 +189,10 @@ impl Config {
     fn subscription(&self) -> Result<Subscription, Error> {
         let topics = Topics::parse(&self.topics);
         let topics = topics.map_err(|reason| Error::fatal(format!("topics: {reason}")))?;
+        if !topics.whole.is_empty() && self.consumer_group.is_empty() {
+            let help = "name a group, or the partitions: `orders:0-5`";
+            return Err(Error::fatal(format!("{WITHOUT_GROUP}: {help}")));
+        }
         Ok(Subscription {
             group: Some(self.consumer_group.clone()).filter(|it| !it.is_empty()),
             topics: topics.whole,

@@ -13,7 +13,7 @@ use millrace_tls::TlsConfig;
 
 use super::fields::{IsolationLevel, bytes, no_links, some_topic};
 use crate::client::sasl::{NamedSasl, first_login, one_login};
-use crate::client::{Client, addresses, is_unknown, some_address};
+use crate::client::{Client, addresses, some_address};
 use crate::reader::{Batching, Reader, ReaderConfig, Subscription};
 use crate::record::{Naming, Style};
 use crate::topics::Topics;
@@ -183,7 +183,7 @@ enum OffsetReset {
 #[allow(clippy::ptr_arg, reason = "the signature of a field lint")]
 fn only_range(balancers: &Vec<String>, node: &Node, cx: &mut ReadContext) {
     let other = balancers.iter().find(|it| !BALANCERS.contains(&&***it));
-    if let Some(other) = other.filter(|_| !is_unknown(node, cx)) {
+    if let Some(other) = other {
         let message = format!("balancer `{other}` is not supported");
         cx.error(codes::NOT_SUPPORTED, node.span, message).help = Some("use `range`".to_owned());
     }
@@ -208,9 +208,6 @@ fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
 }
 
 fn check_patterns(config: &Config, node: &Node, cx: &mut ReadContext) {
-    if is_unknown(node.get("topics").unwrap_or(node), cx) {
-        return;
-    }
     let place = node.field_span("topics");
     if config.topics.iter().any(|it| it.contains(':')) {
         let message = "topics that are regular expressions have no partitions";

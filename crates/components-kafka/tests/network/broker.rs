@@ -185,6 +185,7 @@ pub fn bench() -> Workbench {
     Workbench::new([
         millrace_components_kafka::INPUTS,
         millrace_components_kafka::OUTPUTS,
+        crate::stubs::STUBS,
     ])
 }
 

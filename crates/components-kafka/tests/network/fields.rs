@@ -77,10 +77,6 @@ fn what_an_input_cannot_do_is_refused_by_name() {
 fn topics_and_groups_that_do_not_go_together_are_refused() {
     for (yaml, said) in [
         (
-            format!("{KAFKA}topics: [ t ] }}"),
-            "field consumer_group is required",
-        ),
-        (
             format!("{KAFKA}topics: [ 't:0', u ], consumer_group: g }}"),
             "named whole and with partitions",
         ),
@@ -116,6 +112,17 @@ fn topics_and_groups_that_do_not_go_together_are_refused() {
     assert_eq!(
         input_refused(&format!("{FRANZ}topics: [ t, 'u:0:5' ] }}")),
         ""
+    );
+}
+
+#[test]
+fn whole_topics_are_not_read_without_a_group() {
+    let input = bench().read::<InputChild>(&format!("{KAFKA}topics: [ t ] }}"));
+    let built = input.unwrap().config.build(&bench().context("kafka"));
+    let refused = built.err().unwrap().to_string();
+    assert!(
+        refused.contains("not read without a consumer_group"),
+        "{refused}"
     );
 }
 

@@ -7,4 +7,5 @@ mod contract;
 mod fields;
 mod reading;
 mod security;
+mod stubs;
 mod writing;

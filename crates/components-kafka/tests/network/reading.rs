@@ -1,9 +1,12 @@
 //! What the inputs read, and what they commit.
 
+use std::sync::atomic::Ordering;
+
 use millrace_component::Urgency;
 use millrace_message::{Error, Outcome};
 
 use crate::broker::{PATIENCE, Read, TestBroker, bench, end, read, read_texts};
+use crate::stubs::{ASKED, PASSED};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn partitions_that_are_named_are_read_alone_and_committed_for_the_group() {
@@ -127,6 +130,49 @@ async fn messages_are_batched_by_partition_and_committed_together() {
         ["0-3", "0-4", "1-3", "1-4"]
     );
     end(input).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_processors_leave_of_a_batch_stands_for_all_of_it() {
+    let broker = TestBroker::start().await;
+    broker.topic("t", 1).await;
+    let texts = ["a", "b", "c", "drop", "d", "e"];
+    broker.fill("t", 0, &texts).await;
+    let yaml = format!(
+        "kafka: {{ addresses: [ '{}' ], topics: [ 't:0' ], consumer_group: g, \
+         batching: {{ count: 2, processors: [ joined: {{}} ] }} }}",
+        broker.address()
+    );
+    let mut input = bench().input(&yaml);
+    input.connect().await.unwrap();
+    for joined in ["a+b", "d+e"] {
+        let batch = read(&mut *input).await;
+        assert_eq!(batch.texts, [joined]);
+        batch.settle(Outcome::Delivered);
+    }
+    end(input).await;
+    assert_eq!(broker.committed("g").await, [("t".to_owned(), 0, 6)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_batch_takes_a_place_of_the_rate_limit() {
+    let broker = TestBroker::start().await;
+    broker.topic("t", 1).await;
+    broker.fill("t", 0, &["a", "bc", "def"]).await;
+    let yaml = format!(
+        "kafka_franz: {{ seed_brokers: [ '{}' ], topics: [ t ], rate_limit: counted }}",
+        broker.address()
+    );
+    let limits = "rate_limit_resources: [ { label: counted, counted: {} } ]";
+    let mut input = bench().with_resources(limits).unwrap().input(&yaml);
+    input.connect().await.unwrap();
+    // Who is interrupted while it waits loses nothing.
+    let nothing = tokio::time::timeout(std::time::Duration::ZERO, input.read()).await;
+    assert!(nothing.is_err());
+    assert_eq!(read_texts(&mut *input, 3).await, ["a", "bc", "def"]);
+    end(input).await;
+    assert_eq!(PASSED.load(Ordering::SeqCst), 6);
+    assert!(ASKED.load(Ordering::SeqCst) >= 6);
 }
 
 #[tokio::test(flavor = "multi_thread")]

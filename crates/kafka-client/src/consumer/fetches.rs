@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use millrace_kafka_wire::ErrorCode;
 use millrace_kafka_wire::api::fetch::{
@@ -45,11 +46,13 @@ impl Fetches {
         }
     }
 
-    /// Asks for these partitions, as far as their leaders are not asked already.
+    /// Asks for these partitions, as far as their leaders are not asked already. `wait` is how long a
+    /// leader may wait for records.
     pub async fn begin(
         &mut self,
         wanted: Vec<(TopicPartition, i64)>,
         settings: &ConsumerSettings,
+        wait: Duration,
     ) -> Result<()> {
         let mut by_leader: HashMap<i32, HashMap<TopicPartition, i64>> = HashMap::new();
         for (partition, offset) in wanted {
@@ -66,8 +69,8 @@ impl Fetches {
         }
         for (broker, asked) in by_leader {
             let connection = self.connection(broker).await?;
-            let request = request(&asked, settings);
-            let pending = connection.begin(&request, settings.fetch_max_wait).await?;
+            let request = request(&asked, settings, wait);
+            let pending = connection.begin(&request, wait).await?;
             self.brokers.insert(broker);
             self.partitions.extend(asked.keys().cloned());
             self.open.spawn(async move {
@@ -114,7 +117,11 @@ impl Fetches {
     }
 }
 
-fn request(asked: &HashMap<TopicPartition, i64>, settings: &ConsumerSettings) -> FetchRequest {
+fn request(
+    asked: &HashMap<TopicPartition, i64>,
+    settings: &ConsumerSettings,
+    wait: Duration,
+) -> FetchRequest {
     let mut topics: Vec<FetchTopic> = Vec::new();
     for (it, offset) in asked {
         let partition = FetchPartition {
@@ -135,7 +142,7 @@ fn request(asked: &HashMap<TopicPartition, i64>, settings: &ConsumerSettings) ->
             }),
         }
     }
-    let wait = settings.fetch_max_wait.as_millis();
+    let wait = wait.as_millis();
     FetchRequest {
         replica_id: -1,
         max_wait_ms: i32::try_from(wait).unwrap_or(i32::MAX),

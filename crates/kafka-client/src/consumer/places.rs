@@ -69,6 +69,10 @@ impl Places {
         Self(places.collect())
     }
 
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
     pub fn partitions(&self) -> Vec<TopicPartition> {
         self.0.keys().cloned().collect()
     }
