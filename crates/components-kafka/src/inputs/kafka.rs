@@ -52,8 +52,8 @@ const WITHOUT_GROUP: &str = "whole topics are not read without a consumer_group"
 ///
 /// # Differences from Bento
 ///
-/// A message that failed is read again, also with explicit partitions. Partitions that are added to a
-/// topic are read from their first record.
+/// A message that failed is read again instead of being skipped, also with explicit partitions. The
+/// members of a group look for partitions that were added every ten minutes.
 ///
 /// ```yaml
 /// input:

@@ -46,6 +46,11 @@ const MESSAGE_MAX: usize = 128 << 20;
 /// All metadata become headers, but for those that `metadata` excludes. A message that belongs to a
 /// trace carries it in the header `traceparent`.
 ///
+/// The defaults are Bento's, and differ from those of Kafka's own clients: the leader alone
+/// acknowledges, nothing is idempotent, and keys are hashed by FNV-1a, so that a key goes to another
+/// partition than with them. `ack_replicas: true`, `idempotent_write: true` and
+/// `partitioner: murmur2_hash` are theirs.
+///
 /// # Differences from Bento
 ///
 /// A message that can never be written fails at once, and alone. `idempotent_write` needs
