@@ -2,7 +2,10 @@
 
 use millrace_component::Descriptor;
 
+mod fields;
+mod kafka;
+mod kafka_franz;
 mod log;
 
 /// The inputs of this family.
-pub const INPUTS: &[Descriptor] = &[log::COMPONENT];
+pub const INPUTS: &[Descriptor] = &[kafka::COMPONENT, kafka_franz::COMPONENT, log::COMPONENT];

@@ -6,15 +6,17 @@
 //! ```
 //!
 //! The client is the crate `kafka-client`; the broker is the one that the block `log` starts in this
-//! process.
+//! process, or any over the network.
 
 mod buffers;
+mod client;
 mod failure;
 mod inputs;
 mod log;
 mod outputs;
 mod reader;
 mod record;
+mod topics;
 mod writer;
 
 pub use buffers::BUFFERS;

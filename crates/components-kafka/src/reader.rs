@@ -1,48 +1,67 @@
-//! Reads topics as a member of a group: what an input is.
+//! Reads topics: what an input is.
 
+mod batches;
 mod progress;
+mod ready;
+mod subscription;
 mod task;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use millrace_component::{Incoming, Input};
-use millrace_kafka_client::{Cluster, Consumer, ConsumerSettings, Settings};
+use millrace_component::{BuiltRateLimit, Flow, Incoming, Input};
+use millrace_kafka_client::ConsumerSettings;
 use millrace_message::Error;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::client::Client;
 use crate::failure::not_connected;
+use crate::record::Naming;
 
-/// Messages that are read ahead of the engine.
+pub use batches::Batching;
+pub use subscription::Subscription;
+
+/// Batches that are read ahead of the engine.
 const READ_AHEAD: usize = 64;
+/// How long a rate limit is left alone that could not be asked.
+const RATE_LIMIT_PAUSE: Duration = Duration::from_secs(1);
 
 /// What is read, and how.
 pub struct ReaderConfig {
-    pub client: Settings,
+    pub client: Client,
     pub consumer: ConsumerSettings,
-    pub group: String,
-    pub topics: Vec<String>,
+    pub subscription: Subscription,
     /// How often offsets are committed.
     pub commit_period: Duration,
-    /// How many messages of a partition may be on their way.
+    /// How many messages of a partition may be on their way, at least one.
     pub checkpoint_limit: usize,
+    /// The stream that it is read for.
+    pub flow: Flow,
+    pub naming: Naming,
+    /// How the messages of a partition become batches; without it each is one.
+    pub batching: Option<Batching>,
+    /// Of which every batch takes a place.
+    pub rate_limit: Option<BuiltRateLimit>,
 }
 
-/// Reads topics as a member of a group, and commits what was acknowledged.
+/// Reads topics, and commits what was acknowledged when it reads them for a group.
 ///
 /// What is committed is the offset before which everything was acknowledged, so that after a kill
 /// nothing is left out and what came behind it is read again. A message that failed for good is
 /// read again, with all that came behind it.
 pub struct Reader {
-    config: std::sync::Arc<ReaderConfig>,
+    config: Arc<ReaderConfig>,
     session: Option<Session>,
 }
 
 /// From a connect to the loss of the connection.
 struct Session {
     incoming: mpsc::Receiver<Incoming>,
+    /// Waits for the rate limit.
+    next: Option<Incoming>,
     /// Nothing more is to be read.
     stop: CancellationToken,
     /// Nothing more will be acknowledged.
@@ -53,7 +72,7 @@ struct Session {
 impl Reader {
     pub fn new(config: ReaderConfig) -> Self {
         Self {
-            config: std::sync::Arc::new(config),
+            config: Arc::new(config),
             session: None,
         }
     }
@@ -63,16 +82,16 @@ impl Reader {
 impl Input for Reader {
     async fn connect(&mut self) -> Result<(), Error> {
         let config = &self.config;
-        let cluster = Cluster::connect(config.client.clone()).await;
-        let cluster = cluster.map_err(|error| not_connected(&error))?;
-        let topics: Vec<&str> = config.topics.iter().map(String::as_str).collect();
-        let consumer = Consumer::in_group(cluster, config.consumer.clone(), &config.group, &topics);
+        let cluster = config.client.connect().await?;
+        let counts = config.subscription.counts(&cluster).await;
+        let counts = counts.map_err(|error| not_connected(&error))?;
         let (sender, incoming) = mpsc::channel(READ_AHEAD);
         let (stop, end) = (CancellationToken::new(), CancellationToken::new());
-        let task = task::Task::new(std::sync::Arc::clone(config), consumer, sender);
+        let task = task::Task::new(Arc::clone(config), cluster, counts, sender);
         let task = tokio::spawn(task.run(stop.clone(), end.clone()));
         self.session = Some(Session {
             incoming,
+            next: None,
             stop,
             end,
             task,
@@ -84,7 +103,7 @@ impl Input for Reader {
         let Some(session) = &mut self.session else {
             return Err(Error::not_connected("not connected"));
         };
-        if let Some(incoming) = session.incoming.recv().await {
+        if let Some(incoming) = session.read(self.config.rate_limit.as_ref()).await {
             return Ok(incoming);
         }
         let ended = (&mut session.task).await;
@@ -100,6 +119,7 @@ impl Input for Reader {
         if let Some(session) = &mut self.session {
             session.stop.cancel();
             // What nobody has seen stays uncommitted.
+            session.next = None;
             session.incoming.close();
             while session.incoming.try_recv().is_ok() {}
         }
@@ -115,5 +135,29 @@ impl Input for Reader {
             Ok(result) => result,
             Err(panic) => Err(Error::fatal(format!("the reader panicked: {panic}"))),
         }
+    }
+}
+
+impl Session {
+    /// The next batch, when the rate limit lets it pass. Cancel safe: it waits here.
+    async fn read(&mut self, rate_limit: Option<&BuiltRateLimit>) -> Option<Incoming> {
+        if self.next.is_none() {
+            self.next = Some(self.incoming.recv().await?);
+        }
+        if let (Some(limit), Some(next)) = (rate_limit, &self.next) {
+            let bytes = next.batch.iter().map(|it| it.bytes().len()).sum();
+            loop {
+                let pause = match limit.acquire(bytes).await {
+                    Ok(None) => break,
+                    Ok(Some(pause)) => pause,
+                    Err(error) => {
+                        tracing::warn!(%error, "the rate limit cannot be asked");
+                        RATE_LIMIT_PAUSE
+                    }
+                };
+                tokio::time::sleep(pause).await;
+            }
+        }
+        self.next.take()
     }
 }

@@ -1,58 +1,52 @@
 //! Messages as records, and records as messages.
 
-use std::sync::Arc;
+mod read;
 
 use bytes::Bytes;
-use millrace_component::{Interpolated, NameFilter};
-use millrace_kafka_client::{NewRecord, Record};
-use millrace_message::{Context, Error, Message, MessageBatch, Metadata, Text, Value};
+use millrace_component::{Interpolated, MetadataExclusion, NameFilter};
+use millrace_kafka_client::NewRecord;
+use millrace_message::{Error, Message, MessageBatch, Metadata, Value};
+
+pub use read::{Naming, Style, to_message};
 
 /// The header of a record that makes it part of a trace (W3C Trace Context).
 const TRACE_PARENT: &str = "traceparent";
 
-/// The message of a record; its payload shares the memory of what was fetched.
-pub fn to_message(record: Record) -> Message {
-    let mut message = Message::from_bytes(record.value.clone().unwrap_or_default());
-    let entries = &mut message.metadata;
-    if let Some(key) = &record.key {
-        entries.set("kafka_key", text_or_bytes(key));
-    }
-    entries.set("kafka_topic", Text::from(&*record.topic));
-    entries.set("kafka_partition", Value::I64(record.partition.into()));
-    entries.set("kafka_offset", Value::I64(record.offset));
-    entries.set("kafka_timestamp_ms", Value::I64(record.timestamp));
-    entries.set(
-        "kafka_timestamp_unix",
-        Value::I64(record.timestamp.div_euclid(1000)),
-    );
-    entries.set(
-        "kafka_tombstone_message",
-        Value::Bool(record.value.is_none()),
-    );
-    let mut trace_parent = None;
-    for (name, value) in &record.headers {
-        let value = value
-            .as_ref()
-            .map_or_else(|| Value::from(""), text_or_bytes);
-        if let (TRACE_PARENT, Value::String(text)) = (&*String::from_utf8_lossy(name), &value) {
-            trace_parent = Some(text.as_str().into());
-        }
-        entries.set(Text::from(&*String::from_utf8_lossy(name)), value);
-    }
-    if trace_parent.is_some() {
-        message.set_context(Some(Arc::new(Context {
-            trace_parent,
-            ..Context::default()
-        })));
-    }
-    message
+/// Which metadata become headers.
+pub enum Headers {
+    Include(NameFilter),
+    Exclude(MetadataExclusion),
 }
 
-/// The bytes as text where they are that.
-fn text_or_bytes(bytes: &Bytes) -> Value {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => Value::from(text),
-        Err(_) => Value::from(bytes.clone()),
+impl Headers {
+    fn is_empty(&self) -> bool {
+        matches!(self, Self::Include(names) if names.is_empty())
+    }
+
+    fn includes(&self, name: &str) -> bool {
+        match self {
+            Self::Include(names) => names.includes(name),
+            Self::Exclude(names) => !names.excludes(name),
+        }
+    }
+}
+
+/// What an interpolated key gives for a record without one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoKey {
+    /// Nothing: an empty key is one.
+    Never,
+    Empty,
+    EmptyOrNull,
+}
+
+impl NoKey {
+    fn is_none(self, key: &[u8]) -> bool {
+        match self {
+            Self::Never => false,
+            Self::Empty => key.is_empty(),
+            Self::EmptyOrNull => key.is_empty() || key == b"null",
+        }
     }
 }
 
@@ -60,10 +54,12 @@ fn text_or_bytes(bytes: &Bytes) -> Value {
 pub struct Shape {
     pub topic: Interpolated,
     pub key: Option<Interpolated>,
+    pub no_key: NoKey,
     pub partition: Option<Interpolated>,
     pub timestamp_ms: Option<Interpolated>,
-    /// Which metadata become headers.
-    pub headers: NameFilter,
+    pub headers: Headers,
+    /// Headers of every record, behind those.
+    pub static_headers: Vec<(Bytes, Option<Bytes>)>,
 }
 
 impl Shape {
@@ -93,7 +89,9 @@ impl Shape {
         Ok(NewRecord {
             topic: (&*topic).into(),
             partition,
-            key: key.map(|it| Bytes::from(it.into_owned())),
+            key: key
+                .filter(|it| !self.no_key.is_none(it))
+                .map(|it| Bytes::from(it.into_owned())),
             value: Some(message.bytes().clone()),
             headers: self.headers(message),
             timestamp: number(&self.timestamp_ms, "timestamp_ms")?,
@@ -113,6 +111,7 @@ impl Shape {
             true => Vec::new(),
             false => kept(&message.metadata),
         };
+        headers.extend(self.static_headers.iter().cloned());
         let parent = message.context().and_then(|it| it.trace_parent.as_deref());
         if let Some(parent) = parent {
             headers.retain(|(name, _)| name != TRACE_PARENT);
@@ -153,68 +152,20 @@ fn bytes_of(value: &Value) -> Bytes {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use millrace_component::conformance::Workbench;
-
-    fn record(
-        value: Option<&'static str>,
-        headers: Vec<(&'static str, Option<&'static str>)>,
-    ) -> Record {
-        let header = |(name, value): (&'static str, Option<&'static str>)| {
-            (Bytes::from(name), value.map(Bytes::from))
-        };
-        Record {
-            topic: "orders".into(),
-            partition: 3,
-            offset: 41,
-            timestamp: 1_500,
-            key: Some(Bytes::from_static(b"\xffkey")),
-            value: value.map(Bytes::from),
-            headers: headers.into_iter().map(header).collect(),
-        }
-    }
-
-    fn text(message: &Message, name: &str) -> String {
-        let value = message.metadata.get(name);
-        value
-            .map(|it| it.to_text().as_str().to_owned())
-            .unwrap_or_default()
-    }
+    use millrace_message::Context;
 
     #[test]
-    fn a_record_tells_where_it_came_from_and_what_was_beside_it() {
-        let message = to_message(record(Some("x"), vec![("a", Some("1")), ("b", None)]));
-        assert_eq!(message.bytes(), "x");
-        assert_eq!(text(&message, "kafka_topic"), "orders");
-        assert_eq!(text(&message, "kafka_partition"), "3");
-        assert_eq!(text(&message, "kafka_offset"), "41");
-        assert_eq!(text(&message, "kafka_timestamp_unix"), "1");
-        assert_eq!(text(&message, "kafka_tombstone_message"), "false");
-        assert_eq!(
-            (text(&message, "a"), text(&message, "b")),
-            ("1".into(), String::new())
-        );
-        let key = message.metadata.get("kafka_key");
-        assert!(matches!(key, Some(Value::Bytes(it)) if ***it == *b"\xffkey"));
-    }
-
-    #[test]
-    fn a_tombstone_is_an_empty_message_that_says_so() {
-        let message = to_message(record(None, Vec::new()));
-        assert!(message.bytes().is_empty());
-        assert_eq!(text(&message, "kafka_tombstone_message"), "true");
-    }
-
-    #[test]
-    fn a_trace_goes_through_a_topic() {
-        let message = to_message(record(
-            Some(r#"{"n":1}"#),
-            vec![("traceparent", Some("00-1-2-01"))],
-        ));
-        let parent = message.context().and_then(|it| it.trace_parent.as_deref());
-        assert_eq!(parent, Some("00-1-2-01"));
-        let shape = shape("[]");
-        let sent = shape.record(&message.into(), 0).expect("a record");
+    fn a_message_of_a_trace_carries_it_in_a_header() {
+        let mut message = Message::from(r#"{"n":1}"#);
+        message.set_context(Some(Arc::new(Context {
+            trace_parent: Some("00-1-2-01".into()),
+            ..Context::default()
+        })));
+        let sent = shape("[]").record(&message.into(), 0).expect("a record");
         assert_eq!(
             sent.headers,
             [("traceparent".into(), Some("00-1-2-01".into()))]
@@ -232,7 +183,9 @@ mod tests {
             key: Some(interpolated("${! @k }")),
             partition: Some(interpolated("${! json(\"n\") }")),
             timestamp_ms: None,
-            headers: filter.compile(),
+            headers: Headers::Include(filter.compile()),
+            static_headers: Vec::new(),
+            no_key: NoKey::Never,
         }
     }
 
@@ -245,6 +198,29 @@ mod tests {
         assert_eq!((&*made.topic, made.partition), ("t-7", Some(7)));
         assert_eq!(made.key.as_deref(), Some(&b"key"[..]));
         assert_eq!(made.headers, [("k".into(), Some("key".into()))]);
+    }
+
+    #[test]
+    fn what_stands_for_no_key_makes_none_and_other_headers_come_last() {
+        let mut shape = shape("['']");
+        shape.static_headers = vec![("s".into(), Some("1".into()))];
+        let key = |shape: &Shape, key: &str| {
+            let mut message = Message::from(r#"{"n":7}"#);
+            message.metadata.set("k", key);
+            shape.record(&message.into(), 0).expect("a record")
+        };
+        let made = key(&shape, "");
+        assert_eq!(made.key.as_deref(), Some(&b""[..]));
+        let expected = [
+            ("k".into(), Some("".into())),
+            ("s".into(), Some("1".into())),
+        ];
+        assert_eq!(made.headers, expected);
+        shape.no_key = NoKey::Empty;
+        assert_eq!(key(&shape, "").key, None);
+        assert!(key(&shape, "null").key.is_some());
+        shape.no_key = NoKey::EmptyOrNull;
+        assert_eq!(key(&shape, "null").key, None);
     }
 
     #[test]

@@ -1,99 +1,193 @@
 //! Writes messages as records: what an output is.
 
+mod creation;
+mod retries;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use millrace_component::{Output, WriteError};
-use millrace_kafka_client::{Cluster, Delivery, Producer, ProducerSettings, Settings};
-use millrace_message::{Error, MessageBatch};
+use millrace_kafka_client::{Cluster, Delivery, Producer, ProducerSettings};
+use millrace_message::{Error, ErrorClass, MessageBatch};
 use parking_lot::Mutex;
 
+use crate::client::Client;
 use crate::failure::{not_connected, not_written};
 use crate::record::Shape;
+use creation::Created;
+
+pub use creation::Creation;
+pub use retries::Retries;
+
+/// What is written, and how.
+pub struct WriterConfig {
+    pub client: Client,
+    pub producer: ProducerSettings,
+    pub shape: Shape,
+    /// How a write tries again by itself; without it the engine does.
+    pub retries: Option<Retries>,
+    /// How topics are made that are not there; without it the brokers make them, or not.
+    pub creation: Option<Creation>,
+}
 
 /// Writes messages; a write returns when the brokers have acknowledged its records.
 pub struct Writer {
-    client: Settings,
-    producer: ProducerSettings,
-    shape: Shape,
-    current: Mutex<Option<Arc<Producer>>>,
+    config: WriterConfig,
+    current: Mutex<Option<Arc<Link>>>,
+    /// Who connects again; others wait for it.
+    connecting: tokio::sync::Mutex<()>,
+    created: Created,
 }
 
+/// A connection to a cluster.
+struct Link {
+    cluster: Arc<Cluster>,
+    producer: Producer,
+}
+
+/// Messages that were not written, by their places in the batch.
+type Failed = Vec<(usize, Error)>;
+
 impl Writer {
-    pub fn new(client: Settings, producer: ProducerSettings, shape: Shape) -> Self {
+    pub fn new(config: WriterConfig) -> Self {
         Self {
-            client,
-            producer,
-            shape,
+            config,
             current: Mutex::new(None),
+            connecting: tokio::sync::Mutex::default(),
+            created: Created::default(),
         }
     }
 
-    /// Hands all messages over, in their order.
-    async fn send(&self, producer: &Producer, batch: &MessageBatch) -> Sent {
-        let mut sent = Sent::default();
-        for index in 0..batch.len() {
-            let record = match self.shape.record(batch, index) {
-                Ok(record) => record,
-                Err(error) => {
-                    sent.failed.push((index, error));
-                    continue;
-                }
-            };
-            match producer.send(record).await {
-                Ok(delivery) => sent.waiting.push((index, delivery)),
-                Err(error) => sent.failed.push((index, not_written(&error))),
+    async fn open(&self) -> Result<Arc<Link>, Error> {
+        let cluster = self.config.client.connect().await?;
+        let settings = self.config.producer.clone();
+        let producer = Producer::start(Arc::clone(&cluster), settings).await;
+        let producer = producer.map_err(|error| not_connected(&error))?;
+        let link = Arc::new(Link { cluster, producer });
+        *self.current.lock() = Some(Arc::clone(&link));
+        Ok(link)
+    }
+
+    /// The connection, opened again if it was lost.
+    async fn reopened(&self) -> Result<Arc<Link>, Error> {
+        let _turn = self.connecting.lock().await;
+        let current = self.current.lock().clone();
+        match current {
+            Some(link) => Ok(link),
+            None => self.open().await,
+        }
+    }
+
+    /// Writes these messages of a batch, in their order.
+    async fn write_once(&self, link: &Arc<Link>, batch: &MessageBatch, wanted: &[usize]) -> Failed {
+        let mut waiting: Vec<(usize, Delivery)> = Vec::with_capacity(wanted.len());
+        let mut failed = Failed::new();
+        for index in wanted {
+            match self.send(link, batch, *index).await {
+                Ok(delivery) => waiting.push((*index, delivery)),
+                Err(error) => failed.push((*index, error)),
             }
         }
-        sent
+        let mut is_broken = false;
+        for (index, delivery) in waiting {
+            if let Err(error) = delivery.await {
+                is_broken |= error.is_lost() || self.config.producer.is_idempotent();
+                failed.push((index, not_written(&error)));
+            }
+        }
+        if is_broken {
+            self.discard(link);
+        }
+        failed
     }
 
-    /// A producer that failed once takes nothing more: the next write connects again.
-    fn discard(&self, producer: &Arc<Producer>) {
+    async fn send(
+        &self,
+        link: &Link,
+        batch: &MessageBatch,
+        index: usize,
+    ) -> Result<Delivery, Error> {
+        let record = self.config.shape.record(batch, index)?;
+        if let Some(creation) = &self.config.creation {
+            let made = self.created.see_to(creation, &link.cluster, &record.topic);
+            made.await.map_err(|error| not_written(&error))?;
+        }
+        let sent = link.producer.send(record).await;
+        sent.map_err(|error| not_written(&error))
+    }
+
+    /// An idempotent producer that failed once takes nothing more, and a connection that was lost may
+    /// stay so: the next write connects again.
+    fn discard(&self, link: &Arc<Link>) {
         let mut current = self.current.lock();
-        if current.as_ref().is_some_and(|it| Arc::ptr_eq(it, producer)) {
+        if current.as_ref().is_some_and(|it| Arc::ptr_eq(it, link)) {
             *current = None;
         }
     }
+
+    /// Writes a batch as often as the settings say.
+    async fn write_often(
+        &self,
+        retries: &Retries,
+        first: Arc<Link>,
+        batch: &MessageBatch,
+    ) -> Failed {
+        let mut tries = retries.begin();
+        let all: Vec<usize> = (0..batch.len()).collect();
+        let mut wanted = all.clone();
+        let mut refused = Failed::new();
+        let mut link = Ok(first);
+        loop {
+            let failed = match &link {
+                Ok(link) => self.write_once(link, batch, &wanted).await,
+                Err(error) => wanted.iter().map(|it| (*it, Error::clone(error))).collect(),
+            };
+            let (again, given_up) = failed.into_iter().partition(|(_, it)| may_pass(it));
+            let again: Failed = again;
+            refused.extend::<Failed>(given_up);
+            if again.is_empty() {
+                return refused;
+            }
+            let Some(pause) = tries.next_pause() else {
+                refused.extend(again);
+                return refused;
+            };
+            let (count, error) = (again.len(), &again[0].1);
+            tracing::warn!(count, %error, "messages were not written, they are sent again");
+            tokio::time::sleep(pause).await;
+            let is_refused = |index: &usize| refused.iter().any(|(it, _)| it == index);
+            wanted = match retries.as_batch {
+                true => all.iter().copied().filter(|it| !is_refused(it)).collect(),
+                false => again.into_iter().map(|(index, _)| index).collect(),
+            };
+            let reopened = self.reopened().await;
+            link = reopened.map_err(|error| Error::retry(error.text()));
+        }
+    }
 }
 
-/// What became of the messages of a batch.
-#[derive(Default)]
-struct Sent {
-    waiting: Vec<(usize, Delivery)>,
-    failed: Vec<(usize, Error)>,
+/// Whether writing it again may help.
+fn may_pass(error: &Error) -> bool {
+    error.class() == ErrorClass::Retry
 }
 
 #[async_trait]
 impl Output for Writer {
     async fn connect(&self) -> Result<(), Error> {
-        let connect = async {
-            let cluster = Cluster::connect(self.client.clone()).await?;
-            Producer::start(cluster, self.producer.clone()).await
-        };
-        let producer = connect.await.map_err(|error| not_connected(&error))?;
-        *self.current.lock() = Some(Arc::new(producer));
-        Ok(())
+        self.open().await.map(drop)
     }
 
     async fn write(&self, batch: &MessageBatch) -> Result<(), WriteError> {
-        let Some(producer) = self.current.lock().clone() else {
+        let Some(link) = self.current.lock().clone() else {
             return Err(Error::not_connected("not connected").into());
         };
-        let Sent {
-            waiting,
-            mut failed,
-        } = self.send(&producer, batch).await;
-        let mut is_broken = false;
-        for (index, delivery) in waiting {
-            if let Err(error) = delivery.await {
-                is_broken = true;
-                failed.push((index, not_written(&error)));
+        let mut failed = match &self.config.retries {
+            Some(retries) => self.write_often(retries, link, batch).await,
+            None => {
+                let all: Vec<usize> = (0..batch.len()).collect();
+                self.write_once(&link, batch, &all).await
             }
-        }
-        if is_broken {
-            self.discard(&producer);
-        }
+        };
         if failed.is_empty() {
             return Ok(());
         }
@@ -102,9 +196,9 @@ impl Output for Writer {
     }
 
     async fn close(&self) -> Result<(), Error> {
-        let producer = self.current.lock().take();
-        if let Some(producer) = producer {
-            producer.flush().await;
+        let link = self.current.lock().take();
+        if let Some(link) = link {
+            link.producer.flush().await;
         }
         Ok(())
     }

@@ -78,7 +78,7 @@ async fn read(input: &mut dyn Input) -> Read {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_input_keeps_the_promises_of_an_input() {
+async fn log_keeps_the_promises_of_an_input() {
     let log = TestLog::start().await;
     let bench = bench(&log);
     let fill = |texts: &[&str]| now(write(&bench, texts));
@@ -94,7 +94,7 @@ async fn the_input_recovers_from_a_cut_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_output_keeps_the_promises_of_an_output() {
+async fn log_keeps_the_promises_of_an_output() {
     let log = TestLog::start().await;
     let bench = bench(&log);
     let cluster = log.cluster().await;
@@ -217,7 +217,7 @@ async fn members_of_a_group_share_the_partitions_and_take_over_from_each_other()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_buffer_keeps_the_promises_of_a_buffer() {
+async fn log_keeps_the_promises_of_a_buffer() {
     let log = TestLog::start().await;
     conformance::buffer(|| bench(&log), "log: { max_bytes: 300B }").await;
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use millrace_kafka_wire::api::metadata::{MetadataRequest, MetadataRequestTopic, MetadataResponse};
 use millrace_kafka_wire::{ErrorCode, Str};
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use crate::Result;
 use crate::connection::Connection;
@@ -30,7 +31,13 @@ struct State {
     connections: HashMap<Arc<str>, Connection>,
     /// The addresses of the brokers by their ids.
     brokers: HashMap<i32, Arc<str>>,
-    topics: HashMap<Str, Arc<Places>>,
+    topics: HashMap<Str, Known>,
+}
+
+/// A topic as it was heard of.
+struct Known {
+    places: Arc<Places>,
+    since: Instant,
 }
 
 impl Cluster {
@@ -104,6 +111,13 @@ impl Cluster {
         self.open(&address).await
     }
 
+    /// Another connection to a broker of the cluster, for requests that it may keep waiting: it
+    /// answers those of one connection in order.
+    pub(crate) async fn own_connection(&self, id: i32) -> Result<Connection> {
+        let address = Arc::clone(self.broker(id).await?.broker());
+        Connection::open(&address, &self.settings).await
+    }
+
     /// All brokers that are known, by their ids.
     ///
     /// # Errors
@@ -142,8 +156,11 @@ impl Cluster {
         }
         for topic in &response.topics {
             if let Some(name) = &topic.name {
-                let places = Arc::new(Places::read(topic));
-                state.topics.insert(name.detach(), places);
+                let known = Known {
+                    places: Arc::new(Places::read(topic)),
+                    since: Instant::now(),
+                };
+                state.topics.insert(name.detach(), known);
             }
         }
         Ok(response)
@@ -152,8 +169,7 @@ impl Cluster {
     /// Where the partitions of a topic are, as far as it is known or can be asked. A topic that is
     /// not there may be made by asking, if the broker does so.
     pub(crate) async fn places(&self, topic: &str, may_create: bool) -> Result<Arc<Places>> {
-        let known = self.state.lock().await.topics.get(topic).cloned();
-        if let Some(known) = known.filter(|it| it.is_whole()) {
+        if let Some(known) = self.known(topic).await.filter(|it| it.is_whole()) {
             return Ok(known);
         }
         self.retry(|| self.ask_places(topic, may_create)).await
@@ -161,11 +177,19 @@ impl Cluster {
 
     /// As [`places`](Self::places) for a topic that was there before, asked for at most once.
     pub(crate) async fn places_once(&self, topic: &str) -> Result<Arc<Places>> {
-        let known = self.state.lock().await.topics.get(topic).cloned();
-        match known {
+        match self.known(topic).await {
             Some(known) => Ok(known),
             None => self.ask_places(topic, true).await,
         }
+    }
+
+    /// What is known of a topic, unless it is too old.
+    async fn known(&self, topic: &str) -> Option<Arc<Places>> {
+        let state = self.state.lock().await;
+        let known = state.topics.get(topic)?;
+        let max_age = self.settings.metadata_max_age;
+        let is_old = max_age.is_some_and(|it| known.since.elapsed() >= it);
+        (!is_old).then(|| Arc::clone(&known.places))
     }
 
     async fn ask_places(&self, topic: &str, may_create: bool) -> Result<Arc<Places>> {

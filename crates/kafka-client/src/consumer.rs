@@ -7,11 +7,11 @@ mod membership;
 mod places;
 mod settings;
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use millrace_kafka_wire::Segment;
+use millrace_kafka_wire::{Segment, Str};
 use tokio::time::Instant;
 
 use self::fetches::{Fetched, Fetches, Outcome, outcome};
@@ -28,6 +28,9 @@ use crate::settings::Backoff;
 pub use assignor::assign_range;
 pub use settings::{ConsumerSettings, Isolation, Reset, Start};
 
+/// How long a broker waits at most when some partitions are not asked for.
+const PARTIAL_WAIT: Duration = Duration::from_millis(50);
+
 /// Reads records. One at a time polls it.
 pub struct Consumer {
     cluster: Arc<Cluster>,
@@ -37,6 +40,12 @@ pub struct Consumer {
     /// What was fetched and not returned, at most one answer for each partition.
     fetched: VecDeque<PartitionReader>,
     membership: Option<Membership>,
+    /// The group in whose name offsets are committed by who is no member of it.
+    outside: Option<Str>,
+    /// How often partitions were given to it.
+    epoch: u64,
+    /// Of which polls return nothing.
+    paused: HashSet<TopicPartition>,
     /// What the group gave whose places are not known yet.
     assigned: Option<Vec<TopicPartition>>,
     /// Since when nothing works that may be tried again.
@@ -53,6 +62,20 @@ impl Consumer {
     ) -> Self {
         let mut consumer = Self::new(cluster, settings);
         consumer.places = Places::starting(partitions);
+        consumer
+    }
+
+    /// A consumer of these partitions that begins where a group has left off and commits in its
+    /// name, without being a member: nobody else of the group may be given them.
+    pub fn outside_group(
+        cluster: Arc<Cluster>,
+        settings: ConsumerSettings,
+        group: &str,
+        partitions: impl IntoIterator<Item = TopicPartition>,
+    ) -> Self {
+        let mut consumer = Self::new(cluster, settings);
+        consumer.outside = Some(group.into());
+        consumer.assigned = Some(partitions.into_iter().collect());
         consumer
     }
 
@@ -78,6 +101,9 @@ impl Consumer {
             places: Places::default(),
             fetched: VecDeque::new(),
             membership: None,
+            outside: None,
+            epoch: 0,
+            paused: HashSet::new(),
             assigned: None,
             trouble: None,
             next_commit,
@@ -97,6 +123,25 @@ impl Consumer {
     /// The offset that is read next, when it is known.
     pub fn position(&self, partition: &TopicPartition) -> Option<i64> {
         self.places.offset(partition)
+    }
+
+    /// The offset behind the last record of a partition that there was when it was last fetched.
+    pub fn high_watermark(&self, partition: &TopicPartition) -> Option<i64> {
+        self.places.high_watermark(partition)
+    }
+
+    /// Has polls return nothing of these partitions, and of all others again what there is. What is
+    /// paused may be fetched ahead.
+    pub fn set_paused(&mut self, partitions: HashSet<TopicPartition>) {
+        self.paused = partitions;
+    }
+
+    /// Reads further partitions, too; only for who is no member of a group.
+    pub fn add_partitions(
+        &mut self,
+        partitions: impl IntoIterator<Item = (TopicPartition, Start)>,
+    ) {
+        self.places.add(partitions);
     }
 
     /// Reads on from another offset; what was fetched of the partition is forgotten.
@@ -133,7 +178,10 @@ impl Consumer {
                     let kept = self.keep(fetched).await;
                     self.bear(kept).await?;
                 }
-                () = changed(changes) => {}
+                // Who commits by itself may want to, before the group is joined again.
+                () = changed(changes) => if self.settings.auto_commit_interval.is_none() {
+                    return Ok(Vec::new());
+                },
                 () = tokio::time::sleep_until(deadline) => return Ok(Vec::new()),
             }
         }
@@ -142,7 +190,12 @@ impl Consumer {
     async fn fetch(&mut self) -> Result<()> {
         self.places.find(&self.cluster, &self.settings).await?;
         let wanted = self.places.wanted();
-        self.fetches.begin(wanted, &self.settings).await
+        let mut wait = self.settings.fetch_max_wait;
+        // Those that are left out, because they pause, are asked for when the answer has come.
+        if wanted.len() < self.places.count() {
+            wait = wait.min(PARTIAL_WAIT);
+        }
+        self.fetches.begin(wanted, &self.settings, wait).await
     }
 
     /// Keeps what was fetched, as far as it is still wanted.
@@ -180,6 +233,8 @@ impl Consumer {
                     return Err(Error::new(Reason::Incomplete("holds no bytes")));
                 };
                 let offset = self.places.offset(partition).unwrap_or(0);
+                self.places
+                    .set_high_watermark(partition, data.high_watermark);
                 if !bytes.is_empty() {
                     let aborted = match self.settings.isolation {
                         Isolation::ReadCommitted => data.aborted_transactions.unwrap_or_default(),
@@ -223,35 +278,48 @@ impl Consumer {
     fn take(&mut self) -> Result<Vec<Record>> {
         let mut records = Vec::new();
         while records.len() < self.settings.max_poll_records {
-            let Some(reader) = self.fetched.front_mut() else {
+            let mut fetched = self.fetched.iter();
+            let is_next = |it: &PartitionReader| !self.paused.contains(&it.partition());
+            let Some(index) = fetched.position(is_next) else {
                 break;
             };
-            let partition = reader.partition();
-            let before = self.places.offset(&partition);
-            match reader.next_record() {
-                Ok(Some(record)) => {
-                    self.places.advance(&partition, reader.position());
-                    records.push(record);
-                }
+            match self.take_of(index, &mut records) {
                 // What came before the damage is returned first.
                 Err(_) if !records.is_empty() => break,
-                Err(error) => {
-                    self.fetched.pop_front();
-                    self.places.set_busy(&partition, false);
-                    return Err(error);
-                }
-                Ok(None) => {
-                    let is_stuck = reader.is_untouched() && before == Some(reader.position());
+                taken => taken?,
+            }
+        }
+        Ok(records)
+    }
+
+    /// Takes records from one of the answers, which is thrown away when nothing is left of it.
+    fn take_of(&mut self, index: usize, records: &mut Vec<Record>) -> Result<()> {
+        let Some(reader) = self.fetched.get_mut(index) else {
+            return Ok(());
+        };
+        let partition = reader.partition();
+        let before = self.places.offset(&partition);
+        let begun = records.len();
+        while records.len() < self.settings.max_poll_records {
+            match reader.next_record() {
+                Ok(Some(record)) => records.push(record),
+                // It comes once more when those before it are returned.
+                Err(_) if records.len() > begun => break,
+                ended => {
                     self.places.advance(&partition, reader.position());
                     self.places.set_busy(&partition, false);
-                    self.fetched.pop_front();
+                    let is_stuck = reader.is_untouched() && before == Some(reader.position());
+                    self.fetched.remove(index);
+                    ended?;
                     if is_stuck {
                         let reason = Reason::Incomplete("holds no whole batch");
                         return Err(Error::new(reason).of(&partition));
                     }
+                    return Ok(());
                 }
             }
         }
-        Ok(records)
+        self.places.advance(&partition, reader.position());
+        Ok(())
     }
 }

@@ -148,6 +148,14 @@ impl Error {
         }
     }
 
+    /// Whether a broker could not be reached, or no longer.
+    pub fn is_lost(&self) -> bool {
+        matches!(
+            self.0.reason,
+            Reason::Connect(_) | Reason::Broken(_) | Reason::Timeout(_)
+        )
+    }
+
     /// Whether it is unknown if what was asked for was done.
     pub fn is_ambiguous(&self) -> bool {
         matches!(self.0.reason, Reason::Broken(_) | Reason::Timeout(_))

@@ -33,8 +33,8 @@ pub use millrace_kafka_wire::ErrorCode;
 pub use millrace_kafka_wire::batch::Compression;
 pub use millrace_sasl::{Hash, Mechanism};
 pub use producer::{
-    Acks, Delivered, Delivery, NewRecord, Producer, ProducerSettings, Spread, murmur2,
-    partition_of_key,
+    Acks, Delivered, Delivery, KeyHash, NewRecord, Producer, ProducerSettings, Spread, fnv1a,
+    murmur2, partition_of_fnv1a, partition_of_key,
 };
 pub use records::{Limits, PartitionReader, Record};
 pub use settings::{InProcess, Login, Settings};

@@ -17,16 +17,16 @@ use millrace_kafka_wire::api::init_producer_id::InitProducerIdRequest;
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use self::partitioner::Spreader;
-use self::queue::{Accepted, Identity};
+use self::partitioner::{Counted, Spreader};
+use self::queue::{Accepted, Identity, Room};
 use self::sender::{Command, Sender};
 use crate::Result;
 use crate::admin::TopicPartition;
 use crate::cluster::Cluster;
 use crate::error::Error;
 
-pub use partitioner::{murmur2, partition_of_key};
-pub use settings::{Acks, ProducerSettings, Spread};
+pub use partitioner::{fnv1a, murmur2, partition_of_fnv1a, partition_of_key};
+pub use settings::{Acks, KeyHash, ProducerSettings, Spread};
 
 /// How many records may wait for the task that makes batches of them.
 const QUEUE: usize = 1024;
@@ -87,6 +87,7 @@ pub struct Producer {
     settings: ProducerSettings,
     spreader: Mutex<Spreader>,
     room: Arc<Semaphore>,
+    records: Arc<Semaphore>,
     commands: mpsc::Sender<Command>,
 }
 
@@ -105,10 +106,12 @@ impl Producer {
         let sender = Sender::new(Arc::clone(&cluster), settings.clone(), identity);
         tokio::spawn(sender.run(queue));
         let room = settings.buffer_bytes.min(Semaphore::MAX_PERMITS);
+        let records = settings.buffer_records.clamp(1, Semaphore::MAX_PERMITS);
         Ok(Self {
             cluster,
             spreader: Mutex::new(Spreader::new(settings.spread, settings.batch_size)),
             room: Arc::new(Semaphore::new(room)),
+            records: Arc::new(Semaphore::new(records)),
             settings,
             commands,
         })
@@ -131,7 +134,9 @@ impl Producer {
             return Err(Error::invalid(text).of(crate::cluster::subject(&record.topic)));
         }
         let places = self.cluster.places(&record.topic, true).await?;
-        let partition = self.partition(&record, size, places.count())?;
+        let place = Arc::clone(&self.records).acquire_owned().await;
+        let place = place.map_err(|_| is_closed())?;
+        let (partition, counted) = self.partition(&record, size, places.count())?;
         let permits = size.min(self.settings.buffer_bytes).min(u32::MAX as usize);
         let room = Arc::clone(&self.room).acquire_many_owned(permits as u32);
         let room = room.await.map_err(|_| is_closed())?;
@@ -140,29 +145,46 @@ impl Producer {
             timestamp: record.timestamp.unwrap_or_else(now),
             record,
             answer,
-            room,
+            room: Room {
+                _bytes: room,
+                _record: place,
+                _counted: counted,
+            },
         };
         let command = Command::Record(partition, accepted);
         self.commands.send(command).await.map_err(|_| is_closed())?;
         Ok(Delivery(delivery))
     }
 
-    fn partition(&self, record: &NewRecord, size: usize, count: usize) -> Result<TopicPartition> {
-        let partition = match (record.partition, &record.key) {
-            (Some(partition), _) => {
+    /// The partition of a record, and what is to be kept as long as it is on its way there.
+    fn partition(
+        &self,
+        record: &NewRecord,
+        size: usize,
+        count: usize,
+    ) -> Result<(TopicPartition, Option<Counted>)> {
+        let mut counted = None;
+        let partition = match (record.partition, &record.key, self.settings.key_hash) {
+            (Some(partition), _, _) => {
                 let is_there = usize::try_from(partition).is_ok_and(|it| it < count);
                 let text =
                     || format!("there is no partition {partition}: it has {count}, from 0 on");
                 let error = || Error::invalid(text()).of(crate::cluster::subject(&record.topic));
                 is_there.then_some(partition).ok_or_else(error)?
             }
-            (None, Some(key)) => partition_of_key(key, count),
-            (None, None) => self.spreader.lock().next(&record.topic, size, count),
+            (None, Some(key), KeyHash::Murmur2) => partition_of_key(key, count),
+            (None, Some(key), KeyHash::Fnv1a) => partition_of_fnv1a(key, count),
+            (None, None, _) | (None, _, KeyHash::Ignored) => {
+                let (partition, kept) = self.spreader.lock().next(&record.topic, size, count);
+                counted = kept;
+                partition
+            }
         };
-        Ok(TopicPartition {
+        let partition = TopicPartition {
             topic: record.topic.clone(),
             partition,
-        })
+        };
+        Ok((partition, counted))
     }
 
     /// Sends what there is without waiting for more, and waits until it is told what became of all

@@ -25,6 +25,8 @@ pub struct Settings {
     pub retry_for: Duration,
     /// The first pause before that; it doubles up to a second.
     pub retry_backoff: Duration,
+    /// How long what is known of a topic is believed; without it, until a broker denies it.
+    pub metadata_max_age: Option<Duration>,
     /// What encrypts; without it nothing is.
     pub tls: Option<Arc<ClientConfig>>,
     /// Who this client is; without it nobody is told.
@@ -79,6 +81,7 @@ impl Default for Settings {
             max_response_bytes: 128 << 20,
             retry_for: Duration::from_secs(20),
             retry_backoff: Duration::from_millis(50),
+            metadata_max_age: None,
             tls: None,
             login: None,
             in_process: None,

@@ -34,6 +34,10 @@ const DEVIATIONS: &[(&str, &str)] = &[
     ),
     // The operations guide's output.
     ("output amqp", "not a component of Bento"),
+    // The log of the process.
+    ("input log", "not a component of Bento"),
+    ("buffer log", "not a component of Bento"),
+    ("output log", "not a component of Bento"),
     // The operations guide's buffer.
     ("buffer batch", "not a component of Bento"),
     // What is read or unpacked as a whole needs a bound.

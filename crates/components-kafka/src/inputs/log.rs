@@ -9,7 +9,9 @@ use millrace_kafka_client::{ConsumerSettings, Isolation, Reset};
 use millrace_message::Error;
 use millrace_spec::{Node, ReadContext, Spec, codes};
 
-use crate::reader::{Reader, ReaderConfig};
+use crate::client::Client;
+use crate::reader::{Reader, ReaderConfig, Subscription};
+use crate::record::{Naming, Style};
 
 /// Reads topics of the log of this process, which the block `log` starts.
 ///
@@ -122,12 +124,15 @@ impl InputConfig for Config {
             ..ConsumerSettings::default()
         };
         let reader = Reader::new(ReaderConfig {
-            client: crate::log::settings(cx)?,
+            client: Client::new(crate::log::settings(cx)?, None),
             consumer,
-            group: self.consumer_group.clone(),
-            topics: self.topics.clone(),
+            subscription: Subscription::of_group(&self.consumer_group, self.topics.clone()),
+            naming: Naming::of(Style::Log),
+            batching: None,
+            rate_limit: None,
             commit_period: self.commit_period.get().max(Duration::from_millis(1)),
             checkpoint_limit: self.checkpoint_limit.max(1),
+            flow: cx.flow().clone(),
         });
         Ok(InputPart::Leaf(LeafInput {
             input: BuiltInput::Async(Box::new(reader)),

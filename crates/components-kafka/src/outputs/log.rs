@@ -11,8 +11,9 @@ use millrace_kafka_client::ProducerSettings;
 use millrace_message::Error;
 use millrace_spec::{Node, ReadContext, Spec};
 
-use crate::record::Shape;
-use crate::writer::Writer;
+use crate::client::Client;
+use crate::record::{Headers, NoKey, Shape};
+use crate::writer::{Writer, WriterConfig};
 
 /// Appends messages to a topic of the log of this process, which the block `log` starts.
 ///
@@ -70,7 +71,9 @@ impl OutputConfig for Config {
             key: self.key.clone(),
             partition: self.partition.clone(),
             timestamp_ms: self.timestamp_ms.clone(),
-            headers: self.metadata.compile(),
+            headers: Headers::Include(self.metadata.compile()),
+            static_headers: Vec::new(),
+            no_key: NoKey::Never,
         };
         let producer = ProducerSettings {
             // What waits for the disk makes a batch by itself.
@@ -78,7 +81,13 @@ impl OutputConfig for Config {
             batch_size: 256 << 10,
             ..ProducerSettings::default()
         };
-        let writer = Writer::new(crate::log::settings(cx)?, producer, shape);
+        let writer = Writer::new(WriterConfig {
+            client: Client::new(crate::log::settings(cx)?, None),
+            producer,
+            shape,
+            retries: None,
+            creation: None,
+        });
         Ok(OutputPart::Leaf(LeafOutput {
             output: BuiltOutput::Async(Arc::new(writer)),
             max_in_flight: self.max_in_flight.max(1),

@@ -1,65 +1,82 @@
 //! The task of a reader: the one owner of its consumer.
 
-use std::collections::VecDeque;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use millrace_component::Incoming;
-use millrace_kafka_client::{Consumer, Error as KafkaError, Record, TopicPartition};
-use millrace_message::{Error, Outcome};
+use millrace_component::{Incoming, Urgency};
+use millrace_kafka_client::{Cluster, Consumer, Error as KafkaError, Record, TopicPartition};
+use millrace_message::{Error, Message, Outcome};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::ReaderConfig;
+use super::batches::{Batch, Batches, Offsets};
 use super::progress::Progress;
+use super::ready::Ready;
+use super::subscription::Counts;
 use crate::failure::not_connected;
 use crate::record::to_message;
 
 /// How often it looks after its group while it waits for the engine.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// What became of a message.
+/// What became of the messages of a batch.
 struct Settled {
-    generation: i32,
+    epoch: u64,
     partition: Arc<TopicPartition>,
-    offset: i64,
+    offsets: Offsets,
     is_acknowledged: bool,
 }
 
 /// Polls the consumer, hands records to the engine, and commits what comes back.
 pub struct Task {
     config: Arc<ReaderConfig>,
+    cluster: Arc<Cluster>,
     consumer: Consumer,
     incoming: mpsc::Sender<Incoming>,
     settle: mpsc::UnboundedSender<Settled>,
     /// Bounded by what may be on its way.
     settled: mpsc::UnboundedReceiver<Settled>,
     progress: Progress,
-    generation: i32,
-    /// Polled and not handed out yet.
-    ready: VecDeque<Record>,
+    epoch: u64,
+    /// Polled and in no batch yet.
+    ready: Ready,
+    batches: Batches,
+    /// To be handed out next.
+    next: Option<Batch>,
+    /// The topics that there were when it was last looked.
+    counts: Counts,
+    next_look: Instant,
     next_commit: Instant,
 }
 
 impl Task {
     pub fn new(
         config: Arc<ReaderConfig>,
-        consumer: Consumer,
+        cluster: Arc<Cluster>,
+        counts: Counts,
         incoming: mpsc::Sender<Incoming>,
     ) -> Self {
         let (settle, settled) = mpsc::unbounded_channel();
+        let settings = config.consumer.clone();
+        let subscription = &config.subscription;
         Self {
             next_commit: Instant::now() + config.commit_period,
+            next_look: Instant::now() + subscription.look_after(&counts),
+            consumer: subscription.consumer(Arc::clone(&cluster), settings, &counts),
+            batches: Batches::new(config.batching.as_ref()),
             config,
-            consumer,
+            cluster,
             incoming,
             settle,
             settled,
             progress: Progress::default(),
-            generation: -1,
-            ready: VecDeque::new(),
+            epoch: 0,
+            ready: Ready::default(),
+            next: None,
+            counts,
         }
     }
 
@@ -69,8 +86,8 @@ impl Task {
         stop: CancellationToken,
         end: CancellationToken,
     ) -> Result<(), Error> {
+        self.work(&stop, &end).await?;
         let finished = async {
-            self.work(&stop, &end).await?;
             while let Ok(settled) = self.settled.try_recv() {
                 self.take(settled);
             }
@@ -84,34 +101,42 @@ impl Task {
         &mut self,
         stop: &CancellationToken,
         end: &CancellationToken,
-    ) -> Result<(), KafkaError> {
+    ) -> Result<(), Error> {
+        let failed = |error| not_connected(&error);
         while !end.is_cancelled() {
             // Who was to be handed messages may be gone without a word.
             if self.incoming.is_closed() && !stop.is_cancelled() {
                 break;
             }
-            self.look_after().await?;
+            self.look_after().await.map_err(failed)?;
             if stop.is_cancelled() {
-                self.ready.clear();
+                self.forget();
                 self.wait(None, end).await;
+            } else if self.next_look <= Instant::now() {
+                self.look_for_topics().await;
             } else if !self.consumer.is_stable() {
                 // What is on its way is read again by who gets the partition.
-                self.ready.clear();
-                self.poll(stop).await?;
-            } else if self.may_hand_out() {
+                self.forget();
+                self.poll(stop).await.map_err(failed)?;
+            } else if self.prepare().await? {
                 self.wait(Some(stop), end).await;
-            } else if self.ready.is_empty() {
-                self.poll(stop).await?;
             } else {
-                self.wait(None, end).await;
+                self.poll(stop).await.map_err(failed)?;
             }
         }
         Ok(())
     }
 
+    /// Forgets what was read and not handed out.
+    fn forget(&mut self) {
+        self.ready.clear();
+        self.batches.clear();
+        self.next = None;
+    }
+
     /// Commits when it is time or when the group changes, and goes back to what failed.
     async fn look_after(&mut self) -> Result<(), KafkaError> {
-        let is_leaving = self.generation >= 0 && !self.consumer.is_stable();
+        let is_leaving = self.epoch > 0 && !self.consumer.is_stable();
         if is_leaving || self.next_commit <= Instant::now() {
             self.next_commit = Instant::now() + self.config.commit_period;
             match self.commit().await {
@@ -124,12 +149,30 @@ impl Task {
             }
         }
         for (partition, offset) in self.progress.take_failed() {
+            self.ready.remove(&partition);
+            self.batches.remove(&partition);
             self.consumer.seek(&partition, offset);
         }
         Ok(())
     }
 
+    /// Looks which topics there are.
+    async fn look_for_topics(&mut self) {
+        let subscription = &self.config.subscription;
+        match subscription.counts(&self.cluster).await {
+            Ok(now) => {
+                subscription.change(&mut self.consumer, &self.counts, &now);
+                self.counts = now;
+            }
+            Err(error) => tracing::warn!(%error, "the topics are not told, it is asked again"),
+        }
+        self.next_look = Instant::now() + subscription.look_after(&self.counts);
+    }
+
     async fn commit(&mut self) -> Result<(), KafkaError> {
+        if self.config.subscription.group.is_none() {
+            return Ok(());
+        }
         let offsets = self.progress.to_commit();
         if !offsets.is_empty() {
             self.consumer.commit_offsets(&offsets).await?;
@@ -138,26 +181,75 @@ impl Task {
         Ok(())
     }
 
-    /// Whether the next record may be handed out.
-    fn may_hand_out(&mut self) -> bool {
-        while let Some(record) = self.ready.front() {
-            let partition = TopicPartition {
-                topic: record.topic.clone(),
-                partition: record.partition,
-            };
-            if self.progress.is_held(&partition) {
-                self.ready.pop_front();
+    /// Sees that there is a batch to hand out, if there can be one.
+    async fn prepare(&mut self) -> Result<bool, Error> {
+        if let Some(next) = &self.next
+            && self.progress.is_held(&next.partition)
+        {
+            self.next = None;
+        }
+        while self.next.is_none() {
+            if let Some(due) = self.batches.take_due().await {
+                self.set_next(due);
                 continue;
             }
-            return self.progress.open(&partition) < self.config.checkpoint_limit;
+            let Some((partition, record)) = self.next_record() else {
+                return Ok(false);
+            };
+            let message = (record.offset, self.message(&partition, record));
+            let batching = self.config.batching.as_ref();
+            let batch = self.batches.add(batching, partition, message).await?;
+            if let Some(batch) = batch {
+                self.set_next(batch);
+            }
         }
-        false
+        Ok(true)
     }
 
-    /// Waits for something to happen. With the token that stops it, it also hands out the next record
+    /// The next record of a partition of which more may be on its way.
+    fn next_record(&mut self) -> Option<(Arc<TopicPartition>, Record)> {
+        let (progress, limit) = (&self.progress, self.config.checkpoint_limit);
+        let may_go_on = |it: &TopicPartition| progress.is_held(it) || progress.open(it) < limit;
+        loop {
+            let (partition, record) = self.ready.pop(may_go_on)?;
+            if !progress.is_held(&partition) {
+                return Some((partition, record));
+            }
+            // It is read again, with all that is behind it.
+            self.ready.remove(&partition);
+            self.batches.remove(&partition);
+        }
+    }
+
+    fn message(&self, partition: &TopicPartition, record: Record) -> Message {
+        let naming = &self.config.naming;
+        let lag = naming.has_lag().then(|| {
+            let end = self.consumer.high_watermark(partition).unwrap_or(0);
+            (end - record.offset - 1).max(0)
+        });
+        to_message(record, naming, lag)
+    }
+
+    /// A batch that has no messages is done; others are to be handed out.
+    fn set_next(&mut self, batch: Batch) {
+        if self.progress.is_held(&batch.partition) {
+            return;
+        }
+        match batch.messages.is_empty() {
+            true => {
+                for offset in batch.offsets {
+                    self.progress.hand_out(&batch.partition, offset);
+                    self.progress.settle(&batch.partition, offset, true);
+                }
+            }
+            false => self.next = Some(batch),
+        }
+    }
+
+    /// Waits for something to happen. With the token that stops it, it also hands out the next batch
     /// when there is room for it.
     async fn wait(&mut self, hand_out: Option<&CancellationToken>, end: &CancellationToken) {
-        let looks = (Instant::now() + LOOK).min(self.next_commit);
+        let looks = self.looks_at();
         tokio::select! {
             biased;
             () = end.cancelled() => {}
@@ -169,50 +261,62 @@ impl Task {
             }
             () = cancelled(hand_out), if hand_out.is_some() => {}
             permit = self.incoming.clone().reserve_owned(), if hand_out.is_some() => {
-                if let (Ok(permit), Some(record)) = (permit, self.ready.pop_front()) {
-                    permit.send(self.hand_out(record));
+                if let (Ok(permit), Some(batch)) = (permit, self.next.take()) {
+                    permit.send(self.hand_out(batch));
                 }
             }
             () = sleep_until(looks) => {}
         }
     }
 
-    fn hand_out(&mut self, record: Record) -> Incoming {
-        let partition = Arc::new(TopicPartition {
-            topic: record.topic.clone(),
-            partition: record.partition,
-        });
-        let (offset, generation) = (record.offset, self.generation);
-        self.progress.hand_out(&partition, offset);
-        let settle = self.settle.clone();
-        Incoming::acknowledged(to_message(record), move |outcomes| {
+    /// When it is time for something that nothing else tells of.
+    fn looks_at(&self) -> Instant {
+        let next = (Instant::now() + LOOK).min(self.next_commit);
+        let next = next.min(self.next_look);
+        self.batches.deadline().map_or(next, |it| it.min(next))
+    }
+
+    fn hand_out(&mut self, batch: Batch) -> Incoming {
+        let Batch {
+            partition,
+            offsets,
+            messages,
+        } = batch;
+        for offset in &offsets {
+            self.progress.hand_out(&partition, *offset);
+        }
+        let (settle, epoch) = (self.settle.clone(), self.epoch);
+        Incoming::acknowledged(messages, move |outcomes| {
             let is_acknowledged = !outcomes.iter().any(|it| matches!(it, Outcome::Failed(_)));
             // A reader that is gone has committed less than that.
             let _gone = settle.send(Settled {
-                generation,
+                epoch,
                 partition,
-                offset,
+                offsets,
                 is_acknowledged,
             });
         })
     }
 
     fn take(&mut self, settled: Settled) {
-        if settled.generation == self.generation {
-            let Settled {
-                partition,
-                offset,
-                is_acknowledged,
-                ..
-            } = settled;
-            self.progress.settle(&partition, offset, is_acknowledged);
+        if settled.epoch == self.epoch {
+            let (partition, is_acknowledged) = (&settled.partition, settled.is_acknowledged);
+            for offset in settled.offsets {
+                self.progress.settle(partition, offset, is_acknowledged);
+            }
         }
     }
 
-    /// Polls until there are records, or it is time for something else.
+    /// Polls until there are records, or it is time for something else. Partitions of which records
+    /// wait here wait for what is on its way.
     async fn poll(&mut self, stop: &CancellationToken) -> Result<(), KafkaError> {
-        let within = self.next_commit.saturating_duration_since(Instant::now());
-        let within = within.clamp(Duration::from_millis(1), LOOK);
+        let within = self.looks_at().saturating_duration_since(Instant::now());
+        let within = within.max(Duration::from_millis(1));
+        let has_waiting = !self.ready.is_empty();
+        // An output that collects more than may be on its way would wait for ever.
+        let flow = &self.config.flow;
+        let _pressing = has_waiting.then(|| flow.press(Urgency::Stalled));
+        self.consumer.set_paused(self.ready.partitions());
         let mut taken = Vec::new();
         let polled = {
             let mut poll = pin!(self.consumer.poll(within));
@@ -221,15 +325,22 @@ impl Task {
                     biased;
                     () = stop.cancelled() => break None,
                     polled = &mut poll => break Some(polled),
-                    Some(settled) = self.settled.recv() => taken.push(settled),
+                    Some(settled) = self.settled.recv() => {
+                        taken.push(settled);
+                        if has_waiting {
+                            break None;
+                        }
+                    }
+                    () = self.batches.urged() => break None,
                 }
             }
         };
         // Those that came while the group changed are of its earlier generation.
-        let generation = self.consumer.generation();
-        if generation != self.generation {
-            self.generation = generation;
+        let epoch = self.consumer.epoch();
+        if epoch != self.epoch {
+            self.epoch = epoch;
             self.progress = Progress::default();
+            self.forget();
         }
         for settled in taken {
             self.take(settled);

@@ -1,5 +1,7 @@
 //! Topics: made, listed, extended, removed.
 
+use std::collections::BTreeMap;
+
 use millrace_kafka_wire::api::create_partitions::{CreatePartitionsRequest, CreatePartitionsTopic};
 use millrace_kafka_wire::api::create_topics::{
     CreatableTopic, CreatableTopicConfig, CreateTopicsRequest,
@@ -149,6 +151,34 @@ impl Cluster {
         let mut topics: Vec<_> = known.map(topic_info).collect();
         topics.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(topics)
+    }
+
+    /// How many partitions topics have now; 0 for one that is not there. One that is not there may
+    /// be made by asking, if the broker does so.
+    ///
+    /// # Errors
+    /// The broker does not tell them.
+    pub async fn partition_counts(
+        &self,
+        topics: &[&str],
+        may_create: bool,
+    ) -> Result<BTreeMap<String, usize>> {
+        let mut counts = BTreeMap::new();
+        // What was made by asking has leaders a moment later.
+        for _ in 0..2 {
+            let response = self
+                .retry(|| self.metadata(Some(topics), may_create))
+                .await?;
+            counts = topics.iter().map(|it| ((*it).to_owned(), 0)).collect();
+            for topic in response.topics.iter().filter(|it| it.error_code == 0) {
+                let name = topic.name.as_deref().unwrap_or_default();
+                counts.insert(name.to_owned(), topic.partitions.len());
+            }
+            if !may_create || counts.values().all(|count| *count > 0) {
+                break;
+            }
+        }
+        Ok(counts)
     }
 
     /// One topic.

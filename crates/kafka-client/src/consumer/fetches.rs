@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use millrace_kafka_wire::ErrorCode;
 use millrace_kafka_wire::api::fetch::{
@@ -13,6 +14,7 @@ use super::settings::{ConsumerSettings, Isolation};
 use crate::Result;
 use crate::admin::TopicPartition;
 use crate::cluster::Cluster;
+use crate::connection::Connection;
 use crate::error::Error;
 
 /// One answered request.
@@ -28,6 +30,8 @@ pub struct Fetches {
     cluster: Arc<Cluster>,
     open: JoinSet<Fetched>,
     brokers: HashSet<i32>,
+    /// For fetches alone: a broker answers in order, and a fetch may wait long.
+    connections: HashMap<i32, Connection>,
     partitions: HashSet<TopicPartition>,
 }
 
@@ -37,15 +41,18 @@ impl Fetches {
             cluster,
             open: JoinSet::new(),
             brokers: HashSet::new(),
+            connections: HashMap::new(),
             partitions: HashSet::new(),
         }
     }
 
-    /// Asks for these partitions, as far as their leaders are not asked already.
+    /// Asks for these partitions, as far as their leaders are not asked already. `wait` is how long a
+    /// leader may wait for records.
     pub async fn begin(
         &mut self,
         wanted: Vec<(TopicPartition, i64)>,
         settings: &ConsumerSettings,
+        wait: Duration,
     ) -> Result<()> {
         let mut by_leader: HashMap<i32, HashMap<TopicPartition, i64>> = HashMap::new();
         for (partition, offset) in wanted {
@@ -61,9 +68,9 @@ impl Fetches {
             }
         }
         for (broker, asked) in by_leader {
-            let connection = self.cluster.broker(broker).await?;
-            let request = request(&asked, settings);
-            let pending = connection.begin(&request, settings.fetch_max_wait).await?;
+            let connection = self.connection(broker).await?;
+            let request = request(&asked, settings, wait);
+            let pending = connection.begin(&request, wait).await?;
             self.brokers.insert(broker);
             self.partitions.extend(asked.keys().cloned());
             self.open.spawn(async move {
@@ -80,6 +87,16 @@ impl Fetches {
             });
         }
         Ok(())
+    }
+
+    async fn connection(&mut self, broker: i32) -> Result<Connection> {
+        let known = self.connections.get(&broker);
+        if let Some(open) = known.filter(|it| it.is_open()) {
+            return Ok(open.clone());
+        }
+        let own = self.cluster.own_connection(broker).await?;
+        self.connections.insert(broker, own.clone());
+        Ok(own)
     }
 
     /// The next answer; waits for ever when nothing is open. Cancel safe.
@@ -100,7 +117,11 @@ impl Fetches {
     }
 }
 
-fn request(asked: &HashMap<TopicPartition, i64>, settings: &ConsumerSettings) -> FetchRequest {
+fn request(
+    asked: &HashMap<TopicPartition, i64>,
+    settings: &ConsumerSettings,
+    wait: Duration,
+) -> FetchRequest {
     let mut topics: Vec<FetchTopic> = Vec::new();
     for (it, offset) in asked {
         let partition = FetchPartition {
@@ -121,7 +142,7 @@ fn request(asked: &HashMap<TopicPartition, i64>, settings: &ConsumerSettings) ->
             }),
         }
     }
-    let wait = settings.fetch_max_wait.as_millis();
+    let wait = wait.as_millis();
     FetchRequest {
         replica_id: -1,
         max_wait_ms: i32::try_from(wait).unwrap_or(i32::MAX),

@@ -15,10 +15,9 @@ use crate::error::Error;
 impl Consumer {
     /// Joins the group when it is not a member, or no longer.
     pub(super) async fn keep_membership(&mut self) -> Result<()> {
-        let Some(membership) = &mut self.membership else {
-            return Ok(());
-        };
-        if membership.signal() != Signal::Stable {
+        if let Some(membership) = &mut self.membership
+            && membership.signal() != Signal::Stable
+        {
             let offsets = self.places.to_commit();
             if self.settings.auto_commit_interval.is_some() && !offsets.is_empty() {
                 // The coordinator may have gone on without this member: then others read it again.
@@ -28,6 +27,7 @@ impl Consumer {
             self.places = Places::default();
             self.assigned = None;
             self.assigned = Some(membership.join().await?);
+            self.epoch += 1;
         }
         let Some(assigned) = self.assigned.clone() else {
             return Ok(());
@@ -35,7 +35,9 @@ impl Consumer {
         let committed = match assigned.is_empty() {
             true => HashMap::new(),
             false => {
-                let group = membership.group();
+                let membership = self.membership.as_ref().map(Membership::group);
+                let group = membership.or(self.outside.as_ref());
+                let group = group.ok_or_else(in_no_group)?;
                 self.cluster.committed(group, Some(&assigned)).await?
             }
         };
@@ -51,7 +53,7 @@ impl Consumer {
     pub async fn commit(&mut self) -> Result<()> {
         let offsets = self.places.to_commit();
         let Some(membership) = &mut self.membership else {
-            return Err(Error::invalid("who is in no group commits nothing"));
+            return Err(in_no_group());
         };
         if !offsets.is_empty() {
             membership.commit(&offsets).await?;
@@ -60,15 +62,33 @@ impl Consumer {
         Ok(())
     }
 
-    /// Commits offsets of partitions that the group gave, whatever polls have returned.
+    /// Commits offsets of partitions that the group gave, whatever polls have returned; or of those
+    /// that were named, outside of the group.
     ///
     /// # Errors
-    /// It is no member, or the coordinator refuses, as it does when the group has gone on.
+    /// It has no group, or the coordinator refuses, as it does when the group has gone on or, for
+    /// who is outside, has members.
     pub async fn commit_offsets(&mut self, offsets: &HashMap<TopicPartition, i64>) -> Result<()> {
         match &mut self.membership {
             Some(membership) => membership.commit(offsets).await,
-            None => Err(Error::invalid("who is in no group commits nothing")),
+            None => {
+                let group = self.outside.as_ref().ok_or_else(in_no_group)?;
+                self.cluster.commit_for(group, offsets).await
+            }
         }
+    }
+
+    /// Reads other topics as a member of its group: the next poll joins it again.
+    pub fn resubscribe(&mut self, topics: &[&str]) {
+        if let Some(membership) = &mut self.membership {
+            membership.subscribe(topics.iter().map(|it| (*it).into()).collect());
+        }
+    }
+
+    /// How often partitions were given to it, by joining its group: what was read before the last
+    /// time may be read by others, and comes again from what was committed.
+    pub fn epoch(&self) -> u64 {
+        self.epoch
     }
 
     /// How often the group has changed for this member, in the coordinator's count; −1 for who is
@@ -122,6 +142,10 @@ impl Consumer {
             None => Ok(()),
         }
     }
+}
+
+fn in_no_group() -> Error {
+    Error::invalid("who is in no group commits nothing")
 }
 
 /// Waits until the coordinator says something new.

@@ -74,6 +74,12 @@ impl Membership {
         &self.group
     }
 
+    /// Wants other topics: it is to join again.
+    pub fn subscribe(&mut self, topics: Vec<Str>) {
+        self.topics = topics;
+        self.heartbeat = None;
+    }
+
     /// The one that was joined last; −1 for who never joined.
     pub fn generation(&self) -> i32 {
         self.generation

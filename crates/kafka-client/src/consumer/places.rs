@@ -15,6 +15,7 @@ struct Place {
     /// Whether records of it were fetched and not returned yet.
     is_busy: bool,
     committed: Option<i64>,
+    high_watermark: Option<i64>,
 }
 
 /// What is read next.
@@ -43,6 +44,13 @@ impl Places {
         Self(places.collect())
     }
 
+    /// Adds partitions that are not among these.
+    pub fn add(&mut self, partitions: impl IntoIterator<Item = (TopicPartition, Start)>) {
+        for (partition, place) in Self::starting(partitions).0 {
+            self.0.entry(partition).or_insert(place);
+        }
+    }
+
     /// Where a group left off.
     pub fn committed(
         partitions: Vec<TopicPartition>,
@@ -61,6 +69,10 @@ impl Places {
         Self(places.collect())
     }
 
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
     pub fn partitions(&self) -> Vec<TopicPartition> {
         self.0.keys().cloned().collect()
     }
@@ -75,6 +87,16 @@ impl Places {
     pub fn advance(&mut self, partition: &TopicPartition, offset: i64) {
         if let Some(place) = self.0.get_mut(partition) {
             place.next = Next::Offset(offset);
+        }
+    }
+
+    pub fn high_watermark(&self, partition: &TopicPartition) -> Option<i64> {
+        self.0.get(partition)?.high_watermark
+    }
+
+    pub fn set_high_watermark(&mut self, partition: &TopicPartition, offset: i64) {
+        if let Some(place) = self.0.get_mut(partition) {
+            place.high_watermark = Some(offset);
         }
     }
 
@@ -162,6 +184,7 @@ impl Place {
             next,
             is_busy: false,
             committed: None,
+            high_watermark: None,
         }
     }
 }

@@ -7,6 +7,7 @@ use millrace_kafka_wire::batch::{BatchBuilder, compress_batch};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::Instant;
 
+use super::partitioner::Counted;
 use super::settings::ProducerSettings;
 use super::{Delivered, NewRecord};
 use crate::Result;
@@ -17,7 +18,14 @@ pub struct Accepted {
     pub record: NewRecord,
     pub timestamp: i64,
     pub answer: oneshot::Sender<Result<Delivered>>,
-    pub room: OwnedSemaphorePermit,
+    pub room: Room,
+}
+
+/// The room that a record takes; it is given back when this is dropped.
+pub struct Room {
+    pub _bytes: OwnedSemaphorePermit,
+    pub _record: OwnedSemaphorePermit,
+    pub _counted: Option<Counted>,
 }
 
 /// The number of an idempotent producer.
@@ -39,7 +47,7 @@ struct Receipt {
     answer: oneshot::Sender<Result<Delivered>>,
     timestamp: i64,
     /// Gives the room back when it is dropped.
-    _room: OwnedSemaphorePermit,
+    _room: Room,
 }
 
 struct Open {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use millrace_kafka_wire::batch::Compression;
+use tokio::sync::Semaphore;
 
 use crate::Result;
 use crate::error::Error;
@@ -38,6 +39,24 @@ pub enum Spread {
     Sticky,
     /// Each into the partition after that of the record before.
     RoundRobin,
+    /// Each into any.
+    Random,
+    /// Into one partition until it got so many bytes, then into the next; beginning with any.
+    Bytes(usize),
+    /// Into one partition until a batch is full or nothing of it is on its way, then into the one of
+    /// which the least records are.
+    LeastBackup,
+}
+
+/// How the partition of a key is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyHash {
+    /// As Java's clients do.
+    Murmur2,
+    /// As Sarama, a client for Go, does.
+    Fnv1a,
+    /// Not at all: a record with a key goes where those without go.
+    Ignored,
 }
 
 /// How a producer sends. The defaults are those of Kafka's own producer.
@@ -64,7 +83,10 @@ pub struct ProducerSettings {
     pub max_record_bytes: usize,
     /// How many bytes of records may be on their way; who sends more waits.
     pub buffer_bytes: usize,
+    /// How many records may be on their way.
+    pub buffer_records: usize,
     pub spread: Spread,
+    pub key_hash: KeyHash,
 }
 
 impl Default for ProducerSettings {
@@ -81,7 +103,9 @@ impl Default for ProducerSettings {
             delivery_timeout: Duration::from_secs(120),
             max_record_bytes: 1 << 20,
             buffer_bytes: 32 << 20,
+            buffer_records: Semaphore::MAX_PERMITS,
             spread: Spread::Sticky,
+            key_hash: KeyHash::Murmur2,
         }
     }
 }

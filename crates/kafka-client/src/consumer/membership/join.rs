@@ -134,7 +134,6 @@ impl Membership {
             protocol_type: Some(CONSUMER.into()),
             protocol_name: Some(RANGE.into()),
             assignments,
-            ..SyncGroupRequest::default()
         };
         let patience = self.settings.rebalance_timeout;
         let response = connection.begin(&request, patience).await?.wait().await?;

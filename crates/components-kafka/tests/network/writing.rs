@@ -1,0 +1,240 @@
+//! What the outputs write.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use bytes::Bytes;
+use millrace_kafka_client::{partition_of_fnv1a, partition_of_key};
+use millrace_message::{Message, MessageBatch};
+
+use crate::broker::{TestBroker, bench, end, read_texts};
+
+/// Has an output write messages with keys in their metadata, so that they can be read at once.
+async fn write(broker: &TestBroker, output: &str, messages: &[(&str, &str)]) {
+    let output = output.replace("addresses:", "ack_replicas: true, addresses:");
+    let output = bench().output(&output.replace('A', &broker.address()));
+    output.connect().await.unwrap();
+    let message = |(key, text): &(&str, &str)| {
+        let mut message = Message::from(*text);
+        message.metadata.set("key", *key);
+        message
+    };
+    let batch: MessageBatch = messages.iter().map(message).collect();
+    output.write(&batch).await.unwrap();
+    output.close().await.unwrap();
+}
+
+const KEYS: [(&str, &str); 8] = [
+    ("a", "1"),
+    ("b", "2"),
+    ("c", "3"),
+    ("d", "4"),
+    ("e", "5"),
+    ("f", "6"),
+    ("g", "7"),
+    ("h", "8"),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_and_partitioners_choose_the_partition() {
+    let broker = TestBroker::start().await;
+    let keyed = "key: '${! @key }', topic: ";
+    type Hash = fn(&[u8], usize) -> i32;
+    let hashes: [(&str, &str, Hash); 4] = [
+        ("kafka: { addresses: [ 'A' ], ", "one", partition_of_fnv1a),
+        (
+            "kafka: { addresses: [ 'A' ], partitioner: murmur2_hash, ",
+            "two",
+            partition_of_key,
+        ),
+        (
+            "kafka_franz: { seed_brokers: [ 'A' ], ",
+            "three",
+            partition_of_key,
+        ),
+        (
+            "kafka_franz: { seed_brokers: [ 'A' ], partitioner: uniform_bytes, \
+             uniform_bytes_options: { keys: true }, ",
+            "four",
+            partition_of_key,
+        ),
+    ];
+    for (start, topic, hash) in hashes {
+        broker.topic(topic, 5).await;
+        write(&broker, &format!("{start}{keyed}{topic} }}"), &KEYS).await;
+        let records = broker.records(topic).await;
+        assert_eq!(records.len(), KEYS.len());
+        for record in records {
+            assert_eq!(record.partition, hash(&record.key.unwrap(), 5), "{topic}");
+        }
+    }
+    for (start, topic) in [
+        ("kafka: { addresses: [ 'A' ], ", "five"),
+        ("kafka_franz: { seed_brokers: [ 'A' ], ", "six"),
+    ] {
+        broker.topic(topic, 4).await;
+        let yaml = format!("{start}partitioner: round_robin, {keyed}{topic} }}");
+        write(&broker, &yaml, &KEYS).await;
+        let records = broker.records(topic).await;
+        let partitions: Vec<_> = records.iter().map(|it| it.partition).collect();
+        assert_eq!(partitions, [0, 0, 1, 1, 2, 2, 3, 3], "{topic}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn headers_are_those_of_the_metadata_and_those_that_are_fixed() {
+    let broker = TestBroker::start().await;
+    let header = |name: &str, value: &str| -> (Bytes, Option<Bytes>) {
+        let copied = |text: &str| Bytes::copy_from_slice(text.as_bytes());
+        (copied(name), Some(copied(value)))
+    };
+    for (yaml, topic, headers) in [
+        (
+            "kafka: { addresses: [ 'A' ], topic: one, static_headers: { z: '1', b: '2' } }",
+            "one",
+            vec![header("key", ""), header("b", "2"), header("z", "1")],
+        ),
+        (
+            "kafka: { addresses: [ 'A' ], topic: two, metadata: { exclude_prefixes: [ k ] } }",
+            "two",
+            vec![],
+        ),
+        (
+            "kafka_franz: { seed_brokers: [ 'A' ], topic: three, key: '${! @key }' }",
+            "three",
+            vec![],
+        ),
+        (
+            "kafka_franz: { seed_brokers: [ 'A' ], topic: four, key: 'null', \
+             metadata: { include_patterns: [ 'k.y' ] } }",
+            "four",
+            vec![header("key", "")],
+        ),
+    ] {
+        broker.topic(topic, 1).await;
+        write(&broker, yaml, &[("", "x")]).await;
+        let records = broker.records(topic).await;
+        assert_eq!(records[0].headers, headers, "{yaml}");
+        assert_eq!(records[0].key, None, "{yaml}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_leader_alone_acknowledges_arrives_too() {
+    let broker = TestBroker::start().await;
+    broker.topic("t", 1).await;
+    let (brokers, bench) = (broker.address(), bench());
+    let yaml = format!("kafka: {{ addresses: [ '{brokers}' ], topic: t, max_in_flight: 1 }}");
+    let output = bench.output(&yaml);
+    output.connect().await.unwrap();
+    output.write(&Message::from("a").into()).await.unwrap();
+    output.close().await.unwrap();
+    let yaml = format!("kafka: {{ addresses: [ '{brokers}' ], topics: [ 't:0' ] }}");
+    let mut input = bench.input(&yaml);
+    input.connect().await.unwrap();
+    assert_eq!(read_texts(&mut *input, 1).await, ["a"]);
+    end(input).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_is_made_as_the_config_says() {
+    let broker = TestBroker::start().await;
+    let yaml = "kafka: { addresses: [ 'A' ], topic: 'made-${! content() }', \
+                custom_topic_creation: { enabled: true, partitions: 3 } }";
+    write(&broker, yaml, &[("", "1"), ("", "2"), ("", "1")]).await;
+    let cluster = broker.cluster().await;
+    let topics = ["made-1", "made-2"];
+    let counts = cluster.partition_counts(&topics, false).await.unwrap();
+    assert_eq!(counts.into_values().collect::<Vec<_>>(), [3, 3]);
+    assert_eq!(broker.values("made-1").await, ["1", "1"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_compressed_is_read_again() {
+    let broker = TestBroker::start().await;
+    for (name, brokers) in [("kafka", "addresses"), ("kafka_franz", "seed_brokers")] {
+        for compression in ["none", "snappy", "lz4", "gzip", "zstd"] {
+            let topic = format!("{name}-{compression}");
+            broker.topic(&topic, 1).await;
+            let yaml = format!(
+                "{name}: {{ {brokers}: [ 'A' ], topic: {topic}, compression: {compression} }}"
+            );
+            write(&broker, &yaml, &KEYS[..3]).await;
+            assert_eq!(broker.values(&topic).await, ["1", "2", "3"]);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kafka_writes_again_by_itself_while_the_broker_is_away() {
+    for as_batch in [false, true] {
+        let broker = TestBroker::start().await;
+        broker.topic("t", 1).await;
+        let yaml = format!(
+            "kafka: {{ addresses: [ '{}' ], topic: t, ack_replicas: true, timeout: 1s, \
+             retry_as_batch: {as_batch}, \
+             backoff: {{ initial_interval: 10ms, max_interval: 50ms, max_elapsed_time: '' }} }}",
+            broker.address()
+        );
+        let output = bench().output(&yaml);
+        output.connect().await.unwrap();
+        broker.proxy.down().unwrap();
+        let batch: MessageBatch = ["a", "b"].map(Message::from).into_iter().collect();
+        let (written, ()) = tokio::join!(output.write(&batch), async {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            broker.proxy.heal().unwrap();
+        });
+        written.unwrap();
+        output.close().await.unwrap();
+        let values: BTreeSet<_> = broker.values("t").await.into_iter().collect();
+        assert_eq!(values, ["a".to_owned(), "b".to_owned()].into());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kafka_gives_up_after_so_many_attempts() {
+    let broker = TestBroker::start().await;
+    broker.topic("t", 1).await;
+    let yaml = format!(
+        "kafka: {{ addresses: [ '{}' ], topic: t, timeout: 100ms, max_retries: 2, \
+         backoff: {{ initial_interval: 1ms, max_interval: 1ms, max_elapsed_time: '' }} }}",
+        broker.address()
+    );
+    let output = bench().output(&yaml);
+    output.connect().await.unwrap();
+    broker.proxy.down().unwrap();
+    let written = output.write(&Message::from("a").into()).await;
+    let error = written.unwrap_err();
+    assert_eq!(error.error().class(), millrace_message::ErrorClass::Retry);
+    broker.proxy.heal().unwrap();
+    while let Err(error) = output.write(&Message::from("b").into()).await {
+        assert_ne!(
+            error.error().class(),
+            millrace_message::ErrorClass::Rejected
+        );
+        output.connect().await.unwrap();
+    }
+    output.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_output_goes_on_over_a_restart_of_the_broker() {
+    for yaml in [
+        "kafka: { addresses: [ 'A' ], topic: t, ack_replicas: true, timeout: 1s, \
+         backoff: { initial_interval: 10ms, max_interval: 50ms } }",
+        "kafka_franz: { seed_brokers: [ 'A' ], topic: t, timeout: 1s }",
+    ] {
+        let mut broker = TestBroker::start().await;
+        broker.topic("t", 1).await;
+        let output = bench().output(&yaml.replace('A', &broker.address()));
+        output.connect().await.unwrap();
+        output.write(&Message::from("a").into()).await.unwrap();
+        broker.restart(async {}).await;
+        while output.write(&Message::from("b").into()).await.is_err() {
+            output.connect().await.unwrap();
+        }
+        output.close().await.unwrap();
+        let values: BTreeSet<_> = broker.values("t").await.into_iter().collect();
+        assert_eq!(values, ["a".to_owned(), "b".to_owned()].into());
+    }
+}
