@@ -51,7 +51,7 @@ impl RateLimitConfig for Counted {
 #[async_trait]
 impl RateLimit for Counted {
     async fn acquire(&self, bytes: usize) -> Result<Option<Duration>, Error> {
-        if ASKED.fetch_add(1, Ordering::SeqCst) % 2 == 0 {
+        if ASKED.fetch_add(1, Ordering::SeqCst).is_multiple_of(2) {
             return Ok(Some(Duration::from_millis(1)));
         }
         PASSED.fetch_add(bytes, Ordering::SeqCst);
