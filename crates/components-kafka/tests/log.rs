@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use millrace_component::conformance::{self, Workbench};
-use millrace_component::{Ack, Input, Services};
+use millrace_component::{Ack, BuiltInput, Input, InputChild, InputPart, LeafInput, Services};
 use millrace_kafka_client::{Cluster, Consumer, ConsumerSettings, OffsetAt, Start, TopicPartition};
 use millrace_message::{Error, Message, MessageBatch, Outcome};
 use smallvec::smallvec;
@@ -52,6 +52,18 @@ async fn write(bench: &Workbench, payloads: &[&str]) {
     let batch = payloads.iter().map(|text| Message::from(*text)).collect();
     output.write(&batch).await.unwrap();
     output.close().await.unwrap();
+}
+
+/// An input that stands at another place of its config than those of the workbench.
+fn input_at(bench: &Workbench, place: &str) -> Box<dyn Input> {
+    let child: InputChild = bench.read(INPUT).unwrap();
+    match child.config.build(&bench.context(place)).unwrap() {
+        InputPart::Leaf(LeafInput {
+            input: BuiltInput::Async(input),
+            ..
+        }) => input,
+        _ => panic!("the input is no leaf"),
+    }
 }
 
 struct Read {
@@ -171,7 +183,8 @@ async fn members_of_a_group_share_the_partitions_and_take_over_from_each_other()
     cluster.create_topic(&topic, false).await.unwrap();
     let mut first = bench.input(INPUT);
     first.connect().await.unwrap();
-    let mut second = bench.input(INPUT);
+    // Each input of a config has its own place, by which the group knows it.
+    let mut second = input_at(&bench, "elsewhere");
     second.connect().await.unwrap();
     // Until both have something to read, the group has not settled.
     let output = bench.output("log: { topic: t, partition: '${! content() }' }");
