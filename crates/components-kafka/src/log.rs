@@ -52,3 +52,23 @@ pub fn check_uses(has_log: bool, cx: &mut ReadContext) {
         cx.error(codes::MISSING_FIELD, span, message).help = Some(help.to_owned());
     }
 }
+
+/// Complains of the name of a topic that the log takes for none.
+pub fn check_name(topic: &str, node: &Node, cx: &mut ReadContext) {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    let is_name = !topic.is_empty() && topic.len() <= 249 && topic.bytes().all(is_allowed);
+    let reason = match topic {
+        "." | ".." | "__cluster_metadata" | "__consumer_offsets" | "__transaction_state" => {
+            "is not for messages"
+        }
+        _ if !is_name => "is no name of a topic",
+        _ => return,
+    };
+    let help = "use at most 249 letters, digits, `.`, `_` and `-`";
+    cx.error(
+        codes::INVALID_VALUE,
+        node.span,
+        format!("`{topic}` {reason}"),
+    )
+    .help = Some(help.to_owned());
+}

@@ -171,6 +171,36 @@ async fn what_failed_for_good_is_read_again_with_what_is_behind_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_passed_over_when_every_message_fails_at_first() {
+    for limit in [1, 3, 1024] {
+        let log = TestLog::start().await;
+        let bench = bench(&log);
+        let all: Vec<String> = (0..20).map(|it| it.to_string()).collect();
+        let texts: Vec<&str> = all.iter().map(String::as_str).collect();
+        write(&bench, &texts).await;
+        let yaml = format!(
+            "log: {{ topics: [ t ], consumer_group: g, commit_period: 10ms, checkpoint_limit: {limit} }}"
+        );
+        let mut input = bench.input(&yaml);
+        input.connect().await.unwrap();
+        let (mut failed, mut delivered) = (BTreeSet::new(), BTreeSet::new());
+        while delivered.len() < all.len() {
+            let one = read(&mut *input).await;
+            let outcome = match failed.insert(one.text.clone()) {
+                true => Outcome::Failed(Error::retry("not at first")),
+                false => {
+                    delivered.insert(one.text.clone());
+                    Outcome::Delivered
+                }
+            };
+            one.settle(outcome);
+        }
+        input.stop().await;
+        input.close().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn members_of_a_group_share_the_partitions_and_take_over_from_each_other() {
     let log = TestLog::start().await;
     let bench = bench(&log);

@@ -20,6 +20,9 @@ use crate::store::{Rest, Row, Stock, Store};
 const STORING_MAX: usize = 1024;
 /// Bytes that are read from the database in one step.
 const LOAD_BYTES: usize = 1 << 20;
+/// Bytes of rows that wait in memory for their turn, to leave or to leave again. What is on its way is
+/// charged to the budget of the process; while the output fails, this bounds what came back.
+const HELD_BYTES: u64 = 32 << 20;
 /// What a message costs beside its payload, for the byte budget.
 const MESSAGE_OVERHEAD: usize = 512;
 /// The pauses before a message is sent again.
@@ -74,11 +77,14 @@ pub async fn run<S: Store>(
             Running::new(buffer, stock, upstream, writer).run().await
         }
         Err(error) => {
+            let error = error.context(format_args!("open {}", buffer.place));
+            // Else an input that sends again what comes back would never end.
+            buffer.flow.fail(error.clone());
             upstream.stop();
             drop(writer);
             // What it has read goes back to where it came from.
             let _told = upstream.finish().await;
-            Err(error.context(format_args!("open {}", buffer.place)))
+            Err(error)
         }
     }
 }
@@ -96,6 +102,8 @@ struct Running<S> {
     storing: FuturesOrdered<BoxFuture<'static, Storing>>,
     /// Bytes stored, and on their way there.
     stored_bytes: u64,
+    /// Bytes of the rows in `next` and `resting`.
+    held_bytes: u64,
     /// The last row that is stored, and the last one that was taken to leave.
     last_stored: i64,
     last_taken: i64,
@@ -121,6 +129,7 @@ impl<S: Store> Running<S> {
             waiting: VecDeque::new(),
             storing: FuturesOrdered::new(),
             stored_bytes: stock.bytes,
+            held_bytes: 0,
             last_stored: stock.last,
             last_taken: 0,
             loading: None,
@@ -198,6 +207,7 @@ impl<S: Store> Running<S> {
         self.upstream.stop();
         self.next.clear();
         self.resting = FuturesUnordered::new();
+        self.held_bytes = 0;
         self.loading = None;
     }
 
@@ -285,16 +295,28 @@ impl<S: Store> Running<S> {
         self.last_stored = id;
         // One that was committed while others were read may have come with them.
         let is_taken = id <= self.last_taken;
-        if follows && !is_taken && !self.stopping && self.next.len() < STORING_MAX {
+        if follows && !is_taken && !self.stopping && self.may_hold() {
             self.last_taken = id;
-            self.next.push_back(Leaving::new(id, bytes, batch));
+            self.hold(Leaving::new(id, bytes, batch));
         }
         self.show_active();
     }
 
+    /// Whether another row may wait in memory.
+    fn may_hold(&self) -> bool {
+        self.held_bytes < HELD_BYTES
+    }
+
+    /// Has a row wait for its turn.
+    fn hold(&mut self, row: Leaving) {
+        self.held_bytes += row.bytes;
+        self.next.push_back(row);
+    }
+
     fn load_more(&mut self) {
         let has_more = self.last_taken < self.last_stored;
-        if has_more && !self.stopping && self.loading.is_none() && self.next.is_empty() {
+        let is_idle = self.loading.is_none() && self.next.is_empty();
+        if has_more && !self.stopping && is_idle && self.may_hold() {
             self.loading_until = self.last_stored;
             self.loading = Some(self.buffer.store.load(self.last_taken, LOAD_BYTES));
         }
@@ -322,7 +344,7 @@ impl<S: Store> Running<S> {
                 )));
             };
             self.last_taken = id;
-            self.next.push_back(Leaving::new(id, bytes, batch));
+            self.hold(Leaving::new(id, bytes, batch));
         }
         Ok(())
     }
@@ -332,6 +354,7 @@ impl<S: Store> Running<S> {
         let Some(mut row) = self.next.pop_front() else {
             return;
         };
+        self.held_bytes = self.held_bytes.saturating_sub(row.bytes);
         let messages = row.batch.len();
         if row.age.is_none() {
             row.age = Some(self.buffer.ages.enter(std::time::Instant::now(), 1));
@@ -379,6 +402,7 @@ impl<S: Store> Running<S> {
             self.show_active();
         } else if !self.stopping {
             row.batch = failed;
+            self.held_bytes += row.bytes;
             let pause = row.backoff.pause();
             self.resting.push(Box::pin(async move {
                 tokio::time::sleep(pause).await;

@@ -3,6 +3,8 @@
 mod rows;
 mod topic;
 
+use std::sync::Arc;
+
 use millrace_component::{
     BufferConfig, BuildContext, BuiltBuffer, Descriptor, Guarantee, ProcessorChild,
 };
@@ -10,6 +12,7 @@ use millrace_durable_buffer::{DurableBuffer, Options};
 use millrace_message::Error;
 use millrace_spec::{ByteSize, Node, ReadContext, Spec};
 
+use crate::log::check_name;
 use topic::TopicStore;
 
 /// Stores messages in a topic of the log of this process, which the block `log` starts, and
@@ -39,7 +42,7 @@ use topic::TopicStore;
 #[spec(buffer = "log", category = "Utility", since = "0.1", check = check)]
 pub struct Config {
     /// The topic, created when it does not exist. No other buffer may use it.
-    #[spec(default = "millrace-buffer")]
+    #[spec(default = "millrace-buffer", lint = check_topic)]
     topic: String,
     /// Processors that messages pass before they are stored, such as one that compresses them.
     pre_processors: Option<Vec<ProcessorChild>>,
@@ -51,13 +54,22 @@ pub struct Config {
     max_bytes: ByteSize,
 }
 
+#[allow(clippy::ptr_arg, reason = "the signature of a field lint")]
+fn check_topic(topic: &String, node: &Node, cx: &mut ReadContext) {
+    check_name(topic, node, cx);
+}
+
 fn check(_: &mut Config, node: &Node, cx: &mut ReadContext) {
     crate::log::add_use(node, cx);
 }
 
 impl BufferConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<BuiltBuffer, Error> {
-        let store = TopicStore::new(crate::log::settings(cx)?, &self.topic);
+        let store = TopicStore::new(
+            crate::log::settings(cx)?,
+            &self.topic,
+            Arc::clone(cx.identity()),
+        );
         let options = Options {
             place: format!("topic `{}` of the log", self.topic),
             pre_processors: self.pre_processors.as_deref(),

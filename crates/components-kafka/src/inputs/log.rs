@@ -93,6 +93,10 @@ fn refuse_none(topics: &Vec<String>, node: &Node, cx: &mut ReadContext) {
             "topics must name at least one",
         );
     }
+    let names = node.as_sequence().unwrap_or_default();
+    for (topic, node) in topics.iter().zip(names) {
+        crate::log::check_name(topic, node, cx);
+    }
 }
 
 fn check(_: &mut Config, node: &Node, cx: &mut ReadContext) {

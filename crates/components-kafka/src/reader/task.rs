@@ -151,6 +151,7 @@ impl Task {
         for (partition, offset) in self.progress.take_failed() {
             self.ready.remove(&partition);
             self.batches.remove(&partition);
+            self.next.take_if(|next| *next.partition == partition);
             self.consumer.seek(&partition, offset);
         }
         Ok(())

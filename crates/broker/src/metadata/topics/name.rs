@@ -7,6 +7,8 @@ use crate::partitions::Refused;
 
 /// Longer names make no directory.
 const LONGEST: usize = 249;
+/// The directory of such a topic is that of the metadata log.
+const METADATA: &str = "__cluster_metadata";
 
 /// Checks the name of a new topic.
 ///
@@ -21,6 +23,9 @@ pub fn check_name(name: &str, image: &Image) -> Result<(), Refused> {
     }
     if name == "." || name == ".." {
         return Err(invalid("a topic cannot be called `.` or `..`".into()));
+    }
+    if name == METADATA {
+        return Err(invalid(format!("`{METADATA}` is the broker's own")));
     }
     if name.len() > LONGEST {
         let length = name.len();
@@ -67,7 +72,18 @@ mod tests {
         for name in ["a", "A-b_c.9", "...", "a.b.c", &"x".repeat(249)] {
             assert_eq!(code(name), None, "{name}");
         }
-        for name in ["", ".", "..", "a b", "a/b", "ä", "a_b", &"x".repeat(250)] {
+        let long = "x".repeat(250);
+        for name in [
+            "",
+            ".",
+            "..",
+            "a b",
+            "a/b",
+            "ä",
+            "a_b",
+            "__cluster_metadata",
+            &long,
+        ] {
             assert_eq!(code(name), Some(ErrorCode::InvalidTopicException), "{name}");
         }
         assert_eq!(code("a.b"), Some(ErrorCode::TopicAlreadyExists));

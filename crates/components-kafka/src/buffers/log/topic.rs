@@ -9,6 +9,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::stream::FuturesOrdered;
 use futures::{FutureExt, StreamExt};
+use millrace_component::Identity;
 use millrace_durable_buffer::codec::count_in;
 use millrace_durable_buffer::{Rest, Row, Stock, Store};
 use millrace_kafka_client::{
@@ -28,8 +29,8 @@ use super::rows::{Amount, Rows};
 const RECORD_BYTES: usize = 64 << 20;
 /// What Kafka's format adds to a record, at most.
 const RECORD_OVERHEAD: usize = 4096;
-/// Records that were delivered take up to so many bytes on disk.
-const SEGMENT_BYTES: usize = 32 << 20;
+/// Records that were delivered take up to so many bytes on disk; a batch has to fit into it.
+const SEGMENT_BYTES: usize = RECORD_BYTES + (8 << 20);
 /// How often it is committed what was delivered.
 const COMMIT_PERIOD: Duration = Duration::from_secs(1);
 /// How long a record that is there may take to come.
@@ -38,6 +39,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A topic of one partition.
 pub struct TopicStore {
     settings: Settings,
+    identity: Arc<Identity>,
     topic: String,
     open: Option<Open>,
 }
@@ -57,9 +59,10 @@ struct Storing {
 }
 
 impl TopicStore {
-    pub fn new(settings: Settings, topic: &str) -> Self {
+    pub fn new(settings: Settings, topic: &str, identity: Arc<Identity>) -> Self {
         Self {
             settings,
+            identity,
             topic: topic.to_owned(),
             open: None,
         }
@@ -76,6 +79,7 @@ impl TopicStore {
         cluster.commit_for(&self.topic, &begin).await?;
         let writing = Writing {
             committed: rows.done(),
+            identity: Arc::clone(&self.identity),
             cluster,
             partition,
             producer: None,
@@ -182,6 +186,7 @@ fn closed() -> Error {
 
 /// Writes rows, and commits how far they were delivered.
 struct Writing {
+    identity: Arc<Identity>,
     cluster: Arc<Cluster>,
     partition: TopicPartition,
     /// None before the first row, and after one that failed.
@@ -277,8 +282,11 @@ impl Writing {
     fn answer(&mut self, done: UnderWay, rows: &Mutex<Rows>) {
         match &done.delivered {
             Ok(id) => rows.lock().stored(*id, done.amount),
-            // A producer that failed once takes nothing more.
-            Err(_) => self.producer = None,
+            Err(error) => {
+                self.identity.log_error(error);
+                // A producer that failed once takes nothing more.
+                self.producer = None;
+            }
         }
         // Who does not wait any more has given the message back.
         let _answered = done.answer.send(done.delivered);
@@ -298,11 +306,9 @@ impl Writing {
         };
         match commit.await {
             Ok(()) => self.committed = done,
-            Err(error) => tracing::warn!(
-                component = "log",
-                path = "root.buffer",
+            Err(error) => self.identity.log_warning(format_args!(
                 "it is not committed what was delivered, the next commit is tried: {error}"
-            ),
+            )),
         }
     }
 }
