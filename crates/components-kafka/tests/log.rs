@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use millrace_component::conformance::{self, Workbench};
-use millrace_component::{Ack, BuiltInput, Input, InputChild, InputPart, LeafInput, Services};
+use millrace_component::{
+    Ack, BuiltInput, Input, InputChild, InputPart, LeafInput, Services, Source, track,
+};
 use millrace_kafka_client::{Cluster, Consumer, ConsumerSettings, OffsetAt, Start, TopicPartition};
 use millrace_message::{Error, Message, MessageBatch, Outcome};
 use smallvec::smallvec;
@@ -282,4 +284,35 @@ async fn what_the_buffer_has_delivered_is_deleted_from_its_topic() {
         panic!("{places:?}")
     };
     assert!(end > 0 && start == end && committed == end, "{places:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_buffer_whose_topic_was_deleted_acknowledges_nothing_more() {
+    let log = TestLog::start().await;
+    let bench = bench(&log);
+    let (texts, mut wanted) = tokio::sync::mpsc::channel::<&str>(1);
+    let (tell, mut told) = tokio::sync::mpsc::channel(1);
+    let input = Source::spawn(1, |writer| async move {
+        while let Some(text) = wanted.recv().await {
+            let mut batch = MessageBatch::one(Message::from(text));
+            let outcomes = track(&mut batch);
+            writer.batches.push(batch).await.ok().unwrap();
+            tell.send(outcomes.await.get(0)).await.unwrap();
+        }
+        Ok(())
+    });
+    let buffer = bench.buffer("log: { topic: b }").run(input);
+    for text in ["one", "two"] {
+        texts.send(text).await.unwrap();
+        assert!(matches!(told.recv().await, Some(Outcome::Delivered)));
+    }
+    log.cluster().await.delete_topic("b").await.unwrap();
+    texts.send("three").await.unwrap();
+    let outcome = tokio::time::timeout(PATIENCE, told.recv()).await.unwrap();
+    let Some(Outcome::Failed(error)) = outcome else {
+        panic!("{outcome:?}")
+    };
+    assert!(error.text().contains("topic `b` was deleted"), "{error}");
+    drop(texts);
+    buffer.stop();
 }

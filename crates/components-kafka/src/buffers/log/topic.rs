@@ -79,6 +79,7 @@ impl TopicStore {
         cluster.commit_for(&self.topic, &begin).await?;
         let writing = Writing {
             committed: rows.done(),
+            refused: None,
             identity: Arc::clone(&self.identity),
             cluster,
             partition,
@@ -194,6 +195,8 @@ struct Writing {
     /// What was ever stored.
     total: Amount,
     committed: i64,
+    /// Why nothing is stored any more.
+    refused: Option<Error>,
 }
 
 /// A row on its way to the disk.
@@ -231,6 +234,16 @@ impl Writing {
     /// Hands a row to the producer.
     async fn store(&mut self, storing: Storing) -> BoxFuture<'static, UnderWay> {
         let Storing { content, answer } = storing;
+        if let Some(error) = &self.refused {
+            let delivered = Err(error.clone());
+            let amount = self.total;
+            return std::future::ready(UnderWay {
+                delivered,
+                amount,
+                answer,
+            })
+            .boxed();
+        }
         let before = self.total;
         let amount = before.and(content.len(), count_in(&content).unwrap_or(0));
         self.total = amount;
@@ -279,7 +292,21 @@ impl Writing {
         producer.send(record).await
     }
 
-    fn answer(&mut self, done: UnderWay, rows: &Mutex<Rows>) {
+    fn answer(&mut self, mut done: UnderWay, rows: &Mutex<Rows>) {
+        if done
+            .delivered
+            .as_ref()
+            .is_ok_and(|id| *id <= rows.lock().last())
+        {
+            // What this buffer knows is of another topic of the same name. The row is delivered at the
+            // next start, and its input sends it again.
+            let topic = &self.partition.topic;
+            let error = Error::retry(format!(
+                "topic `{topic}` was deleted while the buffer used it: start the stream anew"
+            ));
+            self.refused = Some(error.clone());
+            done.delivered = Err(error);
+        }
         match &done.delivered {
             Ok(id) => rows.lock().stored(*id, done.amount),
             Err(error) => {
@@ -295,7 +322,7 @@ impl Writing {
     /// Commits how far everything was delivered, and deletes the records before that.
     async fn commit(&mut self, rows: &Mutex<Rows>) {
         let done = rows.lock().done();
-        if done == self.committed {
+        if done == self.committed || self.refused.is_some() {
             return;
         }
         let before = HashMap::from([(self.partition.clone(), done)]);
