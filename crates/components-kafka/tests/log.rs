@@ -316,3 +316,51 @@ async fn a_buffer_whose_topic_was_deleted_acknowledges_nothing_more() {
     drop(texts);
     buffer.stop();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_buffer_that_is_given_up_does_not_wait_for_a_log_that_does_not_answer() {
+    let log = TestLog::start().await;
+    let bench = bench(&log);
+    let (tell, mut told) = tokio::sync::mpsc::channel(1);
+    let (go_on, mut may_go_on) = tokio::sync::mpsc::channel::<()>(1);
+    let input = Source::spawn(1, |writer| async move {
+        let send = async |text: &str| {
+            let mut batch = MessageBatch::one(Message::from(text));
+            let outcomes = track(&mut batch);
+            writer.batches.push(batch).await.ok().unwrap();
+            outcomes
+        };
+        let outcomes = send("one").await.await;
+        tell.send(outcomes.get(0)).await.unwrap();
+        may_go_on.recv().await;
+        let second = send("two").await;
+        // There is room for it once the buffer has taken the second one.
+        let third = send("three").await;
+        may_go_on.recv().await;
+        for outcomes in [second.await, third.await] {
+            tell.send(outcomes.get(0)).await.unwrap();
+        }
+        Ok(())
+    });
+    let buffer = bench.buffer("log: { topic: b }").run(input);
+    assert!(matches!(told.recv().await, Some(Outcome::Delivered)));
+    let under_way = buffer.batches().pop().await.unwrap();
+    log.be_stuck();
+    // The second one is received when both messages are sent.
+    go_on.send(()).await.unwrap();
+    go_on.send(()).await.unwrap();
+    go_on.reserve().await.unwrap();
+    bench.flow().abort().cancel();
+    // The pipeline lets go of what it has.
+    drop(under_way);
+    for _ in 0..2 {
+        let outcome = tokio::time::timeout(PATIENCE, told.recv()).await.unwrap();
+        assert!(matches!(outcome, Some(Outcome::Failed(_))), "{outcome:?}");
+    }
+    let ended = tokio::time::timeout(PATIENCE, buffer.finish()).await;
+    ended.expect("it does not wait").unwrap();
+    let [kept] = &bench.flow().kept()[..] else {
+        panic!("{:?}", bench.flow().kept())
+    };
+    assert_eq!(kept.messages, 1);
+}

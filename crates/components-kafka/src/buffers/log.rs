@@ -3,8 +3,6 @@
 mod rows;
 mod topic;
 
-use std::sync::Arc;
-
 use millrace_component::{
     BufferConfig, BuildContext, BuiltBuffer, Descriptor, Guarantee, ProcessorChild,
 };
@@ -65,11 +63,7 @@ fn check(_: &mut Config, node: &Node, cx: &mut ReadContext) {
 
 impl BufferConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<BuiltBuffer, Error> {
-        let store = TopicStore::new(
-            crate::log::settings(cx)?,
-            &self.topic,
-            Arc::clone(cx.identity()),
-        );
+        let store = TopicStore::new(crate::log::settings(cx)?, &self.topic, cx);
         let options = Options {
             place: format!("topic `{}` of the log", self.topic),
             pre_processors: self.pre_processors.as_deref(),

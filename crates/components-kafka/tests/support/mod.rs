@@ -14,6 +14,7 @@ use millrace_telemetry::Scope;
 use parking_lot::Mutex;
 use tempfile::TempDir;
 use tokio::io::{DuplexStream, copy_bidirectional, duplex};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// Long enough for anything that works at all on a loaded machine.
@@ -23,6 +24,8 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 pub struct TestLog {
     running: Running,
     cuts: Arc<Mutex<CancellationToken>>,
+    /// Whether nothing goes through connections any more, which stay open.
+    is_stuck: Arc<watch::Sender<bool>>,
     _dir: TempDir,
 }
 
@@ -49,6 +52,7 @@ impl TestLog {
         Self {
             running: running.unwrap(),
             cuts: Arc::default(),
+            is_stuck: Arc::new(watch::Sender::new(false)),
             _dir: dir,
         }
     }
@@ -56,7 +60,15 @@ impl TestLog {
     /// As the process lends it to components.
     pub fn client(&self) -> Arc<LogClient> {
         let (broker, cuts) = (Arc::clone(self.running.broker()), Arc::clone(&self.cuts));
-        Arc::new(LogClient::new(move || connect(&broker, &cuts)))
+        let is_stuck = Arc::clone(&self.is_stuck);
+        Arc::new(LogClient::new(move || {
+            connect(&broker, &cuts, is_stuck.subscribe())
+        }))
+    }
+
+    /// Has it answer no more.
+    pub fn be_stuck(&self) {
+        self.is_stuck.send_replace(true);
     }
 
     /// Cuts all connections that there are.
@@ -75,17 +87,27 @@ impl TestLog {
     }
 }
 
-fn connect(broker: &Arc<Broker>, cuts: &Mutex<CancellationToken>) -> DuplexStream {
+fn connect(
+    broker: &Arc<Broker>,
+    cuts: &Mutex<CancellationToken>,
+    mut is_stuck: watch::Receiver<bool>,
+) -> DuplexStream {
     let (ours, mut theirs) = duplex(64 << 10);
     let mut broker = broker.connect();
     let cut = cuts.lock().clone();
     tokio::spawn(async move {
         tokio::select! {
             () = cut.cancelled() => {}
+            () = stuck(&mut is_stuck) => cut.cancelled().await,
             _ended = copy_bidirectional(&mut theirs, &mut broker) => {}
         }
     });
     ours
+}
+
+async fn stuck(is_stuck: &mut watch::Receiver<bool>) {
+    // The value that is returned is a lock, which must not be held.
+    drop(is_stuck.wait_for(|it| *it).await);
 }
 
 /// Waits for something within a function that cannot.

@@ -1,6 +1,7 @@
 //! The topic that the rows of a buffer are in.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::stream::FuturesOrdered;
 use futures::{FutureExt, StreamExt};
-use millrace_component::Identity;
+use millrace_component::{BuildContext, Flow, Identity};
 use millrace_durable_buffer::codec::count_in;
 use millrace_durable_buffer::{Rest, Row, Stock, Store};
 use millrace_kafka_client::{
@@ -21,7 +22,7 @@ use millrace_message::Error;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::rows::{Amount, Rows};
 
@@ -33,6 +34,8 @@ const RECORD_OVERHEAD: usize = 4096;
 const SEGMENT_BYTES: usize = RECORD_BYTES + (8 << 20);
 /// How often it is committed what was delivered.
 const COMMIT_PERIOD: Duration = Duration::from_secs(1);
+/// How long the last commit may take.
+const LAST_COMMIT: Duration = Duration::from_secs(2);
 /// How long a record that is there may take to come.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -40,6 +43,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct TopicStore {
     settings: Settings,
     identity: Arc<Identity>,
+    flow: Flow,
     topic: String,
     open: Option<Open>,
 }
@@ -59,10 +63,11 @@ struct Storing {
 }
 
 impl TopicStore {
-    pub fn new(settings: Settings, topic: &str, identity: Arc<Identity>) -> Self {
+    pub fn new(settings: Settings, topic: &str, cx: &BuildContext) -> Self {
         Self {
             settings,
-            identity,
+            identity: Arc::clone(cx.identity()),
+            flow: cx.flow().clone(),
             topic: topic.to_owned(),
             open: None,
         }
@@ -81,6 +86,7 @@ impl TopicStore {
             committed: rows.done(),
             refused: None,
             identity: Arc::clone(&self.identity),
+            flow: self.flow.clone(),
             cluster,
             partition,
             producer: None,
@@ -188,6 +194,7 @@ fn closed() -> Error {
 /// Writes rows, and commits how far they were delivered.
 struct Writing {
     identity: Arc<Identity>,
+    flow: Flow,
     cluster: Arc<Cluster>,
     partition: TopicPartition,
     /// None before the first row, and after one that failed.
@@ -212,6 +219,8 @@ impl Writing {
         let mut under_way = FuturesOrdered::new();
         let mut next_commit = Instant::now() + COMMIT_PERIOD;
         let mut is_open = true;
+        let flow = self.flow.clone();
+        let mut given_up = pin!(flow.writes_given_up());
         while is_open || !under_way.is_empty() {
             tokio::select! {
                 biased;
@@ -226,9 +235,15 @@ impl Writing {
                     self.commit(&rows).await;
                     next_commit = Instant::now() + COMMIT_PERIOD;
                 }
+                // Who waits for a row that is dropped hears that it is not stored.
+                () = &mut given_up => break,
             }
         }
-        self.commit(&rows).await;
+        drop((under_way, queue));
+        if timeout(LAST_COMMIT, self.commit(&rows)).await.is_err() {
+            let text = "it is not committed what was delivered: the next start delivers it again";
+            self.identity.log_warning(text);
+        }
     }
 
     /// Hands a row to the producer.
