@@ -328,14 +328,14 @@ async fn a_buffer_that_is_given_up_does_not_wait_for_a_log_that_does_not_answer(
             let mut batch = MessageBatch::one(Message::from(text));
             let outcomes = track(&mut batch);
             writer.batches.push(batch).await.ok().unwrap();
-            outcomes
+            [outcomes]
         };
-        let outcomes = send("one").await.await;
-        tell.send(outcomes.get(0)).await.unwrap();
+        let [first] = send("one").await;
+        tell.send(first.await.get(0)).await.unwrap();
         may_go_on.recv().await;
-        let second = send("two").await;
+        let [second] = send("two").await;
         // There is room for it once the buffer has taken the second one.
-        let third = send("three").await;
+        let [third] = send("three").await;
         may_go_on.recv().await;
         for outcomes in [second.await, third.await] {
             tell.send(outcomes.get(0)).await.unwrap();

@@ -230,7 +230,7 @@ impl Cluster {
                 // Who refuses to be connected to at first is not waited for: an address may be wrong.
                 Err(error) if self.is_unknown(&error).await => return Err(error),
                 Err(error) => {
-                    if !backoff.pause().await {
+                    if !backoff.pause_after(&error).await {
                         return Err(error);
                     }
                 }

@@ -8,6 +8,8 @@ use millrace_sasl::Mechanism;
 use rustls::ClientConfig;
 use tokio::io::DuplexStream;
 
+use crate::error::Error;
+
 /// How a cluster is reached, and how long it is waited for.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -105,6 +107,8 @@ impl Settings {
 #[derive(Debug)]
 pub(crate) struct Backoff {
     pause: Duration,
+    /// Whether somebody was told that it takes long.
+    is_told: bool,
     until: tokio::time::Instant,
 }
 
@@ -115,8 +119,18 @@ impl Backoff {
     pub fn new(settings: &Settings) -> Self {
         Self {
             pause: settings.retry_backoff,
+            is_told: false,
             until: tokio::time::Instant::now() + settings.retry_for,
         }
+    }
+
+    /// As [`pause`](Self::pause); who waits for long hears once why.
+    pub async fn pause_after(&mut self, error: &Error) -> bool {
+        if self.pause >= LONGEST_PAUSE && !self.is_told {
+            self.is_told = true;
+            tracing::warn!(%error, "it does not work yet, and is tried again");
+        }
+        self.pause().await
     }
 
     /// Waits; or says that it is over.

@@ -13,6 +13,9 @@ use crate::error::{Error, Reason};
 use crate::producer::queue::Written;
 use crate::settings::LONGEST_PAUSE;
 
+/// After so many attempts, which take some two seconds, who looks hears why a batch is not written.
+const TOLD_AFTER: u32 = 6;
+
 impl Sender {
     pub(super) async fn settle(&mut self, answered: Answered) {
         let Answered {
@@ -43,6 +46,9 @@ impl Sender {
             error.code() == Some(ErrorCode::OutOfOrderSequenceNumber) && queue.has_earlier(number);
         if self.fatal.is_none() && (error.is_retriable() || error.is_ambiguous() || is_behind) {
             let attempts = queue.attempts(number).min(16);
+            if attempts == TOLD_AFTER {
+                tracing::warn!(%error, "a batch is not written yet, and is sent again");
+            }
             let first = self.cluster.settings().retry_backoff;
             let pause = first.saturating_mul(1 << attempts).min(LONGEST_PAUSE);
             if queue.retry(number, &self.settings, Instant::now() + pause) {
