@@ -124,7 +124,7 @@ fn a_port_in_use_and_a_directory_in_use_are_told_with_the_remedy() {
     let other = tempfile::tempdir().unwrap();
     let port = address.port();
     assert!(refused(port, other.path()).contains(&format!("lsof -i :{port}")));
-    assert!(refused(0, dir.path()).contains("another broker is running on the data directory"));
+    assert!(refused(0, dir.path()).contains("another process uses the data directory"));
     drop(broker);
 }
 

@@ -166,7 +166,7 @@ fn a_directory_is_formatted_once_and_a_password_is_never_shown() {
     let held = place.format(&["--ignore-formatted"]);
     assert_eq!(held.status.code(), Some(1));
     assert!(
-        said(&held).contains("another broker is running"),
+        said(&held).contains("another process uses"),
         "{}",
         said(&held)
     );

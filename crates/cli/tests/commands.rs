@@ -242,11 +242,11 @@ output: { drop: 5 }
 
 #[test]
 fn a_component_that_is_not_built_passes_lint_and_is_one_error_of_a_run() {
-    let config = "input: { kafka: { addresses: [ a ], topics: [ t ] } }\noutput: { drop: {} }\n";
+    let config = "input: { nats: { urls: [ a ], subject: t } }\noutput: { drop: {} }\n";
     let (told, clean) = lint("a.yaml", config, &[]);
     assert!(clean, "{told}");
     assert!(
-        told.contains("warning: input kafka is not part of this build"),
+        told.contains("warning: input nats is not part of this build"),
         "{told}"
     );
     let folder = tempfile::tempdir().unwrap();
@@ -256,7 +256,7 @@ fn a_component_that_is_not_built_passes_lint_and_is_one_error_of_a_run() {
     assert_eq!(output.status.code(), Some(1));
     let told = text(&output.stderr);
     assert!(
-        told.starts_with("error[component-not-built]: input kafka is not part of this build\n"),
+        told.starts_with("error[component-not-built]: input nats is not part of this build\n"),
         "{told}"
     );
     assert!(told.contains("a.yaml:1:10"), "{told}");
@@ -494,11 +494,11 @@ fn a_set_expression_is_refused_with_its_path_and_what_was_meant() {
 
 #[test]
 fn what_is_created_and_not_built_is_said() {
-    let output = run(&["create", "-s", "kafka"], b"");
+    let output = run(&["create", "-s", "nats"], b"");
     assert!(output.status.success());
     let told = text(&output.stderr);
     assert!(
-        told.starts_with("warning: input kafka is not part of this build"),
+        told.starts_with("warning: input nats is not part of this build"),
         "{told}"
     );
     assert!(text(&output.stdout).contains("# Not part of this build"));
