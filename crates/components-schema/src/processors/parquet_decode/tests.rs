@@ -28,20 +28,6 @@ fn each_row_becomes_a_message_and_what_is_no_file_stays_as_it_is() {
 }
 
 #[test]
-fn a_file_of_more_rows_than_there_is_room_for_messages_is_an_error() {
-    let decode = processor("parquet_decode: { max_size: 511B }");
-    let rows = run(&decode, batch(&[&file()]));
-    for part in ["more than 511 bytes, 256 for each", "raise `max_size`"] {
-        assert!(
-            rows[0].is_err() && text(&rows[0]).contains(part),
-            "{rows:?}"
-        );
-    }
-    let decode = processor("parquet_decode: { max_size: 512B }");
-    assert_eq!(run(&decode, batch(&[&file()])).len(), 2);
-}
-
-#[test]
 fn a_file_that_takes_too_much_memory_is_an_error_that_names_the_remedy() {
     let decode = processor("parquet_decode: { max_size: 400B }");
     let rows = run(&decode, batch(&[&file()]));
