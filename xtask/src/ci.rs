@@ -6,7 +6,7 @@ use crate::reference::REFERENCE;
 use crate::step::{Steps, succeeds};
 use crate::test::{self, cargo};
 use crate::wire::WIRE;
-use crate::{chaos, conformance, examples, interop};
+use crate::{chaos, conformance, examples};
 
 /// A check of the tree: its name and what it does. True when the tree is in order.
 type Check = (&'static str, fn() -> Result<bool>);
@@ -52,7 +52,6 @@ pub fn run(arguments: &[String]) -> Result<bool> {
         steps.run(name, check);
     }
     steps.run("Bento's cases", conformance::check);
-    steps.run("Kafka's clients", || interop::run(&[]));
     let mut counts = None;
     steps.run("tests", || {
         let (passed, line) = test::run_and_count(&[])?;

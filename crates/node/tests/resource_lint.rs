@@ -51,7 +51,7 @@ fn what_forbids_to_use_it_is_told_with_its_line() {
         ("processor", "\nmapping: 'root = '", "(2,1) "),
         (
             "output",
-            "kafka: { addresses: [ a ], topic: b }",
+            "nats: { urls: [ a ], subject: b }",
             "not part of this build",
         ),
         (
