@@ -5,10 +5,11 @@ use std::time::Duration;
 use millrace_component::{
     BuildContext, BuiltInput, Descriptor, InputConfig, InputPart, LeafInput, ReplayPolicy,
 };
-use millrace_kafka_client::{ConsumerSettings, Isolation, Reset};
+use millrace_kafka_client::{ConsumerSettings, Reset};
 use millrace_message::Error;
 use millrace_spec::{Node, ReadContext, Spec, codes};
 
+use super::fields::IsolationLevel;
 use crate::client::Client;
 use crate::reader::{Reader, ReaderConfig, Subscription};
 use crate::record::{Naming, Style};
@@ -75,15 +76,6 @@ enum StartOffset {
     Latest,
 }
 
-/// What is read of transactions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Spec)]
-enum IsolationLevel {
-    /// Those that were committed.
-    ReadCommitted,
-    /// Everything, aborted transactions too.
-    ReadUncommitted,
-}
-
 #[allow(clippy::ptr_arg, reason = "the signature of a field lint")]
 fn refuse_none(topics: &Vec<String>, node: &Node, cx: &mut ReadContext) {
     if topics.is_empty() {
@@ -118,10 +110,7 @@ impl InputConfig for Config {
                 StartOffset::Earliest => Reset::Earliest,
                 StartOffset::Latest => Reset::Latest,
             },
-            isolation: match self.isolation_level {
-                IsolationLevel::ReadCommitted => Isolation::ReadCommitted,
-                IsolationLevel::ReadUncommitted => Isolation::ReadUncommitted,
-            },
+            isolation: self.isolation_level.into(),
             auto_commit_interval: None,
             // A process that was killed is not waited for.
             group_instance_id: Some(cx.path().to_owned()),
