@@ -62,7 +62,7 @@ impl Options {
             match flag.as_str() {
                 "--binary" => options.binary = Some(PathBuf::from(value)),
                 "--peer" => options.peers.push(peer(value)?),
-                "--only" => options.only = names(value)?,
+                "--only" => options.only = names(value, WORKLOADS.iter().map(|it| it.name))?,
                 "--threads" => options.threads = threads(value)?,
                 "--reps" => options.repetitions = u32::try_from(number()?)?,
                 "--count" => options.count = Some(number()?),
@@ -96,16 +96,14 @@ fn peer(value: &str) -> Result<Binary> {
     })
 }
 
-fn names(value: &str) -> Result<Vec<String>> {
+/// Names of workloads with commas between them, each of them one that is known.
+pub fn names(value: &str, known: impl Iterator<Item = &'static str>) -> Result<Vec<String>> {
     let names: Vec<String> = value.split(',').map(str::to_lowercase).collect();
-    if let Some(unknown) = names
-        .iter()
-        .find(|name| !WORKLOADS.iter().any(|it| it.name == **name))
-    {
-        let known: Vec<&str> = WORKLOADS.iter().map(|it| it.name).collect();
-        bail!("`{unknown}` is no workload: use {}", known.join(", "));
+    let known: Vec<&str> = known.collect();
+    match names.iter().find(|it| !known.contains(&it.as_str())) {
+        Some(unknown) => bail!("`{unknown}` is no workload: use {}", known.join(", ")),
+        None => Ok(names),
     }
-    Ok(names)
 }
 
 fn threads(value: &str) -> Result<Vec<u32>> {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 
 use super::workload::{WORKLOADS, Workload};
+use crate::bench::options::names;
 
 /// What to measure.
 pub struct Options {
@@ -40,7 +41,7 @@ impl Options {
                 "--client" => client = Some(PathBuf::from(value)),
                 "--binary" => binary = Some(PathBuf::from(value)),
                 "--kafka" => kafka = Some(PathBuf::from(value)),
-                "--only" => only = names(value)?,
+                "--only" => only = names(value, WORKLOADS.iter().map(|it| it.name))?,
                 "--runs" => runs = u32::try_from(number()?)?,
                 "--count" => count = Some(number()?),
                 other => bail!("`{other}` is no option of `cargo xtask bench log`"),
@@ -68,15 +69,6 @@ impl Options {
     /// How many messages a run of the workload has.
     pub fn messages(&self, workload: &Workload) -> u64 {
         self.count.unwrap_or(workload.messages)
-    }
-}
-
-fn names(value: &str) -> Result<Vec<String>> {
-    let names: Vec<String> = value.split(',').map(str::to_lowercase).collect();
-    let known: Vec<&str> = WORKLOADS.iter().map(|it| it.name).collect();
-    match names.iter().find(|it| !known.contains(&it.as_str())) {
-        Some(unknown) => bail!("`{unknown}` is no workload: use {}", known.join(", ")),
-        None => Ok(names),
     }
 }
 
