@@ -21,6 +21,7 @@ use crate::partitions::{Partition, PartitionId, Partitions, Refused};
 
 mod cleaner;
 mod format;
+mod here;
 mod ids;
 mod open;
 mod start;
@@ -28,6 +29,7 @@ mod start_error;
 mod upkeep;
 
 pub use format::{Formatted, NewUser, format};
+pub use here::{start_here, system_random};
 pub use ids::ProducerIds;
 pub use start::start;
 pub use start_error::StartError;

@@ -27,6 +27,9 @@ mod partitions;
 mod tls;
 pub mod transaction;
 
-pub use broker::{Broker, Formatted, NewUser, Random, Running, StartError, format, start};
+pub use broker::{
+    Broker, Formatted, NewUser, Random, Running, StartError, format, start, start_here,
+    system_random,
+};
 pub use clock::Clock;
 pub use config::{BrokerConfig, Listener, TopicConfig};

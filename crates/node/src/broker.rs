@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::StatusCode;
-use millrace_broker::driver::Threads;
-use millrace_broker::{BrokerConfig, Clock, NewUser, Random, Running, StartError, format, start};
+use millrace_broker::{
+    BrokerConfig, Clock, NewUser, StartError, format, start_here, system_random,
+};
 use millrace_components_http::service::{HttpConfig, Mount};
 use millrace_components_http::{HttpService, server};
 use millrace_log::{Disk, Files, check_writable};
 use millrace_spec::env::Environment;
-use parking_lot::Mutex;
 use tracing::info;
 
 use crate::metrics::Metrics;
@@ -75,7 +75,8 @@ pub async fn run_broker(config: BrokerConfig, http: Option<&str>) -> Result<bool
         Some(address) => Some(Surface::start(address, &metrics).await?),
         None => None,
     };
-    let broker = start_broker(config, &metrics).await?;
+    let started = start_here(config, metrics.scope()).await;
+    let broker = started.map_err(|error| error.to_string())?;
     if let Some(surface) = &surface {
         surface.is_ready.store(true, Ordering::Release);
     }
@@ -107,20 +108,6 @@ pub async fn run_broker(config: BrokerConfig, http: Option<&str>) -> Result<bool
     Ok(is_clean)
 }
 
-/// Starts a broker on the disks and the clock of this machine.
-///
-/// # Errors
-/// It cannot start: the text says why and what to do.
-pub(crate) async fn start_broker(
-    config: BrokerConfig,
-    metrics: &Metrics,
-) -> Result<Running, String> {
-    let (files, driver) = (Arc::new(Disk), Arc::new(Threads::default()));
-    let scope = metrics.scope();
-    let started = start(config, files, driver, Clock::system(), random(), scope).await;
-    started.map_err(|error| error.to_string())
-}
-
 /// Makes the data directories of a broker those of a new cluster with these users; the id of the
 /// cluster, or `None` when they are those of one already and that `is_fine`.
 ///
@@ -133,7 +120,7 @@ pub fn format_broker(
 ) -> Result<Option<String>, String> {
     let files: Arc<dyn Files> = Arc::new(Disk);
     let now = Clock::system().now();
-    match format(config, &files, now, &random(), users) {
+    match format(config, &files, now, &system_random(), users) {
         Ok(formatted) => Ok(Some(formatted.cluster_id.to_string())),
         Err(StartError::Formatted { .. }) if is_fine => Ok(None),
         Err(error) => Err(error.to_string()),
@@ -174,9 +161,4 @@ impl Surface {
             _http: http,
         })
     }
-}
-
-/// Random ids of version 4.
-fn random() -> Random {
-    Arc::new(Mutex::new(|| uuid::Uuid::new_v4().into_bytes()))
 }

@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use millrace_broker::Running;
+use millrace_broker::{Running, start_here};
 use millrace_component::LogClient;
 use millrace_message::Error;
 use tracing::{error, info};
 
-use crate::broker::start_broker;
 use crate::config::LogConfig;
 use crate::metrics::Metrics;
 
@@ -31,7 +30,8 @@ impl EmbeddedLog {
             .map(|it| it.display().to_string())
             .collect();
         let dir = dirs.join(", ");
-        let running = start_broker(config, metrics).await.map_err(located)?;
+        let running = start_here(config, metrics.scope()).await;
+        let running = running.map_err(|error| located(error.to_string()))?;
         if running.is_new() {
             info!(
                 component = "log",

@@ -5,13 +5,9 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 
-use millrace_broker::driver::Threads;
-use millrace_broker::{BrokerConfig, Clock, Running, StartError, start};
-use millrace_log::Disk;
+use millrace_broker::{BrokerConfig, Running, StartError, start_here};
 use millrace_testkit::kafka::Client;
-use parking_lot::Mutex;
 use tokio::runtime::Runtime;
 
 /// A broker with threads of its own.
@@ -39,23 +35,8 @@ impl TestBroker {
             .enable_all()
             .build()
             .unwrap();
-        let mut seed = rand_seed();
-        let random = Arc::new(Mutex::new(move || {
-            seed = seed
-                .wrapping_mul(0x2360_ED05_1FC6_5DA4_4385_DF64_9FCC_F645)
-                .wrapping_add(1);
-            seed.to_be_bytes()
-        }));
-        let driver = Arc::new(Threads::default());
         let scope = millrace_telemetry::Scope::detached();
-        let started = start(
-            config,
-            Arc::new(Disk),
-            driver,
-            Clock::system(),
-            random,
-            &scope,
-        );
+        let started = start_here(config, &scope);
         let running = Some(runtime.block_on(started)?);
         Ok(Self { runtime, running })
     }
@@ -81,12 +62,4 @@ impl TestBroker {
     pub fn stop(mut self) -> bool {
         self.runtime.block_on(self.running.take().unwrap().stop())
     }
-}
-
-fn rand_seed() -> u128 {
-    let id = std::process::id();
-    let now = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap();
-    now.as_nanos() << 32 | u128::from(id)
 }

@@ -7,21 +7,18 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use millrace_broker::config::{Format, read as read_config};
-use millrace_broker::driver::Threads;
-use millrace_broker::{BrokerConfig, Clock, Running, start};
+use millrace_broker::{BrokerConfig, Running, start_here};
 use millrace_component::conformance::Workbench;
 use millrace_component::{Ack, Incoming, Input};
 use millrace_kafka_client::{
     Cluster, Consumer, ConsumerSettings, NewRecord, NewTopic, OffsetAt, Producer, ProducerSettings,
     Record, Settings, Start, TopicPartition,
 };
-use millrace_log::Disk;
 use millrace_message::{ErrorClass, Outcome};
 use millrace_spec::env::Environment;
 use millrace_telemetry::Scope;
 use millrace_testkit::port::free_port;
 use millrace_testkit::proxy::Proxy;
-use parking_lot::Mutex;
 use tempfile::TempDir;
 
 /// Long enough for anything that works at all on a loaded machine.
@@ -168,17 +165,7 @@ async fn started(settings: &str, dir: &Path) -> Running {
     let loaded = read_config("p", &text, Format::Properties, &Environment::default());
     let rendered = loaded.render(false);
     let config: BrokerConfig = loaded.config.unwrap_or_else(|| panic!("{rendered}"));
-    let mut seed = u128::from(std::process::id());
-    let random = Arc::new(Mutex::new(move || {
-        seed = seed
-            .wrapping_mul(0x2360_ED05_1FC6_5DA4_4385_DF64_9FCC_F645)
-            .wrapping_add(1);
-        seed.to_be_bytes()
-    }));
-    let (files, driver) = (Arc::new(Disk), Arc::new(Threads::default()));
-    let (clock, scope) = (Clock::system(), Scope::detached());
-    let running = start(config, files, driver, clock, random, &scope).await;
-    running.unwrap()
+    start_here(config, &Scope::detached()).await.unwrap()
 }
 
 pub fn bench() -> Workbench {

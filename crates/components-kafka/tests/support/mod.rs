@@ -5,11 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use millrace_broker::config::Texts;
-use millrace_broker::driver::Threads;
-use millrace_broker::{Broker, BrokerConfig, Clock, Running, start};
+use millrace_broker::{Broker, BrokerConfig, Running, start_here};
 use millrace_component::LogClient;
 use millrace_kafka_client::{Cluster, InProcess, Settings};
-use millrace_log::Disk;
 use millrace_telemetry::Scope;
 use parking_lot::Mutex;
 use tempfile::TempDir;
@@ -39,16 +37,7 @@ impl TestLog {
         ];
         let texts = settings.map(|(name, text)| (name.to_owned(), text.to_owned()));
         let config = BrokerConfig::embedded(Texts::from(texts), dir.path()).unwrap();
-        let mut seed = u128::from(std::process::id());
-        let random = Arc::new(Mutex::new(move || {
-            seed = seed
-                .wrapping_mul(0x2360_ED05_1FC6_5DA4_4385_DF64_9FCC_F645)
-                .wrapping_add(1);
-            seed.to_be_bytes()
-        }));
-        let (files, driver) = (Arc::new(Disk), Arc::new(Threads::default()));
-        let (clock, scope) = (Clock::system(), Scope::detached());
-        let running = start(config, files, driver, clock, random, &scope).await;
+        let running = start_here(config, &Scope::detached()).await;
         Self {
             running: running.unwrap(),
             cuts: Arc::default(),

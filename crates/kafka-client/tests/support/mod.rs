@@ -7,17 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use millrace_broker::driver::Threads;
-use millrace_broker::{BrokerConfig, Clock, Running, start};
+use millrace_broker::{BrokerConfig, Running, start_here};
 use millrace_kafka_client::{
     Cluster, Consumer, ConsumerSettings, NewRecord, NewTopic, OffsetAt, Producer, Record, Settings,
     Start, TopicPartition,
 };
-use millrace_log::Disk;
 use millrace_telemetry::Scope;
 use millrace_testkit::port::free_port;
 use millrace_testkit::proxy::Proxy;
-use parking_lot::Mutex;
 use tempfile::TempDir;
 
 /// Long enough for anything that works at all on a loaded machine.
@@ -45,18 +42,7 @@ impl TestBroker {
         config.groups.min_session_timeout_ms = 100;
         config.groups.offsets.partitions = 1;
         change(&mut config);
-        let mut seed = u128::from(std::process::id());
-        let random = Arc::new(Mutex::new(move || {
-            seed = seed
-                .wrapping_mul(0x2360_ED05_1FC6_5DA4_4385_DF64_9FCC_F645)
-                .wrapping_add(1);
-            seed.to_be_bytes()
-        }));
-        let driver = Arc::new(Threads::default());
-        let scope = Scope::detached();
-        let (files, clock) = (Arc::new(Disk), Clock::system());
-        let started = start(config, files, driver, clock, random, &scope).await;
-        let running = started.unwrap();
+        let running = start_here(config, &Scope::detached()).await.unwrap();
         Self {
             address: running.addresses()[0].to_string(),
             running,
