@@ -6,7 +6,7 @@ mod retries;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use millrace_component::{Output, WriteError};
+use millrace_component::{BatchPolicy, BuiltOutput, LeafOutput, Output, OutputPart, WriteError};
 use millrace_kafka_client::{Cluster, Delivery, Producer, ProducerSettings};
 use millrace_message::{Error, ErrorClass, MessageBatch};
 use parking_lot::Mutex;
@@ -30,8 +30,20 @@ pub struct WriterConfig {
     pub creation: Option<Creation>,
 }
 
+impl WriterConfig {
+    /// The output, which writes so many batches at a time.
+    pub fn leaf(self, max_in_flight: usize, batching: &BatchPolicy) -> OutputPart {
+        OutputPart::Leaf(LeafOutput {
+            output: BuiltOutput::Async(Arc::new(Writer::new(self))),
+            max_in_flight: max_in_flight.max(1),
+            connect_timeout: None,
+            batching: (!batching.is_noop()).then(|| batching.clone()),
+        })
+    }
+}
+
 /// Writes messages; a write returns when the brokers have acknowledged its records.
-pub struct Writer {
+struct Writer {
     config: WriterConfig,
     current: Mutex<Option<Arc<Link>>>,
     /// Who connects again; others wait for it.
@@ -49,7 +61,7 @@ struct Link {
 type Failed = Vec<(usize, Error)>;
 
 impl Writer {
-    pub fn new(config: WriterConfig) -> Self {
+    fn new(config: WriterConfig) -> Self {
         Self {
             config,
             current: Mutex::new(None),

@@ -1,13 +1,12 @@
 //! The `kafka` output.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use millrace_component::{
-    BatchPolicy, BuildContext, BuiltOutput, Descriptor, Interpolated, LeafOutput,
-    MetadataExclusion, OutputConfig, OutputPart,
+    BatchPolicy, BuildContext, Descriptor, Interpolated, MetadataExclusion, OutputConfig,
+    OutputPart,
 };
 use millrace_kafka_client::{Acks, KeyHash, ProducerSettings, Settings, Spread};
 use millrace_message::Error;
@@ -18,7 +17,7 @@ use super::fields::{Compression, check_partition};
 use crate::client::sasl::Sasl;
 use crate::client::{Client, addresses, some_address};
 use crate::record::{Headers, NoKey, Shape};
-use crate::writer::{Creation, Retries, Writer, WriterConfig};
+use crate::writer::{Creation, Retries, WriterConfig};
 
 /// How often a batch of records is sent again before that counts as an attempt, as with Sarama.
 const RETRIES: u32 = 3;
@@ -294,7 +293,7 @@ impl OutputConfig for Config {
         };
         let copied = |text: &String| Bytes::copy_from_slice(text.as_bytes());
         let headers = self.static_headers.iter();
-        let writer = Writer::new(WriterConfig {
+        let writer = WriterConfig {
             client: Client::new(settings, Some(&self.tls)),
             producer: self.producer(),
             shape: Shape {
@@ -310,13 +309,8 @@ impl OutputConfig for Config {
             },
             retries: Some(self.retries()),
             creation: self.creation(),
-        });
-        Ok(OutputPart::Leaf(LeafOutput {
-            output: BuiltOutput::Async(Arc::new(writer)),
-            max_in_flight: self.max_in_flight.max(1),
-            connect_timeout: None,
-            batching: (!self.batching.is_noop()).then(|| self.batching.clone()),
-        }))
+        };
+        Ok(writer.leaf(self.max_in_flight, &self.batching))
     }
 }
 

@@ -1,11 +1,9 @@
 //! The `kafka_franz` output.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use millrace_component::{
-    BatchPolicy, BuildContext, BuiltOutput, Descriptor, Interpolated, LeafOutput, MetadataFilter,
-    OutputConfig, OutputPart,
+    BatchPolicy, BuildContext, Descriptor, Interpolated, MetadataFilter, OutputConfig, OutputPart,
 };
 use millrace_kafka_client::{KeyHash, ProducerSettings, Settings, Spread};
 use millrace_message::Error;
@@ -16,7 +14,7 @@ use super::fields::{Compression, check_partition};
 use crate::client::sasl::{NamedSasl, first_login, one_login};
 use crate::client::{Client, addresses, some_address};
 use crate::record::{Headers, NoKey, Shape};
-use crate::writer::{Writer, WriterConfig};
+use crate::writer::WriterConfig;
 
 /// How many bytes without a key stay in one partition, as with Java's clients.
 const STICKY_BYTES: usize = 16 << 10;
@@ -206,7 +204,7 @@ impl OutputConfig for Config {
             login: first_login(&self.sasl),
             ..Settings::default()
         };
-        let writer = Writer::new(WriterConfig {
+        let writer = WriterConfig {
             client: Client::new(settings, Some(&self.tls)),
             producer: self.producer(),
             shape: Shape {
@@ -220,13 +218,8 @@ impl OutputConfig for Config {
             },
             retries: None,
             creation: None,
-        });
-        Ok(OutputPart::Leaf(LeafOutput {
-            output: BuiltOutput::Async(Arc::new(writer)),
-            max_in_flight: self.max_in_flight.max(1),
-            connect_timeout: None,
-            batching: (!self.batching.is_noop()).then(|| self.batching.clone()),
-        }))
+        };
+        Ok(writer.leaf(self.max_in_flight, &self.batching))
     }
 }
 

@@ -1,11 +1,9 @@
 //! The `log` output.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use millrace_component::{
-    BatchPolicy, BuildContext, BuiltOutput, Descriptor, Interpolated, LeafOutput, MetadataFilter,
-    OutputConfig, OutputPart,
+    BatchPolicy, BuildContext, Descriptor, Interpolated, MetadataFilter, OutputConfig, OutputPart,
 };
 use millrace_kafka_client::ProducerSettings;
 use millrace_message::Error;
@@ -13,7 +11,7 @@ use millrace_spec::{Node, ReadContext, Spec};
 
 use crate::client::Client;
 use crate::record::{Headers, NoKey, Shape};
-use crate::writer::{Writer, WriterConfig};
+use crate::writer::WriterConfig;
 
 /// Appends messages to a topic of the log of this process, which the block `log` starts.
 ///
@@ -81,19 +79,14 @@ impl OutputConfig for Config {
             batch_size: 256 << 10,
             ..ProducerSettings::default()
         };
-        let writer = Writer::new(WriterConfig {
+        let writer = WriterConfig {
             client: Client::new(crate::log::settings(cx)?, None),
             producer,
             shape,
             retries: None,
             creation: None,
-        });
-        Ok(OutputPart::Leaf(LeafOutput {
-            output: BuiltOutput::Async(Arc::new(writer)),
-            max_in_flight: self.max_in_flight.max(1),
-            connect_timeout: None,
-            batching: (!self.batching.is_noop()).then(|| self.batching.clone()),
-        }))
+        };
+        Ok(writer.leaf(self.max_in_flight, &self.batching))
     }
 }
 
