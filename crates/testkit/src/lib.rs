@@ -111,7 +111,10 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 
 /// Runs a program to its end and returns its standard output.
-pub(crate) fn run_to_end(name: &str, command: &mut Command) -> Result<String> {
+///
+/// # Errors
+/// It cannot be started, or does not succeed; the text has what it said.
+pub fn run_to_end(name: &str, command: &mut Command) -> Result<String> {
     let output = command.stdin(Stdio::null()).output();
     let output = output.with_context(|| {
         format!(

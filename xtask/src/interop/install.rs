@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
+use millrace_testkit::run_to_end;
 
 /// Where the scripts are.
 pub const SCRIPTS: &str = "tests/interop";
@@ -23,7 +24,7 @@ pub fn kafka(cache: &Path) -> Result<String> {
         maven.arg(Path::new(SCRIPTS).join("pom.xml"));
         maven.arg("dependency:copy-dependencies");
         maven.arg(format!("-DoutputDirectory={}", coming.display()));
-        succeed(&mut maven)?;
+        run_to_end("Maven", &mut maven)?;
         fs::rename(&coming, &jars).context("keep the jars")?;
     }
     Ok(format!("{}/*", jars.display()))
@@ -35,16 +36,4 @@ pub fn java(class_path: &str) -> Command {
     java.args(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx512m"]);
     java.args(["-cp", class_path]);
     java
-}
-
-fn succeed(command: &mut Command) -> Result<()> {
-    let program = command.get_program().to_string_lossy().into_owned();
-    let output = command.output();
-    let output = output.with_context(|| format!("start `{program}`"))?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        let printed = String::from_utf8_lossy(&output.stdout);
-        bail!("{command:?} ended with {}: {printed}{said}", output.status);
-    }
-    Ok(())
 }

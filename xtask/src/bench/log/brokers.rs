@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use millrace_testkit::port::free_port;
 use millrace_testkit::process::Process;
+use millrace_testkit::run_to_end;
 
 const START: Duration = Duration::from_secs(60);
 const STOP: Duration = Duration::from_secs(60);
@@ -85,11 +86,7 @@ impl Broker {
             "-c",
             &settings,
         ]);
-        let formatted = Command::new("java").args(&format).output();
-        let formatted = formatted.context("run `java`")?;
-        if !formatted.status.success() {
-            bail!("format: {}", String::from_utf8_lossy(&formatted.stderr));
-        }
+        run_to_end("java", Command::new("java").args(&format))?;
         let mut arguments = java(&["kafka.Kafka", &settings]);
         arguments.insert(0, "-Xmx1G".to_owned());
         Ok(Self {

@@ -1,14 +1,14 @@
 //! The client, and what is asked of a broker around it.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use millrace_kafka_wire::api::list_offsets::{
     ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic,
 };
-use millrace_testkit::kafka;
+use millrace_testkit::{kafka, run_to_end};
 use wait4::Wait4;
 
 use super::brokers::Broker;
@@ -74,11 +74,8 @@ impl Client {
     fn topic(&self, broker: &Broker, arguments: &[&str]) -> Result<()> {
         let mut command = Command::new(&self.millrace);
         command.arg("topic").args(arguments);
-        let output = command
-            .args(["--bootstrap-servers", &broker.address()])
-            .output();
-        let output = output.context("run `millrace topic`")?;
-        check(&output, &format!("topic {}", arguments.join(" ")))
+        command.args(["--bootstrap-servers", &broker.address()]);
+        run_to_end(&format!("topic {}", arguments.join(" ")), &mut command).map(drop)
     }
 
     pub fn produce(
@@ -164,11 +161,4 @@ fn measured(command: &mut Command) -> Result<Used> {
         wall: since.elapsed(),
         cpu: used.rusage.utime + used.rusage.stime,
     })
-}
-
-fn check(output: &Output, what: &str) -> Result<()> {
-    match output.status.success() {
-        true => Ok(()),
-        false => bail!("{what}: {}", String::from_utf8_lossy(&output.stderr)),
-    }
 }
