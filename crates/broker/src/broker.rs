@@ -277,6 +277,7 @@ impl Running {
                     tracing::warn!(%dir, %error, "cannot mark the directory as closed: the next start checks it");
                     return false;
                 }
+                dir.log_dir().release();
             }
         }
         is_clean

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use millrace_kafka_wire::{Str, Uuid};
+use parking_lot::Mutex;
 
 use crate::error::{LogError, OnDisk};
 use crate::files::{Files, Lock, Open, read_whole, replace};
@@ -45,13 +46,12 @@ impl std::fmt::Display for TopicPartition {
     }
 }
 
-/// A directory of logs that this process has for itself, until it is dropped.
+/// A directory of logs that this process has for itself, until it is released or dropped.
 pub struct LogDir {
     files: Arc<dyn Files>,
     path: PathBuf,
     /// Nobody has ever used a directory without the file of the lock.
-    #[expect(dead_code, reason = "held as long as the directory is used")]
-    lock: Option<Box<dyn Lock>>,
+    lock: Mutex<Option<Box<dyn Lock>>>,
 }
 
 impl LogDir {
@@ -63,7 +63,7 @@ impl LogDir {
         files.create_dir(path).on_disk("make", path)?;
         let lock = path.join(names::LOCK);
         Ok(Self {
-            lock: Some(files.lock(&lock).on_disk("lock", &lock)?),
+            lock: Mutex::new(Some(files.lock(&lock).on_disk("lock", &lock)?)),
             files,
             path: path.to_owned(),
         })
@@ -77,7 +77,7 @@ impl LogDir {
         files.list_dirs(path).on_disk("list", path)?;
         let lock = path.join(names::LOCK);
         Ok(Self {
-            lock: files.lock_existing(&lock).on_disk("lock", &lock)?,
+            lock: Mutex::new(files.lock_existing(&lock).on_disk("lock", &lock)?),
             files,
             path: path.to_owned(),
         })
@@ -134,6 +134,12 @@ impl LogDir {
         let path = self.path.join(names::CLEAN_SHUTDOWN);
         let text = format!("{{\"version\":0,\"brokerEpoch\":{broker_epoch}}}");
         replace(&*self.files, &path, text.as_bytes()).on_disk("write", &path)
+    }
+
+    /// Lets others have the directory, also while threads that have ended with it still know it. Nothing
+    /// in it may be written after that.
+    pub fn release(&self) {
+        *self.lock.lock() = None;
     }
 
     /// The partitions that have a directory in it, sorted.
