@@ -1,12 +1,8 @@
 //! What keeps a broker from starting, and what a crash leaves.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
-
-mod support;
-
+use crate::support::{TestBroker, config};
 use millrace_broker::StartError;
 use millrace_testkit::kafka::batch;
-use support::{TestBroker, config};
 
 #[test]
 fn a_directory_is_used_by_one_broker_at_a_time() {

@@ -1,7 +1,5 @@
 //! The `redis` cache and rate limit on a real Redis.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
-
 use std::time::Duration;
 
 use bytes::Bytes;

@@ -1,9 +1,5 @@
 //! What operators are told of partitions.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
-
-mod support;
-
 use millrace_kafka_wire::ErrorCode;
 use millrace_kafka_wire::api::describe_log_dirs::{
     DescribableLogDirTopic, DescribeLogDirsRequest, DescribeLogDirsResult,
@@ -13,7 +9,7 @@ use millrace_kafka_wire::api::describe_producers::{
 };
 use millrace_testkit::kafka::{Client, batch, idempotent, produce};
 
-use support::{TestBroker, config};
+use crate::support::{TestBroker, config};
 
 /// The partitions of a directory with their sizes.
 fn sizes(dir: &DescribeLogDirsResult) -> Vec<(String, i32, i64)> {

@@ -1,9 +1,6 @@
 //! Topics come, change and go.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
-
-mod support;
-
+use crate::support::{TestBroker, config};
 use millrace_kafka_wire::ErrorCode;
 use millrace_kafka_wire::api::create_partitions::{CreatePartitionsRequest, CreatePartitionsTopic};
 use millrace_kafka_wire::api::create_topics::{
@@ -15,7 +12,6 @@ use millrace_kafka_wire::api::delete_records::{
 use millrace_kafka_wire::api::delete_topics::{DeleteTopicState, DeleteTopicsRequest};
 use millrace_kafka_wire::api::metadata::{MetadataRequest, MetadataRequestTopic, MetadataResponse};
 use millrace_testkit::kafka::{Client, batch};
-use support::{TestBroker, config};
 
 fn metadata(client: &mut Client, topics: Option<&[&str]>, may_create: bool) -> MetadataResponse {
     let topics = topics.map(|names| {

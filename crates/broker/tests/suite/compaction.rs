@@ -1,19 +1,15 @@
 //! Compacted topics, while they are written to.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
-
-mod support;
-
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::support::{TestBroker, config};
 use millrace_kafka_wire::api::create_topics::{
     CreatableTopic, CreatableTopicConfig, CreateTopicsRequest,
 };
 use millrace_kafka_wire::batch::{BatchBuilder, BatchHeader, HEADER_SIZE, Records};
 use millrace_testkit::kafka::Client;
 use millrace_testkit::poll;
-use support::{TestBroker, config};
 
 fn compacted(client: &mut Client, name: &str) {
     let setting = |name: &str, value: &str| CreatableTopicConfig {

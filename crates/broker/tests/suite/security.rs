@@ -1,9 +1,5 @@
 //! TLS and logins over real connections.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
-
-mod support;
-
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
@@ -33,7 +29,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
-use support::TestBroker;
+use crate::support::TestBroker;
 
 const INSIDE: usize = 0;
 const OUTSIDE: usize = 1;
@@ -331,7 +327,7 @@ fn a_user_of_scram_is_there_from_its_creation_to_its_end_over_restarts() {
 #[test]
 fn credentials_that_cannot_be_are_refused_and_nothing_of_that_user_is_changed() {
     let dir = tempfile::tempdir().unwrap();
-    let broker = TestBroker::start(support::config(dir.path()));
+    let broker = TestBroker::start(crate::support::config(dir.path()));
     let mut admin = broker.client();
     let fit = ScramCredentialUpsertion {
         name: "alice".into(),

@@ -1,8 +1,6 @@
 //! Every component with a secret keeps it out of its errors and log lines, when its server is not
 //! there, and when it is answered with what it has sent.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
-
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;

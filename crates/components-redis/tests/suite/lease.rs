@@ -1,7 +1,5 @@
 //! Reliable mode of the `redis_list` input: killed consumers and their leases.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
-
 use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
 
@@ -77,7 +75,11 @@ async fn a_consumer_that_is_killed_loses_nothing() {
     for _ in 0..5 {
         let before = count(&database, &["LLEN", "done"]);
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "the_consumer_of_another_test", "--nocapture"])
+            .args([
+                "--exact",
+                "lease::the_consumer_of_another_test",
+                "--nocapture",
+            ])
             .env(CHILD, database.url())
             .stdin(Stdio::null())
             .stdout(Stdio::null())

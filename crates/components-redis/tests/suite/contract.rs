@@ -1,8 +1,6 @@
 //! What the components of this crate promise as every component of their kind does, on a real
 //! Redis.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
-
 use std::time::Duration;
 
 use millrace_component::conformance::{self, Keeps, Workbench};

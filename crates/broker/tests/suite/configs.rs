@@ -1,9 +1,6 @@
 //! Settings of topics and brokers, changed while they are in use.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
-
-mod support;
-
+use crate::support::{TestBroker, config};
 use millrace_kafka_wire::ErrorCode;
 use millrace_kafka_wire::api::create_topics::{
     CreatableTopic, CreatableTopicConfig, CreateTopicsRequest,
@@ -16,7 +13,6 @@ use millrace_kafka_wire::api::incremental_alter_configs::{
 };
 use millrace_kafka_wire::batch::{BatchBuilder, Compression, HEADER_SIZE, checksum, compress};
 use millrace_testkit::kafka::{Client, batch};
-use support::{TestBroker, config};
 
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;

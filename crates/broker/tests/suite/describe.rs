@@ -1,9 +1,6 @@
 //! What the cluster, its topics and groups are described as.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
-
-mod support;
-
+use crate::support::{TestBroker, config};
 use millrace_kafka_wire::ErrorCode;
 use millrace_kafka_wire::api::describe_cluster::DescribeClusterRequest;
 use millrace_kafka_wire::api::describe_groups::DescribeGroupsRequest;
@@ -13,7 +10,6 @@ use millrace_kafka_wire::api::describe_topic_partitions::{
 use millrace_kafka_wire::api::find_coordinator::FindCoordinatorRequest;
 use millrace_kafka_wire::api::metadata::MetadataRequest;
 use millrace_testkit::kafka::Client;
-use support::{TestBroker, config};
 
 /// As Kafka 4.3.1 without an authorizer answers, bit by bit of KIP-430.
 const TOPIC: i32 = 0b1101_1111_1000;

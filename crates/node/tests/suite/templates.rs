@@ -1,7 +1,5 @@
 //! Templates: what a config that uses them becomes, and what is said of it.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
-
 use std::path::Path;
 
 use millrace_node::{Files, Loaded, Main, Templates, load};

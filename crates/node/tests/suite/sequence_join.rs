@@ -1,7 +1,5 @@
 //! `sequence` joins what its inputs read, as Bento's documentation shows.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
-
 use std::path::Path;
 use std::sync::Arc;
 

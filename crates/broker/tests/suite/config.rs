@@ -3,9 +3,7 @@
 //! `config/kafka-4.3.1.tsv` was written by a program that asked Kafka's classes: scope, key, type,
 //! default, when it changes, whether it is internal.
 
-#[path = "config/altered.rs"]
 mod altered;
-#[path = "config/described.rs"]
 mod described;
 
 use std::collections::BTreeMap;

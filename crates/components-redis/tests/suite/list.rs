@@ -1,7 +1,5 @@
 //! The `redis_list` input and output on a real Redis.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
-
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,8 +1,5 @@
 //! A broker in this process.
 
-#![allow(dead_code, reason = "each file of tests uses its part")]
-#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
-
 use std::net::SocketAddr;
 use std::path::Path;
 

@@ -1,11 +1,8 @@
 //! What is sent, kept and read.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
-
-mod support;
-
 use std::time::{Duration, Instant};
 
+use crate::support::{TestBroker, config};
 use millrace_kafka_wire::ErrorCode;
 use millrace_kafka_wire::api::fetch::FetchRequest;
 use millrace_kafka_wire::api::init_producer_id::InitProducerIdRequest;
@@ -14,7 +11,6 @@ use millrace_kafka_wire::api::list_offsets::{
 };
 use millrace_kafka_wire::api::produce::ProduceRequest;
 use millrace_testkit::kafka::{batch, fetch, idempotent, produce, values};
-use support::{TestBroker, config};
 
 #[test]
 fn what_is_sent_is_read_again_also_after_a_restart() {

@@ -1,11 +1,8 @@
 //! What is served, and what becomes of requests that are not.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
-
-mod support;
-
 use std::io::Write;
 
+use crate::support::{TestBroker, config};
 use bytes::Bytes;
 use millrace_kafka_wire::api::api_versions::{ApiVersionsRequest, ApiVersionsResponse};
 use millrace_kafka_wire::api::find_coordinator::FindCoordinatorRequest;
@@ -26,7 +23,6 @@ use millrace_kafka_wire::{
     ApiKey, ErrorCode, KINDS, Message, Reader, Writer, advertised, write_request,
 };
 use millrace_testkit::kafka::{Client, batch, fetch, produce, values};
-use support::{TestBroker, config};
 
 fn versions() -> ApiVersionsRequest {
     ApiVersionsRequest {

@@ -1,8 +1,6 @@
 //! Every component of this build runs the conformance suite of its kind, from its own file or from
 //! the tests of its crate.
 
-#![allow(clippy::unwrap_used, reason = "the sources of the workspace are there")]
-
 use std::path::{Path, PathBuf};
 
 use millrace_component::Descriptor;
@@ -23,10 +21,19 @@ const WITH_SERVERS: &[(&str, &str)] = &[
     ("buffer log", "components-kafka/tests/log.rs"),
     ("input log", "components-kafka/tests/log.rs"),
     ("output log", "components-kafka/tests/log.rs"),
-    ("cache redis", "components-redis/tests/contract.rs"),
-    ("input redis_list", "components-redis/tests/contract.rs"),
-    ("output redis_list", "components-redis/tests/contract.rs"),
-    ("rate_limit redis", "components-redis/tests/contract.rs"),
+    ("cache redis", "components-redis/tests/suite/contract.rs"),
+    (
+        "input redis_list",
+        "components-redis/tests/suite/contract.rs",
+    ),
+    (
+        "output redis_list",
+        "components-redis/tests/suite/contract.rs",
+    ),
+    (
+        "rate_limit redis",
+        "components-redis/tests/suite/contract.rs",
+    ),
     ("input http_client", "components-http/tests/contract.rs"),
     ("input http_server", "components-http/tests/contract.rs"),
     ("output http_client", "components-http/tests/contract.rs"),

@@ -1,7 +1,5 @@
 //! Unit tests of configs: Bento's own cases, and what a definition can ask for.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
-
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -1,9 +1,6 @@
 //! Transactions, from the producer's and the reader's side.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
-
-mod support;
-
+use crate::support::{TestBroker, config};
 use bytes::Bytes;
 use millrace_kafka_wire::ErrorCode;
 use millrace_kafka_wire::api::end_txn::{EndTxnRequest, EndTxnResponse};
@@ -19,7 +16,6 @@ use millrace_kafka_wire::api::txn_offset_commit::{
 use millrace_kafka_wire::batch::BatchBuilder;
 use millrace_testkit::kafka::{Client, fetch, produce, values};
 use millrace_testkit::poll;
-use support::{TestBroker, config};
 
 /// A producer that uses transactions of version 2.
 struct Producer {

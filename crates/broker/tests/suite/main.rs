@@ -1,0 +1,16 @@
+//! All tests of the broker: one program, since each would link it whole.
+
+#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
+
+mod compaction;
+mod config;
+mod configs;
+mod describe;
+mod operators;
+mod produce_fetch;
+mod protocol;
+mod security;
+mod start;
+mod support;
+mod topics;
+mod transactions;
