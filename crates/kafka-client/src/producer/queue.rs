@@ -80,6 +80,9 @@ pub struct Queue {
     next_number: u64,
     next_sequence: i32,
     in_flight: usize,
+    /// Whether the broker knows a sequence of this producer. It takes any as the first, so the first
+    /// batch goes alone: one behind it, on a connection that came later, might be before it.
+    is_begun: bool,
     /// Whether a batch is to be sent again: those that were sent behind it are waited for first, so
     /// that their order stays.
     is_recovering: bool,
@@ -96,6 +99,7 @@ impl Queue {
             next_number: 0,
             next_sequence: 0,
             in_flight: 0,
+            is_begun: identity.is_none(),
             is_recovering: false,
             not_before: None,
         }
@@ -185,7 +189,8 @@ impl Queue {
     /// The batch that may be sent next.
     pub fn next(&self, now: Instant) -> Option<(u64, Bytes)> {
         let waits = self.not_before.is_some_and(|it| it > now);
-        if waits || (self.is_recovering && self.in_flight > 0) {
+        let goes_alone = self.is_recovering || !self.is_begun;
+        if waits || (goes_alone && self.in_flight > 0) {
             return None;
         }
         let mut batches = self.batches.iter();
@@ -209,6 +214,7 @@ impl Queue {
     }
 
     pub fn finish(&mut self, number: u64, result: Result<Written>) {
+        self.is_begun |= result.is_ok();
         self.set(number, State::Done(result));
         self.report();
     }
