@@ -108,6 +108,39 @@ async fn the_input_recovers_from_a_cut_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_acknowledged_of_a_topic_that_is_gone_counts_nothing_in_the_next_of_its_name() {
+    let log = TestLog::start().await;
+    let bench = bench(&log);
+    let cluster = log.cluster().await;
+    write(&bench, &["old 0", "old 1", "old 2"]).await;
+    let mut input = bench.input(INPUT);
+    input.connect().await.unwrap();
+    let mut old = Vec::new();
+    for expected in ["old 0", "old 1", "old 2"] {
+        old.push(read(&mut *input).await);
+        assert_eq!(old[old.len() - 1].text, expected);
+    }
+    let last = old.pop().unwrap();
+    cluster.delete_topic("t").await.unwrap();
+    write(&bench, &["new 0", "new 1", "new 2", "new 3"]).await;
+    // It is acknowledged before the input can know.
+    last.settle(Outcome::Delivered);
+    let new = [read(&mut *input).await, read(&mut *input).await];
+    assert_eq!([&*new[0].text, &*new[1].text], ["new 0", "new 1"]);
+    for late in old {
+        late.settle(Outcome::Delivered);
+    }
+    let [first, _] = new;
+    first.settle(Outcome::Delivered);
+    input.stop().await;
+    input.close().await.unwrap();
+    let mut input = bench.input(INPUT);
+    input.connect().await.unwrap();
+    assert_eq!(read(&mut *input).await.text, "new 1");
+    input.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn log_keeps_the_promises_of_an_output() {
     let log = TestLog::start().await;
     let bench = bench(&log);

@@ -2,6 +2,7 @@
 
 mod coordinator;
 mod places;
+mod topic_ids;
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -18,6 +19,7 @@ use crate::error::{Error, Reason};
 use crate::settings::{Backoff, Settings};
 
 pub(crate) use places::Places;
+pub(crate) use topic_ids::TopicIds;
 
 /// A cluster as it was last heard of.
 pub struct Cluster {

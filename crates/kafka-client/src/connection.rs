@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use self::link::{Link, Ticket, Transport};
-use self::versions::{Versions, version_of};
+use self::versions::Versions;
 use crate::Result;
 use crate::error::{Error, Reason};
 use crate::settings::Settings;
@@ -103,7 +103,11 @@ impl Connection {
     /// # Errors
     /// There is none that both know.
     pub fn version_of<R: Request>(&self) -> Result<i16> {
-        let version = version_of::<R>(&self.inner.versions);
+        self.version_up_to::<R>(i16::MAX)
+    }
+
+    fn version_up_to<R: Request>(&self, most: i16) -> Result<i16> {
+        let version = self.inner.versions.pick_up_to(R::KEY, most);
         version.map_err(|reason| self.error::<R>(reason))
     }
 
@@ -124,7 +128,18 @@ impl Connection {
     /// # Errors
     /// The broker does not know it, or the connection broke.
     pub async fn begin<R: Request>(&self, request: &R, patience: Duration) -> Result<Pending<R>> {
-        let (version, ticket) = self.send(request, true).await?;
+        self.begin_up_to(i16::MAX, request, patience).await
+    }
+
+    /// As [`begin`](Self::begin), in no version above this one.
+    pub(crate) async fn begin_up_to<R: Request>(
+        &self,
+        most: i16,
+        request: &R,
+        patience: Duration,
+    ) -> Result<Pending<R>> {
+        let version = self.version_up_to::<R>(most)?;
+        let ticket = self.send(request, version, true).await?;
         Ok(Pending {
             connection: self.clone(),
             ticket,
@@ -139,22 +154,26 @@ impl Connection {
     /// # Errors
     /// As those of [`begin`](Self::begin).
     pub async fn tell<R: Request>(&self, request: &R) -> Result<()> {
-        let (_, ticket) = self.send(request, false).await?;
+        let version = self.version_of::<R>()?;
+        let ticket = self.send(request, version, false).await?;
         let within = self.inner.request_timeout;
         let written = self.inner.link.wait(ticket, within).await;
         written.map(drop).map_err(|it| self.error::<R>(it))
     }
 
-    async fn send<R: Request>(&self, request: &R, is_answered: bool) -> Result<(i16, Ticket)> {
-        let version = self.version_of::<R>()?;
+    async fn send<R: Request>(
+        &self,
+        request: &R,
+        version: i16,
+        is_answered: bool,
+    ) -> Result<Ticket> {
         let link = &self.inner.link;
         let correlation = link.next_correlation();
         let client_id = Some(self.inner.client_id.clone());
         let frame = write_request(version, correlation, client_id, request)
             .map_err(|error| self.error::<R>(Reason::Unwritable(error)))?;
         let ticket = link.send(correlation, frame, is_answered).await;
-        let ticket = ticket.map_err(|it| self.error::<R>(it))?;
-        Ok((version, ticket))
+        ticket.map_err(|it| self.error::<R>(it))
     }
 
     pub(crate) fn error<R: Request>(&self, reason: Reason) -> Error {

@@ -20,7 +20,7 @@ use self::membership::Membership;
 use self::places::Places;
 use crate::Result;
 use crate::admin::TopicPartition;
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, TopicIds};
 use crate::error::{Error, Reason};
 use crate::records::{PartitionReader, Record};
 use crate::settings::Backoff;
@@ -36,6 +36,9 @@ pub struct Consumer {
     cluster: Arc<Cluster>,
     settings: ConsumerSettings,
     places: Places,
+    ids: TopicIds,
+    /// Topics that were found to be made again.
+    replaced: HashSet<Str>,
     fetches: Fetches,
     /// What was fetched and not returned, at most one answer for each partition.
     fetched: VecDeque<PartitionReader>,
@@ -99,6 +102,8 @@ impl Consumer {
             cluster,
             settings,
             places: Places::default(),
+            ids: TopicIds::default(),
+            replaced: HashSet::new(),
             fetched: VecDeque::new(),
             membership: None,
             outside: None,
@@ -188,6 +193,9 @@ impl Consumer {
     }
 
     async fn fetch(&mut self) -> Result<()> {
+        self.begin_assigned().await?;
+        let topics = self.places.topics();
+        self.ids.learn(&self.cluster, topics).await?;
         self.places.find(&self.cluster, &self.settings).await?;
         let wanted = self.places.wanted();
         let mut wait = self.settings.fetch_max_wait;
@@ -195,12 +203,18 @@ impl Consumer {
         if wanted.len() < self.places.count() {
             wait = wait.min(PARTIAL_WAIT);
         }
-        self.fetches.begin(wanted, &self.settings, wait).await
+        let fetches = &mut self.fetches;
+        fetches.begin(wanted, &self.ids, &self.settings, wait).await
     }
 
     /// Keeps what was fetched, as far as it is still wanted.
     async fn keep(&mut self, fetched: Fetched) -> Result<()> {
-        let Fetched { asked, result, .. } = fetched;
+        let Fetched {
+            asked,
+            names,
+            result,
+            ..
+        } = fetched;
         let response = match result {
             Ok(response) => response,
             Err(error) => {
@@ -211,9 +225,12 @@ impl Consumer {
             }
         };
         for topic in response.responses {
+            let Some(name) = names.of(&topic, &self.ids) else {
+                continue;
+            };
             for data in topic.partitions {
                 let partition = TopicPartition {
-                    topic: topic.topic.detach(),
+                    topic: name.clone(),
                     partition: data.partition_index,
                 };
                 let offset = asked.get(&partition).copied();
@@ -250,6 +267,14 @@ impl Consumer {
                 Ok(())
             }
             Outcome::OutOfRange => self.places.lose(partition, self.settings.auto_offset_reset),
+            Outcome::Replaced(error) => {
+                let topic = &partition.topic;
+                match self.ids.ask_again(&self.cluster, topic).await? {
+                    Some(id) => self.begin_again(topic, id).await,
+                    // It may be a broker that has not heard of it yet.
+                    None => Err(error),
+                }
+            }
             Outcome::Again(error) => {
                 self.cluster.forget(&partition.topic).await;
                 Err(error)

@@ -82,15 +82,11 @@ impl Batches {
         }
     }
 
-    pub fn clear(&mut self) {
-        self.held.clear();
-        self.bytes = 0;
-    }
-
-    /// Forgets what there is of a partition.
-    pub fn remove(&mut self, partition: &TopicPartition) {
-        let held = self.held.remove(partition);
-        self.bytes -= held.map_or(0, |it| it.batcher.held_bytes());
+    /// Forgets what there is of some partitions.
+    pub fn remove(&mut self, is_gone: impl Fn(&TopicPartition) -> bool) {
+        let gone = self.held.extract_if(|partition, _| is_gone(partition));
+        let bytes: usize = gone.map(|(_, it)| it.batcher.held_bytes()).sum();
+        self.bytes -= bytes;
     }
 
     /// Adds a message; the batch that it completes.

@@ -4,14 +4,18 @@ use std::collections::{HashMap, VecDeque};
 
 use millrace_kafka_client::TopicPartition;
 
-/// What is on its way, by partition, in one generation of the group.
+/// What is on its way, by partition.
 #[derive(Debug, Default)]
 pub struct Progress {
     partitions: HashMap<TopicPartition, Partition>,
+    /// How many partitions were begun, each time that they were.
+    begun: u64,
 }
 
 #[derive(Debug, Default)]
 struct Partition {
+    /// Tells it from the same partition as it was begun at other times.
+    number: u64,
     /// Messages that were handed out, in order; those before the first one are acknowledged.
     waiting: VecDeque<Waiting>,
     /// Behind the last one that was handed out.
@@ -30,20 +34,33 @@ struct Waiting {
 }
 
 impl Progress {
-    /// A message is handed out.
-    pub fn hand_out(&mut self, partition: &TopicPartition, offset: i64) {
+    /// Messages are handed out. The number is to be told when they are settled.
+    pub fn hand_out(&mut self, partition: &TopicPartition, offsets: &[i64]) -> u64 {
         if !self.partitions.contains_key(partition) {
-            self.partitions
-                .insert(partition.clone(), Partition::default());
+            self.begun += 1;
+            let begun = Partition {
+                number: self.begun,
+                ..Partition::default()
+            };
+            self.partitions.insert(partition.clone(), begun);
         }
-        if let Some(it) = self.partitions.get_mut(partition) {
+        let Some(it) = self.partitions.get_mut(partition) else {
+            return 0;
+        };
+        for offset in offsets {
             it.waiting.push_back(Waiting {
-                offset,
+                offset: *offset,
                 is_acknowledged: false,
             });
             it.next = offset + 1;
             it.open += 1;
         }
+        it.number
+    }
+
+    /// Forgets some partitions: what is on its way of them is settled in vain.
+    pub fn forget(&mut self, is_gone: impl Fn(&TopicPartition) -> bool) {
+        self.partitions.retain(|it, _| !is_gone(it));
     }
 
     /// How many messages of a partition are on their way.
@@ -57,9 +74,17 @@ impl Progress {
         it.is_some_and(|it| it.failed.is_some())
     }
 
-    /// It is known what became of a message.
-    pub fn settle(&mut self, partition: &TopicPartition, offset: i64, is_acknowledged: bool) {
-        let Some(it) = self.partitions.get_mut(partition) else {
+    /// It is known what became of a message. What was handed out before the partition was forgotten
+    /// is no longer waited for.
+    pub fn settle(
+        &mut self,
+        partition: &TopicPartition,
+        number: u64,
+        offset: i64,
+        is_acknowledged: bool,
+    ) {
+        let it = self.partitions.get_mut(partition);
+        let Some(it) = it.filter(|it| it.number == number) else {
             return;
         };
         let found = it.waiting.binary_search_by_key(&offset, |it| it.offset);
@@ -121,9 +146,7 @@ mod tests {
 
     fn handed_out(offsets: &[i64]) -> Progress {
         let mut progress = Progress::default();
-        for offset in offsets {
-            progress.hand_out(&partition(), *offset);
-        }
+        assert_eq!(progress.hand_out(&partition(), offsets), 1);
         progress
     }
 
@@ -136,11 +159,11 @@ mod tests {
         // Offsets have gaps where a topic is compacted.
         let mut progress = handed_out(&[5, 7, 8]);
         assert_eq!(offset(&progress), Some(5));
-        progress.settle(&partition(), 7, true);
+        progress.settle(&partition(), 1, 7, true);
         assert_eq!(offset(&progress), Some(5));
-        progress.settle(&partition(), 5, true);
+        progress.settle(&partition(), 1, 5, true);
         assert_eq!(offset(&progress), Some(8));
-        progress.settle(&partition(), 8, true);
+        progress.settle(&partition(), 1, 8, true);
         assert_eq!(
             (offset(&progress), progress.open(&partition())),
             (Some(9), 0)
@@ -150,7 +173,7 @@ mod tests {
     #[test]
     fn what_is_committed_is_not_committed_again() {
         let mut progress = handed_out(&[0]);
-        progress.settle(&partition(), 0, true);
+        progress.settle(&partition(), 1, 0, true);
         let offsets = progress.to_commit();
         progress.committed(&offsets);
         assert!(progress.to_commit().is_empty());
@@ -159,26 +182,47 @@ mod tests {
     #[test]
     fn a_failed_message_is_read_again_once_nothing_is_on_its_way() {
         let mut progress = handed_out(&[0, 1, 2]);
-        progress.settle(&partition(), 1, false);
+        progress.settle(&partition(), 1, 1, false);
         assert!(progress.is_held(&partition()) && progress.take_failed().is_empty());
-        progress.settle(&partition(), 0, true);
-        progress.settle(&partition(), 2, true);
+        progress.settle(&partition(), 1, 0, true);
+        progress.settle(&partition(), 1, 2, true);
         assert_eq!(progress.take_failed(), [(partition(), 1)]);
         assert_eq!(offset(&progress), Some(1));
         assert!(!progress.is_held(&partition()));
-        progress.hand_out(&partition(), 1);
-        progress.settle(&partition(), 1, true);
+        progress.hand_out(&partition(), &[1]);
+        progress.settle(&partition(), 1, 1, true);
         assert_eq!(offset(&progress), Some(2));
     }
 
     #[test]
     fn what_is_unknown_is_no_harm() {
         let mut progress = handed_out(&[3]);
-        progress.settle(&partition(), 99, true);
-        progress.settle(&TopicPartition::new("other", 0), 3, true);
+        progress.settle(&partition(), 1, 99, true);
+        progress.settle(&TopicPartition::new("other", 0), 1, 3, true);
         assert_eq!(
             (offset(&progress), progress.open(&partition())),
             (Some(3), 1)
         );
+    }
+
+    #[test]
+    fn what_is_settled_late_settles_nothing_of_a_partition_that_was_begun_again() {
+        let mut progress = handed_out(&[0, 1]);
+        progress.forget(|it| &*it.topic == "other");
+        assert_eq!(progress.open(&partition()), 2);
+        progress.forget(|it| &*it.topic == "t");
+        let number = progress.hand_out(&partition(), &[0, 1]);
+        progress.settle(&partition(), 1, 0, true);
+        progress.settle(&partition(), 1, 1, false);
+        assert_eq!(
+            (offset(&progress), progress.open(&partition())),
+            (Some(0), 2)
+        );
+        assert!(!progress.is_held(&partition()));
+        progress.settle(&partition(), number, 0, true);
+        assert_eq!(offset(&progress), Some(1));
+        progress.forget(|_| true);
+        progress.settle(&partition(), number, 1, true);
+        assert_eq!(offset(&progress), None);
     }
 }

@@ -17,10 +17,6 @@ impl Ready {
         self.partitions.is_empty()
     }
 
-    pub fn clear(&mut self) {
-        self.partitions.clear();
-    }
-
     /// Which partitions have records here.
     pub fn partitions(&self) -> HashSet<TopicPartition> {
         let names = self.partitions.iter();
@@ -49,9 +45,9 @@ impl Ready {
         }
     }
 
-    /// Forgets what there is of a partition.
-    pub fn remove(&mut self, partition: &TopicPartition) {
-        self.partitions.retain(|(it, _)| **it != *partition);
+    /// Forgets what there is of some partitions.
+    pub fn remove(&mut self, is_gone: impl Fn(&TopicPartition) -> bool) {
+        self.partitions.retain(|(it, _)| !is_gone(it));
     }
 
     /// The next record of the first partition that may go on.

@@ -24,7 +24,8 @@ const LOOK: Duration = Duration::from_millis(500);
 
 /// What became of the messages of a batch.
 struct Settled {
-    epoch: u64,
+    /// As [`Progress::hand_out`] gave it.
+    number: u64,
     partition: Arc<TopicPartition>,
     offsets: Offsets,
     is_acknowledged: bool,
@@ -110,13 +111,13 @@ impl Task {
             }
             self.look_after().await.map_err(failed)?;
             if stop.is_cancelled() {
-                self.forget();
+                self.forget(|_| true);
                 self.wait(None, end).await;
             } else if self.next_look <= Instant::now() {
                 self.look_for_topics().await;
             } else if !self.consumer.is_stable() {
                 // What is on its way is read again by who gets the partition.
-                self.forget();
+                self.forget(|_| true);
                 self.poll(stop).await.map_err(failed)?;
             } else if self.prepare().await? {
                 self.wait(Some(stop), end).await;
@@ -127,11 +128,11 @@ impl Task {
         Ok(())
     }
 
-    /// Forgets what was read and not handed out.
-    fn forget(&mut self) {
-        self.ready.clear();
-        self.batches.clear();
-        self.next = None;
+    /// Forgets what was read of some partitions and not handed out.
+    fn forget(&mut self, is_gone: impl Fn(&TopicPartition) -> bool) {
+        self.ready.remove(&is_gone);
+        self.batches.remove(&is_gone);
+        self.next.take_if(|next| is_gone(&next.partition));
     }
 
     /// Commits when it is time or when the group changes, and goes back to what failed.
@@ -149,9 +150,7 @@ impl Task {
             }
         }
         for (partition, offset) in self.progress.take_failed() {
-            self.ready.remove(&partition);
-            self.batches.remove(&partition);
-            self.next.take_if(|next| *next.partition == partition);
+            self.forget(|it| *it == partition);
             self.consumer.seek(&partition, offset);
         }
         Ok(())
@@ -217,8 +216,8 @@ impl Task {
                 return Some((partition, record));
             }
             // It is read again, with all that is behind it.
-            self.ready.remove(&partition);
-            self.batches.remove(&partition);
+            self.ready.remove(|it| *it == *partition);
+            self.batches.remove(|it| *it == *partition);
         }
     }
 
@@ -238,9 +237,10 @@ impl Task {
         }
         match batch.messages.is_empty() {
             true => {
+                let (progress, partition) = (&mut self.progress, &batch.partition);
+                let number = progress.hand_out(partition, &batch.offsets);
                 for offset in batch.offsets {
-                    self.progress.hand_out(&batch.partition, offset);
-                    self.progress.settle(&batch.partition, offset, true);
+                    progress.settle(partition, number, offset, true);
                 }
             }
             false => self.next = Some(batch),
@@ -283,15 +283,13 @@ impl Task {
             offsets,
             messages,
         } = batch;
-        for offset in &offsets {
-            self.progress.hand_out(&partition, *offset);
-        }
-        let (settle, epoch) = (self.settle.clone(), self.epoch);
+        let number = self.progress.hand_out(&partition, &offsets);
+        let settle = self.settle.clone();
         Incoming::acknowledged(messages, move |outcomes| {
             let is_acknowledged = !outcomes.iter().any(|it| matches!(it, Outcome::Failed(_)));
             // A reader that is gone has committed less than that.
             let _gone = settle.send(Settled {
-                epoch,
+                number,
                 partition,
                 offsets,
                 is_acknowledged,
@@ -300,11 +298,9 @@ impl Task {
     }
 
     fn take(&mut self, settled: Settled) {
-        if settled.epoch == self.epoch {
-            let (partition, is_acknowledged) = (&settled.partition, settled.is_acknowledged);
-            for offset in settled.offsets {
-                self.progress.settle(partition, offset, is_acknowledged);
-            }
+        let (progress, partition) = (&mut self.progress, &settled.partition);
+        for offset in settled.offsets {
+            progress.settle(partition, settled.number, offset, settled.is_acknowledged);
         }
     }
 
@@ -336,13 +332,7 @@ impl Task {
                 }
             }
         };
-        // Those that came while the group changed are of its earlier generation.
-        let epoch = self.consumer.epoch();
-        if epoch != self.epoch {
-            self.epoch = epoch;
-            self.progress = Progress::default();
-            self.forget();
-        }
+        self.notice_changes();
         for settled in taken {
             self.take(settled);
         }
@@ -350,6 +340,22 @@ impl Task {
             self.ready.extend(records);
         }
         Ok(())
+    }
+
+    /// Forgets what is not read any more: all when the group has changed, and of a topic that was
+    /// deleted and made again what was read of the old one.
+    fn notice_changes(&mut self) {
+        let epoch = self.consumer.epoch();
+        if epoch != self.epoch {
+            self.epoch = epoch;
+            self.progress.forget(|_| true);
+            self.forget(|_| true);
+        }
+        for topic in self.consumer.take_replaced() {
+            tracing::warn!(%topic, "it was deleted and made again: the new one is read");
+            self.progress.forget(|it| it.topic == topic);
+            self.forget(|it| it.topic == topic);
+        }
     }
 }
 

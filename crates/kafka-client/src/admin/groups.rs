@@ -12,7 +12,7 @@ use millrace_kafka_wire::{ErrorCode, Request, read_versioned};
 
 use super::TopicPartition;
 use crate::Result;
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, TopicIds};
 use crate::connection::Connection;
 use crate::error::{Error, Reason};
 
@@ -146,8 +146,19 @@ impl Cluster {
         group: &str,
         offsets: &HashMap<TopicPartition, i64>,
     ) -> Result<()> {
+        let ids = TopicIds::default();
+        self.commit_read(group, offsets, &ids).await
+    }
+
+    /// As [`commit_for`](Self::commit_for) of what was read of the topics with these ids.
+    pub(crate) async fn commit_read(
+        &self,
+        group: &str,
+        offsets: &HashMap<TopicPartition, i64>,
+        ids: &TopicIds,
+    ) -> Result<()> {
         let commit = Commit::outside(group);
-        self.retry(|| self.send_commit(&commit, offsets)).await
+        self.retry(|| self.send_commit(&commit, offsets, ids)).await
     }
 }
 

@@ -1,5 +1,6 @@
 //! Where the partitions of a topic are.
 
+use millrace_kafka_wire::Uuid;
 use millrace_kafka_wire::api::metadata::MetadataResponseTopic;
 
 /// Who leads a partition.
@@ -9,9 +10,12 @@ pub struct Leader {
     pub epoch: i32,
 }
 
-/// The leaders of the partitions of a topic, by the numbers of the partitions.
+/// A topic, with the leaders of its partitions by the numbers of the partitions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Places(Vec<Option<Leader>>);
+pub struct Places {
+    id: Uuid,
+    leaders: Vec<Option<Leader>>,
+}
 
 impl Places {
     /// Partitions that are told twice, or whose numbers leave gaps, are as good as not told.
@@ -26,21 +30,30 @@ impl Places {
                 });
             }
         }
-        Self(leaders)
+        Self {
+            id: topic.topic_id,
+            leaders,
+        }
+    }
+
+    /// What tells the topic from others that have its name at other times; zero when the broker does
+    /// not say.
+    pub fn topic_id(&self) -> Uuid {
+        self.id
     }
 
     /// How many partitions there are.
     pub fn count(&self) -> usize {
-        self.0.len()
+        self.leaders.len()
     }
 
     pub fn leader(&self, partition: i32) -> Option<Leader> {
         let index = usize::try_from(partition).ok()?;
-        *self.0.get(index)?
+        *self.leaders.get(index)?
     }
 
     /// Whether there are partitions, and each has a leader.
     pub fn is_whole(&self) -> bool {
-        !self.0.is_empty() && self.0.iter().all(Option::is_some)
+        !self.leaders.is_empty() && self.leaders.iter().all(Option::is_some)
     }
 }

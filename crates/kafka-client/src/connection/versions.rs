@@ -4,19 +4,14 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use millrace_kafka_wire::api::api_versions::{ApiVersionsRequest, ApiVersionsResponse};
-use millrace_kafka_wire::{ApiKey, ErrorCode, Request, Str, read_response, write_request};
+use millrace_kafka_wire::{ApiKey, ErrorCode, Str, read_response, write_request};
 
 use super::link::Link;
 use crate::error::{Error, Reason};
 use crate::settings::Settings;
 
-/// From the next version on, these name topics by ids, which this client does not keep.
-const BY_NAME: [(ApiKey, i16); 4] = [
-    (ApiKey::Produce, 12),
-    (ApiKey::Fetch, 12),
-    (ApiKey::OffsetCommit, 9),
-    (ApiKey::OffsetFetch, 9),
-];
+/// From the next version on, these name topics by ids, which this client asks for by name.
+const BY_NAME: [(ApiKey, i16); 2] = [(ApiKey::Produce, 12), (ApiKey::OffsetFetch, 9)];
 
 /// The versions that a broker told.
 #[derive(Debug, Default)]
@@ -40,7 +35,13 @@ impl Versions {
 
     /// The highest version that both know and this client speaks.
     pub fn pick(&self, key: ApiKey) -> Result<i16, Reason> {
-        let (first, mut last) = key.versions();
+        self.pick_up_to(key, i16::MAX)
+    }
+
+    /// As [`pick`](Self::pick), but none above this one.
+    pub fn pick_up_to(&self, key: ApiKey, most: i16) -> Result<i16, Reason> {
+        let (first, last) = key.versions();
+        let mut last = last.min(most);
         if let Some((_, spoken)) = BY_NAME.iter().find(|(it, _)| *it == key) {
             last = last.min(*spoken);
         }
@@ -94,11 +95,6 @@ fn read(frame: Bytes, version: i16) -> Result<ApiVersionsResponse, Reason> {
         .map_err(Reason::Malformed)
 }
 
-/// The version in which a request is sent.
-pub fn version_of<R: Request>(versions: &Versions) -> Result<i16, Reason> {
-    versions.pick(R::KEY)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,6 +116,9 @@ mod tests {
         assert_eq!(future.pick(ApiKey::Metadata).unwrap(), newest);
         let named = told(ApiKey::Produce, (0, 13));
         assert_eq!(named.pick(ApiKey::Produce).unwrap(), 12);
+        let fetch = told(ApiKey::Fetch, (4, 17));
+        assert_eq!(fetch.pick(ApiKey::Fetch).unwrap(), 17);
+        assert_eq!(fetch.pick_up_to(ApiKey::Fetch, 12).unwrap(), 12);
     }
 
     #[test]

@@ -4,25 +4,44 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use millrace_kafka_wire::ErrorCode;
 use millrace_kafka_wire::api::fetch::{
-    FetchPartition, FetchRequest, FetchResponse, FetchTopic, PartitionData,
+    FetchPartition, FetchRequest, FetchResponse, FetchTopic, FetchableTopicResponse, PartitionData,
 };
+use millrace_kafka_wire::{ErrorCode, Str, Uuid};
 use tokio::task::JoinSet;
 
 use super::settings::{ConsumerSettings, Isolation};
 use crate::Result;
 use crate::admin::TopicPartition;
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, TopicIds};
 use crate::connection::Connection;
 use crate::error::Error;
+
+/// From the next version on, topics are asked for by their ids.
+const LAST_BY_NAME: i16 = 12;
 
 /// One answered request.
 pub struct Fetched {
     broker: i32,
     /// With the offsets that were asked for.
     pub asked: HashMap<TopicPartition, i64>,
+    pub names: Names,
     pub result: Result<FetchResponse>,
+}
+
+/// The names of topics that were asked for by their ids; none where they were asked for by name.
+#[derive(Debug, Default)]
+pub struct Names(HashMap<Uuid, Str>);
+
+impl Names {
+    /// The name of a topic of an answer, as long as it is the topic that is read now.
+    pub fn of(&self, answer: &FetchableTopicResponse, ids: &TopicIds) -> Option<Str> {
+        if answer.topic_id.is_zero() {
+            return Some(answer.topic.detach());
+        }
+        let name = self.0.get(&answer.topic_id)?;
+        (ids.get(name) == Some(answer.topic_id)).then(|| name.clone())
+    }
 }
 
 /// The open requests: at most one for each broker.
@@ -51,6 +70,7 @@ impl Fetches {
     pub async fn begin(
         &mut self,
         wanted: Vec<(TopicPartition, i64)>,
+        ids: &TopicIds,
         settings: &ConsumerSettings,
         wait: Duration,
     ) -> Result<()> {
@@ -69,8 +89,12 @@ impl Fetches {
         }
         for (broker, asked) in by_leader {
             let connection = self.connection(broker).await?;
-            let request = request(&asked, settings, wait);
-            let pending = connection.begin(&request, wait).await?;
+            let (request, names) = request(&asked, ids, settings, wait);
+            let most = match names.0.is_empty() {
+                true => LAST_BY_NAME,
+                false => i16::MAX,
+            };
+            let pending = connection.begin_up_to(most, &request, wait).await?;
             self.brokers.insert(broker);
             self.partitions.extend(asked.keys().cloned());
             self.open.spawn(async move {
@@ -82,6 +106,7 @@ impl Fetches {
                 Fetched {
                     broker,
                     asked,
+                    names,
                     result,
                 }
             });
@@ -119,9 +144,12 @@ impl Fetches {
 
 fn request(
     asked: &HashMap<TopicPartition, i64>,
+    ids: &TopicIds,
     settings: &ConsumerSettings,
     wait: Duration,
-) -> FetchRequest {
+) -> (FetchRequest, Names) {
+    let by_id = ids.has_all(asked.keys().map(|it| &it.topic));
+    let mut names = HashMap::new();
     let mut topics: Vec<FetchTopic> = Vec::new();
     for (it, offset) in asked {
         let partition = FetchPartition {
@@ -135,15 +163,21 @@ fn request(
         };
         match topics.iter_mut().find(|topic| topic.topic == it.topic) {
             Some(topic) => topic.partitions.push(partition),
-            None => topics.push(FetchTopic {
-                topic: it.topic.clone(),
-                partitions: vec![partition],
-                ..FetchTopic::default()
-            }),
+            None => {
+                let id = ids.get(&it.topic).filter(|_| by_id).unwrap_or(Uuid::ZERO);
+                if by_id {
+                    names.insert(id, it.topic.clone());
+                }
+                topics.push(FetchTopic {
+                    topic: it.topic.clone(),
+                    topic_id: id,
+                    partitions: vec![partition],
+                });
+            }
         }
     }
     let wait = wait.as_millis();
-    FetchRequest {
+    let request = FetchRequest {
         replica_id: -1,
         max_wait_ms: i32::try_from(wait).unwrap_or(i32::MAX),
         min_bytes: settings.fetch_min_bytes,
@@ -153,7 +187,8 @@ fn request(
         session_epoch: -1,
         topics,
         ..FetchRequest::default()
-    }
+    };
+    (request, Names(names))
 }
 
 /// What is to be done with what was fetched from a partition.
@@ -161,6 +196,8 @@ pub enum Outcome {
     Data(PartitionData),
     /// The offset that was asked for is not there.
     OutOfRange,
+    /// The topic that was asked for by its id is not there (any more).
+    Replaced(Error),
     /// Asking again may help.
     Again(Error),
     Failed(Error),
@@ -174,6 +211,9 @@ pub fn outcome(data: PartitionData) -> Outcome {
     let error = error.during(<FetchRequest as millrace_kafka_wire::Request>::KEY);
     match error.code() {
         Some(ErrorCode::OffsetOutOfRange) => Outcome::OutOfRange,
+        Some(ErrorCode::UnknownTopicId | ErrorCode::InconsistentTopicId) => {
+            Outcome::Replaced(error)
+        }
         _ if error.is_retriable() => Outcome::Again(error),
         _ => Outcome::Failed(error),
     }

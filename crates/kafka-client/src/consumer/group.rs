@@ -1,13 +1,15 @@
 //! What a consumer does as a member of a group.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
+use millrace_kafka_wire::{Str, Uuid};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::Consumer;
 use super::membership::{Membership, Signal};
 use super::places::Places;
+use super::settings::Reset;
 use crate::Result;
 use crate::admin::TopicPartition;
 use crate::error::Error;
@@ -21,7 +23,7 @@ impl Consumer {
             let offsets = self.places.to_commit();
             if self.settings.auto_commit_interval.is_some() && !offsets.is_empty() {
                 // The coordinator may have gone on without this member: then others read it again.
-                let _refused = membership.commit(&offsets).await;
+                let _refused = membership.commit(&offsets, &self.ids).await;
             }
             self.fetched.clear();
             self.places = Places::default();
@@ -29,21 +31,61 @@ impl Consumer {
             self.assigned = Some(membership.join().await?);
             self.epoch += 1;
         }
+        Ok(())
+    }
+
+    /// Finds where the group has left off in what was assigned.
+    pub(super) async fn begin_assigned(&mut self) -> Result<()> {
         let Some(assigned) = self.assigned.clone() else {
             return Ok(());
         };
+        let topics = assigned.iter().map(|it| &it.topic);
+        self.ids.learn(&self.cluster, topics).await?;
         let committed = match assigned.is_empty() {
             true => HashMap::new(),
             false => {
-                let membership = self.membership.as_ref().map(Membership::group);
-                let group = membership.or(self.outside.as_ref());
-                let group = group.ok_or_else(in_no_group)?;
+                let group = self.group().ok_or_else(in_no_group)?;
                 self.cluster.committed(group, Some(&assigned)).await?
             }
         };
         self.places = Places::committed(assigned, &committed);
         self.assigned = None;
         Ok(())
+    }
+
+    /// In whose name it commits.
+    fn group(&self) -> Option<&Str> {
+        let membership = self.membership.as_ref().map(Membership::group);
+        membership.or(self.outside.as_ref())
+    }
+
+    /// Begins again in a topic that was deleted and made again: where the group has left off in the
+    /// new one, if others were here before, else at its beginning.
+    pub(super) async fn begin_again(&mut self, topic: &Str, id: Uuid) -> Result<()> {
+        if self.settings.auto_offset_reset == Reset::None {
+            return Err(Error::invalid(format!(
+                "topic `{topic}` was deleted and made again, and `auto_offset_reset` is `none`: what \
+                 was read is of the old one"
+            )));
+        }
+        let of_topic = self.places.partitions().into_iter();
+        let of_topic: Vec<_> = of_topic.filter(|it| it.topic == *topic).collect();
+        let committed = match self.group() {
+            Some(group) => self.cluster.committed(group, Some(&of_topic)).await?,
+            None => HashMap::new(),
+        };
+        // Nothing waits from here on: who stops to poll leaves it whole.
+        self.ids.set(topic, id);
+        self.fetched.retain(|it| it.partition().topic != *topic);
+        self.places.begin_again(of_topic, &committed);
+        self.replaced.insert(topic.clone());
+        Ok(())
+    }
+
+    /// The topics that polls have found to be deleted and made again, since this was last asked: what
+    /// was read of them before is not there any more, and its offsets mean nothing in the new ones.
+    pub fn take_replaced(&mut self) -> HashSet<Str> {
+        std::mem::take(&mut self.replaced)
     }
 
     /// Commits what was returned, as a member of the group.
@@ -56,7 +98,7 @@ impl Consumer {
             return Err(in_no_group());
         };
         if !offsets.is_empty() {
-            membership.commit(&offsets).await?;
+            membership.commit(&offsets, &self.ids).await?;
             self.places.set_committed();
         }
         Ok(())
@@ -70,10 +112,10 @@ impl Consumer {
     /// who is outside, has members.
     pub async fn commit_offsets(&mut self, offsets: &HashMap<TopicPartition, i64>) -> Result<()> {
         match &mut self.membership {
-            Some(membership) => membership.commit(offsets).await,
+            Some(membership) => membership.commit(offsets, &self.ids).await,
             None => {
                 let group = self.outside.as_ref().ok_or_else(in_no_group)?;
-                self.cluster.commit_for(group, offsets).await
+                self.cluster.commit_read(group, offsets, &self.ids).await
             }
         }
     }

@@ -14,7 +14,7 @@ use self::heartbeat::Heartbeat;
 use super::settings::ConsumerSettings;
 use crate::Result;
 use crate::admin::{Commit, TopicPartition};
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, TopicIds};
 use crate::connection::Connection;
 use crate::error::Error;
 
@@ -109,7 +109,11 @@ impl Membership {
     }
 
     /// Commits as this member.
-    pub async fn commit(&mut self, offsets: &HashMap<TopicPartition, i64>) -> Result<()> {
+    pub async fn commit(
+        &mut self,
+        offsets: &HashMap<TopicPartition, i64>,
+        ids: &TopicIds,
+    ) -> Result<()> {
         let commit = Commit {
             group: self.group.clone(),
             generation: self.generation,
@@ -117,11 +121,10 @@ impl Membership {
             instance: self.instance(),
         };
         let connection = self.connection().await?;
-        let sent = self.cluster.commit_on(&connection, &commit, offsets).await;
-        if sent
-            .as_ref()
-            .is_err_and(|it| it.is_retriable() || it.is_ambiguous())
-        {
+        let cluster = &self.cluster;
+        let sent = cluster.commit_on(&connection, &commit, offsets, ids).await;
+        let failed = sent.as_ref();
+        if failed.is_err_and(|it| it.is_retriable() || it.is_ambiguous()) {
             self.connection = None;
         }
         sent

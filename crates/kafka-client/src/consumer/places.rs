@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use millrace_kafka_wire::Str;
+
 use super::settings::{ConsumerSettings, Isolation, Reset, Start};
 use crate::Result;
 use crate::admin::{Committed, OffsetAt, TopicPartition};
@@ -75,6 +77,26 @@ impl Places {
 
     pub fn partitions(&self) -> Vec<TopicPartition> {
         self.0.keys().cloned().collect()
+    }
+
+    /// The topics of the partitions, each once for each of its partitions.
+    pub fn topics(&self) -> impl Iterator<Item = &Str> {
+        self.0.keys().map(|it| &it.topic)
+    }
+
+    /// Begins anew in partitions: where a group left off, else at their beginning.
+    pub fn begin_again(
+        &mut self,
+        partitions: Vec<TopicPartition>,
+        committed: &HashMap<TopicPartition, Committed>,
+    ) {
+        let mut begun = Self::committed(partitions, committed);
+        for place in begun.0.values_mut() {
+            if place.next == Next::Reset {
+                place.next = Next::At(OffsetAt::Earliest);
+            }
+        }
+        self.0.append(&mut begun.0);
     }
 
     pub fn offset(&self, partition: &TopicPartition) -> Option<i64> {

@@ -1,8 +1,8 @@
 //! How far a group has read: asked and told.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
-use millrace_kafka_wire::Str;
 use millrace_kafka_wire::api::offset_commit::{
     OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic,
 };
@@ -11,13 +11,17 @@ use millrace_kafka_wire::api::offset_fetch::{
     OffsetFetchResponse,
 };
 
+use millrace_kafka_wire::{ErrorCode, Str, Uuid};
+
 use super::explain;
 use crate::Result;
 use crate::admin::TopicPartition;
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, TopicIds};
 use crate::connection::Connection;
 use crate::error::Error;
 
+/// From the next version on, commits name topics by their ids.
+const LAST_BY_NAME: i16 = 9;
 /// From this version on several groups are asked for at once.
 const SEVERAL_GROUPS: i16 = 8;
 
@@ -82,18 +86,26 @@ impl Cluster {
         &self,
         commit: &Commit,
         offsets: &HashMap<TopicPartition, i64>,
+        ids: &TopicIds,
     ) -> Result<()> {
         let connection = self.coordinator(&commit.group).await?;
-        self.commit_on(&connection, commit, offsets).await
+        self.commit_on(&connection, commit, offsets, ids).await
     }
 
-    /// Commits once, at a coordinator that is known.
+    /// Commits once, at a coordinator that is known. Of topics whose ids are given nothing is
+    /// committed when they are not there any more, which is no error: there is nothing to keep.
     pub(crate) async fn commit_on(
         &self,
         connection: &Connection,
         commit: &Commit,
         offsets: &HashMap<TopicPartition, i64>,
+        ids: &TopicIds,
     ) -> Result<()> {
+        let by_id = ids.has_all(offsets.keys().map(|it| &it.topic));
+        let most = match by_id {
+            true => i16::MAX,
+            false => LAST_BY_NAME,
+        };
         let mut topics: HashMap<&Str, Vec<OffsetCommitRequestPartition>> = HashMap::new();
         for (it, offset) in offsets {
             let partitions = topics.entry(&it.topic).or_default();
@@ -108,8 +120,8 @@ impl Cluster {
             .into_iter()
             .map(|(name, partitions)| OffsetCommitRequestTopic {
                 name: name.clone(),
+                topic_id: ids.get(name).unwrap_or(Uuid::ZERO),
                 partitions,
-                ..OffsetCommitRequestTopic::default()
             });
         let request = OffsetCommitRequest {
             group_id: commit.group.clone(),
@@ -119,8 +131,11 @@ impl Cluster {
             topics: topics.collect(),
             ..OffsetCommitRequest::default()
         };
-        let response = connection.call(&request).await?;
-        for partition in response.topics.iter().flat_map(|it| &it.partitions) {
+        let begun = connection.begin_up_to(most, &request, Duration::ZERO).await;
+        let response = begun?.wait().await?;
+        let gone = ErrorCode::UnknownTopicId.number();
+        let partitions = response.topics.iter().flat_map(|it| &it.partitions);
+        for partition in partitions.filter(|it| it.error_code != gone) {
             let checked = Error::check(partition.error_code, None);
             let explain = |error| explain::<OffsetCommitRequest>(connection, &commit.group, error);
             checked.map_err(explain)?;

@@ -1,7 +1,5 @@
 //! What is read of the bytes that a broker sends.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
-
 use bytes::Bytes;
 use millrace_kafka_client::{Limits, PartitionReader, Reason};
 use millrace_kafka_wire::api::fetch::AbortedTransaction;

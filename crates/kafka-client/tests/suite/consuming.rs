@@ -1,18 +1,14 @@
 //! Consumers beside the plain ones: outside of a group, with partitions that pause and come later.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
-
-mod support;
-
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support::{PATIENCE, TestBroker, read, record, settings, texts, topic};
 use millrace_kafka_client::{
     Cluster, Consumer, ConsumerSettings, NewRecord, OffsetAt, Producer, ProducerSettings, Reset,
     Settings, Start, TopicPartition,
 };
-use support::{PATIENCE, TestBroker, read, record, settings, texts, topic};
 
 fn earliest() -> ConsumerSettings {
     ConsumerSettings {

@@ -1,15 +1,11 @@
 //! What administrators ask for.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
-
-mod support;
-
 use std::collections::HashMap;
 
+use crate::support::{TestBroker, record, topic};
 use millrace_kafka_client::{
     Cluster, ErrorCode, NewTopic, OffsetAt, Producer, ProducerSettings, Settings, TopicPartition,
 };
-use support::{TestBroker, record, topic};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_topic_is_made_listed_described_altered_and_removed() {

@@ -1,8 +1,5 @@
 //! A broker in this process, and clients of it.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
-#![allow(dead_code, reason = "each file of tests uses its part")]
-
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +19,7 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A broker that is gone with its data when it is dropped.
 pub struct TestBroker {
-    pub running: Running,
+    _running: Running,
     pub address: String,
     _dir: TempDir,
 }
@@ -45,7 +42,7 @@ impl TestBroker {
         let running = start_here(config, &Scope::detached()).await.unwrap();
         Self {
             address: running.addresses()[0].to_string(),
-            running,
+            _running: running,
             _dir: dir,
         }
     }

@@ -1,17 +1,15 @@
 //! Records that are sent are read.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
-
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{
+    PATIENCE, TestBroker, read, reader, reader_with, record, send_all, texts, topic,
+};
 use bytes::Bytes;
 use millrace_kafka_client::{
     Acks, Compression, Consumer, ConsumerSettings, Isolation, NewRecord, OffsetAt, Producer,
     ProducerSettings, Reset, Start, TopicPartition, partition_of_key,
 };
-use support::{PATIENCE, TestBroker, read, reader, reader_with, record, send_all, texts, topic};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_comes_back_with_key_headers_and_time_in_every_codec() {

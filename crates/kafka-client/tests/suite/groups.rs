@@ -1,17 +1,13 @@
 //! Members of a group share what there is.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
-
-mod support;
-
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support::{PATIENCE, TestBroker, read, record, texts, topic};
 use millrace_kafka_client::{
     Cluster, Consumer, ConsumerSettings, NewRecord, Producer, ProducerSettings, Reset,
 };
-use support::{PATIENCE, TestBroker, read, record, texts, topic};
 
 fn member(cluster: &Arc<Cluster>) -> Consumer {
     let settings = ConsumerSettings {
@@ -69,23 +65,21 @@ async fn a_member_that_abandons_its_group_commits_nothing() {
     second.close().await.unwrap();
 }
 
+async fn poll_until_half(member: &mut Consumer) {
+    while member.assignment().len() != 2 {
+        let records = member.poll(Duration::from_millis(20)).await.unwrap();
+        assert!(records.is_empty());
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn two_members_share_the_partitions_and_read_each_record_once() {
     let broker = TestBroker::start().await;
     let cluster = broker.cluster().await;
     topic(&cluster, "orders", 4).await;
     let (mut one, mut other) = (member(&cluster), member(&connect_again(&broker).await));
-    // Both poll until each has its half.
-    let shared = async {
-        loop {
-            let poll = Duration::from_millis(20);
-            let (first, second) = tokio::join!(one.poll(poll), other.poll(poll));
-            assert!(first.unwrap().is_empty() && second.unwrap().is_empty());
-            if one.assignment().len() == 2 && other.assignment().len() == 2 {
-                return;
-            }
-        }
-    };
+    // Each polls by itself: a poll waits as long as its group changes.
+    let shared = async { tokio::join!(poll_until_half(&mut one), poll_until_half(&mut other)) };
     tokio::time::timeout(PATIENCE, shared).await.unwrap();
     let info = cluster.describe_group("billing").await.unwrap();
     assert_eq!(
@@ -169,5 +163,5 @@ async fn who_waits_for_its_group_can_leave_it() {
 }
 
 async fn connect_again(broker: &TestBroker) -> Arc<Cluster> {
-    support::connect(&broker.address).await
+    crate::support::connect(&broker.address).await
 }

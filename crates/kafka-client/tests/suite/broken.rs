@@ -1,14 +1,10 @@
 //! Connections that break.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
-
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{TestBroker, connect, read, reader, record, texts, topic};
 use millrace_kafka_client::{Cluster, NewRecord, Producer, ProducerSettings, Settings};
 use millrace_testkit::proxy::Direction;
-use support::{TestBroker, connect, read, reader, record, texts, topic};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_idempotent_producer_sends_again_without_loss_double_or_disorder() {
@@ -66,7 +62,7 @@ async fn a_consumer_reads_on_when_its_connections_were_cut() {
     for round in 0..5 {
         let values = (0..10).map(|it| format!("{round}-{it}"));
         let expected: Vec<_> = values.clone().collect();
-        support::send_all(&producer, "orders", values).await;
+        crate::support::send_all(&producer, "orders", values).await;
         let found = read(&mut consumer, 10).await;
         assert_eq!(texts(&found), expected);
         proxy.cut();
@@ -109,4 +105,38 @@ async fn a_producer_without_retries_says_that_the_connection_broke() {
     let lost = producer.send(record("orders", "second")).await.unwrap();
     let error = lost.await.unwrap_err();
     assert!(error.is_ambiguous(), "{error}");
+}
+
+/// A broker takes any sequence as the first of a producer. So nothing may overtake a first batch whose
+/// connection broke.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_overtakes_a_first_batch_that_was_lost() {
+    let (broker, proxy) = TestBroker::behind_proxy().await;
+    let cluster = connect(&proxy.address()).await;
+    topic(&cluster, "orders", 1).await;
+    let settings = ProducerSettings {
+        batch_size: 300,
+        linger: Duration::ZERO,
+        ..ProducerSettings::default()
+    };
+    for round in 0..100 {
+        let producer = Producer::start(cluster.clone(), settings.clone());
+        let producer = producer.await.unwrap();
+        proxy.cut_after(Direction::ToServer, 150);
+        let mut deliveries = Vec::new();
+        for number in 0..100 {
+            let record = NewRecord {
+                partition: Some(0),
+                ..record("orders", format!("{round} {number}"))
+            };
+            deliveries.push(producer.send(record).await.unwrap());
+        }
+        for delivery in deliveries {
+            delivery.await.unwrap();
+        }
+    }
+    let own = connect(&broker.address).await;
+    let found = read(&mut reader(&own, "orders", 1), 10_000).await;
+    let numbers = (0..100).flat_map(|round| (0..100).map(move |it| format!("{round} {it}")));
+    assert_eq!(texts(&found), numbers.collect::<Vec<_>>());
 }
