@@ -8,6 +8,8 @@ pub mod codec;
 mod running;
 mod store;
 
+use std::sync::Arc;
+
 use millrace_component::{
     Ages, Buffer, BuildContext, BuiltProcessor, Flow, Ledger, ProcessorChild, Source,
 };
@@ -26,8 +28,8 @@ pub struct DurableBuffer<S> {
     name: Box<str>,
     /// Where the rows are, for the closing report.
     place: String,
-    pre_processors: Vec<BuiltProcessor>,
-    post_processors: Vec<BuiltProcessor>,
+    pre_processors: Arc<[BuiltProcessor]>,
+    post_processors: Arc<[BuiltProcessor]>,
     bytes_max: u64,
     flow: Flow,
     ledger: Ledger,
@@ -56,7 +58,8 @@ impl<S: Store> DurableBuffer<S> {
     /// One of the processors cannot be built.
     pub fn new(store: S, options: Options<'_>, cx: &BuildContext) -> Result<Self, Error> {
         let processors = |children: Option<&[ProcessorChild]>, field: &str| {
-            cx.processors(children.unwrap_or_default(), field)
+            let built = cx.processors(children.unwrap_or_default(), field);
+            built.map(Arc::<[BuiltProcessor]>::from)
         };
         Ok(Self {
             store,

@@ -1,16 +1,18 @@
 //! What goes into the buffer and out of it.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::{FuturesOrdered, FuturesUnordered};
 use millrace_component::{
-    AgeSlot, Backoff, Charge, Kept, Source, SourceWriter, Urgency, process_all, track,
+    AgeSlot, Backoff, Batches, BuiltProcessor, Charge, Kept, Source, SourceWriter, Urgency,
+    process_all, track,
 };
 use millrace_message::{Error, MessageBatch, Origin, Outcome, Outcomes};
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 use crate::DurableBuffer;
 use crate::codec::{decode, encode};
@@ -97,6 +99,8 @@ struct Running<S> {
     upstream_open: bool,
     /// Told to stop: nothing more leaves, what is stored stays for the next start.
     stopping: bool,
+    /// A batch of the input on its way through the processors before the buffer.
+    preparing: Option<BoxFuture<'static, Batches>>,
     /// Read from the input, and waiting for room.
     waiting: VecDeque<(MessageBatch, Vec<u8>)>,
     storing: FuturesOrdered<BoxFuture<'static, Storing>>,
@@ -112,6 +116,8 @@ struct Running<S> {
     loading_until: i64,
     /// Rows that may leave when the byte budget has room for them.
     next: VecDeque<Leaving>,
+    /// A row on its way through the processors behind the buffer.
+    passing: Option<BoxFuture<'static, Batches>>,
     ready: VecDeque<MessageBatch>,
     under_way: FuturesUnordered<BoxFuture<'static, Returned>>,
     /// Rows whose messages failed, until they are sent again.
@@ -126,6 +132,7 @@ impl<S: Store> Running<S> {
             writer,
             upstream_open: true,
             stopping: false,
+            preparing: None,
             waiting: VecDeque::new(),
             storing: FuturesOrdered::new(),
             stored_bytes: stock.bytes,
@@ -135,6 +142,7 @@ impl<S: Store> Running<S> {
             loading: None,
             loading_until: 0,
             next: VecDeque::new(),
+            passing: None,
             ready: VecDeque::new(),
             under_way: FuturesUnordered::new(),
             resting: FuturesUnordered::new(),
@@ -152,7 +160,8 @@ impl<S: Store> Running<S> {
         self.load_more();
         while !self.is_done() {
             let cost = self.next.front().map_or(0, |row| cost(&row.batch));
-            let may_leave = !self.next.is_empty() && self.ready.is_empty();
+            let is_free = self.ready.is_empty() && self.passing.is_none();
+            let may_leave = !self.next.is_empty() && is_free;
             tokio::select! {
                 biased;
                 () = abort.cancelled() => break,
@@ -174,15 +183,23 @@ impl<S: Store> Running<S> {
                 // With nothing under way the budget may be held by what waits to get in here.
                 () = std::future::ready(()), if may_leave && self.under_way.is_empty() => {
                     let charge = budget.try_charge(cost);
-                    self.leave(charge).await;
+                    self.leave(charge);
                 }
                 charge = budget.charge(cost), if may_leave && !self.under_way.is_empty() => {
-                    self.leave(Some(charge)).await;
+                    self.leave(Some(charge));
+                }
+                batches = wait_for(&mut self.passing), if self.passing.is_some() => {
+                    self.passing = None;
+                    self.pass_on(batches);
+                }
+                batches = wait_for(&mut self.preparing), if self.preparing.is_some() => {
+                    self.preparing = None;
+                    self.take_in(batches);
                 }
                 batch = self.upstream.batches().pop(),
-                    if self.upstream_open && self.waiting.is_empty()
+                    if self.upstream_open && self.waiting.is_empty() && self.preparing.is_none()
                         && self.storing.len() < STORING_MAX => match batch {
-                    Some(batch) => self.take_in(batch).await,
+                    Some(batch) => self.prepare(batch),
                     None => self.upstream_open = false,
                 },
             }
@@ -212,7 +229,10 @@ impl<S: Store> Running<S> {
     }
 
     fn is_drained(&self) -> bool {
-        !self.upstream_open && self.waiting.is_empty() && self.storing.is_empty()
+        !self.upstream_open
+            && self.preparing.is_none()
+            && self.waiting.is_empty()
+            && self.storing.is_empty()
     }
 
     /// Whether no row will leave that has not left before.
@@ -224,14 +244,26 @@ impl<S: Store> Running<S> {
     fn is_done(&self) -> bool {
         self.is_drained()
             && self.is_exhausted()
+            && self.passing.is_none()
             && self.ready.is_empty()
             && self.under_way.is_empty()
             && self.resting.is_empty()
     }
 
-    /// Prepares a batch of the input to be stored.
-    async fn take_in(&mut self, batch: MessageBatch) {
-        for batch in process_all(&self.buffer.pre_processors, batch).await {
+    /// Sends a batch of the input through the processors before the buffer.
+    fn prepare(&mut self, batch: MessageBatch) {
+        match self.buffer.pre_processors.is_empty() {
+            true => self.take_in(smallvec![batch]),
+            false => {
+                let processors = Arc::clone(&self.buffer.pre_processors);
+                self.preparing = Some(process(processors, batch));
+            }
+        }
+    }
+
+    /// Prepares batches to be stored.
+    fn take_in(&mut self, batches: Batches) {
+        for batch in batches {
             if batch.is_empty() {
                 continue;
             }
@@ -350,7 +382,7 @@ impl<S: Store> Running<S> {
     }
 
     /// Sends the next row to the pipeline, with a transaction of its own.
-    async fn leave(&mut self, charge: Option<Charge>) {
+    fn leave(&mut self, charge: Option<Charge>) {
         let Some(mut row) = self.next.pop_front() else {
             return;
         };
@@ -374,9 +406,19 @@ impl<S: Store> Running<S> {
             drop(charge);
             Returned { row, outcomes }
         }));
-        let batches = process_all(&self.buffer.post_processors, batch).await;
-        self.ready
-            .extend(batches.into_iter().filter(|batch| !batch.is_empty()));
+        match self.buffer.post_processors.is_empty() {
+            true => self.pass_on(smallvec![batch]),
+            false => {
+                let processors = Arc::clone(&self.buffer.post_processors);
+                self.passing = Some(process(processors, batch));
+            }
+        }
+    }
+
+    /// Hands batches to the pipeline.
+    fn pass_on(&mut self, batches: Batches) {
+        let batches = batches.into_iter().filter(|it| !it.is_empty());
+        self.ready.extend(batches);
     }
 
     /// Deletes a row that was delivered, and keeps what failed to send it again.
@@ -420,7 +462,9 @@ impl<S: Store> Running<S> {
     async fn end_under_way(&mut self) {
         self.begin_to_stop();
         self.writer.exhaust();
+        self.preparing = None;
         self.waiting.clear();
+        self.passing = None;
         self.ready.clear();
         loop {
             tokio::select! {
@@ -432,6 +476,10 @@ impl<S: Store> Running<S> {
     }
 
     async fn end(mut self, result: Result<(), Error>) -> Result<(), Error> {
+        if let Err(error) = &result {
+            // Else an input that goes on by itself would never end.
+            self.buffer.flow.fail(error.clone());
+        }
         self.end_under_way().await;
         let Self {
             buffer,
@@ -470,6 +518,11 @@ impl Leaving {
             age: None,
         }
     }
+}
+
+/// What processors make of a batch. One that waits holds up the batches behind it, and nothing else.
+fn process(processors: Arc<[BuiltProcessor]>, batch: MessageBatch) -> BoxFuture<'static, Batches> {
+    Box::pin(async move { process_all(&processors, batch).await })
 }
 
 async fn wait_for<T>(future: &mut Option<BoxFuture<'static, T>>) -> T {

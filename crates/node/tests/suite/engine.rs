@@ -4,6 +4,7 @@
 pub mod accounting;
 pub mod bench;
 pub mod drop_on;
+pub mod durable_buffers;
 pub mod edges;
 pub mod endless;
 pub mod error_handling;

@@ -15,7 +15,7 @@ use millrace_durable_buffer::codec::count_in;
 use millrace_durable_buffer::{Rest, Row, Stock, Store};
 use millrace_kafka_client::{
     Cluster, Consumer, ConsumerSettings, Delivery, Error as KafkaError, ErrorCode, Limits,
-    NewRecord, NewTopic, OffsetAt, Producer, ProducerSettings, Record, Settings, Start,
+    NewRecord, NewTopic, OffsetAt, Producer, ProducerSettings, Record, Reset, Settings, Start,
     TopicPartition,
 };
 use millrace_message::Error;
@@ -366,6 +366,8 @@ impl Reading {
     fn new(cluster: Arc<Cluster>, partition: TopicPartition) -> Self {
         let settings = ConsumerSettings {
             auto_commit_interval: None,
+            // What is to be read is there, or something is wrong.
+            auto_offset_reset: Reset::None,
             limits: Limits {
                 batch_bytes: RECORD_BYTES + RECORD_OVERHEAD,
             },
