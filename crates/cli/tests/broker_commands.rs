@@ -143,7 +143,7 @@ fn a_topic_is_made_shown_changed_and_removed() {
         (code, &*complaint),
         (
             1,
-            "error: there is no topic `orders` (list those that there are)\n"
+            "error: there is no topic `orders` (`millrace topic list` has those that there are)\n"
         )
     );
 }

@@ -205,7 +205,9 @@ impl Cluster {
         // Where topics are made by asking, one that is not there is there soon.
         let unknown = ErrorCode::UnknownTopicOrPartition.number();
         if found.error_code == unknown && !may_create {
-            let text = format!("there is no topic `{topic}` (list those that there are)");
+            let text = format!(
+                "there is no topic `{topic}` (`millrace topic list` has those that there are)"
+            );
             return Err(Error::invalid(text));
         }
         let metadata = millrace_kafka_wire::ApiKey::Metadata;

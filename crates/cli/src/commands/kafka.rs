@@ -68,10 +68,15 @@ pub async fn connect(args: &ClusterArgs) -> Result<Arc<Cluster>, Failure> {
         connect_timeout: request_timeout.min(Settings::default().connect_timeout),
         ..Settings::for_servers(&args.bootstrap_servers)
     };
-    let settings = match &args.command_config {
-        Some(file) => client_file::secure(settings, file).map_err(Failure::Failed)?,
-        None => settings,
+    // A variable that is empty is as good as none.
+    let file = args.command_config.as_ref();
+    let Some(file) = file.filter(|it| !it.as_os_str().is_empty()) else {
+        return Ok(Cluster::connect(settings).await?);
     };
+    let (settings, note) = client_file::secure(settings, file).map_err(Failure::Failed)?;
+    if let Some(note) = note {
+        complain(&format!("note: {note}"));
+    }
     Ok(Cluster::connect(settings).await?)
 }
 

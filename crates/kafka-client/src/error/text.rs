@@ -53,7 +53,8 @@ impl fmt::Display for Reason {
             Self::Size { size, limit } => write!(
                 f,
                 "a response says that it has {size} bytes, where at most {limit} are taken; see \
-                 that a broker of Kafka's protocol, without TLS, listens there"
+                 that a broker of Kafka's protocol listens there, and say so if it speaks TLS \
+                 (`--command-config` of commands, `tls` of components)"
             ),
             Self::Correlation { expected, found } => write!(
                 f,
@@ -111,7 +112,7 @@ fn remedy(code: ErrorCode) -> Option<&'static str> {
     Some(match code {
         ErrorCode::TopicAlreadyExists => "choose another name, or alter the topic",
         ErrorCode::UnknownTopicOrPartition | ErrorCode::UnknownTopicId => {
-            "create the topic, or list those that there are"
+            "create the topic; `millrace topic list` has those that there are"
         }
         ErrorCode::InvalidTopicException => {
             "a name has letters, digits, `.`, `_` and `-`, at most 249"
@@ -120,7 +121,7 @@ fn remedy(code: ErrorCode) -> Option<&'static str> {
         ErrorCode::InvalidPartitions => "partitions can be added and never removed",
         ErrorCode::InvalidConfig => "see the reference of the settings of topics",
         ErrorCode::NonEmptyGroup => "stop its members, or wait until their sessions end",
-        ErrorCode::GroupIdNotFound => "list the groups that there are",
+        ErrorCode::GroupIdNotFound => "`millrace group list` has those that there are",
         ErrorCode::UnknownMemberId | ErrorCode::IllegalGeneration | ErrorCode::FencedInstanceId => {
             "the group has gone on without this member: join it again"
         }

@@ -55,7 +55,7 @@ async fn a_topic_is_made_listed_described_altered_and_removed() {
     let gone = cluster.describe_topic("orders").await.unwrap_err();
     assert_eq!(
         gone.to_string(),
-        "there is no topic `orders` (list those that there are)"
+        "there is no topic `orders` (`millrace topic list` has those that there are)"
     );
 }
 

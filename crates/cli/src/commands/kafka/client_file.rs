@@ -20,7 +20,7 @@ const NAME_CHECK: &str = "ssl.endpoint.identification.algorithm";
 
 /// What is read of such a file. Other keys of security are refused, and those that only a misspelling
 /// can be: what they ask for would be missed. The rest is for producers and consumers, which have flags
-/// for it.
+/// for it; it is passed over, and named.
 const SECURITY: &[&str] = &[
     PROTOCOL,
     MECHANISM,
@@ -34,13 +34,26 @@ const SECURITY: &[&str] = &[
 
 const PROTOCOLS: [&str; 4] = ["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"];
 
-/// The settings with what a file says of security.
+/// The settings with what a file says of security, and a note of what it says beside that.
 ///
 /// # Errors
 /// The file cannot be read, or asks for what cannot be. The reason quotes no secret.
-pub fn secure(settings: Settings, file: &Path) -> Result<Settings, String> {
+pub fn secure(settings: Settings, file: &Path) -> Result<(Settings, Option<String>), String> {
     let texts = client_properties(file)?;
-    secured(settings, &texts).map_err(|reason| format!("{}: {reason}", file.display()))
+    let name = file.display();
+    let secured = secured(settings, &texts).map_err(|reason| format!("{name}: {reason}"))?;
+    let note = passed_over(&texts).map(|note| format!("{name}: {note}"));
+    Ok((secured, note))
+}
+
+/// Names keys that have no effect.
+fn passed_over(texts: &ClientTexts) -> Option<String> {
+    let others = texts.keys().filter(|it| !SECURITY.contains(&it.as_str()));
+    let quoted: Vec<_> = others.map(|it| format!("`{it}`")).collect();
+    (!quoted.is_empty()).then(|| {
+        let keys = quoted.join(", ");
+        format!("{keys}: no effect here, the flags of the command say how it works")
+    })
 }
 
 fn secured(mut settings: Settings, texts: &ClientTexts) -> Result<Settings, String> {
@@ -181,6 +194,13 @@ mod tests {
         assert_eq!((&*login.user, &*login.password), ("alice", "it;"));
         assert_eq!(login.mechanism.name(), "SCRAM-SHA-512");
         assert!(read(&[]).unwrap().login.is_none());
+        let told = |name: &str| {
+            let texts = ClientTexts::from([(name.to_owned(), "secret".to_owned())]);
+            passed_over(&texts)
+        };
+        let note = "`acks`: no effect here, the flags of the command say how it works";
+        assert_eq!(told("acks").as_deref(), Some(note));
+        assert_eq!(told(PROTOCOL), None);
     }
 
     #[test]
