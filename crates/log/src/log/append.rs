@@ -103,7 +103,9 @@ impl Log {
                     continue;
                 }
                 Ok((_, Verdict::AlreadyEnded)) => {
-                    results.push(Ok(Appended::already(next)));
+                    // Its marker stands somewhere before the end: who waits for it waits for all that
+                    // there is, and for nothing that is still to come.
+                    results.push(Ok(Appended::already(next - 1)));
                     index += 1;
                     continue;
                 }
