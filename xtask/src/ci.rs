@@ -6,7 +6,7 @@ use crate::reference::REFERENCE;
 use crate::step::{Steps, succeeds};
 use crate::test::{self, cargo};
 use crate::wire::WIRE;
-use crate::{chaos, conformance, examples};
+use crate::{chaos, conformance, examples, power_loss};
 
 /// A check of the tree: its name and what it does. True when the tree is in order.
 type Check = (&'static str, fn() -> Result<bool>);
@@ -23,6 +23,7 @@ const EXAMPLES: &[Check] = &[
     ("the importer of the examples runs", examples::import),
     ("the quickstart runs", examples::quickstart),
     ("nothing is lost over RabbitMQ", chaos::rabbitmq_once),
+    ("nothing is lost when the power goes", power_loss::run_in_ci),
 ];
 
 /// Runs all steps; true when all have passed.

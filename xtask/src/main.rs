@@ -14,6 +14,7 @@ mod fuzz;
 mod generated;
 mod interop;
 mod packages;
+mod power_loss;
 mod random;
 mod reference;
 mod servers;
@@ -48,6 +49,11 @@ usage: cargo xtask COMMAND
         run real clients of Kafka against a broker that is killed under them, then have Kafka's own
         tool read every file that the broker has left; clients are installed where they are missing
         (Debian packages as root; Python's and Java's below ~/.cache/millrace-interop)
+  power-loss [--states 1000] [--seed 1] [--keep DIR] [--binary PATH]
+        record what the broker writes and syncs while clients work, build the states that a loss of
+        power may leave on the disk, start the broker on each, and prove that all that was
+        acknowledged is there; and that a sync taken away is missed; the first state that breaks a
+        promise is left in DIR
   conformance DIR [--floor PERCENT]
         run Bento's cases in DIR and list those that fail; with a floor, fail when less of a file
         passes (the README.md beside the cases says what they are)
@@ -87,6 +93,7 @@ fn run(arguments: &[String]) -> Result<bool> {
         "bench" => bench::run(rest),
         "chaos" => chaos::run(rest),
         "conformance" => conformance::run(rest),
+        "power-loss" => power_loss::run(rest),
         "interop" => interop::run(rest),
         "fuzz" => fuzz::run(rest),
         "reference" => reference::REFERENCE.run(rest),

@@ -55,6 +55,12 @@ programs! {
 }
 
 programs! {
+    /// What `cargo xtask power-loss` records calls with.
+    TRACERS:
+    STRACE = "strace" from "strace";
+}
+
+programs! {
     /// The clients of the broker that `cargo xtask interop` starts, and what installs them.
     CLIENTS:
     KCAT = "kcat" from "kcat";

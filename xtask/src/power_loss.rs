@@ -1,0 +1,220 @@
+//! `cargo xtask power-loss`: the power goes while the broker works.
+//!
+//! The binary runs under `strace` while clients produce, commit, make topics and end transactions.
+//! From its calls the states are built that the disk may have at a moment: of what was not synced any
+//! subset, torn pages, lost names. The binary starts on each of them, and all that a client was told
+//! before that moment must still be true. With a sync taken away from the calls it must not.
+
+mod check;
+mod client;
+mod medium;
+mod story;
+mod strace;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use millrace_testkit::millrace::Millrace;
+use millrace_testkit::programs;
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use self::medium::{Forgotten, Moment, leave};
+use self::story::Story;
+use self::strace::{Call, Change};
+use crate::packages;
+use crate::random::Random;
+
+/// How many states are looked at, and how many in CI.
+const STATES: usize = 1000;
+const CI_STATES: usize = 150;
+/// How many states may pass before a sync that was taken away must have been missed.
+const FORGOTTEN_STATES: usize = 100;
+/// How long clients work.
+const LASTING: Duration = Duration::from_secs(3);
+const STOP: Duration = Duration::from_secs(60);
+/// States that are looked at side by side.
+const THREADS: usize = 2;
+
+/// Each must be missed.
+const FORGOTTEN: &[Forgotten] = &[
+    Forgotten {
+        name: "the sync of segments",
+        is: |it| matches!(it, Change::FileSynced(path) if path.extension().is_some_and(|it| it == "log")),
+    },
+    Forgotten {
+        name: "the sync of directories",
+        is: |it| matches!(it, Change::DirSynced(_)),
+    },
+];
+
+struct Options {
+    binary: PathBuf,
+    states: usize,
+    seed: u64,
+    /// Where the state is left that breaks a promise.
+    keep: Option<PathBuf>,
+}
+
+/// What was recorded.
+struct Recording {
+    calls: Vec<Call>,
+    story: Story,
+    /// The directory of the broker.
+    root: PathBuf,
+}
+
+/// Runs the story; true when nothing was lost, and every sync that was taken away was missed.
+pub fn run(arguments: &[String]) -> Result<bool> {
+    let options = parse(arguments)?;
+    packages::install(programs::TRACERS)?;
+    let folder = tempfile::tempdir().context("make a folder")?;
+    let recording = record(&options.binary, folder.path())?;
+    let (calls, told) = (recording.calls.len(), recording.story.moments().len());
+    println!("{calls} calls, {told} promises, seed {}", options.seed);
+    let failed = look(&options, &recording, None, options.states)?;
+    let mut is_kept = failed.is_none();
+    match failed {
+        Some(failed) => println!("a promise is broken: {failed}"),
+        None => println!("{} states, every promise is kept", options.states),
+    }
+    for forgotten in FORGOTTEN {
+        match look(&options, &recording, Some(*forgotten), FORGOTTEN_STATES)? {
+            Some(failed) => println!("without {}: {failed}", forgotten.name),
+            None => {
+                println!("without {}: nothing is missed", forgotten.name);
+                is_kept = false;
+            }
+        }
+    }
+    Ok(is_kept)
+}
+
+/// As [`run`], with fewer states.
+pub fn run_in_ci() -> Result<bool> {
+    run(&["--states".to_owned(), CI_STATES.to_string()])
+}
+
+/// Runs the broker under `strace` while clients work.
+fn record(binary: &Path, folder: &Path) -> Result<Recording> {
+    let (root, traces) = (folder.join("data"), folder.join("traces"));
+    fs::create_dir(&traces)?;
+    let address = check::free_address();
+    let mut command = Command::new(programs::STRACE.path()?);
+    command.args(["-ff", "-ttt", "-T", "-xx", "-y", "-s", "100000000"]);
+    command.arg(format!("--trace={}", strace::CALLS));
+    command.arg("-o").arg(traces.join("thread"));
+    command.args(check::command(binary, address, &root));
+    let mut broker = Millrace::start(&mut command)?;
+    let story = Story::play(address, LASTING).context("work with the broker")?;
+    // The tracer blocks the signal, and the broker stops in order.
+    let group = Pid::from_raw(broker.id() as i32).context("a process id is above 0")?;
+    kill_process_group(group, Signal::TERM)?;
+    broker.wait(STOP)?;
+    let calls = strace::read(&traces, &root).context("read the traces")?;
+    if calls.is_empty() {
+        bail!("nothing was recorded");
+    }
+    Ok(Recording { calls, story, root })
+}
+
+/// Looks at so many states; what is wrong with the first that breaks a promise.
+fn look(
+    options: &Options,
+    recording: &Recording,
+    forgotten: Option<Forgotten>,
+    states: usize,
+) -> Result<Option<String>> {
+    let next = AtomicUsize::new(0);
+    let found = Mutex::new(None);
+    let moments = moments(recording, options.seed, states);
+    thread::scope(|scope| {
+        let work = || -> Result<()> {
+            while let Some(moment) = moments.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let folder = tempfile::tempdir().context("make a folder")?;
+                let (calls, root) = (&recording.calls, &recording.root);
+                leave(calls, *moment, forgotten, root, folder.path())?;
+                let checked =
+                    check::check(&options.binary, folder.path(), &recording.story, moment.at);
+                if let Err(error) = checked {
+                    if let (Some(keep), None) = (&options.keep, forgotten) {
+                        leave(calls, *moment, None, root, keep)?;
+                    }
+                    next.store(moments.len(), Ordering::Relaxed);
+                    let text = format!("{error:#} ({moment:?})");
+                    found
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .get_or_insert(text);
+                }
+            }
+            Ok(())
+        };
+        let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(work)).collect();
+        for thread in threads {
+            match thread.join() {
+                Ok(worked) => worked?,
+                Err(_) => bail!("a thread panicked"),
+            }
+        }
+        Ok(())
+    })?;
+    Ok(found.into_inner().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Half of the moments are such that something was just told.
+fn moments(recording: &Recording, seed: u64, states: usize) -> Vec<Moment> {
+    let mut random = Random::new(seed);
+    let told = recording.story.moments();
+    let first = recording.calls.first().map_or(0.0, |it| it.begun);
+    let last = recording.calls.last().map_or(0.0, |it| it.ended);
+    let moment = |index: usize| {
+        let at = match index % 2 {
+            0 if !told.is_empty() => random.pick(&told),
+            _ => first + (last - first) * (random.below(1 << 32) as f64 / (1_u64 << 32) as f64),
+        };
+        Moment {
+            at,
+            seed: random.next_bits(),
+        }
+    };
+    (0..states).map(moment).collect()
+}
+
+fn parse(arguments: &[String]) -> Result<Options> {
+    let (mut states, mut seed, mut binary, mut keep) = (STATES, 1, None, None);
+    let mut rest = arguments.iter();
+    while let Some(flag) = rest.next() {
+        let value = rest
+            .next()
+            .with_context(|| format!("`{flag}` needs a value"))?;
+        let number = || {
+            value
+                .parse()
+                .with_context(|| format!("`{flag} {value}` is no number"))
+        };
+        match flag.as_str() {
+            "--states" => states = usize::try_from(number()?)?,
+            "--seed" => seed = number()?,
+            "--keep" => keep = Some(PathBuf::from(value)),
+            "--binary" => binary = Some(PathBuf::from(value)),
+            other => bail!("`{other}` is no option of `cargo xtask power-loss`"),
+        }
+    }
+    let binary = match binary {
+        Some(path) => path,
+        None => crate::test::build_binary(&[])?.context("this tree builds no binary")?,
+    };
+    let found = fs::canonicalize(&binary);
+    Ok(Options {
+        binary: found.with_context(|| format!("find `{}`", binary.display()))?,
+        states,
+        seed,
+        keep,
+    })
+}
