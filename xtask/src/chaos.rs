@@ -1,6 +1,8 @@
 //! `cargo xtask chaos cities`: the main job of the examples on real servers, with everything that
-//! goes wrong in production happening on purpose, and a proof that no city is lost.
+//! goes wrong in production happening on purpose, and a proof that no city is lost; and
+//! `cargo xtask chaos broker`, the same for the broker and its clients.
 
+mod broker;
 mod cast;
 pub mod cities;
 mod plan;
@@ -19,6 +21,9 @@ use crate::packages;
 const KILLS: u32 = 20;
 const WORKERS: u32 = 3;
 const CI_SEED: &str = "1";
+/// How often the broker is killed, and how often in CI.
+const BROKER_KILLS: u32 = 100;
+const CI_BROKER_KILLS: &str = "15";
 
 /// What a run is told.
 #[derive(Debug)]
@@ -82,13 +87,26 @@ const VARIANTS: &[Variant] = &[
 
 /// Runs the variants that the arguments name; true when each kept its promise.
 pub fn run(arguments: &[String]) -> Result<bool> {
-    let Some(("cities", rest)) = arguments
-        .split_first()
-        .map(|(story, rest)| (story.as_str(), rest))
-    else {
-        bail!("usage: cargo xtask chaos cities [OPTIONS]; `cities` is the only story")
-    };
-    let (chosen, options) = parse(rest)?;
+    let split = arguments.split_first();
+    match split.map(|(story, rest)| (story.as_str(), rest)) {
+        Some(("cities", rest)) => cities(rest),
+        Some(("broker", rest)) => {
+            let (chosen, options) = parse(rest, BROKER_KILLS)?;
+            if !chosen.is_empty() {
+                bail!("`chaos broker` has no variants");
+            }
+            broker::run(&options)
+                .with_context(|| format!("seed {}", options.seed))
+                .map(|()| true)
+        }
+        _ => {
+            bail!("usage: cargo xtask chaos STORY [OPTIONS]; the stories are `cities` and `broker`")
+        }
+    }
+}
+
+fn cities(arguments: &[String]) -> Result<bool> {
+    let (chosen, options) = parse(arguments, KILLS)?;
     packages::install_missing()?;
     if let Some(logs) = &options.logs {
         fs::create_dir_all(logs).with_context(|| format!("create `{}`", logs.display()))?;
@@ -110,6 +128,12 @@ pub fn run(arguments: &[String]) -> Result<bool> {
 /// Runs the RabbitMQ variant with one seed, always the same; true when nothing was lost.
 pub fn rabbitmq_once() -> Result<bool> {
     let arguments = ["cities", "--variant", "rabbitmq", "--seed", CI_SEED];
+    run(&arguments.map(str::to_owned))
+}
+
+/// Kills the broker a few times, always at the same moments; true when nothing was lost.
+pub fn broker_in_ci() -> Result<bool> {
+    let arguments = ["broker", "--kills", CI_BROKER_KILLS, "--seed", CI_SEED];
     run(&arguments.map(str::to_owned))
 }
 
@@ -154,7 +178,7 @@ fn judge(variant: &Variant, outcome: &Outcome) -> bool {
     wrong == 0 && (complete || !variant.lossless) && explained
 }
 
-fn parse(arguments: &[String]) -> Result<(Vec<&'static str>, Options)> {
+fn parse(arguments: &[String], kills: u32) -> Result<(Vec<&'static str>, Options)> {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |it| it.as_secs());
@@ -162,7 +186,7 @@ fn parse(arguments: &[String]) -> Result<(Vec<&'static str>, Options)> {
     let mut options = Options {
         binary: PathBuf::new(),
         seed: now,
-        kills: KILLS,
+        kills,
         workers: WORKERS,
         logs: None,
     };
@@ -243,16 +267,14 @@ mod tests {
     #[test]
     fn options_are_read_and_nonsense_is_refused() {
         let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
-        let (variants, options) = parse(&words(
-            "--variant rabbitmq --seed 7 --kills 3 --binary /bin/sh",
-        ))
-        .unwrap();
+        let words_of_all = words("--variant rabbitmq --seed 7 --kills 3 --binary /bin/sh");
+        let (variants, options) = parse(&words_of_all, KILLS).unwrap();
         assert_eq!(
             (variants, options.seed, options.kills),
             (vec!["rabbitmq"], 7, 3)
         );
-        assert!(parse(&words("--variant kafka")).is_err());
-        assert!(parse(&words("--binary /no/such/file")).is_err());
+        assert!(parse(&words("--variant kafka"), KILLS).is_err());
+        assert!(parse(&words("--binary /no/such/file"), KILLS).is_err());
         assert!(run(&words("towns")).is_err());
     }
 }

@@ -23,6 +23,10 @@ const EXAMPLES: &[Check] = &[
     ("the importer of the examples runs", examples::import),
     ("the quickstart runs", examples::quickstart),
     ("nothing is lost over RabbitMQ", chaos::rabbitmq_once),
+    (
+        "nothing is lost when the broker is killed",
+        chaos::broker_in_ci,
+    ),
     ("nothing is lost when the power goes", power_loss::run_in_ci),
 ];
 

@@ -15,6 +15,7 @@ mod generated;
 mod interop;
 mod packages;
 mod power_loss;
+mod promises;
 mod random;
 mod reference;
 mod servers;
@@ -49,6 +50,9 @@ usage: cargo xtask COMMAND
         run real clients of Kafka against a broker that is killed under them, then have Kafka's own
         tool read every file that the broker has left; clients are installed where they are missing
         (Debian packages as root; Python's and Java's below ~/.cache/millrace-interop)
+  chaos broker [--seed N] [--kills 100] [--binary PATH]
+        kill the broker while clients produce, commit and end transactions, start it again, and
+        prove that all that was acknowledged is there, once
   power-loss [--states 1000] [--seed 1] [--keep DIR] [--binary PATH]
         record what the broker writes and syncs while clients work, build the states that a loss of
         power may leave on the disk, start the broker on each, and prove that all that was

@@ -5,10 +5,7 @@
 //! subset, torn pages, lost names. The binary starts on each of them, and all that a client was told
 //! before that moment must still be true. With a sync taken away from the calls it must not.
 
-mod check;
-mod client;
 mod medium;
-mod story;
 mod strace;
 
 use std::fs;
@@ -25,9 +22,10 @@ use millrace_testkit::programs;
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use self::medium::{Forgotten, Moment, leave};
-use self::story::Story;
 use self::strace::{Call, Change};
 use crate::packages;
+use crate::promises::check;
+use crate::promises::story::{End, Story};
 use crate::random::Random;
 
 /// How many states are looked at, and how many in CI.
@@ -111,7 +109,7 @@ fn record(binary: &Path, folder: &Path) -> Result<Recording> {
     command.arg("-o").arg(traces.join("thread"));
     command.args(check::command(binary, address, &root));
     let mut broker = Millrace::start(&mut command)?;
-    let story = Story::play(address, LASTING).context("work with the broker")?;
+    let story = Story::play(address, LASTING, End::Asked).context("work with the broker")?;
     // The tracer blocks the signal, and the broker stops in order.
     let group = Pid::from_raw(broker.id() as i32).context("a process id is above 0")?;
     kill_process_group(group, Signal::TERM)?;

@@ -21,6 +21,14 @@ pub const TRANSACTIONAL_ID: &str = "cashier";
 /// Commits offsets of a topic, one after the other.
 pub const GROUP: &str = "billing";
 
+/// How a story ends.
+pub enum End<'a> {
+    /// The clients are told to end.
+    Asked,
+    /// This ends the broker under them.
+    Sudden(&'a mut dyn FnMut() -> Result<()>),
+}
+
 /// What was asked and told, with times in seconds since 1970.
 #[derive(Debug, Default)]
 pub struct Story {
@@ -60,31 +68,30 @@ impl Story {
     /// Lets clients work for a while.
     ///
     /// # Errors
-    /// The broker refuses something.
-    pub fn play(address: SocketAddr, lasting: Duration) -> Result<Self> {
+    /// The broker refuses something before its end.
+    pub fn play(address: SocketAddr, lasting: Duration, end: End<'_>) -> Result<Self> {
         let mut client = Client::connect(address)?;
         client.create_topic(RECORDS, PARTITIONS)?;
         client.create_topic(TRANSACTIONS, 2)?;
-        let is_over = AtomicBool::new(false);
+        let stage = Stage::default();
         thread::scope(|scope| {
-            let over = &is_over;
-            let producing =
-                (0..PARTITIONS).map(|it| scope.spawn(move || produce(address, it, over)));
+            let on = &stage;
+            let producing = (0..PARTITIONS).map(|it| scope.spawn(move || produce(address, it, on)));
             let producing: Vec<_> = producing.collect();
-            let topics = scope.spawn(|| make_topics(address, over));
-            let commits = scope.spawn(|| commit(address, over));
-            let transactions = scope.spawn(|| transact(address, over));
+            let topics = scope.spawn(|| make_topics(address, on));
+            let commits = scope.spawn(|| commit(address, on));
+            let transactions = scope.spawn(|| transact(address, on));
             thread::sleep(lasting);
-            over.store(true, Ordering::Relaxed);
+            on.end(end)?;
             let mut records = Vec::new();
             for thread in producing {
-                records.extend(joined(thread)?);
+                records.extend(on.joined(thread)?);
             }
             Ok(Self {
                 records,
-                topics: joined(topics)?,
-                commits: joined(commits)?,
-                transactions: joined(transactions)?,
+                topics: on.joined(topics)?,
+                commits: on.joined(commits)?,
+                transactions: on.joined(transactions)?,
             })
         })
     }
@@ -100,9 +107,52 @@ impl Story {
     }
 }
 
-fn joined<T>(thread: thread::ScopedJoinHandle<'_, Result<T>>) -> Result<T> {
-    let ended = thread.join();
-    ended.map_err(|_| anyhow!("a client panicked"))?
+/// Whether the clients are to go on.
+#[derive(Default)]
+struct Stage {
+    is_over: AtomicBool,
+    /// What fails now fails because the broker is gone.
+    is_collapsing: AtomicBool,
+}
+
+impl Stage {
+    fn end(&self, end: End<'_>) -> Result<()> {
+        match end {
+            End::Asked => self.is_over.store(true, Ordering::SeqCst),
+            End::Sudden(end) => {
+                self.is_collapsing.store(true, Ordering::SeqCst);
+                let ended = end();
+                self.is_over.store(true, Ordering::SeqCst);
+                ended?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What a client was told; nothing, when the broker was gone before it could begin.
+    fn joined<T: Default>(&self, thread: thread::ScopedJoinHandle<'_, Result<T>>) -> Result<T> {
+        let ended = thread.join();
+        match ended.map_err(|_| anyhow!("a client panicked"))? {
+            Err(_) if self.is_collapsing.load(Ordering::SeqCst) => Ok(T::default()),
+            told => told,
+        }
+    }
+
+    /// Repeats a step, which is told how many there were, until the end. What was told is returned.
+    fn repeat<T>(&self, mut step: impl FnMut(i32) -> Result<T>) -> Result<Vec<T>> {
+        let mut told = Vec::new();
+        for number in 0.. {
+            if self.is_over.load(Ordering::SeqCst) {
+                break;
+            }
+            match step(number) {
+                Ok(it) => told.push(it),
+                Err(_) if self.is_collapsing.load(Ordering::SeqCst) => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(told)
+    }
 }
 
 /// What stands in a record.
@@ -120,77 +170,54 @@ pub fn number(value: &[u8]) -> Option<i64> {
     text.split(' ').next()?.parse().ok()
 }
 
-fn produce(address: SocketAddr, partition: i32, is_over: &AtomicBool) -> Result<Vec<Record>> {
+fn produce(address: SocketAddr, partition: i32, stage: &Stage) -> Result<Vec<Record>> {
     let mut client = Client::connect(address)?;
     let identity = client.producer(None)?;
-    let mut records = Vec::new();
-    for number in 0_i32.. {
-        if is_over.load(Ordering::Relaxed) {
-            break;
-        }
+    stage.repeat(|number| {
         let batch = batch(identity, number, false, &value(partition, number.into()));
-        let offset = client.produce((RECORDS, partition), None, batch.clone())?;
-        records.push(Record {
+        Ok(Record {
             partition,
-            offset,
+            offset: client.produce((RECORDS, partition), None, batch.clone())?,
             batch,
             told: now(),
-        });
-    }
-    Ok(records)
+        })
+    })
 }
 
-fn make_topics(address: SocketAddr, is_over: &AtomicBool) -> Result<Vec<Topic>> {
+fn make_topics(address: SocketAddr, stage: &Stage) -> Result<Vec<Topic>> {
     let mut client = Client::connect(address)?;
     let identity = client.producer(None)?;
-    let mut topics = Vec::new();
-    for number in 0.. {
-        if is_over.load(Ordering::Relaxed) {
-            break;
-        }
+    stage.repeat(|number| {
+        thread::sleep(Duration::from_millis(20));
         let name = format!("topic-{number}");
         client.create_topic(&name, 1)?;
         client.produce((&name, 0), None, batch(identity, 0, false, name.as_bytes()))?;
-        let mut topic = Topic {
-            told: now(),
-            name,
-            end: None,
-        };
+        let told = now();
+        let mut end = None;
         if number % 2 == 1 {
             let asked = now();
-            client.delete_topic(&topic.name)?;
-            topic.end = Some((asked, now()));
+            client.delete_topic(&name)?;
+            end = Some((asked, now()));
         }
-        topics.push(topic);
-        thread::sleep(Duration::from_millis(20));
-    }
-    Ok(topics)
+        Ok(Topic { name, told, end })
+    })
 }
 
-fn commit(address: SocketAddr, is_over: &AtomicBool) -> Result<Vec<f64>> {
+fn commit(address: SocketAddr, stage: &Stage) -> Result<Vec<f64>> {
     let mut client = Client::connect(address)?;
-    let mut told = Vec::new();
-    for offset in 1.. {
-        if is_over.load(Ordering::Relaxed) {
-            break;
-        }
-        client.commit(GROUP, RECORDS, offset)?;
-        told.push(now());
-    }
-    Ok(told)
+    stage.repeat(|number| {
+        client.commit(GROUP, RECORDS, i64::from(number) + 1)?;
+        Ok(now())
+    })
 }
 
 /// Every third transaction is aborted.
-fn transact(address: SocketAddr, is_over: &AtomicBool) -> Result<Vec<Transaction>> {
+fn transact(address: SocketAddr, stage: &Stage) -> Result<Vec<Transaction>> {
     let mut client = Client::connect(address)?;
     let mut identity = client.producer(Some(TRANSACTIONAL_ID))?;
     let mut sequence = 0;
-    let mut transactions = Vec::new();
-    for number in 0.. {
-        if is_over.load(Ordering::Relaxed) {
-            break;
-        }
-        let value = value(0, number);
+    stage.repeat(|number| {
+        let value = value(0, number.into());
         for partition in [0, 1] {
             let batch = batch(identity, sequence, true, &value);
             let place = (TRANSACTIONS, partition);
@@ -205,10 +232,9 @@ fn transact(address: SocketAddr, is_over: &AtomicBool) -> Result<Vec<Transaction
             false => 0,
         };
         identity = next;
-        transactions.push(Transaction {
+        Ok(Transaction {
             is_committed,
             told: now(),
-        });
-    }
-    Ok(transactions)
+        })
+    })
 }
