@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use millrace_kafka_wire::api::produce::ProduceRequest;
 use millrace_testkit::kafka::{Client, batch, idempotent, produce};
-use millrace_testkit::millrace::{Millrace, command};
+use millrace_testkit::millrace::{Millrace, command, output};
 use millrace_testkit::poll::PATIENCE;
 
 /// Starts broker 1 on a free port.
@@ -39,6 +39,52 @@ fn a_broker_formats_an_empty_directory_says_so_and_stops_in_order() {
     let (mut broker, address) = start(dir.path());
     assert!(!is_formatted(&broker));
     assert_eq!(Client::connect(address).read_all("orders", 0, 0).len(), 1);
+    assert!(broker.terminate(PATIENCE).unwrap().success());
+}
+
+/// The backup of the operations guide: stop, `tar`, extract elsewhere, start, verify.
+#[test]
+fn an_archive_of_a_stopped_broker_is_the_broker_elsewhere() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, other) = (dir.path().join("data"), dir.path().join("other"));
+    let (mut broker, address) = start(&data);
+    let mut client = Client::connect(address);
+    client.create_topic("orders", 2);
+    for number in 0..20_i32 {
+        let value = number.to_string();
+        let answer = client.produce("orders", number % 2, batch(&[value.as_bytes()]));
+        assert_eq!(answer.error_code, 0);
+    }
+    let before = [0, 1].map(|it| client.read_all("orders", it, 0));
+    assert!(broker.terminate(PATIENCE).unwrap().success());
+    let archive = dir.path().join("broker-1-backup.tar.gz");
+    let tar = |arguments: &[&std::ffi::OsStr]| {
+        let status = std::process::Command::new("tar").args(arguments).status();
+        assert!(status.unwrap().success());
+    };
+    let folder = dir.path().as_os_str();
+    tar(&[
+        "-czf".as_ref(),
+        archive.as_ref(),
+        "-C".as_ref(),
+        folder,
+        "data".as_ref(),
+    ]);
+    std::fs::remove_dir_all(&data).unwrap();
+    std::fs::create_dir(&other).unwrap();
+    tar(&[
+        "-xzf".as_ref(),
+        archive.as_ref(),
+        "-C".as_ref(),
+        other.as_ref(),
+    ]);
+    let data = other.join("data");
+    let mut verify = command().unwrap();
+    verify.args(["log", "verify"]).arg(&data);
+    assert!(output(&mut verify, b"").unwrap().status.success());
+    let (mut broker, address) = start(&data);
+    let mut client = Client::connect(address);
+    assert_eq!([0, 1].map(|it| client.read_all("orders", it, 0)), before);
     assert!(broker.terminate(PATIENCE).unwrap().success());
 }
 

@@ -325,21 +325,76 @@ fn a_consumer_ends_when_nothing_comes_and_when_it_is_asked_to() {
 }
 
 #[test]
-fn a_cluster_is_described_and_what_is_not_built_is_refused_by_name() {
+fn a_cluster_is_described() {
     let broker = Broker::start();
     let cluster = broker.json(&["cluster", "describe"]);
     assert_eq!(cluster["brokers"][0]["port"], broker.address.port());
     assert_eq!(cluster["brokers"][0]["controller"], true);
     let page = broker.told(&["cluster", "describe"]);
     assert!(page.contains("controller"), "{page}");
-    for name in ["export", "import"] {
-        let (code, complaint) = broker.refused(&["cluster", name, "FILE", "--force"], "");
-        assert_eq!(code, 2);
-        assert!(
-            complaint.contains(&format!("`cluster {name}` is not part of this build")),
-            "{complaint}"
-        );
-    }
+}
+
+#[test]
+fn the_metadata_of_a_cluster_make_the_same_topics_in_another() {
+    let (from, to) = (Broker::start(), Broker::start());
+    let create = |broker: &Broker, arguments: &[&str]| {
+        broker.told(&[&["topic", "create"], arguments].concat());
+    };
+    create(
+        &from,
+        &[
+            "orders",
+            "--partitions",
+            "3",
+            "--config",
+            "retention.ms=60000",
+        ],
+    );
+    create(&from, &["refunds", "--partitions", "1"]);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("metadata-backup.json");
+    let file = file.to_str().unwrap();
+    assert_eq!(from.told(&["cluster", "export", "--output", file]), "");
+    let exported = from.told(&["cluster", "export"]);
+    assert_eq!(std::fs::read_to_string(file).unwrap(), exported);
+
+    let results = |broker: &Broker, arguments: &[&str]| {
+        let found = broker.json(&[&["cluster", "import", file], arguments].concat());
+        let found = found.as_array().unwrap().iter();
+        found
+            .map(|it| it["result"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(results(&to, &["--dry-run"]), ["would be created"; 2]);
+    assert_eq!(results(&to, &[]), ["created"; 2]);
+    assert_eq!(results(&to, &[]), ["is there"; 2]);
+    let topics = |broker: &Broker| {
+        let exported = broker.told(&["cluster", "export"]);
+        let mut exported: serde_json::Value = serde_json::from_str(&exported).unwrap();
+        let topics = exported["topics"].as_object_mut().unwrap();
+        for topic in topics.values_mut() {
+            topic.as_object_mut().unwrap().remove("topic_id");
+        }
+        exported["topics"].take()
+    };
+    assert_eq!(topics(&from), topics(&to));
+
+    // What is there otherwise is told and left alone.
+    to.told(&["topic", "alter", "orders", "--config", "retention.ms=1"]);
+    to.told(&["topic", "alter", "refunds", "--partitions", "2"]);
+    let (code, complaint) = to.refused(&["cluster", "import", file], "");
+    assert_eq!(code, 1);
+    assert!(
+        complaint.contains("not every topic is as the file has it"),
+        "{complaint}"
+    );
+    std::fs::write(file, "{}").unwrap();
+    let (code, complaint) = to.refused(&["cluster", "import", file], "");
+    assert_eq!(code, 1);
+    assert!(
+        complaint.contains("`topics` must be an object"),
+        "{complaint}"
+    );
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use millrace_testkit::millrace::{Millrace, binary};
+use millrace_testkit::millrace::{Millrace, binary, command, output};
 use millrace_testkit::pages;
 use millrace_testkit::poll::{self, PATIENCE};
 use millrace_testkit::port::free_port;
@@ -168,6 +168,14 @@ fn a_node_is_begun_written_to_read_by_a_group_and_its_metadata_are_kept() {
     assert_eq!(backup["brokers"][0]["port"], package.port);
     let partitions = &backup["topics"]["test-topic"]["partitions"];
     assert_eq!(partitions.as_array().unwrap().len(), 3);
+    // It is the file that `cluster import` reads.
+    let mut import = command().unwrap();
+    import.args(["cluster", "import", "--bootstrap-servers"]);
+    import.arg(format!("127.0.0.1:{}", package.port));
+    import.arg(package.dir.path().join("metadata-backup.json"));
+    let imported = output(&mut import, b"").unwrap();
+    let complaint = String::from_utf8_lossy(&imported.stderr);
+    assert!(imported.status.success(), "{complaint}");
 
     // "Verify data integrity", after the broker has begun again on its data.
     assert!(broker.terminate(PATIENCE).unwrap().success());

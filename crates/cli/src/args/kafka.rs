@@ -14,6 +14,15 @@ WHERE is `earliest`, `latest`, an offset, or a time such as 2026-01-31T12:00:00Z
 which means the first record of that time or later. Without --execute the new
 offsets are shown and nothing is changed. The group must have no members.";
 
+pub const AFTER_EXPORT: &str = "\
+The topics of the brokers' own are left out. Records, the offsets of groups and
+users are not in it: they are in the data directory of each broker.";
+
+pub const AFTER_IMPORT: &str = "\
+A topic gets as many partitions and replicas as it has in the file, and what is
+set for it there. One that is there already is compared and never changed: the
+exit code is 1 when it differs, or when a topic could not be made.";
+
 pub const AFTER_PRODUCE: &str = "\
 Each line of the standard input is a record, without its line break. The exit
 code is 0 when all of them are delivered. Without a word the producer is
@@ -186,17 +195,25 @@ pub enum ClusterCommand {
         #[command(flatten)]
         admin: AdminArgs,
     },
-    /// Refused by name until it is built
-    #[command(hide = true)]
+    /// Print the brokers, the topics and what is set for them as JSON, for a backup
+    #[command(after_help = AFTER_EXPORT)]
     Export {
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        rest: Vec<String>,
+        /// Write it to this file
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+        #[command(flatten)]
+        cluster: ClusterArgs,
     },
-    /// Refused by name until it is built
-    #[command(hide = true)]
+    /// Make the topics of an exported file that are not there
+    #[command(after_help = AFTER_IMPORT)]
     Import {
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        rest: Vec<String>,
+        /// What `cluster export` has written
+        file: PathBuf,
+        /// Only show what would be done
+        #[arg(long)]
+        dry_run: bool,
+        #[command(flatten)]
+        admin: AdminArgs,
     },
 }
 

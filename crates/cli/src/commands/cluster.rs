@@ -1,4 +1,8 @@
-//! `cluster`: what there is of brokers.
+//! `cluster`: what there is of brokers, and the metadata of a cluster as a file.
+
+mod export;
+mod import;
+mod metadata_file;
 
 use std::process::ExitCode;
 
@@ -6,20 +10,20 @@ use millrace_spec::Literal;
 
 use super::kafka::table::{or_dash, table};
 use super::kafka::{Ended, answer, connect, number, object, or_null, run, text};
-use super::misuse;
 use crate::args::kafka::{AdminArgs, ClusterCommand};
 
 /// Does what is to be done with the cluster.
 pub fn cluster(command: ClusterCommand) -> ExitCode {
     match command {
         ClusterCommand::Describe { admin } => run(describe(admin)),
-        ClusterCommand::Export { .. } => misuse(
-            "`cluster export` is not part of this build; `millrace topic describe TOPIC --json` \
-             prints what there is of a topic",
-        ),
-        ClusterCommand::Import { .. } => misuse(
-            "`cluster import` is not part of this build; `millrace topic create` makes topics",
-        ),
+        ClusterCommand::Export { output, cluster } => {
+            run(async move { export::export(&cluster, output.as_deref()).await })
+        }
+        ClusterCommand::Import {
+            file,
+            dry_run,
+            admin,
+        } => run(async move { import::import(&file, dry_run, &admin).await }),
     }
 }
 
