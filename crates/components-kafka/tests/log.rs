@@ -108,6 +108,36 @@ async fn the_input_recovers_from_a_cut_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn messages_of_a_partition_become_batches_which_are_acknowledged_as_a_whole() {
+    let log = TestLog::start().await;
+    let bench = bench(&log);
+    write(&bench, &["a", "b", "c", "d"]).await;
+    let batched = INPUT.replace(" }", ", batching: { count: 2 } }");
+    let mut input = bench.input(&batched);
+    input.connect().await.unwrap();
+    for (expected, outcome) in [
+        (["a", "b"], Outcome::Delivered),
+        (["c", "d"], Outcome::Failed(Error::retry("no"))),
+        (["c", "d"], Outcome::Delivered),
+    ] {
+        let incoming = tokio::time::timeout(PATIENCE, input.read()).await;
+        let incoming = incoming.expect("a batch comes").unwrap();
+        let texts: Vec<_> = incoming
+            .batch
+            .iter()
+            .map(|it| it.bytes().to_vec())
+            .collect();
+        assert_eq!(texts, expected.map(|it| it.as_bytes().to_vec()));
+        match incoming.ack {
+            Ack::Call(call) => call(smallvec![outcome.clone(), outcome]),
+            Ack::None => panic!("the log hears of batches"),
+        }
+    }
+    input.stop().await;
+    input.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_acknowledged_of_a_topic_that_is_gone_counts_nothing_in_the_next_of_its_name() {
     let log = TestLog::start().await;
     let bench = bench(&log);

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use millrace_component::{
-    BuildContext, BuiltInput, Descriptor, InputConfig, InputPart, LeafInput, ReplayPolicy,
+    BatchPolicy, BuildContext, BuiltInput, Descriptor, InputConfig, InputPart, LeafInput,
+    ReplayPolicy,
 };
 use millrace_kafka_client::{ConsumerSettings, Reset};
 use millrace_message::Error;
@@ -11,7 +12,7 @@ use millrace_spec::{Node, ReadContext, Spec, codes};
 
 use super::fields::IsolationLevel;
 use crate::client::Client;
-use crate::reader::{Reader, ReaderConfig, Subscription};
+use crate::reader::{Batching, Reader, ReaderConfig, Subscription};
 use crate::record::{Naming, Style};
 
 /// Reads topics of the log of this process, which the block `log` starts.
@@ -59,6 +60,9 @@ pub struct Config {
     /// How often offsets are committed; also at the end, and when the group changes.
     #[spec(default = "1s", advanced)]
     commit_period: millrace_spec::Duration,
+    /// How the messages of a partition become batches; without it each is one.
+    #[spec(advanced)]
+    batching: BatchPolicy,
     /// Whether failed messages are sent again from here; else they are read again from the log.
     #[spec(default = true)]
     auto_replay_nacks: bool,
@@ -121,7 +125,7 @@ impl InputConfig for Config {
             consumer,
             subscription: Subscription::of_group(&self.consumer_group, self.topics.clone()),
             naming: Naming::of(Style::Log),
-            batching: None,
+            batching: Batching::new(&self.batching, cx)?,
             rate_limit: None,
             commit_period: self.commit_period.get().max(Duration::from_millis(1)),
             checkpoint_limit: self.checkpoint_limit.max(1),
