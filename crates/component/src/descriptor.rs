@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use millrace_spec::known::KnownComponents;
 use millrace_spec::{About, Catalog, ComponentKind, ComponentSpec, ComponentTable, Spec};
 
+use crate::ReadLogSettings;
 use crate::config::{
     AnyConfig, BufferConfig, CacheConfig, InputConfig, OutputConfig, ProcessorConfig,
     RateLimitConfig, Read, ScannerConfig,
@@ -84,6 +85,7 @@ pub struct Registry {
     /// What has no descriptor: exporters of metrics and of traces, templates.
     others: ComponentTable,
     table: OnceLock<ComponentTable>,
+    log_settings: Option<ReadLogSettings>,
 }
 
 /// A component, and its fields once they were asked for: a process uses few of all components, and
@@ -121,6 +123,18 @@ impl Registry {
     pub fn with(mut self, specs: impl IntoIterator<Item = ComponentSpec>) -> Self {
         specs.into_iter().for_each(|it| self.others.insert(it));
         self
+    }
+
+    /// Says how settings of a broker are read, which components start.
+    #[must_use]
+    pub fn with_log_settings(mut self, read: ReadLogSettings) -> Self {
+        self.log_settings = Some(read);
+        self
+    }
+
+    /// How settings of a broker are read; nothing when this build starts none.
+    pub fn log_settings(&self) -> Option<ReadLogSettings> {
+        self.log_settings
     }
 
     /// Adds a component that is made by a template. Its name must be free: not that of a component of

@@ -5,7 +5,13 @@ use millrace_component::Descriptor;
 mod fields;
 mod kafka;
 mod kafka_franz;
+mod kafka_server;
 mod log;
 
 /// The inputs of this family.
-pub const INPUTS: &[Descriptor] = &[kafka::COMPONENT, kafka_franz::COMPONENT, log::COMPONENT];
+pub const INPUTS: &[Descriptor] = &[
+    kafka::COMPONENT,
+    kafka_franz::COMPONENT,
+    kafka_server::COMPONENT,
+    log::COMPONENT,
+];

@@ -16,6 +16,7 @@ mod log;
 mod outputs;
 mod reader;
 mod record;
+mod server;
 mod topics;
 mod writer;
 

@@ -53,6 +53,18 @@ pub fn check_uses(has_log: bool, cx: &mut ReadContext) {
     }
 }
 
+/// Complains of a list of topics that names none, or one that the log takes for none.
+pub fn check_names(topics: &[String], node: &Node, cx: &mut ReadContext) {
+    if topics.is_empty() {
+        let message = "topics must name at least one";
+        cx.error(codes::INVALID_VALUE, node.span, message);
+    }
+    let names = node.as_sequence().unwrap_or_default();
+    for (topic, node) in topics.iter().zip(names) {
+        check_name(topic, node, cx);
+    }
+}
+
 /// Complains of the name of a topic that the log takes for none.
 pub fn check_name(topic: &str, node: &Node, cx: &mut ReadContext) {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);

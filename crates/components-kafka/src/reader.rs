@@ -38,6 +38,8 @@ pub struct ReaderConfig {
     pub commit_period: Duration,
     /// How many messages of a partition may be on their way, at least one.
     pub checkpoint_limit: usize,
+    /// Whether records are deleted behind what was committed.
+    pub deletes: bool,
     /// The stream that it is read for.
     pub flow: Flow,
     pub naming: Naming,

@@ -8,6 +8,7 @@ use millrace_components_pure::{Limiters, Pipes};
 use millrace_telemetry::trace::Tracer;
 
 use crate::config::{exporters, tracers};
+use crate::embedded_log::EmbeddedLog;
 
 const FAMILIES: &[&[Descriptor]] = &[
     millrace_components_http::INPUTS,
@@ -58,6 +59,7 @@ pub fn registry() -> Registry {
     Registry::new(FAMILIES.iter().copied())
         .with(exporters())
         .with(tracers())
+        .with_log_settings(millrace_broker::config::read_block)
 }
 
 /// What a test lends to the processors it runs.
@@ -76,6 +78,7 @@ pub(crate) fn services(
 ) -> Services {
     let services = Services::default()
         .with(http)
+        .with(Arc::new(EmbeddedLog::servers()))
         .with(Arc::new(tracer))
         .with(Arc::new(Limiters::default()))
         .with(Arc::new(Pipes::default()));

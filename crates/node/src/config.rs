@@ -14,6 +14,7 @@ use crate::unit_test::Case;
 
 pub use error_handling::{ErrorHandlingConfig, ErrorLogConfig, ErrorStrategy};
 pub use log::LogConfig;
+pub(crate) use log::told;
 pub use logger::{LogFileConfig, LogFormat, LoggerConfig};
 pub(crate) use metrics::exporters;
 pub use metrics::{

@@ -230,6 +230,7 @@ impl InputConfig for Config {
             subscription: self.subscription()?,
             commit_period: self.commit_period.get().max(Duration::from_millis(1)),
             checkpoint_limit: self.checkpoint_limit.max(1),
+            deletes: false,
             flow: cx.flow().clone(),
             naming: Naming {
                 style: Style::Kafka,

@@ -82,17 +82,7 @@ enum StartOffset {
 
 #[allow(clippy::ptr_arg, reason = "the signature of a field lint")]
 fn refuse_none(topics: &Vec<String>, node: &Node, cx: &mut ReadContext) {
-    if topics.is_empty() {
-        cx.error(
-            codes::INVALID_VALUE,
-            node.span,
-            "topics must name at least one",
-        );
-    }
-    let names = node.as_sequence().unwrap_or_default();
-    for (topic, node) in topics.iter().zip(names) {
-        crate::log::check_name(topic, node, cx);
-    }
+    crate::log::check_names(topics, node, cx);
 }
 
 fn check(_: &mut Config, node: &Node, cx: &mut ReadContext) {
@@ -129,6 +119,7 @@ impl InputConfig for Config {
             rate_limit: None,
             commit_period: self.commit_period.get().max(Duration::from_millis(1)),
             checkpoint_limit: self.checkpoint_limit.max(1),
+            deletes: false,
             flow: cx.flow().clone(),
         });
         Ok(InputPart::Leaf(LeafInput {

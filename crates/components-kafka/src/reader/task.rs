@@ -177,6 +177,9 @@ impl Task {
         if !offsets.is_empty() {
             self.consumer.commit_offsets(&offsets).await?;
             self.progress.committed(&offsets);
+            if self.config.deletes {
+                self.cluster.delete_records(&offsets).await?;
+            }
         }
         Ok(())
     }

@@ -7,5 +7,6 @@ mod contract;
 mod fields;
 mod reading;
 mod security;
+mod server;
 mod stubs;
 mod writing;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use millrace_broker::BrokerConfig;
-use millrace_broker::config::{Texts, read_block};
+use millrace_broker::config::{Complaint, Texts, read_block};
 use millrace_spec::{FieldKind, FieldType, Node, ReadContext};
 
 /// Where the records are unless `log.dirs` says it: in the folder in which the process was started.
@@ -19,14 +19,16 @@ impl LogConfig {
     /// # Errors
     /// What contradicts itself, with the keys that do.
     pub(crate) fn broker(&self) -> Result<BrokerConfig, String> {
-        let text = |complaints: Vec<millrace_broker::config::Complaint>| {
-            let texts = complaints
-                .iter()
-                .map(|it| format!("`{}`: {}", it.key, it.message));
-            texts.collect::<Vec<_>>().join("; ")
-        };
-        BrokerConfig::embedded(self.0.clone(), Path::new(DATA_DIR)).map_err(text)
+        let config = BrokerConfig::embedded(self.0.clone(), Path::new(DATA_DIR));
+        config.map_err(|complaints| told(&complaints))
     }
+}
+
+/// Complaints of settings, each with its key.
+pub(crate) fn told(complaints: &[Complaint]) -> String {
+    let texts = complaints.iter();
+    let texts = texts.map(|it| format!("`{}`: {}", it.key, it.message));
+    texts.collect::<Vec<_>>().join("; ")
 }
 
 impl FieldType for LogConfig {

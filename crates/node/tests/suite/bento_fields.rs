@@ -38,6 +38,8 @@ const DEVIATIONS: &[(&str, &str)] = &[
     ("input log", "not a component of Bento"),
     ("buffer log", "not a component of Bento"),
     ("output log", "not a component of Bento"),
+    // A broker for those who have none.
+    ("input kafka_server", "not a component of Bento"),
     // The operations guide's buffer.
     ("buffer batch", "not a component of Bento"),
     // What is read or unpacked as a whole needs a bound.

@@ -19,6 +19,10 @@ const WITH_SERVERS: &[(&str, &str)] = &[
         "components-amqp/tests/rabbitmq/contract.rs",
     ),
     ("buffer log", "components-kafka/tests/log.rs"),
+    (
+        "input kafka_server",
+        "components-kafka/tests/network/server.rs",
+    ),
     ("input log", "components-kafka/tests/log.rs"),
     ("output log", "components-kafka/tests/log.rs"),
     ("cache redis", "components-redis/tests/suite/contract.rs"),
