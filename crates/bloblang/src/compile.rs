@@ -221,7 +221,10 @@ impl<'a> Compiler<'a> {
             }
         };
         let parsed = parser::parse_mapping(&text);
-        let mut inner = Compiler::new(&text, self.environment);
+        // What it names in turn lies beside it.
+        let folder = path.parent().unwrap_or(std::path::Path::new(""));
+        let environment = self.environment.clone().with_directory(folder);
+        let mut inner = Compiler::new(&text, &environment);
         inner.import_depth = self.import_depth + 1;
         inner.imported = Imported {
             files: self.imported.files + 1,

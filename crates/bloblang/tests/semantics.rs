@@ -522,3 +522,28 @@ fn a_mapping_may_be_given_variables_to_begin_with() {
         .expect("a value");
     assert_eq!(made.as_str(), Some("X"));
 }
+
+#[test]
+fn what_an_imported_file_names_lies_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    let outer = "import \"./deep/b.blobl\"\nmap a {\n  root.b = this.apply(\"b\")\n  \
+                 root.text = file_rel(\"t.txt\").string()\n}";
+    write("sub/a.blobl", outer);
+    write("sub/deep/b.blobl", "map b { root = \"beside a\" }");
+    write("sub/t.txt", "beside a");
+    // Others of the same names lie beside the outermost.
+    write("deep/b.blobl", "map b { root = \"elsewhere\" }");
+    write("t.txt", "elsewhere");
+    let environment = Environment::new().with_directory(folder.path());
+    let main = "import \"sub/a.blobl\"\nroot = this.apply(\"a\")";
+    let mapping = Mapping::compile(main, &environment).unwrap();
+    let mut message = Message::from("{}");
+    let mapped = mapping.map(std::slice::from_ref(&message), 0).unwrap();
+    assert!(mapped.apply_to(&mut message));
+    assert_eq!(text(&message), r#"{"b":"beside a","text":"beside a"}"#);
+}
