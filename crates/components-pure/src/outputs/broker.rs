@@ -124,6 +124,7 @@ impl Pattern {
                     .into_iter()
                     .map(|sink| (sink, AtomicUsize::new(0)))
                     .collect(),
+                first: AtomicUsize::new(0),
                 freed: Notify::new(),
             }),
         }
@@ -266,19 +267,23 @@ impl Sink for RoundRobin {
 /// Whichever has a place free; of several the one with the least to do.
 struct Greedy {
     children: Vec<(Arc<dyn Sink>, AtomicUsize)>,
+    /// Where the next search begins: a child that fails at once has nothing to do each time, and must
+    /// not get a message again and again that another one would take.
+    first: AtomicUsize,
     freed: Notify,
 }
 
 impl Greedy {
-    /// Takes a place of the child with the least to do; waits while all are full.
+    /// Takes a place of the child with the least to do, of several in turn; waits while all are full.
     async fn place(&self) -> Place<'_> {
+        let first = self.first.fetch_add(1, Ordering::Relaxed) % self.children.len();
+        let (behind, before) = self.children.split_at(first);
         loop {
             let freed = self.freed.notified();
             tokio::pin!(freed);
             freed.as_mut().enable();
-            let free = self
-                .children
-                .iter()
+            let in_turn = before.iter().chain(behind);
+            let free = in_turn
                 .filter(|(sink, busy)| busy.load(Ordering::Acquire) < sink.capacity())
                 .min_by_key(|(_, busy)| busy.load(Ordering::Acquire));
             if let Some((sink, busy)) = free {

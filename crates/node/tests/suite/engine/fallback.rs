@@ -21,3 +21,24 @@ output:
     );
     bench.end().await.1.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_output_of_a_greedy_broker_refuses_another_one_gets() {
+    for outputs in [
+        "{ reject: no }, { probe: {} }",
+        "{ probe: {} }, { reject: no }",
+    ] {
+        let mut bench = Bench::start(&format!(
+            "
+input: {{ probe: {{}} }}
+pipeline: {{ threads: 1 }}
+output: {{ broker: {{ pattern: greedy, outputs: [ {outputs} ] }} }}
+"
+        ));
+        bench.send_numbers(0..50);
+        bench.acks(50).await;
+        let (balance, ended) = bench.end().await;
+        ended.unwrap();
+        assert_eq!(balance.delivered, 50);
+    }
+}
