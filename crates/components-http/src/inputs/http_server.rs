@@ -46,7 +46,9 @@ const CLOSE_GRACE: Duration = Duration::from_secs(2);
 /// when a message failed, 503 while the input closes, 405 for a verb that is not allowed, 429 with
 /// `Retry-After` when the rate limit is reached, 400 for a body that cannot be read, and 413 for one
 /// above `max_body_size`.
-/// A message that failed is not kept: the client decides whether to send it again.
+/// A message that failed is not kept: the client decides whether to send it again. One on which only a
+/// processor has failed goes on to the output and is answered as that says, with 200 when it took it;
+/// `reject_errored` around the output makes it a 502.
 ///
 /// What a `sync_response` processor or output leaves is the body of the answer, several messages
 /// as multipart; `sync_response` sets its status and headers.

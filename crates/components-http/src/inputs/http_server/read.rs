@@ -107,7 +107,10 @@ async fn read_body(mut body: Incoming, limits: &ReadLimits) -> Result<Bytes, Bod
     let Some(first) = next_chunk(&mut body).await? else {
         return Ok(Bytes::new());
     };
-    if body.is_end_stream() && first.len() <= limit {
+    if first.len() > limit {
+        return Err(BodyError::TooLarge { limit });
+    }
+    if body.is_end_stream() {
         return Ok(first);
     }
     let expected = announced.exact().map(|it| it as usize);
@@ -117,6 +120,9 @@ async fn read_body(mut body: Incoming, limits: &ReadLimits) -> Result<Bytes, Bod
         charged.await.map_err(|_elapsed| BodyError::NoMemory)?;
     }
     let mut whole = BytesMut::with_capacity(expected.unwrap_or(first.len() * 2));
+    if !charge.grow_to(first.len()) {
+        return Err(BodyError::NoMemory);
+    }
     whole.extend_from_slice(&first);
     while let Some(chunk) = next_chunk(&mut body).await? {
         let size = whole.len() + chunk.len();

@@ -201,6 +201,13 @@ async fn bodies_above_the_limit_are_refused_announced_or_not() {
     );
     let chunked = send(&address, &chunked).await;
     assert_eq!(status(&chunked), "413", "{chunked}");
+    // All of it at once, and more behind it.
+    let one_chunk = format!(
+        "POST /post HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
+         Transfer-Encoding: chunked\r\n\r\n10\r\n1234567812345678\r\n0\r\n\r\n"
+    );
+    let one_chunk = send(&address, &one_chunk).await;
+    assert_eq!(status(&one_chunk), "413", "{one_chunk}");
 }
 
 #[tokio::test]
