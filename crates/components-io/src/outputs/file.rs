@@ -16,6 +16,9 @@ use super::codec::Codec;
 
 /// Writes messages to files on the local disk.
 ///
+/// They are appended to a file that is there, so a second run goes on behind the first; with the codec
+/// `all-bytes` each replaces it.
+///
 /// A message is acknowledged when the operating system has taken it; it is on disk when the
 /// operating system writes it back. Missing folders are created. When a write fails, as on a
 /// full disk, the file is cut back to its last whole message, and what was not written goes back

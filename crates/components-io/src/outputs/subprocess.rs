@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use millrace_component::{
-    BuildContext, BuiltOutput, Descriptor, Identity, LeafOutput, Output, OutputConfig, OutputPart,
-    WriteError,
+    BuildContext, BuiltOutput, Descriptor, Flow, Identity, LeafOutput, Output, OutputConfig,
+    OutputPart, WriteError,
 };
 use millrace_message::{Error, MessageBatch};
 use millrace_spec::{Duration, Node, ReadContext, Spec, codes};
@@ -67,6 +67,7 @@ impl OutputConfig for Config {
             name: self.name.clone(),
             args: self.args.clone(),
             identity: Arc::clone(cx.identity()),
+            flow: cx.flow().clone(),
             running: Mutex::new(None),
         };
         Ok(OutputPart::Leaf(LeafOutput {
@@ -85,6 +86,7 @@ struct Subprocess {
     name: String,
     args: Vec<String>,
     identity: Arc<Identity>,
+    flow: Flow,
     running: Mutex<Option<Running>>,
 }
 
@@ -165,6 +167,15 @@ impl Subprocess {
         ));
     }
 
+    /// The command has not ended in time after its input had.
+    fn left_behind(&self, given: usize) -> Error {
+        Error::fatal(format!(
+            "command `{}` did not end when its input did, and is killed: of the {given} messages that \
+             it was given since it started, those that it had not read are lost",
+            self.name
+        ))
+    }
+
     /// The pipe, for a write.
     fn take_stdin(&self) -> Result<ChildStdin, Error> {
         let mut running = self.running.lock();
@@ -242,7 +253,11 @@ impl Output for Subprocess {
             return Ok(());
         };
         running.stdin = None;
-        let ended = running.end.wait_for(Option::is_some).await;
+        let ended = tokio::select! {
+            ended = running.end.wait_for(Option::is_some) => ended,
+            // Dropped, it is killed.
+            () = self.flow.abort().cancelled() => return Err(self.left_behind(running.given)),
+        };
         let status = match ended.as_deref() {
             Ok(Some(Ok(status))) if status.success() => return Ok(()),
             Ok(Some(Ok(status))) => status.to_string(),
