@@ -90,6 +90,12 @@ fn run(arguments: &[String]) -> Result<bool> {
     let Some((command, rest)) = arguments.split_first() else {
         bail!("no command\n\n{USAGE}")
     };
+    // Before anything is installed or built.
+    let asks = rest.iter().take_while(|it| *it != "--");
+    if asks.into_iter().any(|it| it == "--help" || it == "-h") {
+        print!("{USAGE}");
+        return Ok(true);
+    }
     match command.as_str() {
         "test" => test::run(rest),
         "servers" => servers::run(rest),

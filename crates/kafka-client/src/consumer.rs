@@ -125,6 +125,11 @@ impl Consumer {
         self.places.partitions()
     }
 
+    /// Whether it is at its work: it has joined its group, if it has one, and knows where to read.
+    pub fn is_at_work(&self) -> bool {
+        self.is_stable() && self.assigned.is_none() && self.places.are_found()
+    }
+
     /// The offset that is read next, when it is known.
     pub fn position(&self, partition: &TopicPartition) -> Option<i64> {
         self.places.offset(partition)

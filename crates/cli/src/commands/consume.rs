@@ -72,8 +72,14 @@ async fn print_records(args: &ConsumeArgs, consumer: &mut Consumer) -> Ended {
     while left > 0 {
         consumer.set_max_poll_records(at_once.min(left));
         let waits = patience.map_or(POLL, |it| it.saturating_sub(last.elapsed()).min(POLL));
+        let was_at_work = consumer.is_at_work();
         let records = consumer.poll(waits).await?;
         if records.is_empty() {
+            if !was_at_work {
+                // A group takes its time to form: nothing could come yet.
+                last = Instant::now();
+                continue;
+            }
             match patience.is_some_and(|it| last.elapsed() >= it) {
                 true => return Ok(()),
                 false => continue,

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use millrace_kafka_client::{Cluster, Error, Settings};
+use millrace_kafka_client::{Cluster, Error, Reason, Settings};
 use millrace_spec::Literal;
 use millrace_spec::render::emit;
 
@@ -71,13 +71,23 @@ pub async fn connect(args: &ClusterArgs) -> Result<Arc<Cluster>, Failure> {
     // A variable that is empty is as good as none.
     let file = args.command_config.as_ref();
     let Some(file) = file.filter(|it| !it.as_os_str().is_empty()) else {
-        return Ok(Cluster::connect(settings).await?);
+        return reach(settings).await;
     };
     let (settings, note) = client_file::secure(settings, file).map_err(Failure::Failed)?;
     if let Some(note) = note {
         complain(&format!("note: {note}"));
     }
-    Ok(Cluster::connect(settings).await?)
+    reach(settings).await
+}
+
+async fn reach(settings: Settings) -> Result<Arc<Cluster>, Failure> {
+    let connected = Cluster::connect(settings).await;
+    connected.map_err(|error| match error.reason() {
+        Reason::Connect(_) => Failure::Failed(format!(
+            "{error}; `--bootstrap-servers HOST:PORT` says where to connect"
+        )),
+        _ => error.into(),
+    })
 }
 
 /// Prints an answer for people or for programs.

@@ -99,6 +99,12 @@ impl Places {
         self.0.append(&mut begun.0);
     }
 
+    /// Whether it is known of all what is read next.
+    pub fn are_found(&self) -> bool {
+        let mut places = self.0.values();
+        places.all(|it| matches!(it.next, Next::Offset(_)))
+    }
+
     pub fn offset(&self, partition: &TopicPartition) -> Option<i64> {
         match self.0.get(partition)?.next {
             Next::Offset(offset) => Some(offset),

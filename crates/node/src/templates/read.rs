@@ -84,10 +84,12 @@ impl Templates {
         reader.add_all(patterns);
         let read: Vec<_> = files.iter().filter_map(|it| reader.file(it)).collect();
         for file in &read {
-            // Files that are checked together need not be used together: names may occur twice.
-            let _taken = reader
-                .registry
-                .add_template(Arc::clone(&file.template) as _);
+            let kind = file.definition.component().kind;
+            match reader.registry.template(kind, &file.definition.name) {
+                // Files that are checked together need not be used together.
+                Some(_) => {}
+                None => reader.add(file),
+            }
         }
         let registry = Arc::new(reader.registry.clone());
         for file in &read {
