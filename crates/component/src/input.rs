@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use millrace_message::{Error, MessageBatch, Outcome};
 use smallvec::SmallVec;
+use tokio_util::sync::CancellationToken;
 
 /// A batch as an input read it, with the way to tell its source what became of it.
 pub struct Incoming {
@@ -108,6 +109,10 @@ pub trait BlockingInput: Send {
         Ok(())
     }
 
+    /// Hands over what tells of the stop, before anything else. It is for inputs whose source may have
+    /// nothing to say for long: their reads return when they are stopped, without having taken anything.
+    fn hear_stop(&mut self, _stop: &CancellationToken) {}
+
     /// Appends what can be had without waiting, at most `max` batches; blocks for the first one
     /// only, and no longer than [`BLOCKING_READ_MAX`] at a time (returning nothing then), so
     /// that a stop is noticed.
@@ -115,6 +120,12 @@ pub trait BlockingInput: Send {
     /// # Errors
     /// As [`Input::read`]; what was appended before the error stands.
     fn read(&mut self, max: usize, run: &mut Vec<Incoming>) -> Result<(), Error>;
+
+    /// Appends a batch of what was taken from a source that cannot be read again, and was not returned
+    /// before the stop; false when nothing is left of it. It waits for nothing.
+    fn read_taken(&mut self, _run: &mut Vec<Incoming>) -> bool {
+        false
+    }
 
     /// Closes what was opened.
     ///

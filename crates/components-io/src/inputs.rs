@@ -3,6 +3,7 @@
 use millrace_component::Descriptor;
 
 mod scanned;
+mod source;
 
 mod csv;
 mod file;

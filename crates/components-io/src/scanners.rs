@@ -6,6 +6,7 @@ mod chunker;
 pub(crate) mod csv;
 mod decompress;
 mod json_documents;
+mod line_breaks;
 mod lines;
 mod re_match;
 mod skip_bom;

@@ -352,7 +352,11 @@ struct Reader {
 
 impl Reader {
     fn run(mut self) -> (Box<dyn BlockingInput>, Result<(), Error>) {
+        self.input.hear_stop(&self.stop);
         let result = self.connect_and_read();
+        if result.is_ok() {
+            self.hand_over_taken();
+        }
         self.link.tell_unreadable();
         (self.input, result)
     }
@@ -398,6 +402,13 @@ impl Reader {
             }
         }
         Ok(())
+    }
+
+    /// Hands over what nobody can read again.
+    fn hand_over_taken(&mut self) {
+        let (mut incoming, mut run) = (Vec::new(), VecDeque::new());
+        while self.input.read_taken(&mut incoming) && self.hand_over(&mut incoming, &mut run) {}
+        self.hand_over(&mut incoming, &mut run);
     }
 
     /// Admits what was read and hands it over; false when nobody reads any more.

@@ -1,7 +1,6 @@
 //! Reads streams one after the other through a scanner: what `file` and `stdin` share.
 
 use std::collections::VecDeque;
-use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,13 +9,16 @@ use millrace_component::{
     Ack, BlockingInput, Identity, Incoming, Scanner, ScannerFactory, SourceDetails,
 };
 use millrace_message::{Error, ErrorClass, MessageBatch};
+use tokio_util::sync::CancellationToken;
+
+use super::source::{Source, Stop, open_to_wait};
 
 /// A stream that waits to be read.
 pub(super) enum Stream {
     /// A file, opened when its turn comes.
     File(PathBuf),
     /// One that is open already, with its name.
-    Open(String, Box<dyn Read + Send>),
+    Open(String, Source),
 }
 
 /// What is set on each message of a file.
@@ -37,10 +39,13 @@ pub(super) struct ScannedInput {
     identity: Arc<Identity>,
     /// Why a stream was left before its end: half of the data must not look like all of it.
     cut_off: Option<Error>,
+    stop: Stop,
 }
 
 struct Current {
     scanner: Box<dyn Scanner>,
+    /// Whether it cannot be read again.
+    is_live: bool,
     metadata: Option<FileMetadata>,
     /// Of a file that is to be deleted.
     to_delete: Option<(PathBuf, Arc<Remainder>)>,
@@ -86,6 +91,7 @@ impl ScannedInput {
             finished: Vec::new(),
             identity: Arc::clone(identity),
             cut_off: None,
+            stop: Stop::default(),
         }
     }
 
@@ -99,8 +105,11 @@ impl ScannedInput {
             });
         };
         let opened = match stream {
-            Stream::Open(name, stream) => Current {
-                scanner: self.scanner.open(stream, &SourceDetails { name })?,
+            Stream::Open(name, source) => Current {
+                is_live: source.is_live(),
+                scanner: self
+                    .scanner
+                    .open(source.heeding(&self.stop), &SourceDetails { name })?,
                 metadata: None,
                 to_delete: None,
             },
@@ -113,19 +122,21 @@ impl ScannedInput {
     fn open_file(&self, path: PathBuf) -> Result<Current, Error> {
         let name = path.display().to_string();
         let open = || {
-            let file = std::fs::File::open(&path)?;
+            let file = open_to_wait(&path)?;
             let modified = file.metadata()?.modified()?;
             Ok::<_, std::io::Error>((file, modified))
         };
         let (file, modified) =
             open().map_err(|error| Error::fatal(format!("open `{name}`: {error}")))?;
         let modified = jiff::Timestamp::try_from(modified).unwrap_or_default();
-        let stream: Box<dyn Read + Send> = Box::new(file);
-        let scanner = self
-            .scanner
-            .open(stream, &SourceDetails { name: name.clone() })?;
+        let source = Source::File(file);
+        let is_live = source.is_live();
+        let stream = source.heeding(&self.stop);
+        let details = SourceDetails { name: name.clone() };
+        let scanner = self.scanner.open(stream, &details)?;
         Ok(Current {
             scanner,
+            is_live,
             metadata: Some(FileMetadata {
                 path: name,
                 modified_unix: modified.as_second(),
@@ -147,6 +158,29 @@ impl FileMetadata {
 }
 
 impl BlockingInput for ScannedInput {
+    fn hear_stop(&mut self, stop: &CancellationToken) {
+        self.stop.set(stop);
+    }
+
+    /// The last one of the messages is completed, of which a part was taken.
+    fn read_taken(&mut self, run: &mut Vec<Incoming>) -> bool {
+        let Some(current) = self.current.as_mut().filter(|it| it.is_live) else {
+            return false;
+        };
+        let before = self.stop.reads();
+        match current.scanner.next() {
+            Ok(Some(mut batch)) => {
+                if let Some(metadata) = &current.metadata {
+                    metadata.set_on(&mut batch);
+                }
+                let ack = Ack::None;
+                run.push(Incoming { batch, ack });
+                self.stop.reads() == before
+            }
+            Ok(None) | Err(_) => false,
+        }
+    }
+
     fn read(&mut self, max: usize, run: &mut Vec<Incoming>) -> Result<(), Error> {
         let Some(current) = &mut self.current else {
             return self.open_next();
@@ -171,6 +205,8 @@ impl BlockingInput for ScannedInput {
                     self.finished.extend(read.and_then(|it| it.to_delete));
                     break;
                 }
+                // Nothing more is wanted, and nothing is wrong.
+                Err(_) if self.stop.was_heard() => return Ok(()),
                 Err(error) if error.class() == ErrorClass::Rejected => {
                     if let Some((_, remainder)) = &current.to_delete {
                         remainder.add(1);

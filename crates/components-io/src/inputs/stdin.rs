@@ -1,6 +1,6 @@
 //! The `stdin` input.
 
-use std::io::Read;
+use std::os::fd::AsFd;
 
 use millrace_component::{
     BuildContext, BuiltInput, Descriptor, InputConfig, InputPart, LeafInput, OldCodec,
@@ -10,6 +10,7 @@ use millrace_message::Error;
 use millrace_spec::{Node, ReadContext, Spec};
 
 use super::scanned::{ScannedInput, Stream};
+use super::source::Source;
 
 /// Reads the standard input and ends with it.
 #[derive(Clone, Debug, Spec)]
@@ -35,17 +36,16 @@ fn check(config: &mut Config, _: &Node, cx: &mut ReadContext) {
 
 impl InputConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<InputPart, Error> {
-        Ok(InputPart::Leaf(self.leaf(std::io::stdin(), cx)?))
+        // Past the buffer of the standard library, in which something may wait that nobody sees.
+        let own = std::io::stdin().as_fd().try_clone_to_owned();
+        let own = own.map_err(|error| Error::fatal(format!("open the standard input: {error}")))?;
+        Ok(InputPart::Leaf(self.leaf(Source::File(own.into()), cx)?))
     }
 }
 
 impl Config {
-    fn leaf(
-        &self,
-        stream: impl Read + Send + 'static,
-        cx: &BuildContext,
-    ) -> Result<LeafInput, Error> {
-        let stream = Stream::Open("the standard input".to_owned(), Box::new(stream));
+    fn leaf(&self, source: Source, cx: &BuildContext) -> Result<LeafInput, Error> {
+        let stream = Stream::Open("the standard input".to_owned(), source);
         let scanner = cx.scanner(&self.scanner, "scanner")?;
         Ok(LeafInput {
             input: BuiltInput::Blocking(Box::new(ScannedInput::new(
@@ -73,8 +73,9 @@ mod tests {
         let bench = Workbench::new([crate::INPUTS, crate::SCANNERS]);
         let config: Config = bench.read("{}").expect("all fields have defaults");
         let fresh = || {
-            let typed: &[u8] = b"one\ntwo\n\nthree";
-            let leaf = config.leaf(typed, &bench.context("stdin"));
+            let typed: &'static [u8] = b"one\ntwo\n\nthree";
+            let source = Source::Memory(typed);
+            let leaf = config.leaf(source, &bench.context("stdin"));
             leaf.expect("a scanner for lines")
         };
         conformance::input_without_acks(fresh, End::Comes, &["one", "two", "", "three"]).await;

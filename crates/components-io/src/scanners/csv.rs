@@ -3,12 +3,14 @@
 use std::io::{Cursor, Read};
 use std::sync::Arc;
 
-use csv::{ByteRecord, ReaderBuilder};
+use csv::{ByteRecord, ReaderBuilder, Terminator};
 use millrace_component::{
     BuildContext, Descriptor, Identity, Scanner, ScannerConfig, ScannerFactory, SourceDetails,
 };
 use millrace_message::{Error, Message, MessageBatch, Object, Text, Value};
 use millrace_spec::{FieldKind, FieldType, Node, ReadContext, Spec, codes};
+
+use super::line_breaks::{LineBreaks, RowEnd};
 
 /// Makes one message of each row: an object by the names of the header row, or an array of its
 /// fields.
@@ -128,11 +130,14 @@ impl ScannerFactory for Rows {
     ) -> Result<Box<dyn Scanner>, Error> {
         let stream = without_mark(stream)
             .map_err(|error| Error::retry(format!("read {}: {error}", details.name)))?;
+        let stream = LineBreaks::new(stream);
+        let row_end = stream.row_end();
         let mut reader = ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
             .delimiter(self.delimiter.0)
-            .from_reader(Uninterrupted(stream));
+            .terminator(Terminator::Any(b'\n'))
+            .from_reader(Uninterrupted(Box::new(stream)));
         let mut header = ByteRecord::new();
         if self.header {
             reader
@@ -160,6 +165,7 @@ impl ScannerFactory for Rows {
             header: Value::from(names.iter().cloned().map(Value::from).collect::<Vec<_>>()),
             names,
             reader,
+            row_end,
             record: ByteRecord::new(),
             row: 0,
             batch: self.batch.max(1),
@@ -179,6 +185,7 @@ fn unreadable(details: &SourceDetails, error: &csv::Error) -> Error {
 
 struct CsvScanner {
     reader: csv::Reader<Uninterrupted>,
+    row_end: RowEnd,
     names: Vec<Text>,
     header: Value,
     /// How many fields each row must have; the first row decides when nothing else does.
@@ -278,8 +285,8 @@ impl Scanner for CsvScanner {
     }
 
     fn is_ready(&self) -> bool {
-        // The reader holds a block of the file: reading on waits for a disk at most.
-        self.held_back.is_some() || !self.reader.is_done()
+        // But for a row over several lines of which the last ones are still to come.
+        self.held_back.is_some() || self.reader.position().byte() < self.row_end.get()
     }
 }
 
@@ -345,6 +352,16 @@ mod tests {
             ]
         );
         assert!(errors.is_empty());
+    }
+
+    #[test]
+    fn only_a_line_feed_ends_a_row() {
+        let (lines, errors) = scan(&rows(), "a,b\r\n1,x\ry\r\n\r\n2,\"p\r\nq\"\r\n");
+        let expected = [r#"{"a":"1","b":"x\ry"}"#, r#"{"a":"2","b":"p\nq"}"#];
+        assert_eq!(
+            (lines, errors.len()),
+            (expected.map(str::to_owned).to_vec(), 0)
+        );
     }
 
     #[test]
