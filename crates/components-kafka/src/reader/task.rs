@@ -178,10 +178,23 @@ impl Task {
             self.consumer.commit_offsets(&offsets).await?;
             self.progress.committed(&offsets);
             if self.config.deletes {
-                self.cluster.delete_records(&offsets).await?;
+                self.delete_committed(offsets.into_keys().collect()).await?;
             }
         }
         Ok(())
+    }
+
+    /// Deletes the records before what is committed: of a topic that was made again that is nothing,
+    /// whatever was read of the old one.
+    async fn delete_committed(&self, partitions: Vec<TopicPartition>) -> Result<(), KafkaError> {
+        let Some(group) = &self.config.subscription.group else {
+            return Ok(());
+        };
+        let committed = self.cluster.committed(group, Some(&partitions)).await?;
+        let before = committed
+            .into_iter()
+            .map(|(it, committed)| (it, committed.offset));
+        self.cluster.delete_records(&before.collect()).await
     }
 
     /// Sees that there is a batch to hand out, if there can be one.
