@@ -113,7 +113,13 @@ impl Session {
             let content = match frame? {
                 Frame::Text(text) => bytes::Bytes::from(text),
                 Frame::Binary(content) => content,
-                Frame::Close(_) => return Ok(()),
+                // The answer to it waits to be sent.
+                Frame::Close(_) => {
+                    return match socket.flush().await {
+                        Err(WebsocketError::ConnectionClosed) => Ok(()),
+                        flushed => flushed,
+                    };
+                }
                 Frame::Ping(payload) | Frame::Pong(payload) => {
                     socket.get_mut().control_taken(payload.len());
                     continue;

@@ -332,3 +332,20 @@ fn fields_that_cannot_work_are_complaints() {
         assert!(error.contains(expected), "{yaml}: {error}");
     }
 }
+
+#[tokio::test]
+async fn a_websocket_answers_the_close_of_its_client() {
+    let (_input, address) = input("  ws_path: /ws").await;
+    let mut stream = TcpStream::connect(&address).await.unwrap();
+    let request = format!(
+        "GET /ws HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    // A frame of its kind with a mask of zeros and the code 1000.
+    let close = [0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8];
+    stream.write_all(&close).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    assert!(answer.ends_with(&[0x88, 0x02, 0x03, 0xe8]), "{answer:?}");
+}
