@@ -289,6 +289,11 @@ impl HttpService {
         Some(parked.swap_remove(at))
     }
 
+    /// The stream ends, and no other one follows: paths that its components leave are answered with 503.
+    pub fn end_stream(&self) {
+        self.routes.end();
+    }
+
     /// Stops listening and lets requests under way finish for at most `grace`.
     pub async fn close(&self, grace: Duration) {
         let server = self.server.lock().take();
@@ -514,5 +519,25 @@ impl Place {
             }
             None => server.close(grace).await,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{free_address, send};
+
+    #[tokio::test]
+    async fn a_path_that_is_left_at_the_end_is_closing_and_not_unknown() {
+        let address = free_address();
+        let service = HttpService::new(HttpConfig::at(&address).unwrap()).unwrap();
+        service.start().await.unwrap();
+        let request = format!("GET /x HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+        let answer = send(&address, &request).await;
+        assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
+        service.end_stream();
+        let answer = send(&address, &request).await;
+        assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+        service.close(Duration::ZERO).await;
     }
 }

@@ -379,6 +379,9 @@ impl StreamRun<'_> {
                 _ = signals.next() => {}
             }
         }
+        if next.is_none() {
+            process.http.end_stream();
+        }
         stop.cancel();
         flow.drain();
         let (balance, result) = tokio::select! {

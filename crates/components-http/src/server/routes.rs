@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
@@ -109,6 +110,8 @@ impl Peer {
 pub struct Routes {
     table: ArcSwap<Table>,
     hold: Hold,
+    /// Whether routes go for good: who asks for one that has gone asked the right one.
+    is_ending: AtomicBool,
     writing: Mutex<()>,
 }
 
@@ -151,6 +154,11 @@ impl Routes {
             hold,
             ..Self::default()
         }
+    }
+
+    /// From now on what is not served is not served any more, and not unknown.
+    pub(crate) fn end(&self) {
+        self.is_ending.store(true, Ordering::Release);
     }
 
     /// Serves `path` by `handler` from now on.
@@ -351,6 +359,9 @@ impl Gate {
         if may_wait {
             return self.enter(found, request, peer).await;
         }
+        if found.is_none() && self.routes.is_ending.load(Ordering::Acquire) {
+            return closing();
+        }
         dispatch(found, request, peer).await
     }
 
@@ -362,7 +373,7 @@ impl Gate {
         peer: &Arc<Peer>,
     ) -> Response<Body> {
         let Some(entered) = self.routes.hold.enter().await else {
-            return reply::error(StatusCode::SERVICE_UNAVAILABLE, "Server closing");
+            return closing();
         };
         let found = match entered.has_waited {
             true => self.routes.find(request.uri().path()),
@@ -370,6 +381,10 @@ impl Gate {
         };
         dispatch(found, request, peer).await
     }
+}
+
+fn closing() -> Response<Body> {
+    reply::error(StatusCode::SERVICE_UNAVAILABLE, "Server closing")
 }
 
 async fn dispatch(
