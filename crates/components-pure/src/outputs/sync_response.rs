@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use millrace_component::{BuildContext, Descriptor, OutputConfig, OutputPart, Sink};
 use millrace_message::{Error, MessageBatch, Outcomes};
 use millrace_spec::Spec;
+use millrace_telemetry::metric::OutputMetrics;
 
 /// Answers the sender of the first message of each batch with the batch.
 ///
@@ -16,14 +17,18 @@ use millrace_spec::Spec;
 pub struct Config {}
 
 impl OutputConfig for Config {
-    fn build(&self, _: &BuildContext) -> Result<OutputPart, Error> {
-        Ok(OutputPart::Composite(Arc::new(SyncResponse)))
+    fn build(&self, cx: &BuildContext) -> Result<OutputPart, Error> {
+        let metrics = OutputMetrics::new(cx.metrics());
+        metrics.connection.up();
+        Ok(OutputPart::Composite(Arc::new(SyncResponse { metrics })))
     }
 }
 
 pub const COMPONENT: Descriptor = Descriptor::output::<Config>();
 
-struct SyncResponse;
+struct SyncResponse {
+    metrics: OutputMetrics,
+}
 
 #[async_trait]
 impl Sink for SyncResponse {
@@ -31,12 +36,17 @@ impl Sink for SyncResponse {
         let context = batch.first().and_then(|message| message.context()).cloned();
         match context.as_ref().and_then(|context| context.replies()) {
             Some(replies) => {
+                self.metrics.sent.add(batch.len() as u64);
+                self.metrics.batch_sent.inc();
                 replies.push(batch.detached());
                 Outcomes::DELIVERED
             }
-            None => Outcomes::failed(Error::rejected(
-                "the sender of this message does not wait for an answer",
-            )),
+            None => {
+                self.metrics.error.inc();
+                Outcomes::failed(Error::rejected(
+                    "the sender of this message does not wait for an answer",
+                ))
+            }
         }
     }
 
