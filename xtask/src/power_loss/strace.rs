@@ -70,6 +70,10 @@ fn parse(line: &str, root: &Path) -> Result<Option<Call>> {
     else {
         return Ok(None);
     };
+    // The process ended under it, when all was told.
+    if rest.ends_with("<unfinished ...>") {
+        return Ok(None);
+    }
     let (arguments, result) = rest.rsplit_once(") = ").context("it has no end")?;
     let (result, took) = result.rsplit_once(" <").context("it took no time")?;
     let took: f64 = took
@@ -230,6 +234,8 @@ mod tests {
             r#"1.0 mkdir("\x2f\x65", 0777) = 0 <0.1>"#,
             r"1.0 ftruncate(7<\x2f\x64\x2f\x61>(deleted), 5) = 0 <0.1>",
             r#"1.0 writev(7<\x73\x6f\x63\x6b>, [{iov_base="\x01", iov_len=1}], 1) = 1 <0.1>"#,
+            "1.0 ???( <unfinished ...>",
+            r#"1.0 pwritev(7<\x2f\x64\x2f\x61>, [{iov_base="\x01" <unfinished ...>"#,
             "1.0 +++ exited with 0 +++",
             "1.0 --- SIGTERM {si_signo=SIGTERM} ---",
         ] {
