@@ -53,7 +53,7 @@ fn measure_all(options: &Options) -> Result<bool> {
     }
     let mut binaries = vec![Binary {
         name: "millrace".to_owned(),
-        path: own_binary(options.binary.as_deref())?,
+        path: crate::test::binary(options.binary.clone(), &["--release"])?,
     }];
     binaries.extend(options.peers.iter().cloned());
     let mut series = Vec::new();
@@ -79,16 +79,6 @@ fn measure_all(options: &Options) -> Result<bool> {
         println!("written to {}", path.display());
     }
     Ok(true)
-}
-
-/// The binary under test: the one that was given, else a release build of this tree.
-fn own_binary(given: Option<&Path>) -> Result<PathBuf> {
-    let path = match given {
-        Some(path) => path.to_owned(),
-        None => crate::test::build_binary(&["--release"])?
-            .context("this tree builds no binary `millrace`; give one with `--binary PATH`")?,
-    };
-    fs::canonicalize(&path).with_context(|| format!("find `{}`", path.display()))
 }
 
 /// One workload with one number of threads.

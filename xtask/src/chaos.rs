@@ -216,13 +216,7 @@ fn parse(arguments: &[String], kills: u32) -> Result<(Vec<&'static str>, Options
             other => bail!("`{other}` is no option of `cargo xtask chaos`"),
         }
     }
-    options.binary = match binary {
-        Some(path) => path,
-        None => crate::test::build_binary(&[])?
-            .context("this tree builds no binary `millrace`; give one with `--binary PATH`")?,
-    };
-    options.binary = fs::canonicalize(&options.binary)
-        .with_context(|| format!("find `{}`", options.binary.display()))?;
+    options.binary = crate::test::binary(binary, &[])?;
     Ok((variants, options))
 }
 

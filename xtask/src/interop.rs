@@ -165,12 +165,7 @@ fn parse(arguments: &[String]) -> Result<(Vec<&'static Client>, PathBuf)> {
     if chosen.is_empty() {
         chosen.extend(CLIENTS);
     }
-    let binary = match binary {
-        Some(path) => path,
-        None => crate::test::build_binary(&[])?
-            .context("this tree builds no binary `millrace`; give one with `--binary PATH`")?,
-    };
-    Ok((chosen, binary))
+    Ok((chosen, crate::test::binary(binary, &[])?))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod bench;
+mod broker;
 mod chaos;
 mod ci;
 mod cities;

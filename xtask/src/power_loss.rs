@@ -17,12 +17,13 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use millrace_log::files::sim::Skip;
 use millrace_testkit::millrace::Millrace;
 use millrace_testkit::programs;
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use self::medium::{Forgotten, Moment, leave};
-use self::strace::{Call, Change};
+use self::medium::{Moment, leave};
+use self::strace::Call;
 use crate::packages;
 use crate::promises::check;
 use crate::promises::story::{End, Story};
@@ -39,16 +40,10 @@ const STOP: Duration = Duration::from_secs(60);
 /// States that are looked at side by side.
 const THREADS: usize = 2;
 
-/// Each must be missed.
-const FORGOTTEN: &[Forgotten] = &[
-    Forgotten {
-        name: "the sync of segments",
-        is: |it| matches!(it, Change::FileSynced(path) if path.extension().is_some_and(|it| it == "log")),
-    },
-    Forgotten {
-        name: "the sync of directories",
-        is: |it| matches!(it, Change::DirSynced(_)),
-    },
+/// Syncs that the binary is taken not to have made. Each must be missed.
+const FORGOTTEN: [(&str, Skip); 2] = [
+    ("the sync of segments", Skip::FilesNamed(".log")),
+    ("the sync of directories", Skip::Directories),
 ];
 
 struct Options {
@@ -81,11 +76,11 @@ pub fn run(arguments: &[String]) -> Result<bool> {
         Some(failed) => println!("a promise is broken: {failed}"),
         None => println!("{} states, every promise is kept", options.states),
     }
-    for forgotten in FORGOTTEN {
-        match look(&options, &recording, Some(*forgotten), FORGOTTEN_STATES)? {
-            Some(failed) => println!("without {}: {failed}", forgotten.name),
+    for (name, skip) in FORGOTTEN {
+        match look(&options, &recording, Some(skip), FORGOTTEN_STATES)? {
+            Some(failed) => println!("without {name}: {failed}"),
             None => {
-                println!("without {}: nothing is missed", forgotten.name);
+                println!("without {name}: nothing is missed");
                 is_kept = false;
             }
         }
@@ -125,7 +120,7 @@ fn record(binary: &Path, folder: &Path) -> Result<Recording> {
 fn look(
     options: &Options,
     recording: &Recording,
-    forgotten: Option<Forgotten>,
+    skip: Option<Skip>,
     states: usize,
 ) -> Result<Option<String>> {
     let next = AtomicUsize::new(0);
@@ -136,11 +131,11 @@ fn look(
             while let Some(moment) = moments.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let folder = tempfile::tempdir().context("make a folder")?;
                 let (calls, root) = (&recording.calls, &recording.root);
-                leave(calls, *moment, forgotten, root, folder.path())?;
+                leave(calls, *moment, skip, root, folder.path())?;
                 let checked =
                     check::check(&options.binary, folder.path(), &recording.story, moment.at);
                 if let Err(error) = checked {
-                    if let (Some(keep), None) = (&options.keep, forgotten) {
+                    if let (Some(keep), None) = (&options.keep, skip) {
                         leave(calls, *moment, None, root, keep)?;
                     }
                     next.store(moments.len(), Ordering::Relaxed);
@@ -204,13 +199,8 @@ fn parse(arguments: &[String]) -> Result<Options> {
             other => bail!("`{other}` is no option of `cargo xtask power-loss`"),
         }
     }
-    let binary = match binary {
-        Some(path) => path,
-        None => crate::test::build_binary(&[])?.context("this tree builds no binary")?,
-    };
-    let found = fs::canonicalize(&binary);
     Ok(Options {
-        binary: found.with_context(|| format!("find `{}`", binary.display()))?,
+        binary: crate::test::binary(binary, &[])?,
         states,
         seed,
         keep,

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: the whole suite beside real servers, with one line of counts at its end.
 
 use std::env;
+use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
@@ -84,6 +85,16 @@ fn run_counted(command: &mut Command, screen: &mut impl Write) -> Result<(ExitSt
         line.clear();
     }
     Ok((child.wait().context("wait for cargo test")?, counts))
+}
+
+/// The binary under test: the one that was given, else one of this tree, built with cargo's `options`.
+pub fn binary(given: Option<PathBuf>, options: &[&str]) -> Result<PathBuf> {
+    let path = match given {
+        Some(path) => path,
+        None => build_binary(options)?
+            .context("this tree builds no binary `millrace`; give one with `--binary PATH`")?,
+    };
+    fs::canonicalize(&path).with_context(|| format!("find `{}`", path.display()))
 }
 
 /// Builds `millrace` with cargo's `options` and returns where it is; `None` while no package

@@ -53,7 +53,7 @@ pub fn run(arguments: &[String]) -> Result<bool> {
     let options = Options::parse(arguments)?;
     let folder = tempfile::tempdir().context("make a folder for the data")?;
     let mut brokers = vec![Broker::millrace(
-        super::own_binary(options.binary.as_deref())?,
+        crate::test::binary(options.binary.clone(), &["--release"])?,
         folder.path(),
     )];
     if let Some(jars) = &options.kafka {

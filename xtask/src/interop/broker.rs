@@ -10,11 +10,9 @@ use anyhow::{Context, Result, bail};
 use millrace_testkit::millrace::Millrace;
 use millrace_testkit::port::free_port;
 
-const START: Duration = Duration::from_secs(60);
-const STOP: Duration = Duration::from_secs(30);
+use crate::broker::started;
 
-/// What the log says when clients are heard.
-const READY: &str = "the broker is ready";
+const STOP: Duration = Duration::from_secs(30);
 
 /// A broker on a port of its own.
 pub struct Broker {
@@ -80,7 +78,5 @@ fn properties(port: u16, data: &Path) -> String {
 fn launch(binary: &Path, settings: &Path) -> Result<Millrace> {
     let mut command = Command::new(binary);
     command.args(["broker", "--config"]).arg(settings);
-    let mut process = Millrace::start(&mut command)?;
-    process.wait_for_stderr(READY, START)?;
-    Ok(process)
+    started(&mut command)
 }

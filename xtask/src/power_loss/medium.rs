@@ -5,18 +5,10 @@ use std::io::{self, IoSlice};
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use millrace_log::files::sim::Simulated;
+use millrace_log::files::sim::{Simulated, Skip};
 use millrace_log::files::{Files, Open};
 
 use super::strace::{Call, Change};
-
-/// A sync that the program is taken not to have made.
-#[derive(Clone, Copy, Debug)]
-pub struct Forgotten {
-    pub name: &'static str,
-    /// Whether a change is such a sync.
-    pub is: fn(&Change) -> bool,
-}
 
 /// One moment, and one of the states that it may leave.
 #[derive(Clone, Copy, Debug)]
@@ -29,14 +21,14 @@ pub struct Moment {
 /// Writes to `target` what may be left of `root`.
 ///
 /// A call that had begun and had not ended may have changed something. A sync counts when it had
-/// ended, for what had ended when it began.
+/// ended, for what had ended when it began; those of `skip` are taken not to have been made.
 ///
 /// # Errors
 /// The calls do not fit together, or the target cannot be written.
 pub fn leave(
     calls: &[Call],
     moment: Moment,
-    forgotten: Option<Forgotten>,
+    skip: Option<Skip>,
     root: &Path,
     target: &Path,
 ) -> Result<()> {
@@ -44,12 +36,11 @@ pub fn leave(
     let above = root.parent().context("the directory lies somewhere")?;
     disk.create_dir(root)?;
     disk.sync_dir(above)?;
+    disk.skip(skip);
     let mut done: Vec<&Call> = calls.iter().filter(|it| it.is_seen_at(moment.at)).collect();
     done.sort_by(|one, other| one.counts_at().total_cmp(&other.counts_at()));
     for call in done {
-        if !forgotten.is_some_and(|it| (it.is)(&call.change)) {
-            apply(&disk, &call.change).with_context(|| format!("replay {:.200?}", call.change))?;
-        }
+        apply(&disk, &call.change).with_context(|| format!("replay {:.200?}", call.change))?;
     }
     disk.lose_power();
     copy(&disk, root, target).context("write what is left")

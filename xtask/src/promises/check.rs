@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use millrace_testkit::millrace::Millrace;
@@ -14,10 +13,7 @@ use super::client::Client;
 use super::story::{
     GROUP, PARTITIONS, RECORDS, Story, TRANSACTIONAL_ID, TRANSACTIONS, number, value,
 };
-
-const START: Duration = Duration::from_secs(60);
-/// What the log says when clients are heard.
-const READY: &str = "the broker is ready";
+use crate::broker::started;
 
 /// The command that runs the broker on a directory.
 pub fn command(binary: &Path, address: SocketAddr, data: &Path) -> Vec<String> {
@@ -42,9 +38,7 @@ pub fn free_address() -> SocketAddr {
 /// Starts the broker and waits until it hears clients.
 pub fn start(command: &[String]) -> Result<Millrace> {
     let (program, arguments) = command.split_first().context("there is a program")?;
-    let mut broker = Millrace::start(Command::new(program).args(arguments))?;
-    broker.wait_for_stderr(READY, START)?;
-    Ok(broker)
+    started(Command::new(program).args(arguments))
 }
 
 /// Whether all is there that was told before the power went.
