@@ -7,6 +7,7 @@ mod kafka;
 mod kafka_franz;
 mod kafka_server;
 mod log;
+mod reading;
 
 /// The inputs of this family.
 pub const INPUTS: &[Descriptor] = &[

@@ -7,6 +7,7 @@ use millrace_kafka_client::{InProcess, Settings};
 use millrace_message::Error;
 use millrace_spec::diagnostics::Span;
 use millrace_spec::{Node, ReadContext, codes};
+use tokio::io::DuplexStream;
 
 /// How the log of this process is reached.
 ///
@@ -16,13 +17,21 @@ pub fn settings(cx: &BuildContext) -> Result<Settings, Error> {
     let log: Arc<LogClient> = cx.service().ok_or_else(|| {
         Error::fatal("there is no log in this process: add the block `log: {}` to the config, and start it anew")
     })?;
-    Ok(Settings {
+    Ok(settings_over(cx, move || log.connect()))
+}
+
+/// How a log is reached over pipes that `connect` gives.
+pub fn settings_over(
+    cx: &BuildContext,
+    connect: impl Fn() -> DuplexStream + Send + Sync + 'static,
+) -> Settings {
+    Settings {
         // The address is not looked at.
         bootstrap: vec!["in-process:1".to_owned()],
         client_id: cx.path().to_owned(),
-        in_process: Some(InProcess::new(move || log.connect())),
+        in_process: Some(InProcess::new(connect)),
         ..Settings::default()
-    })
+    }
 }
 
 /// Every component of a config that uses the log of the process, by the place where it stands.

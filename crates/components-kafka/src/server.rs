@@ -7,7 +7,7 @@ use std::sync::Arc;
 use millrace_component::{
     BuildContext, LogClient, LogServers, LogSettings, NewLog, Registry, ServedLog,
 };
-use millrace_kafka_client::{Cluster, InProcess, NewTopic, Settings};
+use millrace_kafka_client::{Cluster, NewTopic, Settings};
 use millrace_message::Error;
 use millrace_spec::{FieldKind, FieldType, Node, ReadContext};
 use millrace_telemetry::Scope;
@@ -15,6 +15,7 @@ use parking_lot::Mutex;
 use tokio::io::duplex;
 
 use crate::failure::not_reached;
+use crate::log::settings_over;
 
 /// What the log keeps of a topic is deleted in steps of this size, behind what was acknowledged.
 const SEGMENT_BYTES: u64 = 64 << 20;
@@ -74,13 +75,7 @@ impl Server {
             config,
             servers: servers.ok_or_else(none)?,
             scope: cx.metrics().clone(),
-            settings: Settings {
-                // The address is not looked at.
-                bootstrap: vec!["in-process:1".to_owned()],
-                client_id: cx.path().to_owned(),
-                in_process: Some(InProcess::new(connect)),
-                ..Settings::default()
-            },
+            settings: settings_over(cx, connect),
             client,
             running: None,
         })

@@ -147,6 +147,20 @@ impl ScannedInput {
     }
 }
 
+impl Current {
+    /// A batch with what is known of its stream, which hears what becomes of it.
+    fn incoming(&self, mut batch: MessageBatch) -> Incoming {
+        if let Some(metadata) = &self.metadata {
+            metadata.set_on(&mut batch);
+        }
+        let ack = match &self.to_delete {
+            Some((_, remainder)) => remainder.ack(batch.len()),
+            None => Ack::None,
+        };
+        Incoming { batch, ack }
+    }
+}
+
 impl FileMetadata {
     fn set_on(&self, batch: &mut MessageBatch) {
         for message in batch.iter_mut() {
@@ -169,12 +183,8 @@ impl BlockingInput for ScannedInput {
         };
         let before = self.stop.reads();
         match current.scanner.next() {
-            Ok(Some(mut batch)) => {
-                if let Some(metadata) = &current.metadata {
-                    metadata.set_on(&mut batch);
-                }
-                let ack = Ack::None;
-                run.push(Incoming { batch, ack });
+            Ok(Some(batch)) => {
+                run.push(current.incoming(batch));
                 self.stop.reads() == before
             }
             Ok(None) | Err(_) => false,
@@ -190,16 +200,7 @@ impl BlockingInput for ScannedInput {
                 break;
             }
             match current.scanner.next() {
-                Ok(Some(mut batch)) => {
-                    if let Some(metadata) = &current.metadata {
-                        metadata.set_on(&mut batch);
-                    }
-                    let ack = match &current.to_delete {
-                        Some((_, remainder)) => remainder.ack(batch.len()),
-                        None => Ack::None,
-                    };
-                    run.push(Incoming { batch, ack });
-                }
+                Ok(Some(batch)) => run.push(current.incoming(batch)),
                 Ok(None) => {
                     let read = self.current.take();
                     self.finished.extend(read.and_then(|it| it.to_delete));

@@ -115,12 +115,10 @@ impl Read for Waiting {
                 Ok(0) | Err(Errno::INTR) => {}
                 Ok(_) => {
                     // Who completes a message after the stop takes nothing of what is behind it.
-                    let most = if self.stop.is_asked() {
-                        1
-                    } else {
-                        buffer.len()
+                    let most = match self.stop.is_asked() {
+                        true => buffer.len().min(1),
+                        false => buffer.len(),
                     };
-                    let most = most.min(buffer.len());
                     match self.file.read(&mut buffer[..most]) {
                         // Somebody else has read it.
                         Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}

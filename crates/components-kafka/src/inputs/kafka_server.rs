@@ -1,20 +1,16 @@
 //! The `kafka_server` input.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use async_trait::async_trait;
-use millrace_component::{
-    BatchPolicy, BuildContext, BuiltInput, Descriptor, Incoming, Input, InputConfig, InputPart,
-    LeafInput, ReplayPolicy,
-};
-use millrace_kafka_client::{ConsumerSettings, Isolation, Reset};
+use millrace_component::{BuildContext, Descriptor, Incoming, Input, InputConfig, InputPart};
+use millrace_kafka_client::{Isolation, Reset};
 use millrace_message::Error;
 use millrace_spec::{Node, ReadContext, Spec, codes};
 
+use super::reading::Reading;
 use crate::client::Client;
-use crate::reader::{Batching, Reader, ReaderConfig, Subscription};
-use crate::record::{Naming, Style};
+use crate::reader::{Reader, ReaderConfig, Subscription};
 use crate::server::{BrokerSettings, Server, ServerConfig};
 
 /// The group that reads what clients have written.
@@ -74,21 +70,9 @@ pub struct Config {
     /// Further settings of the broker, by the names that Kafka has for them.
     #[spec(default = {}, advanced, lint = refuse_own)]
     settings: BrokerSettings,
-    /// How many messages of a partition may be on their way at a time.
-    #[spec(default = 1024, advanced)]
-    checkpoint_limit: usize,
-    /// How often it is noted what was acknowledged; also at the end.
-    #[spec(default = "1s", advanced)]
-    commit_period: millrace_spec::Duration,
-    /// How the messages of a partition become batches; without it each is one.
-    #[spec(advanced)]
-    batching: BatchPolicy,
-    /// Whether failed messages are sent again from here; else they are read again from the log.
-    #[spec(default = true)]
-    auto_replay_nacks: bool,
-    /// How failed messages are sent again.
-    #[spec(advanced)]
-    replay: ReplayPolicy,
+    /// How the log is read.
+    #[spec(flatten)]
+    reading: Reading,
 }
 
 /// What clients speak.
@@ -165,44 +149,19 @@ impl Config {
             partitions: self.partitions,
         }
     }
-
-    fn reader(&self, client: Client, cx: &BuildContext) -> Result<ReaderConfig, Error> {
-        let consumer = ConsumerSettings {
-            auto_offset_reset: Reset::Earliest,
-            isolation: Isolation::ReadCommitted,
-            auto_commit_interval: None,
-            // A process that was killed is not waited for.
-            group_instance_id: Some(cx.path().to_owned()),
-            ..ConsumerSettings::default()
-        };
-        Ok(ReaderConfig {
-            client,
-            consumer,
-            subscription: Subscription::of_group(GROUP, self.topics.clone()),
-            naming: Naming::of(Style::Log),
-            batching: Batching::new(&self.batching, cx)?,
-            rate_limit: None,
-            commit_period: self.commit_period.get().max(Duration::from_millis(1)),
-            checkpoint_limit: self.checkpoint_limit.max(1),
-            deletes: true,
-            flow: cx.flow().clone(),
-        })
-    }
 }
 
 impl InputConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<InputPart, Error> {
         let server = Server::new(self.broker(), cx)?;
         let client = Client::new(server.settings(), None);
-        let input = KafkaServer {
-            server,
-            reader: Reader::new(self.reader(client, cx)?),
-        };
-        Ok(InputPart::Leaf(LeafInput {
-            input: BuiltInput::Async(Box::new(input)),
-            auto_replay: Some(self.auto_replay_nacks),
-            replay: self.replay.clone(),
-        }))
+        let subscription = Subscription::of_group(GROUP, self.topics.clone());
+        let how = (Reset::Earliest, Isolation::ReadCommitted);
+        let reader = Reader::new(ReaderConfig {
+            deletes: true,
+            ..self.reading.of_group(client, subscription, how, cx)?
+        });
+        Ok(self.reading.part(KafkaServer { server, reader }))
     }
 }
 

@@ -1,19 +1,14 @@
 //! The `log` input.
 
-use std::time::Duration;
-
-use millrace_component::{
-    BatchPolicy, BuildContext, BuiltInput, Descriptor, InputConfig, InputPart, LeafInput,
-    ReplayPolicy,
-};
-use millrace_kafka_client::{ConsumerSettings, Reset};
+use millrace_component::{BuildContext, Descriptor, InputConfig, InputPart};
+use millrace_kafka_client::Reset;
 use millrace_message::Error;
 use millrace_spec::{Node, ReadContext, Spec, codes};
 
 use super::fields::IsolationLevel;
+use super::reading::Reading;
 use crate::client::Client;
-use crate::reader::{Batching, Reader, ReaderConfig, Subscription};
-use crate::record::{Naming, Style};
+use crate::reader::{Reader, Subscription};
 
 /// Reads topics of the log of this process, which the block `log` starts.
 ///
@@ -54,21 +49,9 @@ pub struct Config {
     /// What is read of transactions.
     #[spec(default = "read_committed", advanced)]
     isolation_level: IsolationLevel,
-    /// How many messages of a partition may be on their way at a time.
-    #[spec(default = 1024, advanced)]
-    checkpoint_limit: usize,
-    /// How often offsets are committed; also at the end, and when the group changes.
-    #[spec(default = "1s", advanced)]
-    commit_period: millrace_spec::Duration,
-    /// How the messages of a partition become batches; without it each is one.
-    #[spec(advanced)]
-    batching: BatchPolicy,
-    /// Whether failed messages are sent again from here; else they are read again from the log.
-    #[spec(default = true)]
-    auto_replay_nacks: bool,
-    /// How failed messages are sent again.
-    #[spec(advanced)]
-    replay: ReplayPolicy,
+    /// How the log is read.
+    #[spec(flatten)]
+    reading: Reading,
 }
 
 /// Where a group begins that has committed nothing.
@@ -99,34 +82,15 @@ fn refuse_empty(group: &String, node: &Node, cx: &mut ReadContext) {
 
 impl InputConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<InputPart, Error> {
-        let consumer = ConsumerSettings {
-            auto_offset_reset: match self.start_offset {
-                StartOffset::Earliest => Reset::Earliest,
-                StartOffset::Latest => Reset::Latest,
-            },
-            isolation: self.isolation_level.into(),
-            auto_commit_interval: None,
-            // A process that was killed is not waited for.
-            group_instance_id: Some(cx.path().to_owned()),
-            ..ConsumerSettings::default()
+        let begin = match self.start_offset {
+            StartOffset::Earliest => Reset::Earliest,
+            StartOffset::Latest => Reset::Latest,
         };
-        let reader = Reader::new(ReaderConfig {
-            client: Client::new(crate::log::settings(cx)?, None),
-            consumer,
-            subscription: Subscription::of_group(&self.consumer_group, self.topics.clone()),
-            naming: Naming::of(Style::Log),
-            batching: Batching::new(&self.batching, cx)?,
-            rate_limit: None,
-            commit_period: self.commit_period.get().max(Duration::from_millis(1)),
-            checkpoint_limit: self.checkpoint_limit.max(1),
-            deletes: false,
-            flow: cx.flow().clone(),
-        });
-        Ok(InputPart::Leaf(LeafInput {
-            input: BuiltInput::Async(Box::new(reader)),
-            auto_replay: Some(self.auto_replay_nacks),
-            replay: self.replay.clone(),
-        }))
+        let client = Client::new(crate::log::settings(cx)?, None);
+        let subscription = Subscription::of_group(&self.consumer_group, self.topics.clone());
+        let how = (begin, self.isolation_level.into());
+        let config = self.reading.of_group(client, subscription, how, cx)?;
+        Ok(self.reading.part(Reader::new(config)))
     }
 }
 

@@ -85,10 +85,10 @@ impl Templates {
         let read: Vec<_> = files.iter().filter_map(|it| reader.file(it)).collect();
         for file in &read {
             let kind = file.definition.component().kind;
-            match reader.registry.template(kind, &file.definition.name) {
-                // Files that are checked together need not be used together.
-                Some(_) => {}
-                None => reader.add(file),
+            let name = &file.definition.name;
+            // Files that are checked together need not be used together: two may have one name.
+            if reader.registry.template(kind, name).is_none() {
+                reader.add(file);
             }
         }
         let registry = Arc::new(reader.registry.clone());
