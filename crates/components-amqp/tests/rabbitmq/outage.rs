@@ -114,6 +114,10 @@ async fn closing_takes_no_longer_than_its_timeout_when_the_network_is_silent() {
 async fn confirmed_messages_and_consumers_survive_a_restart_of_the_broker() {
     let mut server = RabbitmqServer::start().unwrap();
     let vhost = server.vhost().unwrap();
+    vhost.declare_queue("q").unwrap();
+    // RabbitMQ confirms messages once they are on disk, but writes definitions there later: a queue
+    // that was declared seconds before a kill may be gone with all that it had confirmed.
+    server.restart().unwrap();
     let url = vhost.url();
     let output = workbench().output(&format!("amqp: {{ url: '{url}', target: q }}"));
     connect_output(&output).await;
