@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::Clock;
 use crate::config::TopicConfig;
-use crate::driver::Driver;
+use crate::driver::{Driver, apart};
 use crate::metadata::{Image, TopicImage};
 
 mod dirs;
@@ -37,6 +37,7 @@ type Hosted = BTreeMap<PartitionId, Result<Arc<Partition>, LogError>>;
 pub struct Partitions {
     node_id: i32,
     files: Arc<dyn Files>,
+    driver: Arc<dyn Driver>,
     dirs: Vec<Arc<Dir>>,
     workers: Vec<mpsc::UnboundedSender<Command>>,
     hosted: ArcSwap<Hosted>,
@@ -51,7 +52,6 @@ impl Partitions {
         node_id: i32,
         files: Arc<dyn Files>,
         dirs: Vec<Arc<Dir>>,
-        workers: usize,
         driver: &Arc<dyn Driver>,
         clock: &Clock,
     ) -> io::Result<Self> {
@@ -64,8 +64,11 @@ impl Partitions {
         Ok(Self {
             node_id,
             files,
+            driver: Arc::clone(driver),
             dirs,
-            workers: (0..workers).map(start).collect::<io::Result<_>>()?,
+            workers: (0..driver.parallelism())
+                .map(start)
+                .collect::<io::Result<_>>()?,
             hosted: ArcSwap::default(),
         })
     }
@@ -262,7 +265,7 @@ impl Partitions {
         let Ok(Some(removed)) = answer.await else {
             return false;
         };
-        unlink([removed]).await;
+        self.unlink(vec![removed]).await;
         true
     }
 
@@ -270,7 +273,18 @@ impl Partitions {
     pub async fn retain(&self) {
         for reply in self.ask_all(|reply| Command::Retain { reply }) {
             // A worker that is gone has deleted nothing.
-            unlink(reply.await.unwrap_or_default()).await;
+            self.unlink(reply.await.unwrap_or_default()).await;
+        }
+    }
+
+    /// Unlinks what no log has any more. Large files take time: it is done where nobody waits.
+    ///
+    /// # Cancel safety
+    /// It is done even if the call is dropped.
+    pub async fn unlink(&self, removed: Vec<Removed>) {
+        let unlinking = move || removed.into_iter().try_for_each(Removed::unlink);
+        if let Some(Err(error)) = apart(&*self.driver, unlinking).await {
+            tracing::warn!(%error, "cannot unlink segments that are deleted; the next start does it");
         }
     }
 
@@ -294,17 +308,5 @@ impl Partitions {
             answer
         };
         self.workers.iter().map(ask).collect()
-    }
-}
-
-/// Unlinks what no log has any more. Large files take time: a thread that may wait does it.
-///
-/// # Cancel safety
-/// It is done even if the call is dropped.
-pub async fn unlink(removed: impl IntoIterator<Item = Removed> + Send + 'static) {
-    let unlinking =
-        tokio::task::spawn_blocking(move || removed.into_iter().try_for_each(Removed::unlink));
-    if let Ok(Err(error)) = unlinking.await {
-        tracing::warn!(%error, "cannot unlink segments that are deleted; the next start does it");
     }
 }

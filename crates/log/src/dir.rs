@@ -8,7 +8,7 @@ use millrace_kafka_wire::{Str, Uuid};
 use parking_lot::Mutex;
 
 use crate::error::{LogError, OnDisk};
-use crate::files::{Files, Lock, Open, read_whole, replace};
+use crate::files::{Files, Lock, Open, make_dir, read_whole, replace};
 use crate::names;
 
 mod offsets;
@@ -57,16 +57,22 @@ pub struct LogDir {
 impl LogDir {
     /// Takes a directory, which is made when it does not exist.
     ///
+    /// # Durability
+    /// On return its name is on the medium, and so are the names in it: a process that was killed
+    /// may have made them and not come to sync them.
+    ///
     /// # Errors
     /// Another process has it (the error's kind is `WouldBlock`), or the system refuses.
     pub fn open(files: Arc<dyn Files>, path: &Path) -> Result<Self, LogError> {
-        files.create_dir(path).on_disk("make", path)?;
+        make_dir(&*files, path).on_disk("make", path)?;
         let lock = path.join(names::LOCK);
-        Ok(Self {
+        let taken = Self {
             lock: Mutex::new(Some(files.lock(&lock).on_disk("lock", &lock)?)),
             files,
             path: path.to_owned(),
-        })
+        };
+        taken.sync()?;
+        Ok(taken)
     }
 
     /// Takes a directory to look at it: nothing is made or changed, also no file for the lock.

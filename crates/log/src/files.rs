@@ -189,6 +189,38 @@ pub(crate) fn read_whole(
     Ok(Some(bytes))
 }
 
+/// Makes a directory and those above it that do not exist.
+///
+/// # Durability
+/// Their names are on the medium on return.
+///
+/// # Errors
+/// The system refuses.
+pub(crate) fn make_dir(files: &dyn Files, path: &Path) -> io::Result<()> {
+    let is_missing = |it: &&Path| {
+        let listed = files.list(it);
+        listed.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+    };
+    let missing = path.ancestors().take_while(is_missing).count();
+    files.create_dir(path)?;
+    // Also when it was there: who made it may have been killed before the sync.
+    for dir in path.ancestors().take(missing.max(1)) {
+        let Some(parent) = dir.parent() else { break };
+        let here = Path::new(".");
+        let parent = if parent.as_os_str().is_empty() {
+            here
+        } else {
+            parent
+        };
+        match files.sync_dir(parent) {
+            // Who may not open the parent has not made anything in it.
+            Err(error) if missing == 0 && error.kind() == io::ErrorKind::PermissionDenied => {}
+            synced => synced?,
+        }
+    }
+    Ok(())
+}
+
 /// Writes a file so that either the old one or the whole new one is there, whatever happens.
 ///
 /// # Durability

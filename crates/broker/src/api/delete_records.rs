@@ -1,5 +1,7 @@
 //! DeleteRecords (KIP-107): deletes from the start of partitions.
 
+use std::sync::Arc;
+
 use millrace_kafka_wire::ErrorCode;
 use millrace_kafka_wire::api::delete_records::{
     DeleteRecordsPartition, DeleteRecordsPartitionResult, DeleteRecordsRequest,
@@ -8,7 +10,7 @@ use millrace_kafka_wire::api::delete_records::{
 
 use super::Call;
 use crate::broker::{Found, Topic};
-use crate::partitions::{Refused, answered, unlink};
+use crate::partitions::{Refused, answered};
 
 pub async fn handle(call: Call, request: DeleteRecordsRequest) -> DeleteRecordsResponse {
     let mut topics = Vec::with_capacity(request.topics.len());
@@ -40,8 +42,9 @@ async fn delete(call: &Call, topic: &str, asked: &DeleteRecordsPartition) -> Res
         .find(Topic::Name(topic), asked.partition_index)?;
     let (start, removed) = answered(partition.delete_records(asked.offset)).await?;
     if !removed.is_empty() {
+        let broker = Arc::clone(&call.broker);
         // Nobody waits for it.
-        tokio::spawn(unlink([removed]));
+        tokio::spawn(async move { broker.partitions().unlink(vec![removed]).await });
     }
     Ok(start)
 }

@@ -114,6 +114,7 @@ async fn read_or_wait(
     if !round.is_final && round.bytes < wanted {
         // Whether it was paid or is late, or nothing more comes: what is there is the answer.
         tokio::select! {
+            biased;
             () = wait.done() => {}
             () = sleep_until(deadline) => {}
             () = call.broker.stopped() => {}

@@ -32,6 +32,7 @@ pub(super) async fn run(broker: Arc<Broker>) {
         }
     };
     tokio::select! {
+        biased;
         () = cleaning => {}
         () = broker.stopped() => seen.store(true, Ordering::Release),
     }

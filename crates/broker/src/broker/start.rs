@@ -62,8 +62,7 @@ pub async fn start(
         ..
     } = taken;
     let dir_ids = dirs.iter().map(|dir| dir.id).collect();
-    let workers = std::thread::available_parallelism().map_or(1, usize::from);
-    let partitions = Partitions::start(config.node_id, files, dirs, workers, &driver, &clock);
+    let partitions = Partitions::start(config.node_id, files, dirs, &driver, &clock);
     let partitions = Arc::new(partitions.map_err(StartError::Thread)?);
     let (metadata, controller) = Metadata::new(log, image, clock.clone());
     let live = Arc::new(Live::new(config.clone(), Arc::clone(&partitions)));
@@ -84,6 +83,7 @@ pub async fn start(
         metadata: Arc::clone(&metadata),
         partitions: Arc::clone(&partitions),
         clock: clock.clone(),
+        driver: Arc::clone(&driver),
         random: Arc::clone(&random),
         producer_ids: Arc::clone(&producer_ids),
     };

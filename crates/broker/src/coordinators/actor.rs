@@ -15,6 +15,7 @@ use tokio::time::{Duration, sleep};
 
 use super::machine::{Machine, Step};
 use crate::clock::Clock;
+use crate::driver::{Driver, apart};
 use crate::group::{Caller, Token};
 use crate::partitions::{Acks, Partition, Refused, Reply, Written};
 
@@ -50,6 +51,7 @@ pub(super) struct Actor<M: Machine> {
     pub partition: Arc<Partition>,
     pub inbox: mpsc::UnboundedReceiver<Told<M>>,
     pub clock: Clock,
+    pub driver: Arc<dyn Driver>,
     /// Makes a machine that has loaded nothing.
     pub begin: Arc<dyn Fn(&Partition) -> M + Send + Sync>,
     pub perform: Perform<M>,
@@ -148,7 +150,7 @@ impl<M: Machine> Actor<M> {
                 Some(slice) => Ok(Some((slice.bytes()?, slice.next_offset))),
                 None => Ok(None),
             };
-            let read = tokio::task::spawn_blocking(read).await;
+            let read = apart(&*self.driver, read).await;
             let Some((bytes, next)) = read.unwrap_or(Err(LogError::Failed))? else {
                 break;
             };

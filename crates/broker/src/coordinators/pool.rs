@@ -12,6 +12,7 @@ use super::machine::Machine;
 use super::topic::{InternalTopic, partition_for};
 use crate::broker::{ProducerIds, Random};
 use crate::clock::Clock;
+use crate::driver::Driver;
 use crate::group::Caller;
 use crate::metadata::{Metadata, TopicImage};
 use crate::partitions::{Partition, PartitionId, Partitions};
@@ -22,6 +23,7 @@ pub struct Surroundings {
     pub metadata: Arc<Metadata>,
     pub partitions: Arc<Partitions>,
     pub clock: Clock,
+    pub driver: Arc<dyn Driver>,
     pub random: Random,
     pub producer_ids: Arc<ProducerIds>,
 }
@@ -175,6 +177,7 @@ impl<M: Machine> Coordinators<M> {
             partition: Arc::clone(&partition),
             inbox,
             clock: self.around.clock.clone(),
+            driver: Arc::clone(&self.around.driver),
             begin: Arc::clone(&self.begin),
             perform: Arc::clone(&self.perform),
         };

@@ -6,7 +6,7 @@ use std::thread;
 use millrace_log::Dirty;
 
 use super::syncers::Syncers;
-use super::{Driver, OnSynced, Task};
+use super::{Driver, OnSynced, Task, Work};
 
 /// Threads of this process.
 #[derive(Default)]
@@ -27,5 +27,13 @@ impl Driver for Threads {
 
     fn sync(&self, dirty: Dirty, then: OnSynced) {
         self.syncers.add(dirty, then);
+    }
+
+    fn run(&self, work: Work) {
+        tokio::task::spawn_blocking(work);
+    }
+
+    fn parallelism(&self) -> usize {
+        thread::available_parallelism().map_or(1, usize::from)
     }
 }

@@ -401,7 +401,7 @@ mod tests {
 
     use super::*;
     use crate::config::{BrokerConfig, Texts};
-    use crate::driver::{OnSynced, Task};
+    use crate::driver::{OnSynced, Task, Work};
     use crate::partitions::answered;
 
     /// Keeps what is to be synced.
@@ -415,6 +415,14 @@ mod tests {
 
         fn sync(&self, dirty: Dirty, then: OnSynced) {
             self.0.lock().push((dirty, then));
+        }
+
+        fn run(&self, _: Work) {
+            unreachable!("a worker has no other work")
+        }
+
+        fn parallelism(&self) -> usize {
+            1
         }
     }
 

@@ -129,6 +129,25 @@ impl Simulated {
         self.put(path, &bytes);
     }
 
+    /// Before the `n`-th call from now on that changes something, for 0 the next one, the power goes:
+    /// this call and those after it do nothing and fail, until [`Simulated::lose_power`] says what
+    /// is left.
+    pub fn cut_at(&self, n: u64) {
+        let mut state = self.state.lock();
+        state.cut = Some(state.calls + n);
+    }
+
+    /// Whether the moment that [`Simulated::cut_at`] named has come.
+    pub fn is_cut(&self) -> bool {
+        self.state.lock().is_cut
+    }
+
+    /// The process ends, and the kernel goes on: all that it was given is there. Files and locks
+    /// held before are gone.
+    pub fn lose_process(&self) {
+        self.state.lock().lose_process();
+    }
+
     /// The power goes and comes back. Files and locks held before are gone.
     pub fn lose_power(&self) {
         self.state.lock().lose_power();
@@ -152,6 +171,9 @@ impl Files for Simulated {
 
     fn create_dir(&self, path: &Path) -> io::Result<()> {
         let mut state = self.state.lock();
+        if state.is_cut {
+            return Err(Fault::Broken.error());
+        }
         let dir = state.dirs.entry(path.to_owned()).or_default();
         dir.is_removed = false;
         Ok(())
@@ -284,6 +306,9 @@ impl File for SimulatedFile {
                 state.inodes[self.inode].write(at, &bytes);
                 return Ok(());
             };
+            if state.is_cut {
+                return Err(fault);
+            }
             let part = state.random.below(bytes.len() as u64 + 1) as usize;
             if part > 0 {
                 state.inodes[self.inode].write(at, &bytes[..part]);

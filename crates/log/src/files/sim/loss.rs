@@ -8,9 +8,7 @@ const SECTOR: usize = 512;
 
 impl State {
     pub(super) fn lose_power(&mut self) {
-        self.boot += 1;
-        self.fault = None;
-        self.locks.clear();
+        self.lose_process();
         // One power loss may keep nearly all, another nothing.
         let kept = [0, 10, 50, 90, 100][self.random.below(5) as usize];
         for inode in &mut self.inodes {

@@ -15,6 +15,10 @@ pub(super) struct State {
     /// How many calls that change something were made.
     pub calls: u64,
     pub fault: Option<(u64, Fault)>,
+    /// At how many calls the power goes.
+    pub cut: Option<u64>,
+    /// The power is gone: nothing changes any more.
+    pub is_cut: bool,
     pub skip: Option<Skip>,
     /// How many bytes files may still grow.
     pub room: Option<u64>,
@@ -61,6 +65,10 @@ pub(super) enum Entry {
 impl State {
     /// Counts a call that changes something; it fails when its turn to fail has come.
     pub fn change(&mut self) -> io::Result<()> {
+        self.is_cut |= self.cut.is_some_and(|at| self.calls >= at);
+        if self.is_cut {
+            return Err(Fault::Broken.error());
+        }
         self.calls += 1;
         match self.fault {
             Some((at, fault)) if self.calls > at => {
@@ -69,6 +77,15 @@ impl State {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Files and locks that a process has are gone.
+    pub fn lose_process(&mut self) {
+        self.boot += 1;
+        self.fault = None;
+        self.cut = None;
+        self.is_cut = false;
+        self.locks.clear();
     }
 
     pub fn dir(&mut self, path: &Path) -> io::Result<&mut Dir> {
