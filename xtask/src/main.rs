@@ -20,6 +20,7 @@ mod promises;
 mod random;
 mod reference;
 mod servers;
+mod simulate;
 mod step;
 mod test;
 mod test_counts;
@@ -59,6 +60,10 @@ usage: cargo xtask COMMAND
         power may leave on the disk, start the broker on each, and prove that all that was
         acknowledged is there; and that a sync taken away is missed; the first state that breaks a
         promise is left in DIR
+  simulate [--seeds 100000] [--planted [--only TEXT]]
+        run the broker on a simulated machine, one history for each seed, with kills, power losses
+        and broken disks; with `--planted`, plant mistakes into a copy of the source, and prove that
+        each is found within 10,000 seeds
   conformance DIR [--floor PERCENT]
         run Bento's cases in DIR and list those that fail; with a floor, fail when less of a file
         passes (the README.md beside the cases says what they are)
@@ -105,6 +110,7 @@ fn run(arguments: &[String]) -> Result<bool> {
         "chaos" => chaos::run(rest),
         "conformance" => conformance::run(rest),
         "power-loss" => power_loss::run(rest),
+        "simulate" => simulate::run(rest),
         "interop" => interop::run(rest),
         "fuzz" => fuzz::run(rest),
         "reference" => reference::REFERENCE.run(rest),

@@ -51,7 +51,11 @@ fn run_all() -> Events {
             if seed >= seeds().end {
                 return sum;
             }
-            sum += run(seed, None).unwrap_or_else(|wrong| panic!("seed {seed}: {wrong}"));
+            sum += run(seed, None).unwrap_or_else(|wrong| {
+                // The other threads need not go on.
+                next.store(seeds().end, Ordering::Relaxed);
+                panic!("seed {seed}: {wrong}")
+            });
         }
     };
     let mut sum = Events::default();
