@@ -6,6 +6,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use millrace_kafka_wire::batch::BatchHeader;
+
 mod check;
 mod entry;
 mod refusal;
@@ -40,12 +42,31 @@ pub(crate) struct Update {
     pub ended: Option<EndedTxn>,
 }
 
+/// Batches of producers that stand in the log, whatever else is known of them.
+#[derive(Default)]
+pub(crate) struct Older(HashMap<i64, Producer>);
+
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct EndedTxn {
     pub first_offset: i64,
     /// That of the marker.
     pub last_offset: i64,
     pub is_aborted: bool,
+}
+
+impl Older {
+    /// Notes the batch of this header.
+    pub fn add(&mut self, header: &BatchHeader) {
+        if !header.is_idempotent() {
+            return;
+        }
+        let producer = self.0.entry(header.producer_id);
+        let producer = producer.or_insert_with(Producer::unknown);
+        match header.attributes.is_control() {
+            true => producer.set_epoch(header.producer_epoch),
+            false => drop(producer.add(header, header.base_offset)),
+        }
+    }
 }
 
 impl Producers {
@@ -55,6 +76,10 @@ impl Producers {
             end_offset,
             ..Self::default()
         }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.by_id.is_empty()
     }
 
     pub fn get(&self, id: i64) -> Option<&Producer> {
@@ -70,6 +95,19 @@ impl Producers {
             self.open.insert(first, id);
         }
         self.by_id.insert(id, producer);
+    }
+
+    /// Takes over the older batches of those producers whose last one is the same.
+    pub fn remember(&mut self, older: Older) {
+        for (id, older) in older.0 {
+            if let Some(known) = self.by_id.get_mut(&id)
+                && known.epoch == older.epoch
+                && known.last_place().is_some()
+                && known.last_place() == older.last_place()
+            {
+                known.batches = older.batches;
+            }
+        }
     }
 
     /// Applies what was written. Returns the transaction that it aborted.

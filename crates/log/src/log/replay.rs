@@ -6,13 +6,17 @@ use super::Log;
 use crate::error::{LogError, OnDisk};
 use crate::files::read_whole;
 use crate::names;
-use crate::producer::Producers;
-use crate::segment::Segment;
+use crate::producer::{Older, Producers};
+use crate::segment::{Indexes, Segment};
 use crate::txn_index::AbortedTxn;
 use crate::walk::{FEW, Walker};
 
 /// No snapshot is larger: more than a million producers.
 pub(super) const LONGEST_SNAPSHOT: u64 = 64 << 20;
+
+/// So many bytes before a snapshot are looked at: five batches of the size that Kafka's clients send,
+/// and what others have sent between them.
+const LEARNED: u64 = 256 << 10;
 
 impl Log {
     /// The producers as they are at `offset`, and the snapshots that could not be read: the newest
@@ -33,6 +37,7 @@ impl Log {
             let bytes = read_whole(&*self.files, &path, LONGEST_SNAPSHOT).on_disk("read", &path)?;
             match Producers::from_snapshot(&bytes.unwrap_or_default(), at) {
                 Some(mut producers) => {
+                    self.learn_batches(&mut producers, at)?;
                     self.replay(&mut producers, offset)?;
                     return Ok((producers, unreadable));
                 }
@@ -42,6 +47,42 @@ impl Log {
         let mut producers = Producers::at(first);
         self.replay(&mut producers, offset)?;
         Ok((producers, unreadable))
+    }
+
+    /// A snapshot has the last batch of each producer; who had several under way sends all of them
+    /// again. Those that stand close before the snapshot are read.
+    fn learn_batches(&self, producers: &mut Producers, offset: i64) -> Result<(), LogError> {
+        if producers.is_empty() {
+            return Ok(());
+        }
+        let end = (self.segments).partition_point(|it| it.base_offset < offset);
+        let (mut first, mut size) = (end, 0);
+        while first > 0 && size < LEARNED {
+            first -= 1;
+            size += self.segments[first].size();
+        }
+        let mut older = Older::default();
+        let mut skipped = size.saturating_sub(LEARNED);
+        for segment in &self.segments[first..end] {
+            let start = |it: &Indexes| it.last_start(skipped, i64::MAX, segment.base_offset);
+            let mut position = match skipped {
+                0 => 0,
+                _ => segment.with_indexes(start)?,
+            };
+            skipped = 0;
+            let file = segment.log()?;
+            let mut walker = Walker::new(&*file, segment.size(), FEW);
+            // What is damaged is found by whoever reads it.
+            while let Ok(Some(header)) = walker.header(position) {
+                if header.base_offset >= offset {
+                    break;
+                }
+                older.add(&header);
+                position += header.size() as u64;
+            }
+        }
+        producers.remember(older);
+        Ok(())
     }
 
     /// Accounts for the batches from where the producers stand up to `offset`.

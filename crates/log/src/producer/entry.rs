@@ -61,6 +61,12 @@ impl Producer {
         self.batches.last().map_or(-1, |it| it.last_sequence)
     }
 
+    /// Sequence and offset of the last record that it wrote in its present epoch.
+    pub(crate) fn last_place(&self) -> Option<(i32, i64)> {
+        let last = self.batches.last()?;
+        Some((last.last_sequence, last.last_offset))
+    }
+
     pub(crate) fn set_epoch(&mut self, epoch: i16) {
         if self.epoch != epoch {
             self.epoch = epoch;

@@ -164,6 +164,30 @@ fn producers_are_kept_over_a_restart_and_expire() {
     }
 }
 
+/// A snapshot has the last batch alone.
+#[test]
+fn all_that_a_producer_had_under_way_is_known_again_after_a_restart() {
+    let disk = disk(1);
+    let mut log = open(&disk, small());
+    for number in 0..6 {
+        append(&mut log, produced(7, 0, number * 3, 3), CLIENT).unwrap();
+        append(&mut log, produced(8, 0, number, 1), CLIENT).unwrap();
+    }
+    let end_offset = log.close().unwrap();
+    let opening = Opening {
+        is_clean: true,
+        recovery_point: end_offset,
+        ..Opening::default()
+    };
+    let (mut log, _) = try_open(&disk, small(), opening).unwrap();
+    for number in 1..6 {
+        let again = append(&mut log, produced(7, 0, number * 3, 3), CLIENT).unwrap();
+        assert!(again.is_duplicate);
+        assert_eq!(again.base_offset, i64::from(number) * 4);
+    }
+    assert_eq!(log.end_offset(), end_offset);
+}
+
 #[test]
 fn what_a_leader_sent_is_not_judged_again() {
     let mut log = open(&disk(1), small());
