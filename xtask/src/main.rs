@@ -11,6 +11,7 @@ mod conformance;
 mod crc32;
 mod csv;
 mod examples;
+mod flood;
 mod fuzz;
 mod generated;
 mod interop;
@@ -60,6 +61,9 @@ usage: cargo xtask COMMAND
         power may leave on the disk, start the broker on each, and prove that all that was
         acknowledged is there; and that a sync taken away is missed; the first state that breaks a
         promise is left in DIR
+  flood [--connections 100000] [--seconds 60] [--binary PATH]
+        connect to the broker very often, from several addresses, and leave much of it half done;
+        it must keep its bounds, and a client that was connected before must not notice
   simulate [--seeds 100000] [--planted [--only TEXT]]
         run the broker on a simulated machine, one history for each seed, with kills, power losses
         and broken disks; with `--planted`, plant mistakes into a copy of the source, and prove that
@@ -111,6 +115,7 @@ fn run(arguments: &[String]) -> Result<bool> {
         "conformance" => conformance::run(rest),
         "power-loss" => power_loss::run(rest),
         "simulate" => simulate::run(rest),
+        "flood" => flood::run(rest),
         "interop" => interop::run(rest),
         "fuzz" => fuzz::run(rest),
         "reference" => reference::REFERENCE.run(rest),

@@ -2,5 +2,5 @@
 //! in some way.
 
 pub mod check;
-mod client;
+pub mod client;
 pub mod story;
