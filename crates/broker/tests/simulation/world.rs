@@ -147,7 +147,7 @@ impl World {
     fn live(&mut self) -> Result<(), String> {
         let end = [End::Stop, End::Kill, End::Power, End::Power][self.random.below(4) as usize];
         let disk = self.machine.disk.clone();
-        let steps = self.random.below(600);
+        let steps = self.random.below(240);
         let is_faulty = self.random.percent(10);
         match (end, is_faulty) {
             (End::Power, _) => disk.cut_at(self.random.below(3 * steps + 20)),
