@@ -129,13 +129,13 @@ const MISTAKES: &[Mistake] = &[
 
 /// Builds the copy and runs each mistake on it, or the one that is named; true when all are found.
 pub fn run(seeds: &Range<u64>, only: Option<&str>) -> Result<bool> {
-    let folder = target().join("planted");
-    let tree = folder.join("tree");
+    let tree = target().join("planted");
     copy(&tree)?;
     for mistake in MISTAKES {
         plant(&tree, mistake)?;
     }
-    let binary = build(&tree, &folder.join("target"))?;
+    // What is not of this repository is not built again.
+    let binary = build(&tree, &std::path::absolute(target())?)?;
     // Whoever finds a mistake where there is none finds nothing.
     ensure!(
         find(
