@@ -2,6 +2,7 @@
 
 use num_bigint::{BigInt, Sign};
 
+use super::schema::Decimal;
 use super::{AvroError, Result};
 
 /// The most bytes of a decimal that is computed with: the work grows with their square.
@@ -97,6 +98,40 @@ fn decimal(text: &str) -> Option<(BigInt, BigInt)> {
     })
 }
 
+/// Refuses a number of more digits than its schema has: a reader may not have the room for them.
+///
+/// # Errors
+/// The number has more digits than the precision, or more than [`BYTES_MAX`] bytes.
+pub(super) fn check_precision(bytes: &[u8], of: Decimal) -> Result<()> {
+    let digits = digits(shortest(bytes))?;
+    if digits <= of.precision as usize {
+        return Ok(());
+    }
+    let Decimal { precision, scale } = of;
+    Err(AvroError::new(format!(
+        "the decimal has {digits} digits, {scale} of them behind the point, and the schema has a \
+         precision of {precision}: give a smaller number, or raise the precision"
+    )))
+}
+
+/// How many digits a number has; a number below one has those behind the point that are not
+/// leading zeros, and zero has none.
+fn digits(bytes: &[u8]) -> Result<usize> {
+    const MACHINE: usize = size_of::<i128>();
+    if bytes.len() > BYTES_MAX {
+        return Err(too_long(bytes.len()));
+    }
+    let magnitude = extended(bytes, MACHINE).and_then(|it| it.try_into().ok());
+    let magnitude = magnitude.map(|it| i128::from_be_bytes(it).unsigned_abs());
+    Ok(match magnitude {
+        Some(number) => number.checked_ilog10().map_or(0, |it| it as usize + 1),
+        None => BigInt::from_signed_bytes_be(bytes)
+            .magnitude()
+            .to_string()
+            .len(),
+    })
+}
+
 /// The fewest bytes that hold the same number; one at least.
 pub(super) fn shortest(bytes: &[u8]) -> &[u8] {
     let mut bytes = bytes;
@@ -177,6 +212,23 @@ mod tests {
         }
         assert!(from_text(&"9".repeat(10_000), 2).is_err());
         assert!(fraction(&[1; 5_000], 2).is_err());
+    }
+
+    #[test]
+    fn digits_are_counted_without_the_sign_in_numbers_of_any_size() {
+        for (number, expected) in [
+            (BigInt::from(0), 0),
+            (BigInt::from(9), 1),
+            (BigInt::from(-10), 2),
+            (BigInt::from(i128::MIN), 39),
+            (BigInt::from(10u32).pow(38), 39),
+            (-BigInt::from(10u32).pow(45), 46),
+            (BigInt::from(10u32).pow(5_000) - 1, 5_000),
+        ] {
+            let bytes = number.to_signed_bytes_be();
+            assert_eq!(digits(shortest(&bytes)), Ok(expected), "{number}");
+        }
+        assert!(digits(&[1; BYTES_MAX + 1]).is_err());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use jiff::Zoned;
 use millrace_message::{Object, Text, Value};
 
-use super::schema::{DefaultValue, Enum, Id, Int, Kind, Long, Record, Schema};
+use super::schema::{Decimal, DefaultValue, Enum, Id, Int, Kind, Long, Record, Schema};
 use super::{AvroError, DEPTH_MAX, Form, Result, decimal, nested, shown};
 
 mod unions;
@@ -162,7 +162,7 @@ impl<'s> Writer<'s, '_> {
                 self.bytes(&bytes);
             }
             Kind::DecimalBytes(of) => {
-                let bytes = self.decimal(value, of.scale)?;
+                let bytes = self.decimal(value, *of)?;
                 let bytes = decimal::shortest(&bytes);
                 self.bytes(bytes);
             }
@@ -179,7 +179,7 @@ impl<'s> Writer<'s, '_> {
                 self.out.extend_from_slice(&bytes);
             }
             Kind::DecimalFixed(size, of) => {
-                let bytes = self.decimal(value, of.scale)?;
+                let bytes = self.decimal(value, *of)?;
                 let Some(bytes) = decimal::extended(&bytes, *size) else {
                     return expected(&format!("a decimal of {size} bytes"), value);
                 };
@@ -276,16 +276,19 @@ impl<'s> Writer<'s, '_> {
         }
     }
 
-    fn decimal<'v>(&self, value: &'v Value, scale: u32) -> Result<Cow<'v, [u8]>> {
-        if !self.is_native() {
-            return self.opaque(value);
-        }
-        match value {
+    fn decimal<'v>(&self, value: &'v Value, of: Decimal) -> Result<Cow<'v, [u8]>> {
+        let bytes = match value {
+            value if !self.is_native() => self.opaque(value)?,
             Value::String(_) | Value::I64(_) | Value::U64(_) | Value::F64(_) | Value::Number(_) => {
-                Ok(Cow::Owned(decimal::from_text(&value.to_text(), scale)?))
+                Cow::Owned(decimal::from_text(&value.to_text(), of.scale)?)
             }
-            other => expected("a decimal", other),
+            other => return expected("a decimal", other),
+        };
+        // A schema whose own default is too long still reads what others wrote by it.
+        if self.rules != Rules::Default {
+            decimal::check_precision(&bytes, of)?;
         }
+        Ok(bytes)
     }
 
     fn symbol(&mut self, of: &Enum, value: &Value) -> Result<()> {

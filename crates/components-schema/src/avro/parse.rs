@@ -342,6 +342,7 @@ fn decimal(definition: &Object) -> Result<Decimal> {
         return Err(AvroError::new(text));
     }
     Ok(Decimal {
+        precision: precision as u32,
         scale: scale as u32,
     })
 }

@@ -72,6 +72,8 @@ pub(super) enum Long {
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Decimal {
+    /// How many digits there are at most, those behind the point among them.
+    pub precision: u32,
     pub scale: u32,
 }
 

@@ -223,6 +223,47 @@ fn numbers_are_taken_for_what_the_schema_says_when_nothing_is_lost() {
     }
 }
 
+/// A reader that makes room for the precision would lose digits, or the message.
+#[test]
+fn decimals_of_more_digits_than_the_precision_are_refused_by_their_field() {
+    let of = |kind: &str| {
+        format!(
+            r#"{{"type":"record","name":"r","fields":[{{"name":"price","type":{{{kind},
+                "logicalType":"decimal","precision":4,"scale":2}}}}]}}"#
+        )
+    };
+    for kind in [r#""type":"bytes""#, r#""type":"fixed","name":"f","size":8"#] {
+        let of = schema(&of(kind));
+        let priced = |price: &str| json(&format!(r#"{{"price":{price}}}"#));
+        for price in ["99.99", "-99.99", "\"9999/100\"", "0", "12.349"] {
+            let found = written(&of, &priced(price), Form::Native);
+            assert!(found.is_ok(), "{price}: {found:?}");
+        }
+        for (price, digits) in [("100", 5), ("-100.00", 5), ("\"12345678/100\"", 8)] {
+            let error = written(&of, &priced(price), Form::Native).unwrap_err();
+            let expected = format!(
+                "`price`: the decimal has {digits} digits, 2 of them behind the point, and the \
+                 schema has a precision of 4"
+            );
+            assert!(error.to_string().starts_with(&expected), "{error}");
+        }
+    }
+    let of = schema(&of(r#""type":"bytes""#));
+    for form in [Form::AvroJson, Form::PlainJson] {
+        assert!(written(&of, &json(r#"{"price":"\u0027\u000f"}"#), form).is_ok());
+        let error = written(&of, &json(r#"{"price":"\u0027\u0010"}"#), form).unwrap_err();
+        assert!(error.to_string().contains("5 digits"), "{error}");
+    }
+}
+
+#[test]
+fn a_default_of_more_digits_than_the_precision_does_not_keep_others_messages_from_being_read() {
+    let of = r#"{"type":"record","name":"r","fields":[{"name":"a","type":{"type":"bytes",
+        "logicalType":"decimal","precision":1},"default":"\u0064"}]}"#;
+    let (value, _) = decode(&schema(of), &[2, 5], Form::Native).unwrap();
+    assert_eq!(printed(&value), r#"{"a":"5"}"#);
+}
+
 #[test]
 fn a_default_may_fit_any_type_of_a_union() {
     let of = schema(
