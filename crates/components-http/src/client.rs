@@ -192,10 +192,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::send`].
-    pub(crate) async fn open(
-        &self,
-        batch: &[Message],
-    ) -> Result<http::Response<hyper::body::Incoming>, SendError> {
+    pub(crate) async fn open(&self, batch: &[Message]) -> Result<OpenReply, SendError> {
         self.attempts::<Opened>(batch).await
     }
 
@@ -392,18 +389,27 @@ impl Mode for Whole {
     }
 }
 
+/// A response whose body is still to come.
+pub(crate) struct OpenReply {
+    pub(crate) response: http::Response<hyper::body::Incoming>,
+    /// What may be shown of the URL that it comes from, for errors of the body.
+    pub(crate) url: String,
+}
+
 /// Its head.
 struct Opened;
 
 impl Mode for Opened {
-    type Response = http::Response<hyper::body::Incoming>;
+    type Response = OpenReply;
 
     async fn exchange(
         transport: &Transport,
         request: http::Request<Bytes>,
         metrics: &HttpClientMetrics,
-    ) -> Result<Self::Response, Failure> {
-        transport.open(request, metrics).await
+    ) -> Result<OpenReply, Failure> {
+        let url = shown(request.uri());
+        let response = transport.open(request, metrics).await?;
+        Ok(OpenReply { response, url })
     }
 }
 
@@ -455,13 +461,13 @@ impl HasStatus for Reply {
     }
 }
 
-impl HasStatus for http::Response<hyper::body::Incoming> {
+impl HasStatus for OpenReply {
     fn status(&self) -> StatusCode {
-        self.status()
+        self.response.status()
     }
 
     fn headers(&self) -> &HeaderMap {
-        self.headers()
+        self.response.headers()
     }
 
     fn reason(&self) -> String {

@@ -9,6 +9,7 @@ use millrace_component::{
     BuildContext, BuiltInput, Descriptor, Incoming, Input, InputConfig, InputPart, Interpolated,
     LeafInput, OldCodec, ReplayPolicy, ScannerChild, ScannerFactory,
 };
+use millrace_http_client::scrubbed;
 use millrace_message::{Error, ErrorClass, Message, MessageBatch};
 use millrace_spec::{Node, ReadContext, Spec};
 
@@ -102,6 +103,7 @@ impl InputConfig for Config {
                 reconnect: self.stream.reconnect,
                 drop_empty: self.drop_empty_bodies,
                 streamed: None,
+                url: String::new(),
                 previous: MessageBatch::one(Message::default()),
             })
         } else {
@@ -174,14 +176,25 @@ struct StreamInput {
     reconnect: bool,
     drop_empty: bool,
     streamed: Option<Streamed>,
+    /// What may be shown of the URL that is streamed.
+    url: String,
     previous: MessageBatch,
+}
+
+impl StreamInput {
+    /// An error of the body, which knows no more than its connection: with the URL, as those of
+    /// requests have it.
+    fn named(&self, error: &Error) -> Error {
+        scrubbed(&error.context(&*self.url))
+    }
 }
 
 #[async_trait]
 impl Input for StreamInput {
     async fn connect(&mut self) -> Result<(), Error> {
-        let response = self.client.open(&self.previous).await;
-        let (head, body) = response.map_err(|it| it.error)?.into_parts();
+        let reply = self.client.open(&self.previous).await;
+        let reply = reply.map_err(|it| it.error)?;
+        let (head, body) = reply.response.into_parts();
         let mut message = Message::default();
         for name in head.headers.keys() {
             if let Some(value) = head.headers.get(name) {
@@ -191,6 +204,7 @@ impl Input for StreamInput {
         }
         self.previous = MessageBatch::one(message);
         self.streamed = Some(Streamed::start(body, Arc::clone(&self.scanner)));
+        self.url = reply.url;
         Ok(())
     }
 
@@ -212,15 +226,15 @@ impl Input for StreamInput {
                     }
                 }
                 Some(Err(error)) if error.class() == ErrorClass::Rejected => {
-                    return Err(error.context("cut the stream into messages"));
+                    return Err(self.named(&error.context("cut the stream into messages")));
                 }
                 Some(Err(error)) => {
                     self.streamed = None;
-                    return Err(Error::not_connected(error.text()));
+                    return Err(self.named(&Error::not_connected(error.text())));
                 }
                 None if self.reconnect => {
                     self.streamed = None;
-                    return Err(Error::not_connected("the stream has ended"));
+                    return Err(self.named(&Error::not_connected("the stream has ended")));
                 }
                 None => return Err(Error::end_of_input()),
             }
@@ -233,5 +247,44 @@ impl Input for StreamInput {
 
     async fn close(&mut self) -> Result<(), Error> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Server, Step, texts, workbench};
+
+    /// A stream of lines from a server that gives them in one answer.
+    async fn opened(answer: &str) -> (Server, Box<dyn Input>) {
+        let server = Server::start([Step::Answer(answer.to_owned()), Step::Cut]).await;
+        let url = format!("http://user:passwort@{}/path?key=4711", server.address);
+        let yaml = format!("http_client: {{ url: '{url}', stream: {{ enabled: true }} }}");
+        let BuiltInput::Async(mut input) = workbench().leaf_input(&yaml).input else {
+            panic!("the input reads without waiting");
+        };
+        input.connect().await.unwrap();
+        (server, input)
+    }
+
+    async fn after_one_line(input: &mut dyn Input) -> Error {
+        let read = input.read().await.unwrap();
+        assert_eq!(texts(&read.batch), ["one"]);
+        input.read().await.err().unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_breaks_or_ends_is_told_with_its_url_and_without_what_is_secret_in_it() {
+        let head = "HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n4\r\none\n\r\n";
+        for rest in ["this is no chunk\r\n", "0\r\n\r\n"] {
+            let (server, mut input) = opened(&format!("{head}{rest}")).await;
+            let error = after_one_line(&mut *input).await;
+            let expected = format!("{}: ", server.url());
+            assert!(error.text().starts_with(&expected), "{error}");
+            assert_eq!(error.class(), ErrorClass::NotConnected, "{error}");
+            for secret in ["passwort", "4711", "user"] {
+                assert!(!error.text().contains(secret), "{error}");
+            }
+        }
     }
 }
