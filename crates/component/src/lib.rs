@@ -73,7 +73,7 @@ pub use queue::{QueueGauge, Receiver, Sender, Weigh};
 pub use rate_limit::{BuiltRateLimit, RateLimit};
 pub use resource_ref::{
     CacheRef, InputRef, OutputRef, ProcessorRef, RateLimitRef, add_resource_use,
-    check_resource_uses, expect_resource,
+    check_resource_uses, expect_resource, resources_named,
 };
 pub use scanner::{Scanner, ScannerFactory, SourceDetails};
 pub use script::{Interpolated, Mapped, Mapping, Payload, Query, timestamp};

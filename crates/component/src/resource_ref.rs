@@ -183,6 +183,13 @@ pub(crate) fn read_labelled<T>(
     component
 }
 
+/// The resources that were named so far, without the first `from` times; one comes as often as it is
+/// named. Call it before [`check_resource_uses`], which begins anew.
+pub fn resources_named(from: usize, cx: &mut ReadContext) -> Vec<(ComponentKind, String)> {
+    let uses = cx.state::<ResourceUses>().uses.iter();
+    uses.skip(from).map(ResourceUse::resource).collect()
+}
+
 /// Reports every use of a resource that is not among the declared labels of its kind, of one that
 /// uses itself, and of one that is another component than the use needs. Call it when the whole
 /// config, its resource files included, has been read.

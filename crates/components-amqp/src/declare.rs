@@ -20,7 +20,7 @@ impl FieldType for Arguments {
         };
         let mut table = FieldTable::default();
         let mut complete = true;
-        for entry in &mapping.entries {
+        for entry in mapping.entries.iter() {
             let name = ShortString::try_new(&*entry.key);
             match (name, argument(&entry.value)) {
                 (Ok(name), Some(value)) => {

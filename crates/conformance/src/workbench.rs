@@ -92,14 +92,14 @@ fn without(mut node: Node, keys: &[Span]) -> Node {
     match &mut node.value {
         Value::Scalar(_) => {}
         Value::Sequence(items) => {
-            *items = std::mem::take(items)
-                .into_iter()
-                .map(|item| without(item, keys))
-                .collect();
+            for item in Arc::make_mut(items) {
+                *item = without(item.clone(), keys);
+            }
         }
         Value::Mapping(mapping) => {
-            mapping.entries.retain(|it| !keys.contains(&it.key_span));
-            for entry in &mut mapping.entries {
+            let entries = Arc::make_mut(&mut mapping.entries);
+            entries.retain(|it| !keys.contains(&it.key_span));
+            for entry in entries {
                 entry.value = without(entry.value.clone(), keys);
             }
         }

@@ -184,9 +184,13 @@ impl Loaded {
 /// Replaces the texts that stand where secrets were read.
 fn scrub(node: &mut Node, secret: &[Span]) {
     match &mut node.value {
-        Value::Sequence(items) => items.iter_mut().for_each(|it| scrub(it, secret)),
+        Value::Sequence(items) => {
+            let items = Arc::make_mut(items).iter_mut();
+            items.for_each(|it| scrub(it, secret));
+        }
         Value::Mapping(map) => {
-            let values = map.entries.iter_mut().map(|it| &mut it.value);
+            let entries = Arc::make_mut(&mut map.entries).iter_mut();
+            let values = entries.map(|it| &mut it.value);
             values.for_each(|it| scrub(it, secret));
         }
         Value::Scalar(scalar) => {

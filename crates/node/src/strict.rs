@@ -56,7 +56,7 @@ fn walk(node: &Node, cx: &mut ReadContext) {
     let Some(mapping) = node.as_mapping() else {
         return;
     };
-    for entry in &mapping.entries {
+    for entry in mapping.entries.iter() {
         let text = entry.value.text();
         let found = WEAKENING
             .iter()

@@ -17,10 +17,12 @@ mod conditions;
 mod document;
 mod execute;
 pub(crate) mod json_difference;
+mod mocks;
 mod provider;
 mod stop;
 mod target;
 mod texts;
+mod used;
 
 pub use case::{Case, Given, InputMessage, Instant};
 pub use conditions::{Conditions, Unmet};

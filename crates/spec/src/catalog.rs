@@ -326,7 +326,7 @@ pub fn check_reserved(kind: ComponentKind, named: &Named<'_>, node: &Node, cx: &
         return;
     };
     let reserved = reserved_fields(kind);
-    for entry in &mapping.entries {
+    for entry in mapping.entries.iter() {
         if *entry.key == *named.name {
             continue;
         }

@@ -248,7 +248,7 @@ impl<T: FieldType> ReadEntries for Vec<(String, T)> {
             return None;
         };
         let mut values = Vec::with_capacity(mapping.entries.len());
-        for entry in &mapping.entries {
+        for entry in mapping.entries.iter() {
             let value = cx.within(&*entry.key, |cx| T::read(&entry.value, cx));
             values.extend(value.map(|value| (entry.key.to_string(), value)));
         }

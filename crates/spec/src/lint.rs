@@ -59,7 +59,7 @@ pub fn value(kind: &FieldKind, node: &Node, hooks: &dyn LintHooks, cx: &mut Read
                 cx.wrong_type(node, "an object");
             }
             Some(map) => {
-                for entry in &map.entries {
+                for entry in map.entries.iter() {
                     cx.within(&*entry.key, |cx| value(item, &entry.value, hooks, cx));
                 }
             }

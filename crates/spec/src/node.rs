@@ -22,8 +22,9 @@ pub struct Node {
 pub enum Value {
     /// A null, boolean, number or string.
     Scalar(Scalar),
-    /// A list.
-    Sequence(Vec<Node>),
+    /// A list. Clones share it until one of them changes, so that a copy of a large config costs
+    /// what is changed in it.
+    Sequence(Arc<Vec<Node>>),
     /// An object.
     Mapping(Mapping),
 }
@@ -71,8 +72,8 @@ pub enum Resolved {
 /// The entries of an object, in the order of the file; keys are unique.
 #[derive(Clone, Default, PartialEq, Debug)]
 pub struct Mapping {
-    /// The entries.
-    pub entries: Vec<Entry>,
+    /// The entries; clones share them, as those of a list.
+    pub entries: Arc<Vec<Entry>>,
 }
 
 /// A key with its value.
@@ -96,12 +97,10 @@ impl Node {
             Literal::UInt(it) => Value::Scalar(Scalar::new(&it.to_string(), Resolved::UInt(*it))),
             Literal::Float(it) => Value::Scalar(Scalar::new(&it.to_string(), Resolved::Float(*it))),
             Literal::String(it) => Value::Scalar(Scalar::new(it, Resolved::String)),
-            Literal::List(items) => Value::Sequence(
-                items
-                    .iter()
-                    .map(|it| Self::from_literal(it, span))
-                    .collect(),
-            ),
+            Literal::List(items) => {
+                let items = items.iter().map(|it| Self::from_literal(it, span));
+                Value::Sequence(Arc::new(items.collect()))
+            }
             Literal::Map(entries) => {
                 let entry = |(key, value): &(_, Literal)| Entry {
                     key: Arc::from(AsRef::<str>::as_ref(key)),
@@ -109,7 +108,7 @@ impl Node {
                     value: Self::from_literal(value, span),
                 };
                 Value::Mapping(Mapping {
-                    entries: entries.iter().map(entry).collect(),
+                    entries: Arc::new(entries.iter().map(entry).collect()),
                 })
             }
         };

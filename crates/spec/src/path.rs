@@ -194,7 +194,7 @@ impl Setter<'_> {
             _ => (&mut created, true),
         };
         if rest.is_empty() && value.is_none() {
-            mapping.entries.retain(|entry| *entry.key != *key);
+            Arc::make_mut(&mut mapping.entries).retain(|entry| *entry.key != *key);
         } else {
             self.member(kind, mapping, key, rest, value)?;
         }
@@ -215,8 +215,9 @@ impl Setter<'_> {
         rest: &[String],
         value: Option<Node>,
     ) -> Result<(), Failure> {
-        let found = mapping.entries.iter_mut().find(|it| *it.key == *key);
-        if let Some(entry) = found {
+        let found = mapping.entries.iter().position(|it| *it.key == *key);
+        if let Some(found) = found {
+            let entry = &mut Arc::make_mut(&mut mapping.entries)[found];
             return self
                 .kind(kind, &mut entry.value, rest, value)
                 .map_err(|it| it.below(key));
@@ -224,7 +225,7 @@ impl Setter<'_> {
         let mut made = Node::string("", self.span);
         self.kind(kind, &mut made, rest, value)
             .map_err(|it| it.below(key))?;
-        mapping.entries.push(Entry {
+        Arc::make_mut(&mut mapping.entries).push(Entry {
             key: Arc::from(key),
             key_span: self.span,
             value: made,
@@ -294,7 +295,7 @@ impl Setter<'_> {
         self.kind(item, &mut only, &[], Some(value))?;
         *node = Node {
             span: self.span,
-            value: Value::Sequence(vec![only]),
+            value: Value::Sequence(Arc::new(vec![only])),
         };
         Ok(())
     }
@@ -309,7 +310,7 @@ impl Setter<'_> {
     ) -> Result<(), Failure> {
         let mut created = Vec::new();
         let (items, is_new) = match &mut node.value {
-            Value::Sequence(items) => (items, false),
+            Value::Sequence(items) => (Arc::make_mut(items), false),
             _ => (&mut created, true),
         };
         let is_deleted = rest.is_empty() && value.is_none();
@@ -332,7 +333,7 @@ impl Setter<'_> {
         if is_new {
             *node = Node {
                 span: self.span,
-                value: Value::Sequence(created),
+                value: Value::Sequence(Arc::new(created)),
             };
         }
         Ok(())
@@ -405,7 +406,7 @@ fn kind_labels(
             }
         }
         (FieldKind::Map(item), Value::Mapping(mapping)) => {
-            for entry in &mapping.entries {
+            for entry in mapping.entries.iter() {
                 path.push(entry.key.to_string());
                 kind_labels(item, &entry.value, catalog, path, found);
                 path.pop();
@@ -420,7 +421,7 @@ fn kind_labels(
             if let Some(label) = label {
                 found.insert(label.to_owned(), path.clone());
             }
-            for entry in &mapping.entries {
+            for entry in mapping.entries.iter() {
                 let Some(body) = component_field(*kind, &entry.key, catalog) else {
                     continue;
                 };

@@ -76,6 +76,36 @@ pub struct ResourcesConfig {
     pub rate_limit_resources: Vec<RateLimitChild>,
 }
 
+/// Resources, each with its place in the list of its kind: those that nothing uses may be left out.
+#[derive(Clone, Debug, Default)]
+pub struct PlacedResources {
+    /// Inputs.
+    pub inputs: Vec<(usize, InputChild)>,
+    /// Processors.
+    pub processors: Vec<(usize, ProcessorChild)>,
+    /// Outputs.
+    pub outputs: Vec<(usize, OutputChild)>,
+    /// Caches.
+    pub caches: Vec<(usize, CacheChild)>,
+    /// Rate limits.
+    pub rate_limits: Vec<(usize, RateLimitChild)>,
+}
+
+impl From<ResourcesConfig> for PlacedResources {
+    fn from(all: ResourcesConfig) -> Self {
+        fn placed<T>(list: Vec<T>) -> Vec<(usize, T)> {
+            list.into_iter().enumerate().collect()
+        }
+        Self {
+            inputs: placed(all.input_resources),
+            processors: placed(all.processor_resources),
+            outputs: placed(all.output_resources),
+            caches: placed(all.cache_resources),
+            rate_limits: placed(all.rate_limit_resources),
+        }
+    }
+}
+
 impl ResourcesConfig {
     /// Adds the resources of another file.
     pub fn extend(&mut self, other: Self) {

@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 use crate::batching_sink::BatchingSink;
 use crate::blocking_output::BlockingSink;
 use crate::chain::{Chain, ChainLink};
-use crate::config::ResourcesConfig;
+use crate::config::PlacedResources;
 use crate::leaf_output::{Above, LeafSink};
 use crate::on_error::OnError;
 use crate::processed::{ProcessedSink, processed_source};
@@ -41,7 +41,26 @@ pub(crate) struct StreamEngine {
     rate_limits: Resources<RateLimitChild, BuiltRateLimit>,
     processors: Resources<ProcessorChild, BuiltProcessor>,
     outputs: Resources<OutputChild, Arc<dyn Sink>>,
-    inputs: Mutex<Vec<(String, Option<InputChild>)>>,
+    inputs: Mutex<Vec<InputSlot>>,
+}
+
+/// An input resource, which has one reader.
+struct InputSlot {
+    label: String,
+    /// Its place in the list.
+    index: usize,
+    /// What is left until it is read.
+    child: Option<InputChild>,
+}
+
+impl InputSlot {
+    fn of((index, child): (usize, InputChild)) -> Self {
+        Self {
+            label: child.label.clone(),
+            index,
+            child: Some(child),
+        }
+    }
 }
 
 /// The root output: a blocking leaf is driven by its own thread, everything else by a task.
@@ -62,7 +81,7 @@ impl RootOutput {
 
 impl StreamEngine {
     pub(crate) fn new(
-        resources: ResourcesConfig,
+        resources: PlacedResources,
         flow: Flow,
         scope: Scope,
         services: Services,
@@ -78,41 +97,11 @@ impl StreamEngine {
             services,
             on_error,
             starting,
-            caches: Resources::new(
-                "cache",
-                resources
-                    .cache_resources
-                    .into_iter()
-                    .map(|it| (it.label.clone(), it)),
-            ),
-            rate_limits: Resources::new(
-                "rate_limit",
-                resources
-                    .rate_limit_resources
-                    .into_iter()
-                    .map(|it| (it.label.clone(), it)),
-            ),
-            processors: Resources::new(
-                "processor",
-                resources
-                    .processor_resources
-                    .into_iter()
-                    .map(|it| (it.label.clone(), it)),
-            ),
-            outputs: Resources::new(
-                "output",
-                resources
-                    .output_resources
-                    .into_iter()
-                    .map(|it| (it.label.clone(), it)),
-            ),
-            inputs: Mutex::new(
-                resources
-                    .input_resources
-                    .into_iter()
-                    .map(|it| (it.label.clone(), Some(it)))
-                    .collect(),
-            ),
+            caches: Resources::new("cache", resources.caches, |it| &it.label),
+            rate_limits: Resources::new("rate_limit", resources.rate_limits, |it| &it.label),
+            processors: Resources::new("processor", resources.processors, |it| &it.label),
+            outputs: Resources::new("output", resources.outputs, |it| &it.label),
+            inputs: Mutex::new(resources.inputs.into_iter().map(InputSlot::of).collect()),
         })
     }
 
@@ -360,17 +349,17 @@ impl Engine for StreamEngine {
     fn input_resource(&self, label: &str) -> Result<Source, Error> {
         let (index, child) = {
             let mut inputs = self.inputs.lock();
-            let Some(index) = inputs.iter().position(|(name, _)| name == label) else {
+            let Some(slot) = inputs.iter_mut().find(|it| it.label == label) else {
                 return Err(Error::fatal(format!(
                     "input resource `{label}` is not declared"
                 )));
             };
-            let Some(child) = inputs[index].1.take() else {
+            let Some(child) = slot.child.take() else {
                 return Err(Error::fatal(format!(
                     "input resource `{label}` is read in two places; an input has one reader"
                 )));
             };
-            (index, child)
+            (slot.index, child)
         };
         self.input(
             &child,

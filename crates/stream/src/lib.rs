@@ -26,7 +26,7 @@ mod starting;
 mod stream;
 mod threads;
 
-pub use config::{PipelineConfig, ResourcesConfig, StreamConfig};
+pub use config::{PipelineConfig, PlacedResources, ResourcesConfig, StreamConfig};
 pub use on_error::{ErrorHandling, ErrorLog};
 pub use processors::Processors;
 pub use stream::{Environment, Stream};

@@ -7,7 +7,7 @@ use millrace_message::Error;
 use tokio_util::sync::CancellationToken;
 
 use crate::chain::Chain;
-use crate::config::ResourcesConfig;
+use crate::config::PlacedResources;
 use crate::engine::StreamEngine;
 use crate::starting::Starting;
 use crate::stream::Environment;
@@ -26,7 +26,7 @@ impl Processors {
     /// # Errors
     /// One of them, or a resource that it uses, cannot be built.
     pub fn build(
-        resources: ResourcesConfig,
+        resources: PlacedResources,
         processors: &[(String, ProcessorChild)],
         environment: Environment,
     ) -> Result<Self, Error> {

@@ -24,21 +24,23 @@ enum State<B> {
 }
 
 impl<C, B: Clone> Resources<C, B> {
-    /// Resources by label, in the order of their list.
-    pub(crate) fn new(kind: &'static str, configs: impl IntoIterator<Item = (String, C)>) -> Self {
-        let slot = |(index, (label, config))| {
-            (
-                label,
-                Slot {
-                    config,
-                    index,
-                    state: Mutex::new(State::Configured),
-                },
-            )
+    /// Resources, each with its place in the list of its kind, by their labels.
+    pub(crate) fn new(
+        kind: &'static str,
+        configs: Vec<(usize, C)>,
+        label: impl Fn(&C) -> &str,
+    ) -> Self {
+        let slot = |(index, config): (usize, C)| {
+            let slot = Slot {
+                index,
+                state: Mutex::new(State::Configured),
+                config,
+            };
+            (label(&slot.config).to_owned(), slot)
         };
         Self {
             kind,
-            slots: configs.into_iter().enumerate().map(slot).collect(),
+            slots: configs.into_iter().map(slot).collect(),
         }
     }
 

@@ -11,7 +11,7 @@ use millrace_telemetry::Scope;
 use tokio_util::sync::CancellationToken;
 
 use crate::chain::Chain;
-use crate::config::{ResourcesConfig, StreamConfig};
+use crate::config::{PlacedResources, StreamConfig};
 use crate::engine::{RootOutput, StreamEngine};
 use crate::on_error::{ErrorHandling, OnError};
 use crate::own_thread::OwnThread;
@@ -47,7 +47,7 @@ impl Environment {
     /// An engine with these resources, which are not built yet.
     pub(crate) fn engine(
         self,
-        resources: ResourcesConfig,
+        resources: PlacedResources,
         starting: Starting,
     ) -> Arc<StreamEngine> {
         let flow = Flow::new(self.budget, Ledger::default());
@@ -85,7 +85,7 @@ impl Stream {
         environment: Environment,
         stop: CancellationToken,
     ) -> Result<Option<Self>, Error> {
-        let engine = environment.engine(config.resources.clone(), Starting::until(stop));
+        let engine = environment.engine(config.resources.clone().into(), Starting::until(stop));
         match Self::build(config, &engine) {
             Err(_) if engine.starting().has_stopped() => Ok(None),
             built => built.map(Some),

@@ -105,7 +105,10 @@ pub fn client_properties(path: &Path) -> Result<Texts, String> {
     if let Some(error) = found.iter().find(|it| it.severity == Severity::Error) {
         return Err(format!("{name}: {}", error.message));
     }
-    let entries = root.as_mapping().into_iter().flat_map(|it| &it.entries);
+    let entries = root
+        .as_mapping()
+        .into_iter()
+        .flat_map(|it| it.entries.iter());
     let text = |node: &Node| node.text().unwrap_or_default().to_owned();
     let texts = entries.map(|it| (it.key.to_string(), text(&it.value)));
     Ok(texts.collect())

@@ -12,7 +12,7 @@ type Letter = (usize, char);
 /// Reads the lines of a file. Of a key that stands there twice the last value holds, as in Java;
 /// the first one is complained of.
 pub fn parse(text: &str, source: SourceId, diagnostics: &mut Diagnostics) -> Node {
-    let mut mapping = Mapping::default();
+    let mut entries: Vec<Entry> = Vec::new();
     let mut places: HashMap<Arc<str>, usize> = HashMap::new();
     for line in logical_lines(text) {
         let (key, value) = halves(&line);
@@ -33,19 +33,21 @@ pub fn parse(text: &str, source: SourceId, diagnostics: &mut Diagnostics) -> Nod
         };
         match places.get(&entry.key) {
             Some(at) => {
-                let first: &mut Entry = &mut mapping.entries[*at];
+                let first: &mut Entry = &mut entries[*at];
                 diagnostics.push(twice(first, &entry));
                 *first = entry;
             }
             None => {
-                places.insert(Arc::clone(&entry.key), mapping.entries.len());
-                mapping.entries.push(entry);
+                places.insert(Arc::clone(&entry.key), entries.len());
+                entries.push(entry);
             }
         }
     }
     Node {
         span: Span::new(source, 0, 0),
-        value: Value::Mapping(mapping),
+        value: Value::Mapping(Mapping {
+            entries: Arc::new(entries),
+        }),
     }
 }
 
@@ -173,7 +175,7 @@ mod tests {
         let mut diagnostics = Diagnostics::new();
         let node = parse(text, source, &mut diagnostics);
         let mapping = node.as_mapping().expect("a mapping").clone();
-        let pairs = mapping.entries.into_iter().map(|it| {
+        let pairs = mapping.entries.iter().map(|it| {
             let value = it.value.text().expect("a text").to_owned();
             (it.key.to_string(), value)
         });

@@ -68,7 +68,7 @@ pub struct Config {
 /// Finds what `run` would refuse, unless that depends on files.
 fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
     let definitions = node.get("pattern_definitions").and_then(Node::as_mapping);
-    for entry in definitions.iter().flat_map(|it| &it.entries) {
+    for entry in definitions.iter().flat_map(|it| it.entries.iter()) {
         if config.use_default_patterns && patterns::is_default(&entry.key) {
             let name = &entry.key;
             cx.warn(

@@ -164,7 +164,7 @@ fn place<'n>(node: &'n Node, index: usize, name: &str) -> Option<&'n Node> {
 
 fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
     let functions = node.get("functions").and_then(Node::as_mapping);
-    for entry in functions.iter().flat_map(|it| &it.entries) {
+    for entry in functions.iter().flat_map(|it| it.entries.iter()) {
         if let Some(reason) = refusal(&entry.key) {
             let message = format!("this can be no function of the template: {reason}");
             cx.error(codes::INVALID_VALUE, entry.key_span, message);

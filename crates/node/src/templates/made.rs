@@ -98,7 +98,7 @@ impl<'n> Places<'n> {
         let made = match value {
             Value::Array(array) => {
                 let items = array.iter().map(|it| self.node_at(&it, depth + 1));
-                NodeValue::Sequence(items.collect::<Option<_>>()?)
+                NodeValue::Sequence(Arc::new(items.collect::<Option<_>>()?))
             }
             Value::Object(object) => {
                 let entry = |(key, value): (_, std::borrow::Cow<'_, Value>)| {
@@ -109,7 +109,9 @@ impl<'n> Places<'n> {
                     })
                 };
                 let entries = object.entries().map(entry).collect::<Option<_>>()?;
-                NodeValue::Mapping(Mapping { entries })
+                NodeValue::Mapping(Mapping {
+                    entries: Arc::new(entries),
+                })
             }
             scalar => NodeValue::Scalar(of_scalar(scalar)),
         };

@@ -3,21 +3,20 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use millrace_component::{Budget, ProcessorChild, Registry, check_resource_uses};
+use millrace_component::{Budget, ProcessorChild, Registry, check_resource_uses, resources_named};
 use millrace_diagnostics::{Diagnostics, Renderer, SourceMap};
 use millrace_spec::env::Environment;
 use millrace_spec::path::{self, Schema};
-use millrace_spec::{
-    Entry, FieldGroup, FieldType, Fields, LintOptions, Mapping, Node, ReadContext, Spec, Value,
-    codes,
-};
-use millrace_stream::{ErrorHandling, Processors, ResourcesConfig};
+use millrace_spec::{FieldType, LintOptions, Node, ReadContext, Spec, codes};
+use millrace_stream::{ErrorHandling, PlacedResources, Processors};
 use millrace_telemetry::{Redactor, Scope};
 
 use super::case::Case;
 use super::execute::Provide;
+use super::mocks::{Places, replace_mocked};
 use super::target::is_mapping;
 use super::texts::{ConfigTree, Texts};
+use super::used;
 use crate::RootConfig;
 use crate::components::services_of_tests;
 use crate::load::{Loader, declared, read_text};
@@ -54,7 +53,7 @@ impl Provide for ConfigFile<'_> {
 }
 
 /// What is read of a config: processors, each with its path, and the resources for them.
-type Target = (Vec<(String, ProcessorChild)>, ResourcesConfig);
+type Target = (Vec<(String, ProcessorChild)>, PlacedResources);
 
 impl ConfigFile<'_> {
     fn processors(&self, case: &Case) -> Result<Processors, String> {
@@ -70,14 +69,12 @@ impl ConfigFile<'_> {
             fields: &fields,
             catalog: &**self.registry,
         };
-        let mocked = mocked(&config, case, schema)?;
-        let tree = mocked.as_ref().or(config.root());
-        let tree = tree.expect("a tree is given only when it has a root");
+        let mut mocked = mocked(&config, case, schema)?;
         let path = if place.starts_with('/') {
             path::from_pointer(&place)?
         } else {
-            let found = match &mocked {
-                Some(tree) => path::labels(tree, schema).remove(&place),
+            let found = match &mut mocked {
+                Some((tree, places)) => places.get(&place, tree, schema),
                 None => config.labels(schema).get(&place).cloned(),
             };
             found.ok_or_else(|| {
@@ -88,8 +85,14 @@ impl ConfigFile<'_> {
                 )
             })?
         };
+        let tree = mocked.as_ref().map(|(tree, _)| tree).or(config.root());
+        let tree = tree.expect("a tree is given only when it has a root");
         let target = path::get(tree, &path)?;
-        let target = self.read(&mut loader, case, tree, &path, target);
+        let mocks = mocked
+            .as_ref()
+            .map_or(&[][..], |(_, places)| places.mocks());
+        let mocks = used::at(mocks, tree);
+        let target = self.read(&mut loader, case, tree, &path, target, mocks);
         // Those of a mock stand nowhere in the config, from which the others are known.
         Redactor::global().add_all(loader.cx.redactor().secrets());
         match target {
@@ -134,7 +137,7 @@ impl ConfigFile<'_> {
         let literal = [("mapping".into(), millrace_spec::Literal::from(text))];
         let node = Node::from_literal(&millrace_spec::Literal::Map(literal.into()), span);
         match ProcessorChild::read(&node, &mut loader.cx) {
-            Some(child) => build((vec![(String::new(), child)], ResourcesConfig::default())),
+            Some(child) => build((vec![(String::new(), child)], PlacedResources::default())),
             None => Err(self.told(&mut loader)),
         }
     }
@@ -198,17 +201,14 @@ impl ConfigFile<'_> {
         tree: &Node,
         path: &[String],
         target: &Node,
+        mocks: Vec<used::Resource>,
     ) -> Option<Target> {
-        let mut resources = loader.cx.within("root", |cx| read_resources(tree, cx))?;
-        let mut labels = declared(tree);
         let (files, is_complete) = loader.expand(self.resources);
-        for file in files {
-            let tree = self.tree(&file, case, loader)?;
-            let tree = tree.root()?;
-            labels.extend(declared(tree));
-            let more = loader.cx.within("root", |cx| read_resources(tree, cx));
-            resources.extend(more?);
-        }
+        let further = files.iter().map(|file| self.tree(file, case, loader));
+        let further = further.collect::<Option<Vec<_>>>()?;
+        let further = further.iter().map(|it| it.root());
+        let trees = std::iter::once(Some(tree)).chain(further);
+        let trees = trees.collect::<Option<Vec<_>>>()?;
         // The target may be one of the resources, whose labels are taken.
         let mut apart = self.loader_like(loader);
         let place = path.join(".");
@@ -222,7 +222,17 @@ impl ConfigFile<'_> {
             }
             None => vec![ProcessorChild::read(target, &mut apart).map(|it| (place, it))],
         };
-        check_resource_uses(&labels, &mut apart);
+        let named = resources_named(0, &mut apart);
+        // What is secret in a mock is known once it is read, and a case may show it anyhow.
+        let used = used::read(&trees, [&*named, &*mocks].concat(), &mut loader.cx);
+        if let Some(used) = &used {
+            let is_known = named.iter().all(|it| used.found.contains(it));
+            let labels = match is_known {
+                true => used.found.clone(),
+                false => trees.iter().flat_map(|tree| declared(tree)).collect(),
+            };
+            check_resource_uses(&labels, &mut apart);
+        }
         for secret in apart.redactor().secrets() {
             loader.cx.add_secret_text(secret);
         }
@@ -231,7 +241,8 @@ impl ConfigFile<'_> {
         }
         let children = children.into_iter().collect::<Option<Vec<_>>>()?;
         let is_sound = is_complete && !loader.cx.diagnostics().has_errors();
-        is_sound.then_some((children, resources))
+        used.filter(|_| is_sound)
+            .map(|used| (children, used.resources))
     }
 
     /// A context with the same sources and extensions, that has read nothing yet.
@@ -258,105 +269,19 @@ impl ConfigFile<'_> {
     }
 }
 
-/// The resources that processors can use: inputs and outputs are of no use to them.
-const OF_PROCESSORS: [&str; 3] = [
-    "processor_resources",
-    "cache_resources",
-    "rate_limit_resources",
-];
-
-/// Reads the resources that processors can use, and nothing else.
-fn read_resources(tree: &Node, cx: &mut ReadContext) -> Option<ResourcesConfig> {
-    let of_processors = match &tree.value {
-        Value::Mapping(mapping) => {
-            let is_used = |entry: &&Entry| OF_PROCESSORS.contains(&&*entry.key);
-            let used = mapping.entries.iter().filter(is_used).cloned();
-            Node {
-                span: tree.span,
-                value: Value::Mapping(Mapping {
-                    entries: used.collect(),
-                }),
-            }
-        }
-        _ => tree.clone(),
-    };
-    let mut fields = Fields::open(&of_processors, cx)?;
-    let (resources, has_failed) = cx.errors_in(|cx| ResourcesConfig::read_fields(&mut fields, cx));
-    resources.filter(|_| !has_failed)
-}
-
-/// The config with the mocks of a case; nothing when it has none.
-fn mocked(config: &ConfigTree, case: &Case, schema: Schema<'_>) -> Result<Option<Node>, String> {
+/// The config with the mocks of a case, and where its labels stand then; nothing when it has none.
+fn mocked<'c>(
+    config: &'c ConfigTree,
+    case: &Case,
+    schema: Schema<'_>,
+) -> Result<Option<(Node, Places<'c>)>, String> {
     let has_mocks = case.mocks.as_ref().is_some_and(|it| !it.0.is_empty());
     let Some(mut tree) = config.root().filter(|_| has_mocks).cloned() else {
         return Ok(None);
     };
-    replace_mocked(&mut tree, case, schema)?;
-    Ok(Some(tree))
-}
-
-/// Puts the mocks of a case into the config: those by pointer first, since they may bring labels.
-fn replace_mocked(tree: &mut Node, case: &Case, schema: Schema<'_>) -> Result<(), String> {
-    let Some(mocks) = &case.mocks else {
-        return Ok(());
-    };
-    let (by_pointer, by_label): (Vec<_>, Vec<_>) =
-        mocks.0.iter().partition(|(key, _)| key.starts_with('/'));
-    for (pointer, mock) in by_pointer {
-        let place = path::from_pointer(pointer)?;
-        replace(tree, place, mock, schema)
-            .map_err(|reason| format!("failed to set mock '{pointer}': {reason}"))?;
-    }
-    let mut labels = None;
-    for (label, mock) in by_label {
-        let places = labels.get_or_insert_with(|| path::labels(tree, schema));
-        let place = places.get(label).cloned().ok_or_else(|| {
-            format!(
-                "mock for label '{label}' could not be applied as the label was not found in the \
-                 test target file, it is not currently possible to mock resources imported \
-                 separate to the test file"
-            )
-        })?;
-        places.retain(|_, it| it.len() <= place.len() || !it.starts_with(&place));
-        replace(tree, place, mock, schema)
-            .map_err(|reason| format!("failed to set mock '{label}': {reason}"))?;
-        // Where nothing but the component has changed, there is no need to look for labels again.
-        if mock.as_mapping().is_none() || has_label(mock) {
-            labels = None;
-        }
-    }
-    Ok(())
-}
-
-/// Whether a component may bring labels.
-fn has_label(node: &Node) -> bool {
-    match &node.value {
-        Value::Scalar(_) => false,
-        Value::Sequence(items) => items.iter().any(has_label),
-        Value::Mapping(mapping) => {
-            let mut entries = mapping.entries.iter();
-            entries.any(|it| &*it.key == "label" || has_label(&it.value))
-        }
-    }
-}
-
-/// Replaces what stands at a path; a component that has a label hands it on.
-fn replace(
-    tree: &mut Node,
-    mut place: Vec<String>,
-    mock: &Node,
-    schema: Schema<'_>,
-) -> Result<(), String> {
-    let replaced = path::get(tree, &place).ok();
-    let label = replaced.and_then(|it| it.get("label")).cloned();
-    let label = label.filter(|_| mock.as_mapping().is_some() && mock.get("label").is_none());
-    let refused = |refused: path::Refused| refused.reason;
-    path::set(tree, &place, Some(mock.clone()), schema).map_err(refused)?;
-    if let Some(label) = label {
-        place.push("label".to_owned());
-        path::set(tree, &place, Some(label), schema).map_err(refused)?;
-    }
-    Ok(())
+    let mut places = Places::of(config.labels(schema));
+    replace_mocked(&mut tree, case, &mut places, schema)?;
+    Ok(Some((tree, places)))
 }
 
 fn build((processors, resources): Target) -> Result<Processors, String> {
@@ -367,68 +292,4 @@ fn build((processors, resources): Target) -> Result<Processors, String> {
         error_handling: ErrorHandling::default(),
     };
     Processors::build(resources, &processors, environment).map_err(|error| error.to_string())
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use millrace_spec::catalog::Catalog;
-    use millrace_spec::env::InterpolatedText;
-    use millrace_spec::{ComponentKind, ComponentSpec, tree};
-
-    use super::super::read_case;
-    use super::*;
-
-    /// Counts how often components are looked up.
-    struct Counting {
-        registry: Arc<Registry>,
-        count: AtomicUsize,
-    }
-
-    impl Catalog for Counting {
-        fn component(&self, kind: ComponentKind, name: &str) -> Option<Arc<ComponentSpec>> {
-            self.count.fetch_add(1, Ordering::Relaxed);
-            self.registry.component(kind, name)
-        }
-
-        fn names(&self, kind: ComponentKind) -> Vec<String> {
-            self.registry.names(kind)
-        }
-    }
-
-    /// How many look-ups it takes to mock each of so many processors, by their labels.
-    fn lookups(mocks: usize) -> usize {
-        let registry = Arc::new(crate::registry());
-        let processors = (0..mocks).map(|it| format!("{{ label: l{it}, noop: {{}} }}"));
-        let processors: Vec<_> = processors.collect();
-        let text = format!("pipeline: {{ processors: [ {} ] }}", processors.join(", "));
-        let mocked = (0..mocks).map(|it| format!("l{it}: {{ mapping: root = {it} }}"));
-        let mocked: Vec<_> = mocked.collect();
-        let case = format!("{{ name: a, mocks: {{ {} }} }}", mocked.join(", "));
-        let case = read_case(&case, &registry).unwrap();
-        let source = SourceMap::new().add("c.yaml", &*text);
-        let text = InterpolatedText::verbatim(&text, source);
-        let mut tree = tree::parse(&text, &mut Diagnostics::new()).unwrap();
-        let fields = RootConfig::fields();
-        let catalog = Counting {
-            registry,
-            count: AtomicUsize::new(0),
-        };
-        let schema = Schema {
-            fields: &fields,
-            catalog: &catalog,
-        };
-        replace_mocked(&mut tree, &case, schema).unwrap();
-        let places = path::labels(&tree, schema);
-        let last = path::get(&tree, &places[&format!("l{}", mocks - 1)]).unwrap();
-        assert!(last.get("mapping").is_some());
-        catalog.count.into_inner()
-    }
-
-    #[test]
-    fn many_mocks_take_work_in_proportion_to_their_number() {
-        let (few, many) = (lookups(10), lookups(100));
-        assert!(many <= 10 * few, "{few} and {many}");
-    }
 }

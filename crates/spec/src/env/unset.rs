@@ -110,12 +110,12 @@ fn find_scalars(node: &Node, places: &mut [Place], sources: &SourceMap) {
     match &node.value {
         Value::Scalar(_) => set_scalar(places, node.span),
         Value::Sequence(items) => {
-            for item in items {
+            for item in items.iter() {
                 find_scalars(item, places, sources);
             }
         }
         Value::Mapping(mapping) => {
-            for entry in &mapping.entries {
+            for entry in mapping.entries.iter() {
                 if entry.value.is_null() {
                     // What is left of `key: ${VAR}` has the place of the key.
                     let next = places.partition_point(|it| {

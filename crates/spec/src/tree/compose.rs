@@ -97,7 +97,7 @@ impl Weight {
             Value::Scalar(scalar) => self.bytes += scalar.text.len(),
             Value::Sequence(items) => items.iter().for_each(|it| self.add(it, level + 1)),
             Value::Mapping(mapping) => {
-                for entry in &mapping.entries {
+                for entry in mapping.entries.iter() {
                     self.bytes += entry.key.len();
                     self.add(&entry.value, level + 1);
                 }
@@ -299,7 +299,7 @@ impl<'i> Composer<'_, 'i, '_> {
         }
         Ok(Node {
             span,
-            value: Value::Sequence(items),
+            value: Value::Sequence(Arc::new(items)),
         })
     }
 
@@ -347,7 +347,9 @@ impl<'i> Composer<'_, 'i, '_> {
         }
         Ok(Node {
             span,
-            value: Value::Mapping(entries.mapping),
+            value: Value::Mapping(Mapping {
+                entries: Arc::new(entries.entries),
+            }),
         })
     }
 
@@ -380,7 +382,7 @@ fn cover(span: Span, part: Span) -> Span {
 /// up in one step.
 #[derive(Default)]
 struct Entries {
-    mapping: Mapping,
+    entries: Vec<Entry>,
     /// Where each key stands.
     places: HashMap<Arc<str>, Span>,
 }
@@ -400,14 +402,14 @@ impl Entries {
 
     fn push(&mut self, entry: Entry) {
         self.places.insert(Arc::clone(&entry.key), entry.key_span);
-        self.mapping.entries.push(entry);
+        self.entries.push(entry);
     }
 
     /// Adds the entries that the value of a merge key stands for; those that are there stay.
     fn merge(&mut self, from: &Node, key_span: Span) -> Result<(), Failure> {
         match &from.value {
             Value::Mapping(other) => {
-                for entry in &other.entries {
+                for entry in other.entries.iter() {
                     if !self.places.contains_key(&entry.key) {
                         self.push(entry.clone());
                     }

@@ -51,7 +51,7 @@ fn flatten<'a>(node: &'a Node, path: &str, found: &mut Vec<Entry<'a>>) {
     let Some(mapping) = node.as_mapping() else {
         return;
     };
-    for entry in &mapping.entries {
+    for entry in mapping.entries.iter() {
         let key = &entry.key[..entry.key.floor_char_boundary(MAX_NAME_BYTES)];
         let written = match path {
             "" => key.to_owned(),

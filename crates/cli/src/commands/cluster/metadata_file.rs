@@ -141,7 +141,7 @@ impl Reader {
             return Vec::new();
         };
         let mut configs = Vec::new();
-        for entry in &config.entries {
+        for entry in config.entries.iter() {
             match entry.value.as_scalar().filter(|_| !entry.value.is_null()) {
                 Some(value) => configs.push((entry.key.to_string(), value.text.to_string())),
                 None => {
