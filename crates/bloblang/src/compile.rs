@@ -16,6 +16,7 @@ use crate::budget::{self, Allowance};
 use crate::environment::Environment;
 use crate::error::{Lines, SyntaxError, line_and_column};
 use crate::eval::arithmetic;
+use crate::imported::IMPORT_BYTES_MAX;
 
 use crate::parser;
 use crate::program::{
@@ -33,9 +34,6 @@ use variables::Variables;
 
 /// How many files may import each other in a row.
 const IMPORT_DEPTH_MAX: usize = 16;
-/// The largest file that is imported, and how much is imported in all: files that import each other
-/// several times are read that often again with each level.
-const IMPORT_BYTES_MAX: usize = 16 << 20;
 /// How many files are imported in all.
 const IMPORTS_MAX: usize = 1000;
 
@@ -207,6 +205,7 @@ impl<'a> Compiler<'a> {
         let text = match read_text_file(&path, room) {
             Ok(text) => text,
             Err(error) => {
+                self.environment.lock_imported().add_refused(&path);
                 let reason = match error {
                     FileError::TooLarge(_) if self.imported.files > 0 => {
                         format!("all that is imported is larger than {IMPORT_BYTES_MAX} bytes")
@@ -220,6 +219,7 @@ impl<'a> Compiler<'a> {
                 return None;
             }
         };
+        self.environment.lock_imported().add(&path, &text);
         let parsed = parser::parse_mapping(&text);
         // What it names in turn lies beside it.
         let folder = path.parent().unwrap_or(std::path::Path::new(""));

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use millrace_message::{Text, Value};
 
 use crate::budget::{Allowance, Limits};
+use crate::imported::Imported;
 
 /// Access to cache resources for the functions `cache_get`, `cache_set`, `cache_add` and
 /// `cache_delete`. Calls block the pipeline thread.
@@ -37,12 +38,14 @@ pub trait Caches: Send + Sync {
     fn delete(&self, cache: &str, key: &str) -> Result<(), String>;
 }
 
-/// What mappings are compiled against. Cheap to clone; clones share the counters.
+/// What mappings are compiled against. Cheap to clone; clones share the counters, and know which
+/// files were imported by mappings of any of them.
 #[derive(Clone, Default)]
 pub struct Environment {
     counters: Arc<Mutex<HashMap<String, i64>>>,
     caches: Option<Arc<dyn Caches>>,
     directory: Option<PathBuf>,
+    imported: Arc<Mutex<Imported>>,
     is_pure: bool,
     variables: Option<Arc<BTreeMap<String, String>>>,
     /// The variables that mappings begin with.
@@ -140,6 +143,15 @@ impl Environment {
             Some(directory) => directory.join(path),
             None => PathBuf::from(path),
         }
+    }
+
+    /// The files that mappings have imported so far, as they were then.
+    pub fn imported(&self) -> Imported {
+        self.lock_imported().clone()
+    }
+
+    pub(crate) fn lock_imported(&self) -> MutexGuard<'_, Imported> {
+        self.imported.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The caches, when there are any.

@@ -52,6 +52,7 @@ mod eval_error;
 mod format;
 pub mod functions;
 mod go;
+mod imported;
 pub mod json_schema;
 mod lexer;
 mod mapping;
@@ -75,6 +76,7 @@ pub use go::literal::{
 pub use go::regex::{compile as compile_regex, translate as translate_regex};
 pub use go::time::{MONTHS, WEEKDAYS, format as format_time, parse as parse_time};
 pub use go::url::{Url, escape_query};
+pub use imported::Imported;
 pub use mapping::{Interpolation, Mapped, Mapping, Payload, Query};
 pub use outcome::Outcome;
 pub use program::CacheUse;

@@ -332,6 +332,52 @@ output: {{ drop: {{}} }}
 }
 
 #[test]
+fn files_that_mappings_import_are_watched_too_and_those_that_these_import() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    };
+    let says = |word: &str| write("word.blobl", &format!("map word {{ root = \"{word}\" }}\n"));
+    says("one");
+    write(
+        "say.blobl",
+        "import \"word.blobl\"\nroot = this.apply(\"word\")\n",
+    );
+    let port = free_port();
+    let text = format!(
+        "http: {{ address: '127.0.0.1:{port}' }}
+input: {{ http_server: {{}} }}
+pipeline: {{ processors: [ {{ mapping: 'from \"say.blobl\"' }}, {{ sync_response: {{}} }} ] }}
+output: {{ drop: {{}} }}
+"
+    );
+    write("config.yaml", &text);
+    let mut process = start(&folder.path().join("config.yaml"), &[]);
+    ready(port);
+    let url = format!("http://127.0.0.1:{port}/post");
+    let answers = |word: &str| {
+        poll::until("the changed mapping", PATIENCE, || {
+            (http::post(&url, b"{}").ok()?.text() == word).then_some(())
+        })
+        .unwrap();
+    };
+    answers("one");
+    says("two");
+    answers("two");
+    // One that does not compile is watched on, and so is what was imported before it.
+    write("word.blobl", "map word {");
+    process
+        .wait_for_stderr("the changed config is not used", PATIENCE)
+        .unwrap();
+    says("three");
+    answers("three");
+    write("say.blobl", "root = \"alone\"\n");
+    answers("alone");
+    assert_eq!(takeovers(&process), 3);
+    assert!(process.terminate(PATIENCE).unwrap().success());
+}
+
+#[test]
 fn a_template_is_watched_too() {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("config.yaml");

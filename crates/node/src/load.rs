@@ -5,6 +5,7 @@ mod paths;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use millrace_bloblang::Imported;
 use millrace_component::{MappingCaches, Registry, check_resource_uses};
 use millrace_components_http::service::check_endpoint_uses;
 use millrace_components_kafka::check_log_uses;
@@ -69,6 +70,8 @@ pub struct Loaded {
     pub diagnostics: Diagnostics,
     /// What the main config is made of, as its file has it and as it is used.
     pub(crate) blocks: Blocks,
+    /// The files that its mappings import, as they were read.
+    pub(crate) imported: Imported,
     tree: Option<Node>,
     registry: Arc<Registry>,
     sources: Arc<SourceMap>,
@@ -239,7 +242,7 @@ pub fn load(files: &Files, registry: &Arc<Registry>) -> Loaded {
         loader.cx.within("root", |cx| RootConfig::read(tree, cx))
     });
     let mappings = loader.cx.extension::<millrace_bloblang::Environment>();
-    if let (Some(config), Some(mappings)) = (&config, mappings) {
+    if let (Some(config), Some(mappings)) = (&config, &mappings) {
         mappings.set_allowance(config.mapping_limits.allowance());
     }
     if let Some(config) = &config {
@@ -260,6 +263,7 @@ pub fn load(files: &Files, registry: &Arc<Registry>) -> Loaded {
         diagnostics,
         blocks,
         tree: main,
+        imported: mappings.map(|it| it.imported()).unwrap_or_default(),
         registry: Arc::clone(registry),
         sources: loader.sources,
         redactor: loader.cx.redactor().clone(),
@@ -347,6 +351,7 @@ impl Loader {
             diagnostics: self.take_diagnostics(),
             blocks: Blocks::default(),
             tree: None,
+            imported: Imported::default(),
             registry: Arc::clone(registry),
             redactor: self.cx.redactor().clone(),
             secret_places: Vec::new(),

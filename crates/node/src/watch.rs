@@ -11,6 +11,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use millrace_bloblang::Imported;
 use millrace_component::{files, read_whole};
 use millrace_spec::tree::MAX_TEXT_BYTES;
 use tokio::sync::mpsc;
@@ -27,9 +28,18 @@ pub struct Watcher {
     files: Files,
     /// Paths, patterns and folders of templates.
     templates: Vec<String>,
-    seen: u64,
+    seen: Seen,
     /// Of the config that runs.
     running: Blocks,
+}
+
+/// What the files of a config held.
+#[derive(Clone, PartialEq, Eq)]
+struct Seen {
+    /// Of the files that are named when the config is run.
+    named: u64,
+    /// Of those that its mappings name.
+    imported: Imported,
 }
 
 /// The configs that the files hold after each change that lints.
@@ -40,7 +50,10 @@ pub struct Changes {
 impl Watcher {
     /// Remembers what the files hold; make it before they are loaded, so that no change is missed.
     pub fn new(files: Files, templates: Vec<String>) -> Self {
-        let seen = fingerprint(&files, &templates);
+        let seen = Seen {
+            named: fingerprint(&files, &templates),
+            imported: Imported::default(),
+        };
         Self {
             files,
             templates,
@@ -49,17 +62,19 @@ impl Watcher {
         }
     }
 
-    /// Starts to watch, from the config that runs on; call it on the asynchronous runtime. Watching
-    /// ends when the changes are dropped.
-    pub fn start(mut self, running: &Loaded) -> Changes {
+    /// Starts to watch, from the config that runs on, and the templates it was read with; call it on
+    /// the asynchronous runtime. Watching ends when the changes are dropped.
+    pub fn start(mut self, running: &Loaded, templates: &Templates) -> Changes {
         self.running = running.blocks;
+        self.seen.imported = templates.imported();
+        self.seen.imported.extend(running.imported.clone());
         let (sender, configs) = mpsc::channel(1);
         tokio::spawn(self.run(sender));
         Changes { configs }
     }
 
     async fn run(mut self, sender: mpsc::Sender<Box<RootConfig>>) {
-        let mut before = self.seen;
+        let mut before = self.seen.clone();
         let mut interval = tokio::time::interval(INTERVAL);
         interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -68,11 +83,15 @@ impl Watcher {
                 () = sender.closed() => return,
             }
             let (files, templates) = (self.files.clone(), self.templates.clone());
-            let taken = tokio::task::spawn_blocking(move || fingerprint(&files, &templates));
+            let imported = self.seen.imported.clone();
+            let taken = tokio::task::spawn_blocking(move || Seen {
+                named: fingerprint(&files, &templates),
+                imported: imported.again(),
+            });
             let Ok(now) = taken.await else {
                 return;
             };
-            let is_stable = std::mem::replace(&mut before, now) == now;
+            let is_stable = std::mem::replace(&mut before, now.clone()) == now;
             if now == self.seen || !is_stable {
                 continue;
             }
@@ -86,7 +105,8 @@ impl Watcher {
         }
     }
 
-    /// The config that the files hold now; what is wrong with it is logged.
+    /// The config that the files hold now; what is wrong with it is logged. What it imports is watched
+    /// from then on.
     fn load(&mut self) -> Option<Box<RootConfig>> {
         info!("the config has changed");
         let not_used = |line: &str| error!("the changed config is not used: {line}");
@@ -97,9 +117,13 @@ impl Watcher {
         }
         let templates = Templates::read(&self.templates);
         let lines = if templates.has_errors() {
+            // The config was not read: what it imports is as before.
+            self.seen.imported.extend(templates.imported());
             templates.lines()
         } else {
             let loaded = load(&self.files, templates.registry());
+            self.seen.imported = templates.imported();
+            self.seen.imported.extend(loaded.imported.clone());
             if !loaded.has_errors() {
                 if let Some(lack) = loaded.blocks.lacks(self.running) {
                     not_used(&format!(

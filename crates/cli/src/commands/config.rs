@@ -21,9 +21,14 @@ const DEFAULTS: [&str; 3] = [
 /// The components of this build and of the templates that the arguments name; `None` when one of these
 /// cannot be used. What is wrong with them is printed to the standard error.
 pub fn components(templates: &[String]) -> Option<Arc<Registry>> {
+    sound_templates(templates).map(|it| Arc::clone(it.registry()))
+}
+
+/// As [`components`], with the templates themselves.
+pub fn sound_templates(templates: &[String]) -> Option<Templates> {
     let templates = Templates::read(templates);
     print_templates(&templates);
-    (!templates.has_errors()).then(|| Arc::clone(templates.registry()))
+    (!templates.has_errors()).then_some(templates)
 }
 
 /// Prints every complaint about templates to the standard error, with its place shown to people and in

@@ -10,7 +10,7 @@ use millrace_node::{
 };
 use millrace_spec::LintOptions;
 
-use super::config::{components, files_of, load_config, print_complaints};
+use super::config::{files_of, load_config, print_complaints, sound_templates};
 use super::progress::Progress;
 use super::{complain, complain_styled, plain};
 use crate::args::RunArgs;
@@ -21,10 +21,11 @@ pub fn run(args: &RunArgs, file: Option<PathBuf>) -> ExitCode {
         let files = files_of(&args.config, file.clone());
         Watcher::new(files, args.config.templates.clone())
     });
-    let Some(registry) = components(&args.config.templates) else {
+    let Some(templates) = sound_templates(&args.config.templates) else {
         return ExitCode::FAILURE;
     };
-    let loaded = load_config(&args.config, file, LintOptions::default(), &registry);
+    let registry = templates.registry();
+    let loaded = load_config(&args.config, file, LintOptions::default(), registry);
     print_complaints(&loaded);
     let Some(config) = loaded.config.as_ref().filter(|_| !loaded.has_errors()) else {
         return ExitCode::FAILURE;
@@ -47,7 +48,7 @@ pub fn run(args: &RunArgs, file: Option<PathBuf>) -> ExitCode {
         }
     };
     let ended = runtime.block_on(async {
-        let changes = watcher.map(|it| it.start(&loaded));
+        let changes = watcher.map(|it| it.start(&loaded, &templates));
         let mut progress = Progress::none();
         millrace_node::run(config, changes, |flow| progress.follow(flow)).await
     });

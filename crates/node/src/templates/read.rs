@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use millrace_bloblang::Environment;
+use millrace_bloblang::{Environment, Imported};
 use millrace_component::Registry;
 use millrace_diagnostics::{Diagnostic, Diagnostics, Redactor, Renderer, SourceMap};
 use millrace_spec::env::InterpolatedText;
@@ -61,6 +61,8 @@ pub(crate) fn refuse_template(root: &Node, cx: &mut ReadContext) -> bool {
 /// The components of this build with those of templates, and what is wrong with these.
 pub struct Templates {
     registry: Arc<Registry>,
+    /// The environments of their mappings, a file each.
+    environments: Vec<Environment>,
     diagnostics: Diagnostics,
     sources: Arc<SourceMap>,
     redactor: Redactor,
@@ -103,6 +105,15 @@ impl Templates {
         &self.registry
     }
 
+    /// The files that the mappings of the templates import, as they were read.
+    pub(crate) fn imported(&self) -> Imported {
+        let mut imported = Imported::default();
+        for environment in &self.environments {
+            imported.extend(environment.imported());
+        }
+        imported
+    }
+
     /// Whether there is nothing to say.
     pub fn is_clean(&self) -> bool {
         self.diagnostics.is_empty()
@@ -136,6 +147,7 @@ struct File {
 struct Reader {
     options: LintOptions,
     registry: Registry,
+    environments: Vec<Environment>,
     sources: Arc<SourceMap>,
     diagnostics: Diagnostics,
     redactor: Redactor,
@@ -146,6 +158,7 @@ impl Reader {
         Self {
             options,
             registry: crate::registry(),
+            environments: Vec::new(),
             sources: Arc::new(SourceMap::new()),
             diagnostics: Diagnostics::new(),
             redactor: Redactor::new(),
@@ -156,6 +169,7 @@ impl Reader {
         self.diagnostics.sort();
         Templates {
             registry: Arc::new(self.registry),
+            environments: self.environments,
             diagnostics: self.diagnostics,
             sources: self.sources,
             redactor: self.redactor,
@@ -212,6 +226,7 @@ impl Reader {
         if let Some(folder) = path.parent() {
             environment = environment.with_directory(folder);
         }
+        self.environments.push(environment.clone());
         let mut cx = ReadContext::new(Arc::clone(&self.sources)).with_options(self.options);
         cx.set_extension(Arc::new(environment.clone()));
         let text = InterpolatedText::verbatim(&text, source);
