@@ -547,3 +547,33 @@ fn what_an_imported_file_names_lies_beside_it() {
     assert!(mapped.apply_to(&mut message));
     assert_eq!(text(&message), r#"{"b":"beside a","text":"beside a"}"#);
 }
+
+#[test]
+fn an_integer_that_does_not_fit_is_told_with_what_was_given_and_the_bounds() {
+    let bounds = "is not between -9223372036854775808 and 9223372036854775807";
+    for (payload, shown) in [
+        ("1e300", "1e300"),
+        ("1e400", "1e400"),
+        ("-1e300", "-1e300"),
+        ("9223372036854775808", "9223372036854775808"),
+    ] {
+        let told = query("this.v.int64()", &format!("{{\"v\":{payload}}}"));
+        let expected = format!("value {shown} does not fit: it {bounds}");
+        assert!(told.contains(&expected), "{told}");
+    }
+    let told = query("this.v.number()", r#"{"v":1e400}"#);
+    assert!(
+        told.contains("value 1e400 does not fit: it is beyond the floats"),
+        "{told}"
+    );
+    let told = query("this.v.uint8()", r#"{"v":256}"#);
+    assert!(
+        told.contains("value 256 does not fit: it is not between 0 and 255"),
+        "{told}"
+    );
+    let told = query("this.v.int64()", &format!("{{\"v\":{}}}", "9".repeat(100)));
+    assert!(
+        told.contains(&format!("value {}… does not fit", "9".repeat(40))),
+        "{told}"
+    );
+}

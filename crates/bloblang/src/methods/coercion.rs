@@ -167,9 +167,6 @@ fn number<'a>(target: &'a Expr, call: &Call<'a>) -> Result<Outcome<'a>, EvalErro
                 .map(Value::F64)
                 .map_err(|fault| EvalError::new(fault.describe("ParseFloat", &text)))
         }
-        _ => value
-            .as_f64()
-            .map(Value::F64)
-            .ok_or_else(|| EvalError::wrong_type(value, &["number"])),
+        _ => super::numbers::number(value).map(Value::F64),
     })
 }

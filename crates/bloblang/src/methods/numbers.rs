@@ -171,10 +171,14 @@ pub(super) const METHODS: &[Method] = &[
     )]),
 ];
 
-fn number(target: &Value) -> Result<f64, EvalError> {
-    target
-        .as_f64()
-        .ok_or_else(|| EvalError::wrong_type(target, &["number"]))
+pub(super) fn number(target: &Value) -> Result<f64, EvalError> {
+    target.as_f64().ok_or_else(|| match target {
+        Value::Number(_) => EvalError::new(format!(
+            "value {} does not fit: it is beyond the floats of 64 bits",
+            shortened(target)
+        )),
+        other => EvalError::wrong_type(other, &["number"]),
+    })
 }
 
 /// A number text as the integer or float that it means.
@@ -244,6 +248,13 @@ fn integer(target: &Value, function: &str) -> Result<i128, EvalError> {
             parsed.map_err(|fault| EvalError::new(fault.describe(function, &text)))
         }
         Value::U64(integer) => Ok((*integer).into()),
+        // One beyond all floats is beyond all bounds.
+        Value::Number(text) if target.as_f64().is_none() => {
+            Ok(match text.as_str().starts_with('-') {
+                true => i128::MIN,
+                false => i128::MAX,
+            })
+        }
         other => match simplified(other)? {
             Value::I64(integer) => Ok(integer.into()),
             other => whole(number(&other)?),
@@ -270,7 +281,7 @@ fn signed(target: &Value, low: i64, high: i64) -> Result<Value, EvalError> {
     let integer = integer(target, "ParseInt")?;
     match i64::try_from(integer) {
         Ok(integer) if (low..=high).contains(&integer) => Ok(Value::I64(integer)),
-        _ => Err(out_of_bounds(integer, low.into(), high.into())),
+        _ => Err(out_of_bounds(target, low.into(), high.into())),
     }
 }
 
@@ -280,10 +291,22 @@ fn unsigned(target: &Value, high: u64) -> Result<Value, EvalError> {
         Ok(small) if small <= high => {
             Ok(i64::try_from(small).map_or(Value::U64(small), Value::I64))
         }
-        _ => Err(out_of_bounds(integer, 0, high.into())),
+        _ => Err(out_of_bounds(target, 0, high.into())),
     }
 }
 
-fn out_of_bounds(integer: i128, low: i128, high: i128) -> EvalError {
-    EvalError::new(format!("value {integer} is not between {low} and {high}"))
+fn out_of_bounds(target: &Value, low: i128, high: i128) -> EvalError {
+    let shown = shortened(target);
+    EvalError::new(format!(
+        "value {shown} does not fit: it is not between {low} and {high}"
+    ))
+}
+
+/// The text of a number for an error; a message may spell very many digits.
+fn shortened(number: &Value) -> String {
+    const CHARS: usize = 40;
+    let text = number.to_text();
+    let cut: String = text.chars().take(CHARS).collect();
+    let dots = if cut.len() < text.len() { "…" } else { "" };
+    cut + dots
 }
