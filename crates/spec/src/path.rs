@@ -291,6 +291,18 @@ impl Setter<'_> {
 
     /// A value in the place of a list.
     fn single(&self, item: &FieldKind, node: &mut Node, value: Node) -> Result<(), Failure> {
+        let of_objects = matches!(item, FieldKind::Object(_) | FieldKind::Component(_));
+        if of_objects && value.as_mapping().is_none() {
+            let found = value.describe();
+            return Err(Failure {
+                help: Some(
+                    "give a list, `[ { … } ]`, or put the place of one of its objects into the \
+                     path, as in `.0.`"
+                        .to_owned(),
+                ),
+                ..Failure::here(format!("expected a list of objects, found {found}"))
+            });
+        }
         let mut only = Node::string("", self.span);
         self.kind(item, &mut only, &[], Some(value))?;
         *node = Node {

@@ -135,6 +135,11 @@ mod tests {
             ),
             ("inptu.password=sw0rdfish", "did you mean `input`?"),
             (
+                "list=sw0rdfish",
+                "list: expected a list of objects, found the string",
+            ),
+            ("list=5", "give a list, `[ { … } ]`"),
+            (
                 "input.password:sw0rdfish",
                 "'input.password': expected foo=bar syntax",
             ),
