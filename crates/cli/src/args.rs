@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use millrace_diagnostics::printable_line;
@@ -106,7 +107,7 @@ pub struct Args {
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct ConfigArgs {
     /// The config file
-    #[arg(short = 'c', long = "config", value_name = "FILE")]
+    #[arg(short = 'c', long = "config", value_name = "FILE", value_parser = named_path())]
     pub config_file: Option<PathBuf>,
     /// Files of further resources; patterns are allowed
     #[arg(short, long, value_name = "GLOB")]
@@ -178,6 +179,7 @@ pub enum Command {
     /// Run a config
     Run {
         /// The config file
+        #[arg(value_parser = named_path())]
         file: Option<PathBuf>,
         #[command(flatten)]
         run: RunArgs,
@@ -208,6 +210,7 @@ pub enum Command {
     /// Print the config as it is understood, with defaults and without secrets
     Echo {
         /// The config file
+        #[arg(value_parser = named_path())]
         file: Option<PathBuf>,
         #[command(flatten)]
         config: ConfigArgs,
@@ -477,6 +480,14 @@ fn assignment(text: &str) -> Result<String, String> {
         Some((path, _)) if !path.is_empty() => Ok(text.to_owned()),
         _ => Err("write it as PATH=VALUE, such as `pipeline.threads=2`".to_owned()),
     }
+}
+
+/// A path; of an empty one, such as that of a variable that is not set, clap says that none is given.
+fn named_path() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().try_map(|path| match path.is_empty() {
+        true => Err("the path is empty: name a file"),
+        false => Ok(PathBuf::from(path)),
+    })
 }
 
 fn log_level(text: &str) -> Result<String, String> {

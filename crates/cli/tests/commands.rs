@@ -493,6 +493,52 @@ fn a_set_expression_is_refused_with_its_path_and_what_was_meant() {
 }
 
 #[test]
+fn a_link_that_leads_nowhere_is_told_from_a_file_that_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let link = folder.path().join("config.yaml");
+    std::os::unix::fs::symlink("nowhere.yaml", &link).unwrap();
+    let (link, all) = (link.display(), folder.path().display());
+    let (link, pattern, all) = (link.to_string(), format!("{all}/*.yaml"), all.to_string());
+    for args in [
+        vec!["run", &link],
+        vec!["echo", &link],
+        vec!["lint", &link],
+        vec!["lint", &pattern],
+        vec!["lint", &all],
+        vec!["test", &link],
+        vec!["run", "-r", &pattern, "-s", "input={stdin: {}}"],
+        vec!["run", "-e", &link, "-s", "input={stdin: {}}"],
+        vec!["lint", "-t", &link, &all],
+    ] {
+        let output = run(&args, b"");
+        let told = text(&output.stderr) + &text(&output.stdout);
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {told}");
+        let expected = format!("{link}: it is a link to nowhere.yaml, which does not exist");
+        assert!(told.contains(&expected), "{args:?}: {told}");
+        assert!(!told.contains("did you mean"), "{args:?}: {told}");
+    }
+}
+
+#[test]
+fn an_empty_path_is_told_from_a_missing_argument() {
+    for (args, code) in [
+        (["run", ""], 2),
+        (["echo", ""], 2),
+        (["-c", ""], 2),
+        (["lint", ""], 1),
+        (["test", ""], 1),
+    ] {
+        let output = run(&args, b"");
+        let told = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {told}");
+        assert!(
+            told.contains("the path is empty: name a file"),
+            "{args:?}: {told}"
+        );
+    }
+}
+
+#[test]
 fn what_is_created_and_not_built_is_said() {
     let output = run(&["create", "-s", "nats"], b"");
     assert!(output.status.success());

@@ -10,6 +10,9 @@ use std::path::{Path, PathBuf};
 pub fn expand_files(paths: &[String], extensions: &[&str]) -> Result<Vec<PathBuf>, String> {
     let mut files = Vec::new();
     for path in paths {
+        if path.is_empty() {
+            return Err("the path is empty: name a file or a folder".to_owned());
+        }
         let before = files.len();
         let folder = match path.strip_suffix("...") {
             Some("") => Some("."),
@@ -26,8 +29,8 @@ pub fn expand_files(paths: &[String], extensions: &[&str]) -> Result<Vec<PathBuf
             continue;
         }
         let found = millrace_component::files::expand(path).map_err(|error| error.to_string())?;
-        // What is no regular file is refused by name when it is read.
-        let exists = |path: &PathBuf| path.exists() && !path.is_dir();
+        // What is no regular file, or a link that leads nowhere, is refused by name when it is read.
+        let exists = |path: &PathBuf| path.symlink_metadata().is_ok() && !path.is_dir();
         files.extend(found.into_iter().filter(exists));
         if files.len() == before {
             return Err(format!("{path}: no such file"));

@@ -509,6 +509,9 @@ fn remedy(path: &Path) -> Option<String> {
         return None;
     }
     let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
+    if paths::dangling(path).is_some() {
+        return Some("let the link lead to a file, or name another one".to_owned());
+    }
     let beside = std::fs::read_dir(folder.unwrap_or(Path::new("."))).ok()?;
     let names: Vec<String> = beside
         .take(NEIGHBOURS_MAX)

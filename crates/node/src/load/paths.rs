@@ -21,8 +21,12 @@ pub(super) fn expand(patterns: &[String]) -> (Vec<PathBuf>, Vec<Diagnostic>) {
 }
 
 fn expand_one(pattern: &str) -> Result<Vec<PathBuf>, String> {
+    if pattern.is_empty() {
+        return Err("the path is empty: name a file".to_owned());
+    }
     let mut found = files::expand(pattern).map_err(|error| error.to_string())?;
-    found.retain(|path| path.exists());
+    // A link that leads nowhere is refused by name when it is read.
+    found.retain(|path| path.symlink_metadata().is_ok());
     if !found.is_empty() {
         return Ok(found);
     }
@@ -39,7 +43,16 @@ fn expand_one(pattern: &str) -> Result<Vec<PathBuf>, String> {
 /// # Errors
 /// It cannot be read, is no regular file, too large, or no UTF-8.
 pub fn read_text(path: &Path) -> Result<String, String> {
-    read_text_file(path, MAX_TEXT_BYTES).map_err(|error| error.to_string())
+    read_text_file(path, MAX_TEXT_BYTES).map_err(|error| match dangling(path) {
+        Some(target) => format!("it is a link to {}, which does not exist", target.display()),
+        None => error.to_string(),
+    })
+}
+
+/// Where a link leads to, if nothing is there.
+pub(super) fn dangling(path: &Path) -> Option<PathBuf> {
+    let target = path.read_link().ok()?;
+    (!path.exists()).then_some(target)
 }
 
 /// The assignments of the files that patterns name, and what is wrong with those files.

@@ -107,8 +107,8 @@ pub fn find(files: &[PathBuf], registry: &Arc<Registry>) -> Result<Vec<Target>, 
     let mut definitions = BTreeMap::new();
     for file in files {
         let config = config_of(file);
-        // What is no regular file is refused by name when it is read.
-        if !config.exists() {
+        // What is no regular file, or a link that leads nowhere, is refused by name when it is read.
+        if config.symlink_metadata().is_err() {
             let mapping = config.with_extension(MAPPING_EXTENSION);
             let (config, mapping, file) = (config.display(), mapping.display(), file.display());
             return Err(format!(
