@@ -35,7 +35,7 @@ pub struct Config {
     /// The payload bytes that the buffer may hold.
     #[spec(default = 524_288_000)]
     limit: u64,
-    /// Whether new messages are refused instead of waiting while the buffer is full.
+    /// Whether new messages are dropped while the buffer is full; not supported: the input waits.
     #[spec(default = false, advanced)]
     spillover: bool,
     /// How messages are collected into batches when they leave.
