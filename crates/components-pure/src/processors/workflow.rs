@@ -1,6 +1,6 @@
 //! The `workflow` processor.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use futures::future::join_all;
@@ -115,9 +115,10 @@ impl Config {
     /// Every branch of the workflow with its name.
     fn all(&self, cx: &BuildContext) -> Result<Vec<(String, branch::Config)>, Error> {
         let mut branches = self.branches.0.clone();
+        let mut known: HashSet<String> = branches.iter().map(|(name, _)| name.clone()).collect();
         let labels = self.branch_resources.iter().map(|label| label.to_string());
         for label in labels.chain(self.order.iter().flatten().cloned()) {
-            if branches.iter().any(|(name, _)| *name == label) {
+            if !known.insert(label.clone()) {
                 continue;
             }
             let resource = cx.engine().processor_config(&label)?;
@@ -143,9 +144,10 @@ impl ProcessorConfig for Config {
         };
         tracing::debug!(component = "workflow", path = %cx.path(), ?tiers, "order of the branches");
         let mut branches = BTreeMap::new();
-        for (name, config) in &configs {
+        for (index, (name, config)) in configs.iter().enumerate() {
             let segment = format!("branches.{name}.processors");
-            let branch = match self.branches.0.iter().any(|(inline, _)| inline == name) {
+            // Those of the config come first.
+            let branch = match index < self.branches.0.len() {
                 true => Branch::build(config, cx, &segment)?,
                 false => Branch::build(config, &cx.inlined(name)?, &segment)?,
             };

@@ -1,6 +1,6 @@
 //! The tiers of a workflow: checked when they are written, found when they are not.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 
 use millrace_bloblang::ast::{
     Expr, ExprKind, LinkKind, Pattern, Statement, StatementKind, Target, TargetKind,
@@ -42,49 +42,79 @@ pub(super) fn complaints<'a>(
 /// # Errors
 /// Branches need each other.
 pub(super) fn resolve(branches: &[(String, branch::Config)]) -> Result<Vec<Vec<String>>, Error> {
-    let facts: Vec<(&str, Vec<Path>, Vec<Path>)> = branches
-        .iter()
-        .map(|(name, branch)| {
-            let reads = branch.request_map.as_ref().map_or_else(Vec::new, reads_of);
-            let assigns = branch.result_map.as_ref().map_or_else(Vec::new, assigns_of);
-            (name.as_str(), reads, assigns)
-        })
-        .collect();
-    let needs = |name: &str, reads: &[Path]| -> BTreeSet<&str> {
-        let provides = |assigns: &[Path]| {
-            reads
-                .iter()
-                .any(|read| assigns.iter().any(|assigned| read.starts_with(assigned)))
-        };
-        let others = facts.iter().filter(|(other, ..)| *other != name);
-        others
-            .filter(|(.., assigns)| provides(assigns))
-            .map(|(other, ..)| *other)
-            .collect()
-    };
-    let mut waiting: BTreeMap<&str, BTreeSet<&str>> = facts
-        .iter()
-        .map(|(name, reads, _)| (*name, needs(name, reads)))
-        .collect();
-    let mut tiers = Vec::new();
-    while !waiting.is_empty() {
-        let is_ready = |needed: &BTreeSet<&str>| !needed.iter().any(|it| waiting.contains_key(it));
-        let tier: Vec<&str> = waiting
-            .iter()
-            .filter(|(_, needed)| is_ready(needed))
-            .map(|(name, _)| *name)
-            .collect();
-        if tier.is_empty() {
-            let names: Vec<&str> = waiting.into_keys().collect();
-            return Err(Error::fatal(format!(
-                "the branches {} need each other; give their `order`",
-                names.join(", ")
-            )));
+    let facts = branches.iter().map(|(name, branch)| Facts {
+        name: name.as_str(),
+        reads: branch.request_map.as_ref().map_or_else(Vec::new, reads_of),
+        assigns: branch.result_map.as_ref().map_or_else(Vec::new, assigns_of),
+    });
+    tiers(&facts.collect::<Vec<_>>())
+}
+
+/// What is known of a branch.
+struct Facts<'a> {
+    name: &'a str,
+    reads: Vec<Path>,
+    assigns: Vec<Path>,
+}
+
+/// As [`resolve`]; each branch is looked at once, and each need of one for another once.
+fn tiers(facts: &[Facts<'_>]) -> Result<Vec<Vec<String>>, Error> {
+    let needs = needs(facts);
+    let mut needed_by: Vec<Vec<usize>> = vec![Vec::new(); facts.len()];
+    for (branch, needed) in needs.iter().enumerate() {
+        needed.iter().for_each(|it| needed_by[*it].push(branch));
+    }
+    let mut missing: Vec<usize> = needs.iter().map(Vec::len).collect();
+    let mut tier: Vec<usize> = (0..facts.len()).filter(|it| missing[*it] == 0).collect();
+    let (mut tiers, mut placed) = (Vec::new(), 0);
+    while !tier.is_empty() {
+        placed += tier.len();
+        let mut next = Vec::new();
+        for later in tier.iter().flat_map(|it| &needed_by[*it]) {
+            missing[*later] -= 1;
+            if missing[*later] == 0 {
+                next.push(*later);
+            }
         }
-        waiting.retain(|name, _| !tier.contains(name));
-        tiers.push(tier.into_iter().map(str::to_owned).collect());
+        tiers.push(names(facts, tier));
+        tier = next;
+    }
+    if placed < facts.len() {
+        let stuck = (0..facts.len()).filter(|it| missing[*it] > 0).collect();
+        return Err(Error::fatal(format!(
+            "the branches {} need each other; give their `order`",
+            names(facts, stuck).join(", ")
+        )));
     }
     Ok(tiers)
+}
+
+/// The names of branches, in order.
+fn names(facts: &[Facts<'_>], branches: Vec<usize>) -> Vec<String> {
+    let names = branches.into_iter().map(|it| facts[it].name.to_owned());
+    let mut names: Vec<_> = names.collect();
+    names.sort_unstable();
+    names
+}
+
+/// Which others each branch needs: those that assign what it reads, or what that is a part of.
+fn needs(facts: &[Facts<'_>]) -> Vec<Vec<usize>> {
+    let mut assigning: HashMap<&[String], Vec<usize>> = HashMap::new();
+    for (branch, of) in facts.iter().enumerate() {
+        for path in &of.assigns {
+            assigning.entry(path).or_default().push(branch);
+        }
+    }
+    let needs = |(branch, of): (usize, &Facts<'_>)| {
+        let paths = of.reads.iter();
+        let whole = paths.flat_map(|path| (1..=path.len()).map(|length| &path[..length]));
+        let others = whole.filter_map(|path| assigning.get(path)).flatten();
+        let mut others: Vec<_> = others.copied().filter(|other| *other != branch).collect();
+        others.sort_unstable();
+        others.dedup();
+        others
+    };
+    facts.iter().enumerate().map(needs).collect()
 }
 
 /// A place in a message: `path` or `metadata`, and the names below it.
@@ -314,5 +344,53 @@ fn literal(expr: &Expr) -> Option<String> {
     match &expr.kind {
         ExprKind::Literal(millrace_bloblang::ast::Literal::String(text)) => Some(text.to_string()),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(name: String) -> Path {
+        vec![PAYLOAD.to_owned(), name]
+    }
+
+    /// With work that grows with the square of their number it would not end in a day.
+    #[test]
+    fn a_hundred_thousand_branches_in_a_row_are_put_in_order() {
+        const BRANCHES: usize = 100_000;
+        let names: Vec<String> = (0..BRANCHES).map(|it| format!("b{it:06}")).collect();
+        let facts = |first_reads: &str| {
+            let of = |number: usize| Facts {
+                name: names[number].as_str(),
+                reads: vec![path(match number {
+                    0 => first_reads.to_owned(),
+                    _ => format!("v{}", number - 1),
+                })],
+                assigns: vec![path(format!("v{number}"))],
+            };
+            (0..BRANCHES).rev().map(of).collect::<Vec<_>>()
+        };
+        let expected: Vec<_> = names.iter().map(|name| vec![name.clone()]).collect();
+        assert_eq!(tiers(&facts("other")).unwrap(), expected);
+        let last = format!("v{}", BRANCHES - 1);
+        let error = tiers(&facts(&last)).unwrap_err();
+        assert!(error.text().contains("b000000, b000001, "), "{error}");
+    }
+
+    #[test]
+    fn branches_of_one_tier_are_in_the_order_of_their_names_and_none_needs_itself() {
+        let facts = |name: &'static str, reads: &[&str], assigns: &[&str]| Facts {
+            name,
+            reads: reads.iter().map(|it| path((*it).to_owned())).collect(),
+            assigns: assigns.iter().map(|it| path((*it).to_owned())).collect(),
+        };
+        let found = tiers(&[
+            facts("d", &["x", "y"], &[]),
+            facts("c", &["x"], &["x"]),
+            facts("b", &["z", "z"], &["y"]),
+            facts("a", &[], &["z"]),
+        ]);
+        assert_eq!(found.unwrap(), [vec!["a", "c"], vec!["b"], vec!["d"]]);
     }
 }
