@@ -22,5 +22,5 @@ mod writer;
 
 pub use buffers::BUFFERS;
 pub use inputs::INPUTS;
-pub use log::check_uses as check_log_uses;
+pub use log::{check_uses as check_log_uses, check_written_topics};
 pub use outputs::OUTPUTS;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use millrace_component::{BuildContext, LogClient};
 use millrace_kafka_client::{InProcess, Settings};
 use millrace_message::Error;
-use millrace_spec::diagnostics::Span;
+use millrace_spec::diagnostics::{Diagnostic, Span};
 use millrace_spec::{Node, ReadContext, codes};
 use tokio::io::DuplexStream;
 
@@ -59,6 +59,52 @@ pub fn check_uses(has_log: bool, cx: &mut ReadContext) {
         let message = "there is no log in this process";
         let help = "add the block `log: {}` to the config: it starts one";
         cx.error(codes::MISSING_FIELD, span, message).help = Some(help.to_owned());
+    }
+}
+
+/// The topics that a config writes to by its log: that of the buffer, and those of outputs.
+#[derive(Default)]
+struct Written {
+    buffer: Option<Place>,
+    outputs: Vec<Place>,
+}
+
+/// A topic, and where it is named.
+type Place = (String, Span);
+
+/// Records the topic that the buffer stores its batches in.
+pub fn add_topic_of_buffer(topic: &str, span: Span, cx: &mut ReadContext) {
+    cx.state::<Written>().buffer = Some((topic.to_owned(), span));
+}
+
+/// Records a topic that an output appends messages to.
+pub fn add_topic_of_output(topic: &str, span: Span, cx: &mut ReadContext) {
+    let output = (topic.to_owned(), span);
+    let outputs = &mut cx.state::<Written>().outputs;
+    // A component may be read twice, such as by a check.
+    if !outputs.contains(&output) {
+        outputs.push(output);
+    }
+}
+
+/// Complains of outputs that append to the topic of the buffer, which takes each record for a batch
+/// of its own form, and deletes those that were delivered. Call it when the whole config has been
+/// read, its files of resources included.
+pub fn check_written_topics(cx: &mut ReadContext) {
+    let Written { buffer, outputs } = std::mem::take(cx.state::<Written>());
+    let Some((topic, of_buffer)) = buffer else {
+        return;
+    };
+    let place = cx.sources().locate(of_buffer);
+    let place = place.map_or_else(String::new, |(file, at)| format!(" at {file}:{at}"));
+    for (_, span) in outputs.into_iter().filter(|(name, _)| *name == topic) {
+        let message =
+            format!("topic `{topic}` is that of the buffer{place}, which reads nothing else");
+        let complaint = Diagnostic::error(codes::CONFLICT, message)
+            .at(span)
+            .related(of_buffer, "the buffer stores its batches in this topic")
+            .help("name another `topic` in the output, or in the buffer");
+        cx.report(complaint);
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use millrace_bloblang::Imported;
 use millrace_component::{MappingCaches, Registry, check_resource_uses};
 use millrace_components_http::service::check_endpoint_uses;
-use millrace_components_kafka::check_log_uses;
+use millrace_components_kafka::{check_log_uses, check_written_topics};
 use millrace_diagnostics::{Diagnostic, Diagnostics, Renderer, SourceMap, Span, did_you_mean};
 use millrace_spec::env::{EnvUse, EnvUses, Environment, InterpolatedText, Unset, interpolate};
 use millrace_spec::path::Schema;
@@ -250,6 +250,7 @@ pub fn load(files: &Files, registry: &Arc<Registry>) -> Loaded {
         check_log_uses(config.log.is_some(), &mut loader.cx);
     }
     let config = loader.with_resources(main.as_ref(), config, &files.resources);
+    check_written_topics(&mut loader.cx);
     if files.lint.deny_weaker_guarantees
         && let Some(tree) = &main
     {
@@ -262,8 +263,8 @@ pub fn load(files: &Files, registry: &Arc<Registry>) -> Loaded {
         config,
         diagnostics,
         blocks,
-        tree: main,
         imported: mappings.map(|it| it.imported()).unwrap_or_default(),
+        tree: main,
         registry: Arc::clone(registry),
         sources: loader.sources,
         redactor: loader.cx.redactor().clone(),
@@ -350,8 +351,8 @@ impl Loader {
             config: None,
             diagnostics: self.take_diagnostics(),
             blocks: Blocks::default(),
-            tree: None,
             imported: Imported::default(),
+            tree: None,
             registry: Arc::clone(registry),
             redactor: self.cx.redactor().clone(),
             secret_places: Vec::new(),
@@ -508,10 +509,10 @@ fn remedy(path: &Path) -> Option<String> {
     if path.exists() {
         return None;
     }
-    let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
     if paths::dangling(path).is_some() {
         return Some("let the link lead to a file, or name another one".to_owned());
     }
+    let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
     let beside = std::fs::read_dir(folder.unwrap_or(Path::new("."))).ok()?;
     let names: Vec<String> = beside
         .take(NEIGHBOURS_MAX)

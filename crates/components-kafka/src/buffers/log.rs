@@ -39,7 +39,7 @@ use topic::TopicStore;
 #[derive(Clone, Debug, Spec)]
 #[spec(buffer = "log", category = "Utility", since = "0.1", check = check)]
 pub struct Config {
-    /// The topic, created when it does not exist. No other buffer may use it.
+    /// The topic, created when it does not exist. No other buffer may use it, and no output.
     #[spec(default = "millrace-buffer", lint = check_topic)]
     topic: String,
     /// Processors that messages pass before they are stored, such as one that compresses them.
@@ -57,8 +57,9 @@ fn check_topic(topic: &String, node: &Node, cx: &mut ReadContext) {
     check_name(topic, node, cx);
 }
 
-fn check(_: &mut Config, node: &Node, cx: &mut ReadContext) {
+fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
     crate::log::add_use(node, cx);
+    crate::log::add_topic_of_buffer(&config.topic, node.field_span("topic"), cx);
 }
 
 impl BufferConfig for Config {

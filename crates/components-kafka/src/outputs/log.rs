@@ -58,8 +58,11 @@ pub struct Config {
     batching: BatchPolicy,
 }
 
-fn check(_: &mut Config, node: &Node, cx: &mut ReadContext) {
+fn check(config: &mut Config, node: &Node, cx: &mut ReadContext) {
     crate::log::add_use(node, cx);
+    if let Some(topic) = config.topic.as_static() {
+        crate::log::add_topic_of_output(&topic, node.field_span("topic"), cx);
+    }
 }
 
 impl OutputConfig for Config {

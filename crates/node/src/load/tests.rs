@@ -305,6 +305,32 @@ fn who_uses_the_log_of_the_process_needs_one() {
     assert_eq!(complaints(resources), Vec::<String>::new());
 }
 
+/// The buffer would take a message for a batch of its own, and delete it with what it delivered.
+#[test]
+fn an_output_to_the_topic_of_the_buffer_is_refused_with_the_place_of_both() {
+    let config = |buffer: &str, output: &str| {
+        format!("log: {{ log.dirs: ./data }}\nbuffer: {{ log: {{ {buffer} }} }}\n{output}\n")
+    };
+    let refused = |found: Vec<String>, topic: &str, at: &str| {
+        assert_eq!(found.len(), 1, "{found:?}");
+        let expected = format!(" topic `{topic}` is that of the buffer at test.yaml:{at}");
+        let message = found[0].split_once(')').map(|(_, message)| message);
+        assert!(message.unwrap().starts_with(&expected), "{found:?}");
+    };
+    let output = "output: { log: { topic: t } }";
+    refused(complaints(&config("topic: t", output)), "t", "2:25");
+    let own = "output: { log: { topic: millrace-buffer } }";
+    refused(complaints(&config("", own)), "millrace-buffer", "2:16");
+    let nested = "output: { fallback: [ { drop: {} }, { log: { topic: t } } ] }";
+    refused(complaints(&config("topic: t", nested)), "t", "2:25");
+    for sound in [
+        config("", output),
+        config("topic: t", "output: { log: { topic: '${! this.topic }' } }"),
+    ] {
+        assert_eq!(complaints(&sound), Vec::<String>::new());
+    }
+}
+
 #[test]
 fn the_block_of_the_log_is_checked_as_the_file_of_a_broker_is() {
     let found = complaints(
