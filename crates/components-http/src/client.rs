@@ -315,7 +315,8 @@ impl Client {
             method = redirect::method(&method, response.status());
             redirect::aim(&mut request, &uri, next, &method);
             uri = request.uri().clone();
-            response = M::exchange(&self.transport, request, &self.metrics).await?;
+            let sent = M::exchange(&self.transport, request, &self.metrics).await;
+            response = sent.map_err(|failure| redirected(failure, &uri))?;
         }
         let text = format!("the server redirects more than {REDIRECTS_MAX} times");
         Err(Failure::lasting(Error::retry(text)))
@@ -472,6 +473,16 @@ impl HasStatus for OpenReply {
 
     fn reason(&self) -> String {
         String::new()
+    }
+}
+
+/// A failure at the place that the server has sent the request on to.
+fn redirected(failure: Failure, to: &http::Uri) -> Failure {
+    Failure {
+        error: failure
+            .error
+            .context(format!("redirected to {}", shown(to))),
+        ..failure
     }
 }
 

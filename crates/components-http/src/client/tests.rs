@@ -257,6 +257,18 @@ async fn redirects_are_followed_without_the_body_after_a_303() {
 }
 
 #[tokio::test]
+async fn a_server_that_a_redirect_leads_to_is_named_when_it_fails() {
+    let nobody = millrace_testkit::port::free_port();
+    let location = format!("Location: http://u:hunter2@127.0.0.1:{nobody}/x?token=hunter3\r\n");
+    let location: &'static str = location.leak();
+    let server = Server::start([Step::status(302, location, "")]).await;
+    let error = error_of(&*output(&server.url(), "retries: 0")).await;
+    let expected = format!("redirected to http://127.0.0.1:{nobody}/x");
+    assert!(error.text().contains(&expected), "{error}");
+    assert!(!error.text().contains("hunter"), "{error}");
+}
+
+#[tokio::test]
 async fn a_response_above_the_limit_is_an_error() {
     let server = Server::start([Step::status(200, "", "12345678901")]).await;
     let error = error_of(&*output(&server.url(), "max_response_size: 10")).await;
