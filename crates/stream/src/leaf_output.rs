@@ -21,6 +21,10 @@ use crate::spans::SpanSource;
 const PAUSE_INITIAL: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
+/// So many times a write may lose its connection before it fails: a message that the other side
+/// answers by closing the connection must not be tried in place for ever.
+const LOSSES_MAX: u32 = 3;
+
 /// What stands above a leaf output.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Above {
@@ -143,6 +147,7 @@ impl LeafSink {
     }
 
     async fn write_connected(&self, batch: &MessageBatch) -> Result<(), WriteError> {
+        let mut losses = 0;
         loop {
             let generation = self.connected().await?;
             let started = std::time::Instant::now();
@@ -155,6 +160,10 @@ impl LeafSink {
                 }
                 Err(error) if error.error().class() == ErrorClass::NotConnected => {
                     self.report_lost(generation);
+                    losses += 1;
+                    if losses == LOSSES_MAX {
+                        return Err(error);
+                    }
                     let mut link = self.link.clone();
                     let changed = |state: &LinkState| !matches!(state, LinkState::Up(up) if *up <= generation);
                     tokio::select! {

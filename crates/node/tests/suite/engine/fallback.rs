@@ -42,3 +42,39 @@ output: {{ broker: {{ pattern: greedy, outputs: [ {outputs} ] }} }}
         assert_eq!(balance.delivered, 50);
     }
 }
+
+/// It connects again each time, and no write comes through.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_output_that_each_message_disconnects_is_given_up_for_the_next_one() {
+    let mut bench = Bench::start(
+        "
+input: { generate: { count: 1, interval: '', mapping: 'root = \"costly\"' } }
+output:
+  fallback:
+    - probe: { refuse: costly, disconnects: true }
+    - probe: { name: second }
+",
+    );
+    let written = bench.written().await;
+    assert_eq!(
+        (written.by.as_str(), &*written.payloads),
+        ("second", &["costly".to_owned()][..])
+    );
+    bench.end().await.1.unwrap();
+}
+
+/// Once or twice is what any connection may do.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_output_that_loses_its_connection_writes_again() {
+    let mut bench = Bench::start(
+        "
+input: { generate: { count: 1, interval: '', mapping: 'root = \"costly\"' } }
+output:
+  fallback:
+    - probe: { refuse: costly, disconnects: true, refusals: 2 }
+    - probe: { name: second }
+",
+    );
+    assert_eq!(bench.written().await.by, "main");
+    bench.end().await.1.unwrap();
+}

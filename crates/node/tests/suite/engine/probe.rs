@@ -213,6 +213,9 @@ struct OutputFields {
     /// Payloads that hold this text are refused; empty for none.
     #[spec(default = "")]
     refuse: String,
+    /// Whether what it refuses costs it its connection.
+    #[spec(default = false)]
+    disconnects: bool,
     /// How many writes are refused before that ends; 0 for all.
     #[spec(default = 0)]
     refusals: u64,
@@ -271,7 +274,11 @@ impl Output for ProbeOutput {
             let mut refused = self.refused.lock();
             if self.fields.refusals == 0 || *refused < self.fields.refusals {
                 *refused += 1;
-                return Err(Error::rejected(format!("{} refuses", self.fields.name)).into());
+                let text = format!("{} refuses", self.fields.name);
+                return Err(match self.fields.disconnects {
+                    true => Error::not_connected(text).into(),
+                    false => Error::rejected(text).into(),
+                });
             }
         }
         let replay_error = batch[0].metadata.get("replay_error");
