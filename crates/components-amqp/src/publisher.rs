@@ -4,6 +4,10 @@
 //! apart: a message that is refused in a way that closes its channel takes no other write with
 //! it, and a message that comes back (`mandatory`) can only be one of that write. It also keeps
 //! the messages of a batch in order. Channels are used again by later writes.
+//!
+//! A channel that the broker has closed takes its number with it: the client library answers whoever
+//! gets that number next with the error of then. So no number is used twice, and a connection whose
+//! numbers are used up is replaced.
 
 mod declared;
 mod fields;
@@ -12,6 +16,7 @@ mod window;
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -58,6 +63,8 @@ pub struct Publisher {
 /// One connection: its idle channels, and what was declared on it.
 struct Link {
     connection: Connection,
+    /// How many channels it has had.
+    opened: AtomicUsize,
     idle: Mutex<Vec<Channel>>,
     declared: Declared,
 }
@@ -90,7 +97,7 @@ impl Publisher {
 
     fn link(&self) -> Result<Arc<Link>, Error> {
         let link = self.link.lock().clone();
-        link.filter(|it| it.is_connected())
+        link.filter(|it| it.is_usable())
             .ok_or_else(|| Error::not_connected("the connection is closed"))
     }
 
@@ -182,6 +189,7 @@ impl Output for Publisher {
         self.link.lock().take();
         let link = Link {
             connection: self.dialer.dial().await?,
+            opened: AtomicUsize::new(0),
             idle: Mutex::default(),
             declared: Declared::default(),
         };
@@ -233,6 +241,33 @@ impl Link {
         self.connection.status().connected()
     }
 
+    /// Whether new writes may use it.
+    fn is_usable(&self) -> bool {
+        self.is_connected() && self.opened.load(Ordering::Relaxed) < self.channels_max()
+    }
+
+    /// How many channels it may have; the broker says so when it is opened.
+    fn channels_max(&self) -> usize {
+        match self.connection.configuration().channel_max() {
+            0 => usize::from(u16::MAX),
+            most => usize::from(most),
+        }
+    }
+
+    /// Opens a channel with a number that none had before.
+    ///
+    /// # Errors
+    /// `NotConnected` when there is none left, or the connection is lost.
+    async fn open_channel(&self) -> Result<Channel, Error> {
+        if self.opened.fetch_add(1, Ordering::Relaxed) >= self.channels_max() {
+            let most = self.channels_max();
+            let text = format!("all {most} channels of the connection were used: it is replaced");
+            return Err(Error::not_connected(text));
+        }
+        let opened = self.connection.create_channel().await;
+        opened.map_err(|error| self.fault(&error).context("open a channel"))
+    }
+
     /// A channel that nobody else uses, with confirms switched on.
     async fn channel(&self) -> Result<Channel, Error> {
         loop {
@@ -244,7 +279,7 @@ impl Link {
             }
         }
         let at = |error: lapin::Error| self.fault(&error).context("open a channel");
-        let channel = self.connection.create_channel().await.map_err(at)?;
+        let channel = self.open_channel().await?;
         let confirms = channel.confirm_select(ConfirmSelectOptions::default());
         confirms.await.map_err(at)?;
         Ok(channel)

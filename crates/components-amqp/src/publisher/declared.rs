@@ -109,8 +109,7 @@ impl State {
         if let Some(channel) = self.channel.as_ref().filter(|it| it.status().connected()) {
             return Ok(channel.clone());
         }
-        let opened = link.connection.create_channel().await;
-        let channel = opened.map_err(|error| link.fault(&error).context("open a channel"))?;
+        let channel = link.open_channel().await?;
         self.channel = Some(channel.clone());
         Ok(channel)
     }

@@ -289,3 +289,43 @@ async fn a_flag_that_the_broker_does_not_have_fails_the_message_with_its_reason(
         error.error()
     );
 }
+
+/// The broker closes the channel of each, and the client library keeps the error with its number.
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_that_cost_their_channels_do_not_use_the_output_up() {
+    let vhost = shared::rabbitmq();
+    vhost.declare_queue("q").unwrap();
+    let url = format!("{}?channel_max=8", vhost.url());
+    let output = workbench().output(&format!(
+        r#"amqp_0_9: {{ urls: ['{url}'], exchange: '${{! metadata("exchange") }}', key: q }}"#
+    ));
+    connect_output(&output).await;
+    let to = |exchange: &str, text: &str| {
+        let mut message = Message::from(text);
+        message.metadata.set("exchange", exchange);
+        MessageBatch::one(message)
+    };
+    let mut connections = 1;
+    for number in 0..50 {
+        // Right and wrong ones in turn.
+        for (exchange, is_right) in [("nope", false), ("", true)] {
+            let batch = to(exchange, &number.to_string());
+            let mut written = output.write(&batch).await;
+            if let Err(lost) = &written
+                && lost.error().class() == ErrorClass::NotConnected
+            {
+                connect_output(&output).await;
+                connections += 1;
+                written = output.write(&batch).await;
+            }
+            let error = written.err().map(|it| it.error().text().to_owned());
+            assert_eq!(error.is_none(), is_right, "{number}: {error:?}");
+            let is_told = |it: String| it.contains("no exchange 'nope'");
+            assert!(error.is_none_or(is_told), "{number}");
+        }
+    }
+    assert!(connections > 3, "{connections} connections");
+    output.close().await.unwrap();
+    let all: Vec<_> = (0..50).map(|it| it.to_string()).collect();
+    assert_eq!(drain(&vhost, "q"), all);
+}
