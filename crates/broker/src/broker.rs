@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use crate::api::Sessions;
 use crate::clock::Clock;
 use crate::config::BrokerConfig;
-use crate::coordinators::{Groups, Transactions};
+use crate::coordinators::{Groups, HoldSwitch, Transactions};
 use crate::live::Live;
 use crate::metadata::topics::{Layout, NewTopic};
 use crate::metadata::{BrokerImage, Metadata, TopicImage};
@@ -32,6 +32,7 @@ pub use format::{Formatted, NewUser, format};
 pub use here::{start_here, system_random};
 pub use ids::ProducerIds;
 pub use start::start;
+pub(crate) use start::{Purpose, start_for};
 pub use start_error::StartError;
 
 /// What all requests of a broker share.
@@ -53,6 +54,10 @@ pub struct Broker {
     clock: Clock,
     producer_ids: Arc<ProducerIds>,
     random: Random,
+    /// Decisions on transactions are held.
+    held: HoldSwitch,
+    /// One at a time is made.
+    backup: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// Where ids come from; a simulator gives its own.
@@ -109,6 +114,16 @@ impl Broker {
 
     pub fn transactions(&self) -> &Transactions {
         &self.transactions
+    }
+
+    /// Says to coordinators of transactions that begin whether decisions are held.
+    pub fn held(&self) -> &HoldSwitch {
+        &self.held
+    }
+
+    /// Whoever makes a backup has it.
+    pub fn backup(&self) -> &Arc<tokio::sync::Mutex<()>> {
+        &self.backup
     }
 
     /// Gives ids that no producer has or had.
@@ -244,6 +259,11 @@ impl Running {
     /// Where it listens, in the order of its listeners.
     pub fn addresses(&self) -> &[std::net::SocketAddr] {
         &self.addresses
+    }
+
+    /// Adds to what it does until it stops: `task` has to end then.
+    pub(crate) fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(task);
     }
 
     /// Whether this start has formatted the directory.

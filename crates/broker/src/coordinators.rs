@@ -13,4 +13,4 @@ mod transactions;
 
 pub use groups::{GroupNews, Groups, client_host, groups};
 pub use pool::Surroundings;
-pub use transactions::{Transactions, transactions};
+pub use transactions::{HoldSwitch, TransactionNews, Transactions, transactions};

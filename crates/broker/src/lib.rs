@@ -12,10 +12,12 @@
 //! later.
 
 mod api;
+pub mod backup;
 mod broker;
 mod clock;
 mod compression;
 pub mod config;
+mod control;
 mod coordinators;
 pub mod driver;
 pub mod group;

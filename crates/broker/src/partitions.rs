@@ -15,6 +15,7 @@ use crate::driver::{Driver, apart};
 use crate::metadata::{Image, TopicImage};
 
 mod dirs;
+mod keep;
 mod open;
 mod owned;
 mod partition;
@@ -22,6 +23,7 @@ mod waits;
 mod worker;
 
 pub use dirs::Dir;
+pub use keep::{Kept, Removing};
 pub use partition::{
     Acks, Described, Partition, PartitionId, Refused, Reply, View, Written, answered,
 };
@@ -41,6 +43,7 @@ pub struct Partitions {
     dirs: Vec<Arc<Dir>>,
     workers: Vec<mpsc::UnboundedSender<Command>>,
     hosted: ArcSwap<Hosted>,
+    keep: keep::Keep,
 }
 
 impl Partitions {
@@ -70,7 +73,25 @@ impl Partitions {
                 .map(start)
                 .collect::<io::Result<_>>()?,
             hosted: ArcSwap::default(),
+            keep: keep::Keep::default(),
         })
+    }
+
+    /// From now on no file of a segment is removed or replaced, until the returned value is dropped.
+    /// Logs grow meanwhile, and what would remove something waits.
+    ///
+    /// # Cancel safety
+    /// Nothing is kept by a call that is dropped.
+    pub async fn keep(&self) -> Kept {
+        self.keep.keep().await
+    }
+
+    /// Whoever removes or replaces files of segments has this meanwhile.
+    ///
+    /// # Cancel safety
+    /// A call that is dropped has nothing.
+    pub async fn removing(&self) -> Removing {
+        self.keep.removing().await
     }
 
     /// The partition, if this broker leads it.
@@ -222,7 +243,7 @@ impl Partitions {
     }
 
     /// The directory of this id; the first, when the metadata names none of ours.
-    fn dir(&self, id: Uuid) -> Arc<Dir> {
+    pub fn dir(&self, id: Uuid) -> Arc<Dir> {
         let dir = self.dirs.iter().find(|dir| dir.id == id);
         Arc::clone(dir.unwrap_or(&self.dirs[0]))
     }
@@ -254,6 +275,7 @@ impl Partitions {
 
     /// Puts a cleaned segment in its place; false when the pass is of no use any more.
     pub async fn finish_cleaning(&self, partition: PartitionId, cleaned: Cleaned) -> bool {
+        let _removing = self.removing().await;
         let (reply, answer) = oneshot::channel();
         let command = Command::Cleaned {
             partition,
@@ -271,6 +293,7 @@ impl Partitions {
 
     /// Deletes what is older or larger than its topics keep.
     pub async fn retain(&self) {
+        let _removing = self.removing().await;
         for reply in self.ask_all(|reply| Command::Retain { reply }) {
             // A worker that is gone has deleted nothing.
             self.unlink(reply.await.unwrap_or_default()).await;

@@ -26,6 +26,8 @@
 //! 6. After each of these calls, when [`Shard::wants_producer_id`] says so, a producer id is got
 //!    that nobody else has, and [`Shard::on_producer_id`] is called with it, or with the error. What
 //!    needs it waits inside meanwhile; everything else goes on.
+//! 7. [`Request::Hold`] is answered when no transaction is ending any more; from then on none ends,
+//!    and what would decide so waits inside, until [`Shard::release`] is called.
 //!
 //! The state changes with the call, before its records are durable, and a later request sees the
 //! new state. Its answer waits for the records before it, so that nobody is told of what may be
@@ -64,6 +66,7 @@ mod effects;
 mod end;
 mod entry;
 mod failed;
+mod hold;
 mod ids;
 mod init;
 mod load;
@@ -87,7 +90,8 @@ pub use settings::TransactionSettings;
 
 use deadlines::Deadlines;
 use entry::Transaction;
-use ids::{ProducerIds, Refused, Waiting};
+use hold::{Hold, Settling};
+use ids::{ProducerIds, Refused, Waiting, Waits};
 use records::record;
 
 /// The version of transactions by which the coordinator ends them of its own accord.
@@ -101,6 +105,9 @@ pub struct Shard {
     transactions: BTreeMap<Str, Transaction>,
     deadlines: Deadlines,
     producer_ids: ProducerIds,
+    /// Decisions are held.
+    hold: Option<Hold>,
+    settling: Settling,
     skipped: BTreeMap<i16, u64>,
 }
 
@@ -114,6 +121,8 @@ impl Shard {
             transactions: BTreeMap::new(),
             deadlines: Deadlines::default(),
             producer_ids: ProducerIds::default(),
+            hold: None,
+            settling: Settling::default(),
             skipped: BTreeMap::new(),
         }
     }
@@ -121,37 +130,37 @@ impl Shard {
     /// Takes a request.
     pub fn handle(&mut self, now: i64, token: Token, caller: Caller, request: Request) -> Effects {
         let mut out = Effects::default();
-        self.take(now, token, caller, request, &mut out);
+        let waiting = Waiting {
+            token,
+            caller,
+            request,
+        };
+        self.take(now, waiting, &mut out);
         out
     }
 
-    fn take(
-        &mut self,
-        now: i64,
-        token: Token,
-        caller: Caller,
-        request: Request,
-        out: &mut Effects,
-    ) {
-        match self.decide(now, caller.version, &request, out) {
-            Some(response) => out.reply(token, response),
-            None => self.producer_ids.requests.push_back(Waiting {
-                token,
-                caller,
-                request,
-            }),
+    fn take(&mut self, now: i64, asked: Waiting, out: &mut Effects) {
+        let version = asked.caller.version;
+        match self.decide(now, version, &asked.request, out) {
+            Ok(response) => out.reply(asked.token, response),
+            Err(Waits::ForProducerId) => self.producer_ids.requests.push_back(asked),
+            Err(Waits::ForRelease) => {
+                let hold = self.hold.get_or_insert_default();
+                hold.requests.push_back(asked);
+            }
+            Err(Waits::ForEnds) => self.settling.tokens.push(asked.token),
         }
     }
 
-    /// The answer; `None` when the request needs a producer id and there is none.
+    /// The answer, or what the request waits for.
     fn decide(
         &mut self,
         now: i64,
         version: i16,
         request: &Request,
         out: &mut Effects,
-    ) -> Option<Response> {
-        Some(match request {
+    ) -> Result<Response, Waits> {
+        Ok(match request {
             Request::InitProducerId(it) => init::response(version, waits(self.init(now, it, out))?),
             Request::EndTxn(it) => {
                 end::response(version, waits(self.end_txn(now, version, it, out))?)
@@ -163,14 +172,25 @@ impl Shard {
             } => self.add_offsets(now, version, request, *offsets_partition, out),
             Request::DescribeTransactions(it) => self.describe(it),
             Request::ListTransactions(it) => self.list(now, it),
+            Request::Hold => {
+                self.hold();
+                self.settled()?
+            }
+            Request::AbortAll => self.abort_all(now, out)?,
         })
     }
 
     /// Ends the shard: the answers to all requests that wait in it. `code` is what the log says,
     /// or `NOT_COORDINATOR` when the partition moves away.
     pub fn close(self, code: ErrorCode) -> Vec<(Token, Response)> {
-        let waiting = self.producer_ids.requests.iter();
-        waiting.map(|it| it.failed(code)).collect()
+        let held = self.hold.iter().flat_map(|it| &it.requests);
+        let waiting = self.producer_ids.requests.iter().chain(held);
+        let settling = self.settling.tokens.iter();
+        let settling = settling.map(|it| (*it, Response::Settled(code)));
+        waiting
+            .map(|it| it.failed(code))
+            .chain(settling)
+            .collect()
     }
 
     /// Writes an id as it is, and sets its deadline.
@@ -182,11 +202,10 @@ impl Shard {
     }
 }
 
-/// `None` when it waits for a producer id.
-fn waits<T>(decided: Result<T, Refused>) -> Option<Result<T, ErrorCode>> {
+/// What was decided or refused, unless that waits.
+fn waits<T>(decided: Result<T, Refused>) -> Result<Result<T, ErrorCode>, Waits> {
     match decided {
-        Ok(it) => Some(Ok(it)),
-        Err(Refused::Code(code)) => Some(Err(code)),
-        Err(Refused::NeedsProducerId) => None,
+        Ok(it) => Ok(Ok(it)),
+        Err(refused) => refused.waits().map_or_else(|code| Ok(Err(code)), Err),
     }
 }

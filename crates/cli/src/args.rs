@@ -9,10 +9,12 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use millrace_diagnostics::printable_line;
 use millrace_node::LogLevel;
 
+pub mod backup;
 pub mod kafka;
 pub mod log;
 pub mod plan;
 
+use backup::{BackupArgs, RestoreArgs};
 use kafka::{ClusterCommand, ConsumeArgs, GroupCommand, ProduceArgs, TopicCommand, UserCommand};
 use log::LogCommand;
 use plan::PlanArgs;
@@ -267,6 +269,12 @@ pub enum Command {
     /// Print, check and cut the files of partitions while no broker runs
     #[command(subcommand)]
     Log(LogCommand),
+    /// Copy the data of a broker that runs
+    #[command(after_help = backup::AFTER_BACKUP)]
+    Backup(BackupArgs),
+    /// Make a data directory of a backup
+    #[command(after_help = backup::AFTER_RESTORE)]
+    Restore(RestoreArgs),
     /// Say what storage, brokers and partitions a load needs
     #[command(after_help = plan::AFTER_PLAN)]
     Plan(PlanArgs),

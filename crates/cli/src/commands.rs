@@ -6,6 +6,7 @@ use millrace_diagnostics::printable;
 
 use crate::args::{self, Args, Command, TemplateCommand};
 
+mod backup;
 mod blobl;
 mod broker;
 mod cluster;
@@ -80,6 +81,8 @@ pub fn dispatch(args: Args) -> ExitCode {
         Some(Command::Produce(args)) => produce::produce(args),
         Some(Command::Consume(args)) => consume::consume(args),
         Some(Command::Log(command)) => log::log(command),
+        Some(Command::Backup(args)) => backup::backup(&args),
+        Some(Command::Restore(args)) => backup::restore(args),
         Some(Command::Plan(args)) => plan::plan(&args),
     }
 }

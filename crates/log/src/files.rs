@@ -144,6 +144,12 @@ pub trait File: Send + Sync {
     /// The system refuses.
     fn size(&self) -> io::Result<u64>;
 
+    /// Whether it has another name, somewhere: what is written to it is seen there, too.
+    ///
+    /// # Errors
+    /// The system refuses.
+    fn is_shared(&self) -> io::Result<bool>;
+
     /// Cuts it.
     ///
     /// # Durability
@@ -219,6 +225,44 @@ pub(crate) fn make_dir(files: &dyn Files, path: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Cuts a file. One that has other names, as a backup gives it, becomes a file of its own before, so
+/// that nobody sees it change there; then this is the one to go on with.
+///
+/// # Durability
+/// The bytes before `size` are as durable as they were. That the rest is gone is not, before
+/// [`File::sync`] and [`Files::sync_dir`].
+///
+/// # Errors
+/// The system refuses; the file is as it was, or cut.
+pub(crate) fn cut(
+    files: &dyn Files,
+    path: &Path,
+    file: &Arc<dyn File>,
+    size: u64,
+) -> io::Result<Arc<dyn File>> {
+    if !file.is_shared()? {
+        file.truncate(size)?;
+        return Ok(Arc::clone(file));
+    }
+    let temporary = crate::names::marked(path, crate::names::TEMPORARY);
+    let own = files.open(&temporary, Open::Create)?;
+    let mut buffer = vec![0; 256 << 10];
+    let mut position = 0;
+    while position < size {
+        let left = usize::try_from(size - position).unwrap_or(usize::MAX);
+        let part = buffer.len().min(left);
+        let read = file.read_at(&mut buffer[..part], position)?;
+        if read == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        own.write_at(&[IoSlice::new(&buffer[..read])], position)?;
+        position += read as u64;
+    }
+    own.sync()?;
+    files.rename(&temporary, path)?;
+    Ok(own)
 }
 
 /// Writes a file so that either the old one or the whole new one is there, whatever happens.

@@ -61,6 +61,7 @@ pub use log::{
     Appended, Config, Cut, Dirty, Log, OpenReport, Opening, Removed, Swapped, SyncOutcome,
 };
 pub use metadata::PartitionMetadata;
+pub use names::{EPOCHS as EPOCHS_FILE, METADATA as PARTITION_FILE};
 pub use producer::{LastBatch, Origin, Producer, Refusal};
 pub use read::{Slice, Snapshot};
 pub use time::{Decompress, TimedOffset};

@@ -16,8 +16,10 @@ pub(crate) const SWAP: &str = "swap";
 /// Behind the name of a file that is being written.
 pub(crate) const TEMPORARY: &str = "tmp";
 
-pub(crate) const EPOCHS: &str = "leader-epoch-checkpoint";
-pub(crate) const METADATA: &str = "partition.metadata";
+/// The leader epochs of a partition, in its directory.
+pub const EPOCHS: &str = "leader-epoch-checkpoint";
+/// The id of the topic of a partition, in its directory.
+pub const METADATA: &str = "partition.metadata";
 
 // Beside the directories of partitions.
 pub(crate) const PROPERTIES: &str = "meta.properties";

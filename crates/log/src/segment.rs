@@ -94,6 +94,11 @@ impl Segment {
         Ok(opened)
     }
 
+    /// Goes on with another file of its name.
+    pub fn set_log(&self, file: Arc<dyn File>) {
+        *self.log.lock() = Some(file);
+    }
+
     /// Closes what is open of a sealed segment; it is opened again when someone reads it.
     pub fn close_files(&self) {
         *self.log.lock() = None;

@@ -28,6 +28,7 @@ pub use folders::expand_files;
 pub use load::{Files, Loaded, Main, load, read_env_files, without_secrets};
 pub use logs::{install_default_logs, install_logs, install_logs_of_tests, log_failure};
 pub use metrics::rename_metric;
+pub use millrace_broker::backup;
 pub use millrace_broker::config::{Texts as ClientTexts, client_properties};
 pub use millrace_broker::{BrokerConfig, NewUser};
 pub use millrace_components_io::kill_commands;

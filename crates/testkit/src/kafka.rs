@@ -5,7 +5,9 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::{Buf, Bytes};
-use millrace_kafka_wire::api::create_topics::{CreatableTopic, CreateTopicsRequest};
+use millrace_kafka_wire::api::create_topics::{
+    CreatableTopic, CreatableTopicConfig, CreateTopicsRequest,
+};
 use millrace_kafka_wire::api::fetch::{
     FetchPartition, FetchRequest, FetchResponse, FetchTopic, PartitionData,
 };
@@ -14,6 +16,10 @@ use millrace_kafka_wire::api::produce::{
 };
 use millrace_kafka_wire::batch::{BatchBuilder, BatchHeader, HEADER_SIZE, Records};
 use millrace_kafka_wire::{Request, Segment, Uuid, read_response, write_request};
+
+mod transactional;
+
+pub use transactional::{Transactional, committed, committed_offset};
 
 /// A connection of its own; over TLS, of another type of stream.
 pub struct Client<S = TcpStream> {
@@ -91,11 +97,26 @@ impl<S: Read + Write> Client<S> {
     }
 
     pub fn create_topic(&mut self, name: &str, partitions: i32) -> Uuid {
+        self.create_topic_with(name, partitions, &[])
+    }
+
+    /// Makes a topic with settings of its own.
+    pub fn create_topic_with(
+        &mut self,
+        name: &str,
+        partitions: i32,
+        settings: &[(&str, &str)],
+    ) -> Uuid {
+        let settings = settings.iter().map(|(name, value)| CreatableTopicConfig {
+            name: (*name).into(),
+            value: Some((*value).into()),
+        });
         let request = CreateTopicsRequest {
             topics: vec![CreatableTopic {
                 name: name.into(),
                 num_partitions: partitions,
                 replication_factor: 1,
+                configs: settings.collect(),
                 ..CreatableTopic::default()
             }],
             timeout_ms: 10_000,

@@ -40,7 +40,15 @@ async fn delete(call: &Call, topic: &str, asked: &DeleteRecordsPartition) -> Res
     let Found { partition, .. } = call
         .broker
         .find(Topic::Name(topic), asked.partition_index)?;
-    let (start, removed) = answered(partition.delete_records(asked.offset)).await?;
+    let removing = call.broker.partitions().removing().await;
+    let deleting = partition.delete_records(asked.offset);
+    // Whoever asked may be gone before files are.
+    let deleting = tokio::spawn(async move {
+        let deleted = answered(deleting).await;
+        drop(removing);
+        deleted
+    });
+    let (start, removed) = deleting.await.unwrap_or_else(|_| Err(Refused::gone()))?;
     if !removed.is_empty() {
         let broker = Arc::clone(&call.broker);
         // Nobody waits for it.

@@ -1,5 +1,7 @@
 //! DeleteTopics: by name, and from version 6 on by id.
 
+use std::sync::Arc;
+
 use millrace_kafka_wire::api::delete_topics::{
     DeletableTopicResult, DeleteTopicState, DeleteTopicsRequest, DeleteTopicsResponse,
 };
@@ -19,9 +21,16 @@ pub async fn handle(call: Call, request: DeleteTopicsRequest) -> DeleteTopicsRes
     });
     let wanted: Vec<_> = by_name.chain(request.topics.iter().cloned()).collect();
     let asked = wanted.clone();
-    let changed = (call.broker.metadata())
-        .change(move |image| decide(image, &asked))
-        .await;
+    let removing = call.broker.partitions().removing().await;
+    let broker = Arc::clone(&call.broker);
+    // Whoever asked may be gone before files are.
+    let changing = tokio::spawn(async move {
+        let changing = broker.metadata().change(move |image| decide(image, &asked));
+        let changed = changing.await;
+        drop(removing);
+        changed
+    });
+    let changed = changing.await.unwrap_or_else(|_| Err(Refused::gone()));
     let responses = changed.unwrap_or_else(|refused| {
         let failed = wanted.iter().map(|it| failed(it, &refused));
         failed.collect()

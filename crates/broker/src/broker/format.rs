@@ -14,6 +14,7 @@ use millrace_sasl::Hash;
 use millrace_sasl::scram::{Credential, ITERATIONS};
 
 use super::open::Dirs;
+use super::start::refuse_copies;
 use super::{Random, StartError};
 use crate::api::credential_record;
 use crate::config::BrokerConfig;
@@ -165,6 +166,7 @@ pub fn format(
     random: &Random,
     users: &[NewUser],
 ) -> Result<Formatted, StartError> {
+    refuse_copies(config, &**files)?;
     let dirs = Dirs::take(config, files, random)?;
     if !dirs.is_new {
         return Err(StartError::Formatted {

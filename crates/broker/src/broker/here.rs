@@ -9,15 +9,17 @@ use parking_lot::Mutex;
 use super::{Random, Running, StartError, start};
 use crate::clock::Clock;
 use crate::config::BrokerConfig;
+use crate::control::ControlSocket;
 use crate::driver::Threads;
 
-/// As [`start`], on this machine.
+/// As [`start`], on this machine; commands of this machine reach it over a socket in each of its
+/// directories.
 ///
 /// # Errors
 /// As those of [`start`].
 pub async fn start_here(config: BrokerConfig, scope: &Scope) -> Result<Running, StartError> {
     let (files, driver) = (Arc::new(Disk), Arc::new(Threads::default()));
-    start(
+    let mut running = start(
         config,
         files,
         driver,
@@ -25,7 +27,23 @@ pub async fn start_here(config: BrokerConfig, scope: &Scope) -> Result<Running, 
         system_random(),
         scope,
     )
-    .await
+    .await?;
+    listen_to_commands(&mut running);
+    Ok(running)
+}
+
+/// Without a socket a broker serves its clients all the same.
+fn listen_to_commands(running: &mut Running) {
+    let broker = Arc::clone(running.broker());
+    for dir in broker.partitions().dirs() {
+        match ControlSocket::open(dir.path()) {
+            Ok(socket) => running.spawn(socket.serve(Arc::clone(&broker), broker.stopping())),
+            Err(error) => {
+                let dir = dir.path().display();
+                tracing::warn!(%dir, %error, "no backup can be made while the broker runs: there is no socket for commands");
+            }
+        }
+    }
 }
 
 /// Random ids of version 4.

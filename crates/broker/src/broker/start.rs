@@ -15,9 +15,10 @@ use tokio::task::JoinSet;
 use super::open::Dirs;
 use super::{Broker, ProducerIds, Random, Running, StartError};
 use crate::api::Sessions;
+use crate::backup::{INCOMPLETE, MANIFEST};
 use crate::clock::Clock;
 use crate::config::{BrokerConfig, Listener};
-use crate::coordinators::{Surroundings, groups, transactions};
+use crate::coordinators::{HoldSwitch, Surroundings, groups, transactions};
 use crate::driver::Driver;
 use crate::live::Live;
 use crate::metadata::{FEATURES, Image, Metadata, bootstrap};
@@ -36,6 +37,30 @@ const REQUEST_BYTES: usize = 512 << 20;
 /// # Errors
 /// See [`StartError`].
 pub async fn start(
+    config: BrokerConfig,
+    files: Arc<dyn Files>,
+    driver: Arc<dyn Driver>,
+    clock: Clock,
+    random: Random,
+    scope: &Scope,
+) -> Result<Running, StartError> {
+    refuse_copies(&config, &*files)?;
+    start_for(Purpose::Serve, config, files, driver, clock, random, scope).await
+}
+
+/// What a broker is started for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Everything.
+    Serve,
+    /// To end what is in its logs: nothing is deleted by age or size, and nothing compacted, as the
+    /// settings that say so may be elsewhere.
+    Settle,
+}
+
+/// As [`start`], also on a directory that is not restored to its end.
+pub(crate) async fn start_for(
+    purpose: Purpose,
     config: BrokerConfig,
     files: Arc<dyn Files>,
     driver: Arc<dyn Driver>,
@@ -88,7 +113,8 @@ pub async fn start(
         producer_ids: Arc::clone(&producer_ids),
     };
     let groups = Arc::new(groups(around.clone(), &config));
-    let transactions = transactions(around, &groups, &config);
+    let held = HoldSwitch::default();
+    let transactions = transactions(around, &groups, &config, held.clone());
     let (stopping, stop) = watch::channel(false);
     let broker = Arc::new(Broker {
         stopping: stop.clone(),
@@ -107,15 +133,19 @@ pub async fn start(
         clock,
         producer_ids,
         random,
+        held,
+        backup: Arc::default(),
     });
     broker.metrics.watch(&broker);
-    let cleaner = Box::pin(super::cleaner::run(Arc::clone(&broker)));
-    (driver.spawn("cleaner".into(), cleaner)).map_err(StartError::Thread)?;
     let mut tasks = JoinSet::new();
+    if purpose == Purpose::Serve {
+        let cleaner = Box::pin(super::cleaner::run(Arc::clone(&broker)));
+        (driver.spawn("cleaner".into(), cleaner)).map_err(StartError::Thread)?;
+        tasks.spawn(super::upkeep::run(Arc::clone(&broker), stop.clone()));
+    }
     for (socket, _) in listening {
         tasks.spawn(socket.serve(Arc::clone(&broker), stop.clone()));
     }
-    tasks.spawn(super::upkeep::run(Arc::clone(&broker), stop));
     Ok(Running {
         broker,
         tasks,
@@ -123,6 +153,24 @@ pub async fn start(
         stopping,
         is_new,
     })
+}
+
+/// A directory that shares files with others, or is not whole, is nobody's data.
+///
+/// # Errors
+/// It is a backup, or was not restored to its end.
+pub(super) fn refuse_copies(config: &BrokerConfig, files: &dyn Files) -> Result<(), StartError> {
+    for dir in &config.log_dirs {
+        // One that does not exist, or cannot be read, has neither.
+        let names = files.list(dir).unwrap_or_default();
+        let has = |name: &str| names.iter().any(|it| it == name);
+        match (has(MANIFEST), has(INCOMPLETE)) {
+            (true, _) => return Err(StartError::Backup { dir: dir.clone() }),
+            (_, true) => return Err(StartError::Incomplete { dir: dir.clone() }),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// A broker whose every listener asks for a user of SCRAM must have one.

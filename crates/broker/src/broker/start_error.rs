@@ -40,6 +40,10 @@ pub enum StartError {
     NoMetadata { dir: PathBuf },
     /// The metadata log is to be in a directory of its own.
     MetadataDir { dir: PathBuf },
+    /// The directory is a backup, which shares its files.
+    Backup { dir: PathBuf },
+    /// The directory was not copied to its end.
+    Incomplete { dir: PathBuf },
     /// A log directory cannot be used.
     Log(LogError),
     /// The system gives no thread.
@@ -132,6 +136,22 @@ impl fmt::Display for StartError {
                     f,
                     "`metadata.log.dir` is {dir}, which is none of `log.dirs`; a directory of its own \
                      is not supported: name one of those, or leave the key out"
+                )
+            }
+            Self::Backup { dir } => {
+                let dir = dir.display();
+                write!(
+                    f,
+                    "{dir} is a backup, which a broker would change: make a data directory of it with \
+                     `millrace restore {dir} DATA_DIR`, and start the broker on that"
+                )
+            }
+            Self::Incomplete { dir } => {
+                let dir = dir.display();
+                write!(
+                    f,
+                    "{dir} was not restored or copied to its end (there is a file `INCOMPLETE`): \
+                     remove it, and run the command again"
                 )
             }
             Self::Log(error) => write!(f, "{error}"),

@@ -97,12 +97,17 @@ impl<M: Machine> Coordinators<M> {
     where
         M::Request: Clone,
     {
-        let mut answers = Vec::new();
-        if let Some(topic) = self.existing_topic() {
-            for index in 0..topic.partitions.len() as i32 {
-                let asked = self.ask_partition(&topic, index, caller.clone(), request.clone());
-                answers.push(asked.await);
-            }
+        let Some(topic) = self.existing_topic() else {
+            return Vec::new();
+        };
+        // All are asked before the first one has answered.
+        let indexes = 0..topic.partitions.len() as i32;
+        let asked = indexes
+            .map(|index| self.ask_partition(&topic, index, caller.clone(), request.clone()));
+        let asked: Vec<_> = asked.collect();
+        let mut answers = Vec::with_capacity(asked.len());
+        for answer in asked {
+            answers.push(answer.await);
         }
         answers
     }
@@ -113,6 +118,14 @@ impl<M: Machine> Coordinators<M> {
             for index in 0..topic.partitions.len() as i32 {
                 self.tell(&topic, index, news());
             }
+        }
+    }
+
+    /// Tells those that run; none is started for it.
+    pub fn tell_running(&self, news: impl Fn() -> M::News) {
+        for running in self.actors.lock().values() {
+            // An actor that is gone has nothing to hear.
+            let _ = running.inbox.send(Told::News(news()));
         }
     }
 
@@ -141,28 +154,27 @@ impl<M: Machine> Coordinators<M> {
         self.around.metadata.image().topic(self.topic.name).cloned()
     }
 
-    async fn ask_partition(
+    /// Asks with the call; the answer comes later.
+    fn ask_partition(
         &self,
         topic: &TopicImage,
         index: i32,
         caller: Caller,
         request: M::Request,
-    ) -> M::Response {
-        let version = caller.version;
+    ) -> impl Future<Output = M::Response> + Send + use<M> {
         let topic_id = topic.id;
-        let Ok(partition) = self.around.partitions.get(PartitionId { topic_id, index }) else {
-            return M::refuse(&request, version, ErrorCode::NotCoordinator);
-        };
-        let lost = M::refuse(&request, version, ErrorCode::NotCoordinator);
+        let lost = M::refuse(&request, caller.version, ErrorCode::NotCoordinator);
         let (reply, answer) = oneshot::channel();
-        let ask = Ask {
-            caller,
-            request,
-            reply,
-        };
-        // An actor that is gone drops the reply.
-        let _ = self.actor(partition).send(Told::Asked(ask));
-        answer.await.unwrap_or(lost)
+        if let Ok(partition) = self.around.partitions.get(PartitionId { topic_id, index }) {
+            let ask = Ask {
+                caller,
+                request,
+                reply,
+            };
+            // An actor that is gone drops the reply.
+            let _ = self.actor(partition).send(Told::Asked(ask));
+        }
+        async move { answer.await.unwrap_or(lost) }
     }
 
     /// The actor of a partition; starts one when there is none.

@@ -1,6 +1,7 @@
 //! The coordinators of transactions.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use millrace_kafka_wire::batch::{BatchBuilder, ControlType};
@@ -38,6 +39,23 @@ pub enum TransactionNews {
     Told(Markers),
     /// An id that was wanted.
     ProducerId(Result<i64, ErrorCode>),
+    /// Decisions are not held any more.
+    Release,
+}
+
+/// Whether decisions are held on this broker: for those coordinators that begin meanwhile. Who
+/// takes it back tells those that run, too.
+#[derive(Clone, Debug, Default)]
+pub struct HoldSwitch(Arc<AtomicBool>);
+
+impl HoldSwitch {
+    pub fn set(&self, is_held: bool) {
+        self.0.store(is_held, Ordering::SeqCst);
+    }
+
+    fn is_set(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
 }
 
 /// What is done outside for transactions.
@@ -54,6 +72,7 @@ pub fn transactions(
     around: Surroundings,
     groups: &Arc<Groups>,
     config: &BrokerConfig,
+    held: HoldSwitch,
 ) -> Transactions {
     let told = &config.transactions;
     let topic = InternalTopic {
@@ -69,8 +88,12 @@ pub fn transactions(
     };
     let begin = move |partition: &crate::partitions::Partition| {
         let epoch = partition.view().map_or(0, |it| it.leader_epoch);
+        let mut shard = Shard::new(settings.clone(), epoch);
+        if held.is_set() {
+            shard.hold();
+        }
         Machinery {
-            shard: Shard::new(settings.clone(), epoch),
+            shard,
             is_asking: false,
         }
     };
@@ -263,6 +286,7 @@ impl Machine for Machinery {
                 self.is_asking = false;
                 self.shard.on_producer_id(now, given)
             }
+            TransactionNews::Release => self.shard.release(now),
         };
         self.steps(effects)
     }

@@ -79,6 +79,13 @@ impl Dir {
         }
     }
 
+    /// From where on a log is dirty, as it is stored.
+    pub fn first_dirty(&self, partition: &Partition) -> i64 {
+        let offsets = self.offsets.lock();
+        let stored = offsets.first_dirty.get(&partition.name());
+        stored.copied().unwrap_or(0)
+    }
+
     /// Stores where a log starts, before anything below is deleted.
     ///
     /// # Durability

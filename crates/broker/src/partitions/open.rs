@@ -28,7 +28,7 @@ pub(super) struct OpenPartition {
 }
 
 impl Partition {
-    pub(super) fn name(&self) -> TopicPartition {
+    pub fn name(&self) -> TopicPartition {
         TopicPartition {
             topic: self.topic.clone(),
             partition: self.id.index,

@@ -61,6 +61,9 @@ impl Shard {
         version: i16,
         out: &mut Effects,
     ) -> Result<(), Refused> {
+        if self.hold.is_some() {
+            return Err(Refused::Held);
+        }
         let Some((id, transaction)) = entry(&mut self.transactions, id) else {
             return Ok(());
         };
@@ -74,6 +77,7 @@ impl Shard {
             transaction.complete(now);
             out.write(vec![prepared, record(&id, transaction)]);
         } else {
+            self.settling.ending += 1;
             out.write(vec![prepared]);
             out.tell(markers(&id, transaction, self.coordinator_epoch));
         }
@@ -101,6 +105,7 @@ impl Shard {
         if transaction.partitions.is_empty() {
             transaction.complete(now);
             self.write(&id, &mut out);
+            self.note_end(&mut out);
         }
         out
     }

@@ -158,7 +158,7 @@ impl Transaction {
     /// after it: whoever has it may ask again how it ended.
     pub fn ended(&self, producer_id: i64, epoch: i16) -> bool {
         let is_known = self.version >= EPOCH_RISES_FROM;
-        let rose = self.producer_id == producer_id && i32::from(epoch) + 1 == self.epoch.into();
+        let rose = self.producer_id == producer_id && i32::from(epoch) + 1 == i32::from(self.epoch);
         is_known && (rose || self.changed_id(producer_id, epoch))
     }
 

@@ -33,6 +33,7 @@ impl Request {
                 })
             }
             Self::ListTransactions(_) => Response::ListTransactions(Default::default()),
+            Self::Hold | Self::AbortAll => Response::Settled(ErrorCode::None),
         };
         outline.failed(version, code)
     }
@@ -92,6 +93,7 @@ impl Response {
                 error_code: code.into(),
                 ..Default::default()
             }),
+            Self::Settled(_) => Self::Settled(code),
         }
     }
 }

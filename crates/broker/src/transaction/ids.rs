@@ -12,6 +12,29 @@ pub(super) enum Refused {
     Code(ErrorCode),
     /// It is done when there is a new producer id. Nothing was changed.
     NeedsProducerId,
+    /// It is done when decisions are released. Nothing was changed.
+    Held,
+}
+
+/// What a request waits for inside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Waits {
+    ForProducerId,
+    /// Decisions are held.
+    ForRelease,
+    /// Transactions are ending.
+    ForEnds,
+}
+
+impl Refused {
+    /// What it waits for; an error is told at once.
+    pub fn waits(self) -> Result<Waits, ErrorCode> {
+        match self {
+            Self::Code(code) => Err(code),
+            Self::NeedsProducerId => Ok(Waits::ForProducerId),
+            Self::Held => Ok(Waits::ForRelease),
+        }
+    }
 }
 
 impl From<ErrorCode> for Refused {

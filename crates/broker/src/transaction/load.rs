@@ -45,6 +45,7 @@ impl Shard {
                 told.push(markers(id, transaction, self.coordinator_epoch));
             }
         }
+        self.settling.ending = told.len();
         let ids: Vec<Str> = self.transactions.keys().cloned().collect();
         for id in ids {
             self.schedule(&id);

@@ -1,6 +1,6 @@
 //! What a coordinator is asked, and what it answers.
 
-use millrace_kafka_wire::Str;
+use millrace_kafka_wire::{ErrorCode, Str};
 use millrace_kafka_wire::api::add_offsets_to_txn::{
     AddOffsetsToTxnRequest, AddOffsetsToTxnResponse,
 };
@@ -33,6 +33,12 @@ pub enum Request {
     EndTxn(EndTxnRequest),
     DescribeTransactions(DescribeTransactionsRequest),
     ListTransactions(ListTransactionsRequest),
+    /// From the broker itself: decisions are held until [`Shard::release`](super::Shard::release).
+    /// Answered with [`Response::Settled`].
+    Hold,
+    /// From the broker itself: every transaction that is open is aborted, and its producer fenced.
+    /// Answered with [`Response::Settled`].
+    AbortAll,
 }
 
 /// The answer to the [`Request`] of the same name.
@@ -45,6 +51,8 @@ pub enum Response {
     EndTxn(EndTxnResponse),
     DescribeTransactions(DescribeTransactionsResponse),
     ListTransactions(ListTransactionsResponse),
+    /// No transaction is ending any more; or why that cannot be said.
+    Settled(ErrorCode),
 }
 
 /// The first version of AddPartitionsToTxn that brokers send.

@@ -4,6 +4,7 @@ mod adds;
 mod ends;
 mod failures;
 mod harness;
+mod holds;
 mod inits;
 mod lists;
 mod loads;

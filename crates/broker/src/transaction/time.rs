@@ -4,7 +4,7 @@ use millrace_kafka_wire::{ErrorCode, Str};
 
 use super::effects::Effects;
 use super::entry::Transaction;
-use super::ids::Waiting;
+use super::ids::Refused;
 use super::records::tombstone;
 use super::state::State;
 use super::{SERVER_VERSION, Shard};
@@ -36,10 +36,25 @@ impl Shard {
 
     /// Aborts a transaction, and fences its producer by that.
     fn time_out(&mut self, now: i64, id: &Str, out: &mut Effects) {
-        if self.end(now, id, false, SERVER_VERSION, out).is_err() {
-            self.producer_ids.timed_out.insert(id.clone());
-            let again = now.saturating_add(self.settings.abort_retry_ms.max(1));
-            self.deadlines.set(id, Some(again));
+        let Err(refused) = self.end(now, id, false, SERVER_VERSION, out) else {
+            return;
+        };
+        if let (Refused::Held, Some(hold)) = (refused, &mut self.hold) {
+            hold.timed_out.insert(id.clone());
+            return;
+        }
+        self.producer_ids.timed_out.insert(id.clone());
+        let again = now.saturating_add(self.settings.abort_retry_ms.max(1));
+        self.deadlines.set(id, Some(again));
+    }
+
+    /// Aborts a transaction if it is still open and late.
+    pub(super) fn time_out_if_due(&mut self, now: i64, id: &Str, out: &mut Effects) {
+        let is_due = |it: &Transaction| {
+            it.state == State::Ongoing && it.times_out_at().is_some_and(|at| at <= now)
+        };
+        if self.transactions.get(id).is_some_and(is_due) {
+            self.time_out(now, id, out);
         }
     }
 
@@ -65,21 +80,11 @@ impl Shard {
                 return out;
             }
         }
-        for it in requests {
-            let Waiting {
-                token,
-                caller,
-                request,
-            } = it;
-            self.take(now, token, caller, request, &mut out);
+        for waiting in requests {
+            self.take(now, waiting, &mut out);
         }
         for id in timed_out {
-            let is_due = |it: &Transaction| {
-                it.state == State::Ongoing && it.times_out_at().is_some_and(|at| at <= now)
-            };
-            if self.transactions.get(&id).is_some_and(is_due) {
-                self.time_out(now, &id, &mut out);
-            }
+            self.time_out_if_due(now, &id, &mut out);
         }
         out
     }

@@ -113,7 +113,7 @@ impl Out {
 }
 
 /// A position or a size in a file.
-fn integer(value: u64) -> Literal {
+pub fn integer(value: u64) -> Literal {
     i64::try_from(value).map_or(Literal::UInt(value), Literal::Int)
 }
 

@@ -161,6 +161,10 @@ impl File for DiskFile {
         Ok(u64::try_from(status.st_size).unwrap_or(0))
     }
 
+    fn is_shared(&self) -> io::Result<bool> {
+        Ok(rustix::fs::fstat(&self.0)?.st_nlink > 1)
+    }
+
     fn truncate(&self, size: u64) -> io::Result<()> {
         Ok(rustix::fs::ftruncate(&self.0, size)?)
     }

@@ -335,6 +335,10 @@ impl File for SimulatedFile {
         self.with(|state| Ok(state.inodes[self.inode].now.len() as u64))
     }
 
+    fn is_shared(&self) -> io::Result<bool> {
+        Ok(false)
+    }
+
     fn truncate(&self, size: u64) -> io::Result<()> {
         let size = usize::try_from(size).expect("a simulated file is small");
         self.with(|state| {

@@ -8,6 +8,7 @@ use super::scan::Scan;
 use super::{Active, Cut, Log, OpenReport, Opening};
 use crate::epochs::LeaderEpochs;
 use crate::error::{LogError, OnDisk};
+use crate::files;
 use crate::names;
 use crate::segment::Segment;
 use crate::walk::{FEW, MANY, WalkError, Walker};
@@ -238,8 +239,10 @@ impl Log {
         self.unlink_from_end(&gone)?;
         self.segments = self.segments[..=index].into();
         let path = segment.path(names::LOG);
-        let file = segment.log()?;
-        file.truncate(position).on_disk("cut", &path)?;
+        let file = files::cut(&*self.files, &path, &segment.log()?, position);
+        let file = file.on_disk("cut", &path)?;
+        segment.set_log(Arc::clone(&file));
+        self.active.file = Arc::clone(&file);
         file.sync().on_disk("sync", &path)?;
         self.files.sync_dir(&self.dir).on_disk("sync", &self.dir)?;
         Ok(Cut {

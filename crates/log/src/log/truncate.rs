@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::{Active, Log};
 use crate::error::{LogError, OnDisk};
+use crate::files;
 use crate::names;
 use crate::segment::{Indexes, Segment};
 
@@ -153,11 +154,14 @@ impl Log {
         segment: &Arc<Segment>,
         position: u64,
     ) -> Result<Active, LogError> {
-        let file = segment.log()?;
+        let mut file = segment.log()?;
         let path = segment.path(names::LOG);
         let is_cut = position < file.size().on_disk("read", &path)?;
         if is_cut {
-            file.truncate(position).on_disk("cut", &path)?;
+            let cut = files::cut(&*self.files, &path, &file, position).on_disk("cut", &path)?;
+            self.unsynced.directory |= !Arc::ptr_eq(&cut, &file);
+            segment.set_log(Arc::clone(&cut));
+            file = cut;
         }
         // Its indexes are made anew from the batches, so that they are in memory again.
         let aborted = segment.aborted().unwrap_or_default();

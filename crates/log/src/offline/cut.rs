@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::{Damage, ReadError, SegmentFile};
 use crate::dir::{LogDir, OffsetKind, TopicPartition};
 use crate::error::{LogError, OnDisk};
-use crate::files::{Files, Open};
+use crate::files::{self, Files, Open};
 use crate::names::{self, INDEX, LOG, SNAPSHOT, SWAP, TIME_INDEX, TXN_INDEX};
 
 /// What a cut would do.
@@ -196,8 +196,10 @@ impl CutPlan {
         files.sync_dir(&path).on_disk("sync", &path)?;
         let file = files.open(&self.path, Open::Write);
         let file = file.on_disk("open", &self.path)?;
-        file.truncate(self.position).on_disk("cut", &self.path)?;
-        file.sync().on_disk("sync", &self.path)
+        let cut = files::cut(files, &self.path, &file, self.position);
+        let cut = cut.on_disk("cut", &self.path)?;
+        cut.sync().on_disk("sync", &self.path)?;
+        files.sync_dir(&path).on_disk("sync", &path)
     }
 
     /// All bytes of batches that go.

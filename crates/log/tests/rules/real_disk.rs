@@ -171,3 +171,79 @@ fn a_compacted_log_is_read_by_who_had_it_open_before_and_after() {
         log.close().unwrap();
     }
 }
+
+/// Segments of a log that also have names elsewhere, as a backup gives them, and their bytes.
+fn shared(log: &Log, to: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
+    std::fs::create_dir(to).unwrap();
+    let names = Disk.list(log.dir()).unwrap();
+    let segments = names.iter().filter(|name| name.ends_with(".log"));
+    let link = |name: &String| {
+        let (from, to) = (log.dir().join(name), to.join(name));
+        std::fs::hard_link(&from, &to).unwrap();
+        let bytes = std::fs::read(&to).unwrap();
+        (to, bytes)
+    };
+    segments.map(link).collect()
+}
+
+#[test]
+fn a_cut_changes_no_file_that_has_another_name() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path().join("topic-0");
+    let mut log = open(&dir, Opening::default());
+    for number in 0..300_i64 {
+        let batches = [batch(&format!("{number:0400}"), number)];
+        log.append(&batches, CLIENT, 3, number).unwrap();
+    }
+    log.sync().unwrap();
+    let kept = shared(&log, &root.path().join("shared"));
+    assert!(kept.len() > 3);
+    let is_kept = || {
+        kept.iter()
+            .all(|(path, bytes)| &std::fs::read(path).unwrap() == bytes)
+    };
+    assert_eq!(log.truncate_to(101).unwrap(), 100);
+    for number in 0..300_i64 {
+        let batches = [batch(&format!("{number:0300}"), number)];
+        log.append(&batches, CLIENT, 4, number).unwrap();
+    }
+    log.sync().unwrap();
+    assert!(is_kept(), "the cut changed what was shared");
+    let all = read_all(&log);
+    drop(log);
+    let opened = open(&dir, Opening::default());
+    assert_eq!(opened.end_offset(), 700);
+    assert!(read_all(&opened) == all);
+}
+
+#[test]
+fn recovery_changes_no_file_that_has_another_name() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path().join("topic-0");
+    let mut log = open(&dir, Opening::default());
+    for number in 0..300_i64 {
+        let batches = [batch(&format!("{number:0400}"), number)];
+        log.append(&batches, CLIENT, 3, number).unwrap();
+    }
+    log.sync().unwrap();
+    drop(log);
+    let last = Disk.list(&dir).unwrap();
+    let last = last.iter().rfind(|name| name.ends_with(".log")).unwrap();
+    let torn = std::fs::OpenOptions::new()
+        .append(true)
+        .open(dir.join(last));
+    std::io::Write::write_all(&mut torn.unwrap(), &[7; 5000]).unwrap();
+    let other = root.path().join("other.log");
+    std::fs::hard_link(dir.join(last), &other).unwrap();
+    let before = std::fs::read(&other).unwrap();
+    let mut opened = open(&dir, Opening::default());
+    assert_eq!(opened.end_offset(), 600);
+    let batches = [batch("behind the cut", 1000)];
+    opened.append(&batches, CLIENT, 4, 1000).unwrap();
+    opened.sync().unwrap();
+    assert!(std::fs::read(&other).unwrap() == before);
+    assert_eq!(opened.end_offset(), 602);
+    let all = read_all(&opened);
+    drop(opened);
+    assert!(read_all(&open(&dir, Opening::default())) == all);
+}

@@ -1,0 +1,103 @@
+//! Ending what is open in a copy: the coordinators of a broker without listeners do it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use millrace_log::Disk;
+use millrace_telemetry::Scope;
+use tokio::time::timeout;
+
+use super::error::BackupError;
+use super::hold::{caller, check};
+use crate::broker::{Broker, Purpose, Running, start_for, system_random};
+use crate::clock::Clock;
+use crate::config::{BrokerConfig, Texts};
+use crate::driver::Threads;
+use crate::transaction::{Request, Response};
+
+/// Aborting takes no longer, but where a disk does not answer.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// What there was to end.
+pub struct Settled {
+    pub aborted: usize,
+    pub hanging: Vec<String>,
+}
+
+/// Aborts all transactions that are open in a data directory, by which their producers are fenced,
+/// and finishes those that were ending. Nothing is deleted: neither records nor offsets of groups nor
+/// ids, whatever their age.
+///
+/// # Durability
+/// It is on the medium on return, and the directory is closed.
+pub async fn settle(data: &Path, node_id: i32) -> Result<Settled, BackupError> {
+    let failed = |reason: String| BackupError::new(data, reason);
+    let running = start(data, node_id).await.map_err(failed)?;
+    let ended = timeout(PATIENCE, abort_all(running.broker())).await;
+    let hanging = hanging(running.broker());
+    let is_closed = running.stop().await;
+    let aborted = ended
+        .map_err(|_| failed("transactions that are open cannot be aborted in time".to_owned()))?
+        .map_err(failed)?;
+    match is_closed {
+        true => Ok(Settled { aborted, hanging }),
+        false => Err(failed(
+            "the logs could not be closed; the log lines before say why".to_owned(),
+        )),
+    }
+}
+
+async fn start(data: &Path, node_id: i32) -> Result<Running, String> {
+    let forever = i32::MAX.to_string();
+    let texts = [
+        ("node.id", node_id.to_string()),
+        ("producer.id.expiration.ms", forever.clone()),
+        ("transactional.id.expiration.ms", forever.clone()),
+        ("offsets.retention.minutes", forever),
+    ];
+    let texts: Texts = texts.map(|(name, text)| (name.to_owned(), text)).into();
+    let config = BrokerConfig::embedded(texts, data);
+    let config = config.map_err(|_| format!("a broker cannot have the id {node_id}"))?;
+    let scope = Scope::detached();
+    let started = start_for(
+        Purpose::Settle,
+        config,
+        Arc::new(Disk),
+        Arc::new(Threads::default()),
+        Clock::system(),
+        system_random(),
+        &scope,
+    );
+    started.await.map_err(|error| error.to_string())
+}
+
+/// How many were open.
+async fn abort_all(broker: &Broker) -> Result<usize, String> {
+    let open = Request::ListTransactions(
+        millrace_kafka_wire::api::list_transactions::ListTransactionsRequest {
+            state_filters: vec!["Ongoing".into()],
+            ..Default::default()
+        },
+    );
+    let transactions = broker.transactions();
+    let listed = transactions.ask_all(&caller(), &open).await;
+    let open = listed.iter().map(|it| match it {
+        Response::ListTransactions(it) => it.transaction_states.len(),
+        _ => 0,
+    });
+    let open = open.sum();
+    check(transactions.ask_all(&caller(), &Request::AbortAll).await)?;
+    Ok(open)
+}
+
+/// Partitions with a transaction that is open all the same.
+fn hanging(broker: &Broker) -> Vec<String> {
+    let all = broker.partitions().all();
+    let is_open = |it: &&Arc<crate::partitions::Partition>| {
+        it.view()
+            .is_ok_and(|view| view.last_stable_offset < view.high_watermark)
+    };
+    let open = all.iter().filter(is_open);
+    open.map(|it| it.name().to_string()).collect()
+}
