@@ -19,7 +19,10 @@ mod manifest;
 mod restore;
 mod settle;
 mod staging;
+mod sync;
 mod take;
+#[cfg(test)]
+mod tests;
 
 pub use error::BackupError;
 pub use restore::{Restored, restore};

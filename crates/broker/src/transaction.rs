@@ -143,12 +143,12 @@ impl Shard {
         let version = asked.caller.version;
         match self.decide(now, version, &asked.request, out) {
             Ok(response) => out.reply(asked.token, response),
-            Err(Waits::ForProducerId) => self.producer_ids.requests.push_back(asked),
-            Err(Waits::ForRelease) => {
+            Err(Waits::ProducerId) => self.producer_ids.requests.push_back(asked),
+            Err(Waits::Release) => {
                 let hold = self.hold.get_or_insert_default();
                 hold.requests.push_back(asked);
             }
-            Err(Waits::ForEnds) => self.settling.tokens.push(asked.token),
+            Err(Waits::Ends) => self.settling.tokens.push(asked.token),
         }
     }
 
@@ -177,6 +177,7 @@ impl Shard {
                 self.settled()?
             }
             Request::AbortAll => self.abort_all(now, out)?,
+            Request::RenewAll { below } => self.renew_all(now, *below, out)?,
         })
     }
 
@@ -187,10 +188,7 @@ impl Shard {
         let waiting = self.producer_ids.requests.iter().chain(held);
         let settling = self.settling.tokens.iter();
         let settling = settling.map(|it| (*it, Response::Settled(code)));
-        waiting
-            .map(|it| it.failed(code))
-            .chain(settling)
-            .collect()
+        waiting.map(|it| it.failed(code)).chain(settling).collect()
     }
 
     /// Writes an id as it is, and sets its deadline.

@@ -70,6 +70,14 @@ pub struct Lease {
 /// # Cancel safety
 /// Nothing is held and nothing is kept by a call that is dropped.
 pub async fn cut(broker: &Arc<Broker>) -> Result<(Cut, Lease), String> {
+    cut_within(LONGEST_HOLD, broker).await
+}
+
+/// As [`cut`], where decisions wait for `longest` at most.
+pub(super) async fn cut_within(
+    longest: Duration,
+    broker: &Arc<Broker>,
+) -> Result<(Cut, Lease), String> {
     let only = Arc::clone(broker.backup()).try_lock_owned();
     let only = only.map_err(|_| "another backup of this broker is being made: wait for its end")?;
     let dirs = paths(broker)?;
@@ -80,18 +88,19 @@ pub async fn cut(broker: &Arc<Broker>) -> Result<(Cut, Lease), String> {
         _only: only,
     };
     timeout(PATIENCE, warm(broker)).await.map_err(slow)?;
-    let held = timeout(LONGEST_HOLD, Held::new(broker)).await.map_err(|_| {
+    let held = timeout(longest, Held::new(broker)).await.map_err(|_| {
         format!(
-            "transactions that were ending have not ended within {} seconds, so that nothing was \
-             copied: the broker's log says what they wait for",
-            LONGEST_HOLD.as_secs()
+            "transactions that were ending have not ended within {longest:?}, so that nothing was \
+             copied: the broker's log says what they wait for"
         )
     })??;
     let (partitions, image) = read(broker)?;
     let held_for = held.release();
     let config = broker.config();
     let mut own = broker.config().log_dirs.clone().into_iter();
-    let metadata_dir = own.position(|it| it == config.metadata_log_dir).unwrap_or(0);
+    let metadata_dir = own
+        .position(|it| it == config.metadata_log_dir)
+        .unwrap_or(0);
     let made = Cut {
         cluster_id: broker.cluster_id().to_string(),
         node_id: broker.node_id(),

@@ -32,7 +32,10 @@ impl Held {
             broker: Arc::clone(broker),
             since: Instant::now(),
         };
-        let answers = broker.transactions().ask_all(&caller(), &Request::Hold).await;
+        let answers = broker
+            .transactions()
+            .ask_all(&caller(), &Request::Hold)
+            .await;
         check(answers)?;
         Ok(held)
     }

@@ -9,6 +9,7 @@ use millrace_log::{Disk, EPOCHS_FILE, PARTITION_FILE};
 
 use super::error::{At, BackupError};
 use super::manifest::HeldSegment;
+use super::sync::Unsynced;
 
 /// Behind the first offset in the name of a segment that grows, until it is copied.
 const GROWING: &str = "growing";
@@ -24,6 +25,9 @@ pub struct Amounts {
 /// Links the files of a partition that have something below `end` into a new directory, the segment
 /// that grows, too. The broker keeps them meanwhile.
 ///
+/// # Durability
+/// None before [`settle`].
+///
 /// # Errors
 /// The system refuses.
 pub fn pin(from: &Path, to: &Path, end: i64) -> Result<(), BackupError> {
@@ -36,7 +40,7 @@ pub fn pin(from: &Path, to: &Path, end: i64) -> Result<(), BackupError> {
         match what(name, last) {
             What::Linked => link(&source, &to.join(name))?,
             What::Growing(base) => link(&source, &growing(to, base))?,
-            What::Copied => drop(copy(&source, &to.join(name), u64::MAX)?),
+            What::Copied => drop(copy(&source, &to.join(name), u64::MAX)?.0),
             What::None => {}
         }
     }
@@ -92,12 +96,13 @@ fn growing(dir: &Path, base: i64) -> PathBuf {
 /// file system, in `to`. Returns the segments.
 ///
 /// # Durability
-/// All of it is on the medium on return, but for the name of the directory.
+/// All of it is on the medium when what is unsynced was synced, but for the name of the directory.
 pub fn settle(
     pinned: &Path,
     to: &Path,
     end: i64,
     amounts: &mut Amounts,
+    unsynced: &mut Unsynced,
 ) -> Result<Vec<HeldSegment>, BackupError> {
     let is_moved = pinned != to;
     if is_moved {
@@ -109,24 +114,28 @@ pub fn settle(
         if let Some(base) = growing_base(&name) {
             let bytes = end_of(&path, end)?;
             let target = to.join(format!("{base:020}.log"));
-            amounts.copied_bytes += copy(&path, &target, bytes)?;
+            let (copied, file) = copy(&path, &target, bytes)?;
+            amounts.copied_bytes += copied;
+            unsynced.add_open(&target, file)?;
             fs::remove_file(&path).at("remove", &path)?;
             segments.push(HeldSegment { base, bytes });
             continue;
         }
         let bytes = fs::metadata(&path).at("look at", &path)?.len();
         segments.extend(segment(&name).map(|base| HeldSegment { base, bytes }));
-        match is_moved {
-            true => amounts.copied_bytes += copy(&path, &to.join(&name), bytes)?,
-            false => {
-                amounts.linked_files += 1;
-                amounts.linked_bytes += bytes;
-                // The broker may leave that to the system.
-                File::open(&path).and_then(|it| it.sync_all()).at("sync", &path)?;
-            }
+        if is_moved {
+            let target = to.join(&name);
+            let (copied, file) = copy(&path, &target, bytes)?;
+            amounts.copied_bytes += copied;
+            unsynced.add_open(&target, file)?;
+        } else {
+            amounts.linked_files += 1;
+            amounts.linked_bytes += bytes;
+            // The broker may leave that to the system.
+            unsynced.add(&path)?;
         }
     }
-    sync_dir(to)?;
+    unsynced.add(to)?;
     segments.sort_by_key(|it| it.base);
     Ok(segments)
 }
@@ -157,16 +166,15 @@ fn end_of(path: &Path, end: i64) -> Result<u64, BackupError> {
     Ok(batches.position())
 }
 
-/// Copies up to so many bytes of a file into a new one, and returns how many.
+/// Copies up to so many bytes of a file into a new one; returns how many, and the new file.
 ///
 /// # Durability
-/// The bytes are on the medium on return, the name is not.
-pub fn copy(from: &Path, to: &Path, bytes: u64) -> Result<u64, BackupError> {
+/// None.
+pub fn copy(from: &Path, to: &Path, bytes: u64) -> Result<(u64, File), BackupError> {
     let source = File::open(from).at("open", from)?;
     let mut target = File::create_new(to).at("make", to)?;
     let copied = io::copy(&mut source.take(bytes), &mut target).at("write", to)?;
-    target.sync_all().at("sync", to)?;
-    Ok(copied)
+    Ok((copied, target))
 }
 
 fn link(from: &Path, to: &Path) -> Result<(), BackupError> {

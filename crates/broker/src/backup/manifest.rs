@@ -111,7 +111,9 @@ impl Manifest {
         let size = fs::metadata(&path).map(|it| it.len());
         let size = size.map_err(|error| not_one(format!("there is no backup: {error}")))?;
         if size > LONGEST {
-            return Err(not_one(format!("it has {size} bytes, more than any backup")));
+            return Err(not_one(format!(
+                "it has {size} bytes, more than any backup"
+            )));
         }
         let bytes = fs::read(&path).at("read", &path)?;
         let malformed = |error: serde_json::Error| not_one(format!("it is damaged: {error}"));

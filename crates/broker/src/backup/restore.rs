@@ -8,9 +8,10 @@ use millrace_log::offline::{FileKind, State, kind_of, verify};
 use millrace_log::{Disk, LogDir, Opening, TopicPartition};
 
 use super::error::{At, BackupError};
-use super::link::{copy, names, sync_dir};
+use super::link::{copy, names};
 use super::manifest::{HeldPartition, Manifest, begin, finish};
 use super::settle::{Settled, settle};
+use super::sync::Unsynced;
 use super::take::{empty, write_offsets};
 
 /// What was restored.
@@ -64,10 +65,12 @@ fn copy_all(backup: &Path, data: &Path) -> Result<Restored, BackupError> {
     empty(data)?;
     begin(data)?;
     let (mut batches, mut bytes) = (0, 0);
+    let mut unsynced = Unsynced::default();
     for partition in &manifest.partitions {
-        bytes += copy_partition(backup, data, partition)?;
+        bytes += copy_partition(backup, data, partition, &mut unsynced)?;
         batches += check(data, partition)?;
     }
+    unsynced.sync()?;
     write_offsets(data, &manifest)?;
     Ok(Restored {
         partitions: manifest.partitions.len(),
@@ -84,6 +87,7 @@ fn copy_partition(
     backup: &Path,
     data: &Path,
     partition: &HeldPartition,
+    unsynced: &mut Unsynced,
 ) -> Result<u64, BackupError> {
     let name = dir_name(backup, partition)?;
     let (from, to) = (backup.join(&name), data.join(&name));
@@ -92,19 +96,24 @@ fn copy_partition(
     for segment in &partition.segments {
         let name = format!("{:020}.log", segment.base);
         let (path, bytes) = (from.join(&name), segment.bytes);
-        let length = copy(&path, &to.join(&name), bytes)?;
+        let target = to.join(&name);
+        let (length, file) = copy(&path, &target, bytes)?;
         if length != bytes {
             let reason = format!("it has {length} bytes, and had {bytes} when it was taken");
             return Err(BackupError::new(&path, reason).remedy("restore another backup"));
         }
+        unsynced.add_open(&target, file)?;
         copied += length;
     }
     for name in names(&from)? {
         if !matches!(kind_of(&name), Some((FileKind::Segment, _))) {
-            copied += copy(&from.join(&name), &to.join(&name), u64::MAX)?;
+            let target = to.join(&name);
+            let (length, file) = copy(&from.join(&name), &target, u64::MAX)?;
+            unsynced.add_open(&target, file)?;
+            copied += length;
         }
     }
-    sync_dir(&to)?;
+    unsynced.add(&to)?;
     Ok(copied)
 }
 

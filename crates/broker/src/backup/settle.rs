@@ -25,8 +25,10 @@ pub struct Settled {
     pub hanging: Vec<String>,
 }
 
-/// Aborts all transactions that are open in a data directory, by which their producers are fenced,
-/// and finishes those that were ending. Nothing is deleted: neither records nor offsets of groups nor
+/// Aborts all transactions that are open in a data directory, and finishes those that were ending.
+/// Every transactional id gets another producer id, one that the broker which was copied never gives:
+/// a producer that has gone on there cannot end here what it began there, and has to begin anew.
+/// Nothing is deleted: neither records nor offsets of groups nor
 /// ids, whatever their age.
 ///
 /// # Durability
@@ -87,7 +89,11 @@ async fn abort_all(broker: &Broker) -> Result<usize, String> {
         _ => 0,
     });
     let open = open.sum();
-    check(transactions.ask_all(&caller(), &Request::AbortAll).await)?;
+    let below = broker.producer_ids().leap().await;
+    let below = below.map_err(|refused| refused.reason)?;
+    for request in [Request::AbortAll, Request::RenewAll { below }] {
+        check(transactions.ask_all(&caller(), &request).await)?;
+    }
     Ok(open)
 }
 

@@ -14,6 +14,7 @@ use super::error::{At, BackupError};
 use super::link::{Amounts, can_link, pin, settle};
 use super::manifest::{HeldPartition, Manifest, begin, finish};
 use super::staging::Staging;
+use super::sync::Unsynced;
 use crate::clock::Clock;
 use crate::control::Client;
 use crate::metadata::MetadataLog;
@@ -52,10 +53,14 @@ pub fn take(data: &Path, target: &Path) -> Result<Taken, BackupError> {
     let parts = parts(&cut);
     let staging = Staging::for_dirs(&cut.dirs, target, can_link)?;
     for part in &parts {
-        pin(&part.from(&cut), &staging.place(part.dir, &part.name()), part.end)?;
+        pin(
+            &part.from(&cut),
+            &staging.place(part.dir, &part.name()),
+            part.end,
+        )?;
     }
     broker.ask::<()>("release").map_err(refused)?;
-    let mut amounts = Amounts::default();
+    let (mut amounts, mut unsynced) = (Amounts::default(), Unsynced::default());
     let mut held = Vec::new();
     for part in &parts {
         let (pinned, to) = (
@@ -63,7 +68,7 @@ pub fn take(data: &Path, target: &Path) -> Result<Taken, BackupError> {
             target.join(part.name().to_string()),
         );
         held.push(HeldPartition {
-            segments: settle(&pinned, &to, part.end, &mut amounts)?,
+            segments: settle(&pinned, &to, part.end, &mut amounts, &mut unsynced)?,
             topic: part.topic.clone(),
             partition: part.partition,
             start: part.start,
@@ -71,6 +76,7 @@ pub fn take(data: &Path, target: &Path) -> Result<Taken, BackupError> {
             first_dirty: part.first_dirty,
         });
     }
+    unsynced.sync()?;
     staging.remove()?;
     let manifest = Manifest {
         version: Manifest::version(),

@@ -102,8 +102,8 @@ impl<M: Machine> Coordinators<M> {
         };
         // All are asked before the first one has answered.
         let indexes = 0..topic.partitions.len() as i32;
-        let asked = indexes
-            .map(|index| self.ask_partition(&topic, index, caller.clone(), request.clone()));
+        let asked =
+            indexes.map(|index| self.ask_partition(&topic, index, caller.clone(), request.clone()));
         let asked: Vec<_> = asked.collect();
         let mut answers = Vec::with_capacity(asked.len());
         for answer in asked {

@@ -53,7 +53,7 @@ impl HoldSwitch {
         self.0.store(is_held, Ordering::SeqCst);
     }
 
-    fn is_set(&self) -> bool {
+    pub fn is_set(&self) -> bool {
         self.0.load(Ordering::SeqCst)
     }
 }

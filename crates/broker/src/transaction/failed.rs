@@ -33,7 +33,9 @@ impl Request {
                 })
             }
             Self::ListTransactions(_) => Response::ListTransactions(Default::default()),
-            Self::Hold | Self::AbortAll => Response::Settled(ErrorCode::None),
+            Self::Hold | Self::AbortAll | Self::RenewAll { .. } => {
+                Response::Settled(ErrorCode::None)
+            }
         };
         outline.failed(version, code)
     }

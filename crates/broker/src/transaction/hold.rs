@@ -6,6 +6,7 @@ use std::collections::{BTreeSet, VecDeque};
 use millrace_kafka_wire::{ErrorCode, Str};
 
 use super::effects::Effects;
+use super::entry::{NONE, Transaction};
 use super::ids::{Waiting, Waits};
 use super::state::State;
 use super::{Response, SERVER_VERSION, Shard, Token};
@@ -63,11 +64,40 @@ impl Shard {
         self.settled()
     }
 
+    /// Gives every id without a transaction a producer id that is not below `below`.
+    pub(super) fn renew_all(
+        &mut self,
+        now: i64,
+        below: i64,
+        out: &mut Effects,
+    ) -> Result<Response, Waits> {
+        let is_over = |it: &Transaction| it.state != State::Ongoing && !it.state.is_ending();
+        let old = self.transactions.iter();
+        let old = old.filter(|(_, it)| it.producer_id < below && is_over(it));
+        let old: Vec<Str> = old.map(|(id, _)| id.clone()).collect();
+        for id in old {
+            // Those before it are not old any more when the next id is there.
+            let producer_id = match self.producer_ids.take() {
+                Ok(producer_id) => producer_id,
+                Err(refused) => {
+                    let waits = refused.waits();
+                    return waits.map_or_else(|code| Ok(Response::Settled(code)), Err);
+                }
+            };
+            if let Some(transaction) = self.transactions.get_mut(&id) {
+                let timeout_ms = transaction.timeout_ms;
+                transaction.restart(now, (producer_id, 0), NONE.into(), timeout_ms);
+            }
+            self.write(&id, out);
+        }
+        Ok(Response::Settled(ErrorCode::None))
+    }
+
     /// The answer once no transaction is ending.
     pub(super) fn settled(&self) -> Result<Response, Waits> {
         match self.settling.ending {
             0 => Ok(Response::Settled(ErrorCode::None)),
-            _ => Err(Waits::ForEnds),
+            _ => Err(Waits::Ends),
         }
     }
 

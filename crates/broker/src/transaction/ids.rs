@@ -19,11 +19,11 @@ pub(super) enum Refused {
 /// What a request waits for inside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Waits {
-    ForProducerId,
+    ProducerId,
     /// Decisions are held.
-    ForRelease,
+    Release,
     /// Transactions are ending.
-    ForEnds,
+    Ends,
 }
 
 impl Refused {
@@ -31,8 +31,8 @@ impl Refused {
     pub fn waits(self) -> Result<Waits, ErrorCode> {
         match self {
             Self::Code(code) => Err(code),
-            Self::NeedsProducerId => Ok(Waits::ForProducerId),
-            Self::Held => Ok(Waits::ForRelease),
+            Self::NeedsProducerId => Ok(Waits::ProducerId),
+            Self::Held => Ok(Waits::Release),
         }
     }
 }

@@ -1,6 +1,5 @@
 //! What a coordinator is asked, and what it answers.
 
-use millrace_kafka_wire::{ErrorCode, Str};
 use millrace_kafka_wire::api::add_offsets_to_txn::{
     AddOffsetsToTxnRequest, AddOffsetsToTxnResponse,
 };
@@ -16,6 +15,7 @@ use millrace_kafka_wire::api::init_producer_id::{InitProducerIdRequest, InitProd
 use millrace_kafka_wire::api::list_transactions::{
     ListTransactionsRequest, ListTransactionsResponse,
 };
+use millrace_kafka_wire::{ErrorCode, Str};
 
 /// A request to the coordinator.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +39,12 @@ pub enum Request {
     /// From the broker itself: every transaction that is open is aborted, and its producer fenced.
     /// Answered with [`Response::Settled`].
     AbortAll,
+    /// From the broker itself: every transactional id without a transaction whose producer id is
+    /// below this one gets a new producer id, so that no producer goes on that had the id before.
+    /// Answered with [`Response::Settled`].
+    RenewAll {
+        below: i64,
+    },
 }
 
 /// The answer to the [`Request`] of the same name.

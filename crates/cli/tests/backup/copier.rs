@@ -120,6 +120,19 @@ fn copy(address: SocketAddr, partition: i32, stop: &AtomicBool, counter: &Atomic
     }
 }
 
+/// Waits until the markers of all that has ended are written.
+pub fn settle(address: SocketAddr) {
+    let mut client = Client::connect(address);
+    for (topic, partition) in OUTPUTS.iter().flat_map(|it| [(it, 0), (it, 1)]) {
+        let is_settled = || (committed(&mut client, topic, partition).1 == 0).then_some(());
+        poll::until("markers", poll::PATIENCE, is_settled).unwrap();
+    }
+    for partition in 0..PARTITIONS {
+        let offset = || committed_offset(&mut client, GROUP, "in", partition).ok();
+        poll::until("offsets", poll::PATIENCE, offset).unwrap();
+    }
+}
+
 /// Checks that a broker has each transaction on all of its partitions or on none, that the offsets of
 /// the group agree with that, and that nobody waits for a transaction.
 pub fn check(address: SocketAddr) -> Copied {

@@ -31,6 +31,7 @@ fn codes(response: &Response) -> Vec<ErrorCode> {
             let states = it.transaction_states.iter();
             states.map(|it| code(it.error_code)).collect()
         }
+        Response::Settled(code) => vec![*code],
     }
 }
 
@@ -56,6 +57,9 @@ fn requests() -> Vec<(i16, usize, Request)> {
         (5, 1, Request::EndTxn(EndTxnRequest::default())),
         (0, 2, Request::DescribeTransactions(describe)),
         (2, 1, Request::ListTransactions(Default::default())),
+        (0, 1, Request::Hold),
+        (0, 1, Request::AbortAll),
+        (0, 1, Request::RenewAll { below: 0 }),
     ]
 }
 

@@ -144,7 +144,10 @@ fn who_waits_is_answered_when_the_coordinator_moves_away() {
     let held = hold(&mut bench);
     let next = (producer.0, producer.1 + 1);
     let init = bench.ask(5, Request::InitProducerId(init_of(next)));
-    assert!(bench.answers.remove(&init).is_some(), "it is told to try again");
+    assert!(
+        bench.answers.remove(&init).is_some(),
+        "it is told to try again"
+    );
     bench.markers_written();
     assert_eq!(settled(&mut bench, held), SETTLED);
     bench.add(next, "a");
@@ -210,5 +213,34 @@ fn aborting_needs_an_id_where_the_epochs_of_one_are_used_up() {
     bench.markers_written();
     assert_eq!(settled(&mut bench, token), SETTLED);
     let described = bench.describe();
-    assert_eq!((described.producer_id, described.producer_epoch), (FIRST + 1, 0));
+    assert_eq!(
+        (described.producer_id, described.producer_epoch),
+        (FIRST + 1, 0)
+    );
+}
+
+#[test]
+fn every_id_gets_a_new_producer_so_that_none_goes_on_that_had_it() {
+    let mut bench = Bench::new();
+    let producer = bench.begin();
+    bench.add(producer, "a");
+    bench.end(producer, true).unwrap();
+    bench.markers_written();
+    let next = (producer.0, producer.1 + 1);
+    let below = bench.next_id;
+    let token = bench.ask(0, Request::RenewAll { below });
+    assert_eq!(settled(&mut bench, token), SETTLED);
+    let described = bench.describe();
+    let renewed = (described.producer_id, described.producer_epoch);
+    assert_eq!(renewed, (below, 0));
+    for stale in [producer, next, (producer.0, producer.1 + 2)] {
+        let refused = bench.add(stale, "a");
+        assert_ne!(refused, ErrorCode::None);
+        assert!(bench.go_on(stale).is_err());
+    }
+    assert_eq!(bench.begin(), (below, 1));
+    // It is new by now.
+    let again = bench.ask(0, Request::RenewAll { below });
+    assert_eq!(settled(&mut bench, again), SETTLED);
+    assert_eq!(bench.describe().producer_id, below);
 }
