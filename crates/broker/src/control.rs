@@ -33,7 +33,7 @@ const LONGEST_ANSWER: u64 = 256 << 20;
 /// Whoever connects asks, and reads its answer, within this time.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The files of a cut are kept so long at most.
-const LONGEST_LEASE: Duration = Duration::from_secs(300);
+const LONGEST_LEASE: Duration = Duration::from_secs(60);
 /// An address of a socket has no more bytes.
 const LONGEST_ADDRESS: usize = 107;
 

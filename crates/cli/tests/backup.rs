@@ -7,7 +7,7 @@ mod copier;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
@@ -541,11 +541,39 @@ fn the_socket_is_the_users_alone_and_refuses_what_it_does_not_know() {
     assert!(!socket.exists());
 }
 
-/// What the socket answers.
-fn exchange(data: &Path, asked: &str) -> String {
+#[test]
+fn who_hangs_up_keeps_nothing_and_a_backup_that_is_refused_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, backup, _) = places(dir.path());
+    let (mut broker, address) = start(&data);
+    let mut client = Client::connect(address);
+    client.create_topic("orders", 1);
+    assert_eq!(client.produce("orders", 0, batch(&[b"a"])).error_code, 0);
+    let mut other = connect(&data);
+    other.write_all(b"{\"command\":\"backup\"}\n").unwrap();
+    let mut answer = String::new();
+    BufReader::new(&other).read_line(&mut answer).unwrap();
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!(answer["ok"]["partitions"][0]["end"], 1, "{answer}");
+    assert!(refused("backup", &data, &backup).contains("another backup"));
+    assert!(!backup.exists());
+    drop(other);
+    // Whoever waits for the files goes on.
+    delete_topic(&mut client, "orders");
+    done("backup", &data, &backup);
+    assert!(broker.terminate(PATIENCE).unwrap().success());
+}
+
+/// Connects however long the path is.
+fn connect(data: &Path) -> UnixStream {
     let dir = fs::File::open(data).unwrap();
     let address = format!("/proc/self/fd/{}/control.sock", dir.as_raw_fd());
-    let mut stream = UnixStream::connect(address).unwrap();
+    UnixStream::connect(address).unwrap()
+}
+
+/// What the socket answers.
+fn exchange(data: &Path, asked: &str) -> String {
+    let mut stream = connect(data);
     stream.write_all(asked.as_bytes()).unwrap();
     let mut said = String::new();
     // What it has not read breaks the connection behind the answer.

@@ -53,8 +53,9 @@ pub struct CutPartition {
 
 /// As long as it is there, the files of a [`Cut`] stay, and there is no other one.
 pub struct Lease {
-    _kept: Kept,
+    // Whoever hears that the files may go may take the next one.
     _only: OwnedMutexGuard<()>,
+    _kept: Kept,
 }
 
 /// Makes a cut.

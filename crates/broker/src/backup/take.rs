@@ -12,7 +12,7 @@ use millrace_log::{DirProperties, Disk, LogDir, LogError, OffsetKind, TopicParti
 use super::cut::{Cut, CutPartition};
 use super::error::{At, BackupError};
 use super::link::{Amounts, can_link, pin, settle};
-use super::manifest::{HeldPartition, Manifest, begin, finish};
+use super::manifest::{HeldPartition, INCOMPLETE, Manifest, begin, finish};
 use super::staging::Staging;
 use super::sync::Unsynced;
 use crate::clock::Clock;
@@ -42,14 +42,20 @@ pub struct Taken {
 ///
 /// # Errors
 /// No broker runs there, it refuses, or the system does; the text says what to do. What was copied
-/// is left.
+/// is left, with `INCOMPLETE` beside it.
 pub fn take(data: &Path, target: &Path) -> Result<Taken, BackupError> {
     let mut broker = connect(data)?;
     check_place(data, target)?;
     empty(target)?;
     begin(target)?;
     let refused = |reason: String| BackupError::new(data, reason);
-    let cut: Cut = broker.ask("backup").map_err(refused)?;
+    let cut = broker.ask::<Cut>("backup").map_err(refused);
+    let cut = cut.and_then(|cut| {
+        let mut dirs = cut.dirs.iter();
+        dirs.try_for_each(|dir| check_place(dir, target))?;
+        Ok(cut)
+    });
+    let cut = cut.inspect_err(|_| unmake(target))?;
     let parts = parts(&cut);
     let staging = Staging::for_dirs(&cut.dirs, target, can_link)?;
     for part in &parts {
@@ -189,6 +195,13 @@ pub fn empty(dir: &Path) -> Result<(), BackupError> {
         }
         Err(error) => Err(error).at("list", dir),
     }
+}
+
+/// Removes a directory in which nothing was made yet. One that cannot be removed says that it is not
+/// whole.
+fn unmake(dir: &Path) {
+    let mark = fs::remove_file(dir.join(INCOMPLETE));
+    let _ = mark.and_then(|()| fs::remove_dir(dir));
 }
 
 /// Writes what a data directory has beside its partitions.

@@ -1,5 +1,6 @@
 //! `backup` of a broker that runs, and `restore` of what it has written.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use millrace_diagnostics::printable_line;
@@ -90,9 +91,9 @@ fn told_of_restored(restored: &Restored, args: &RestoreArgs) -> String {
     } = restored;
     let mut told = format!(
         "broker {node_id} of cluster {}: {partitions} partitions, {bytes} bytes, {batches} batches, \
-         all sound; {aborted} open transactions aborted\nstart it with: millrace broker --data {}",
+         all sound; {aborted} open transactions aborted\nstart it with: {}",
         printable_line(cluster_id),
-        printable_line(&args.data_dir.display().to_string())
+        printable_line(&start_of(*node_id, &args.data_dir))
     );
     for partition in hanging {
         told += &format!(
@@ -102,6 +103,17 @@ fn told_of_restored(restored: &Restored, args: &RestoreArgs) -> String {
         );
     }
     told
+}
+
+/// How a broker is started on its directory.
+fn start_of(node_id: i32, data: &Path) -> String {
+    match node_id {
+        1 => format!("millrace broker --data {}", data.display()),
+        _ => format!(
+            "millrace broker --config FILE --data {}, with node.id={node_id} in the file",
+            data.display()
+        ),
+    }
 }
 
 fn json_of_restored(restored: &Restored) -> Literal {
