@@ -21,7 +21,8 @@ use millrace_testkit::poll;
 use tokio::runtime::Runtime;
 
 use super::cut::{cut, cut_within};
-use crate::broker::{Broker, Running, start, system_random};
+use super::hold::Held;
+use crate::broker::{Broker, Running, Topic, start, system_random};
 use crate::clock::Clock;
 use crate::config::BrokerConfig;
 use crate::driver::Threads;
@@ -261,6 +262,49 @@ fn a_cut_that_is_given_up_holds_and_keeps_nothing() {
     let removing = bench.running.broker().partitions().removing();
     bench.runtime.block_on(removing);
     bench.disk.fill(false);
+    bench.stop();
+}
+
+/// Writes a record to both topics in each transaction until it is told to stop; how many there were.
+fn transact(mut producer: Transactional, stop: &AtomicBool) -> i64 {
+    let mut count = 0;
+    while !stop.load(Ordering::SeqCst) {
+        for topic in ["full", "orders"] {
+            assert_eq!(producer.send(topic, 0, &[b"x"]), 0);
+        }
+        assert_eq!(producer.end(true), 0);
+        count += 1;
+    }
+    count
+}
+
+#[test]
+fn while_decisions_are_held_a_transaction_is_over_on_all_of_its_partitions_or_on_none() {
+    let bench = Bench::start();
+    let producer = Transactional::start(Client::connect(bench.address()), "both");
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopped = Arc::clone(&stop);
+    let working = thread::spawn(move || transact(producer, &stopped));
+    let broker = bench.broker();
+    let mut last = 0;
+    for _ in 0..8 {
+        let held = bench.runtime.block_on(Held::new(&broker)).unwrap();
+        // Each transaction has a record and a marker on each partition; one may be open.
+        let ends = ["full", "orders"].map(|topic| {
+            let found = broker.find(Topic::Name(topic), 0).unwrap();
+            let end = found.partition.view().unwrap().high_watermark;
+            thread::sleep(MOMENT / 4);
+            end / 2
+        });
+        assert_eq!(ends[0], ends[1]);
+        assert!(held.release() >= MOMENT / 2);
+        thread::sleep(MOMENT / 4);
+        assert!(ends[0] >= last);
+        last = ends[0];
+    }
+    stop.store(true, Ordering::SeqCst);
+    let count = working.join().unwrap();
+    assert!(last > 0 && count > last, "{last} of {count} were seen");
     bench.stop();
 }
 
