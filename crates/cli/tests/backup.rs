@@ -4,6 +4,8 @@
 
 #[path = "backup/copier.rs"]
 mod copier;
+#[path = "backup/traffic.rs"]
+mod traffic;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,15 +21,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use copier::{Copiers, check};
-use millrace_kafka_wire::api::delete_records::{
-    DeleteRecordsPartition, DeleteRecordsRequest, DeleteRecordsTopic,
-};
-use millrace_kafka_wire::api::delete_topics::{DeleteTopicState, DeleteTopicsRequest};
-use millrace_kafka_wire::batch::BatchBuilder;
 use millrace_testkit::kafka::{Client, Transactional, batch, committed};
 use millrace_testkit::millrace::{Millrace, command};
-use millrace_testkit::poll::{self, PATIENCE};
+use millrace_testkit::poll::PATIENCE;
 use serde_json::Value;
+use traffic::{churn, delete_records, delete_topic, fill, settled};
 
 /// Starts broker 1 on a free port.
 fn start(data: &Path) -> (Millrace, SocketAddr) {
@@ -166,27 +164,10 @@ fn a_transaction_that_was_open_is_aborted_and_its_producer_fenced() {
     assert!(broker.terminate(PATIENCE).unwrap().success());
 }
 
-/// What readers of committed records see once the markers of what has ended are written.
-fn settled(client: &mut Client, topic: &str, partition: i32) -> Vec<Vec<u8>> {
-    let seen = poll::until("markers", PATIENCE, || {
-        let (values, behind) = committed(client, topic, partition);
-        (behind == 0).then_some(values)
-    });
-    seen.unwrap()
-}
-
 /// A data directory, a backup and a restored copy.
 fn places(dir: &Path) -> (PathBuf, PathBuf, PathBuf) {
     let place = |name: &str| dir.join(name);
     (place("data"), place("backup"), place("restored"))
-}
-
-/// Writes until segments are sealed.
-fn fill(client: &mut Client, topic: &str, megabytes: usize) {
-    let value = vec![b'x'; 64 << 10];
-    for _ in 0..megabytes * 16 {
-        assert_eq!(client.produce(topic, 0, batch(&[&value])).error_code, 0);
-    }
 }
 
 #[test]
@@ -281,76 +262,6 @@ fn topics_that_come_and_go_and_are_compacted_disturb_no_backup() {
         assert!(broker.terminate(PATIENCE).unwrap().success());
     }
     assert!(broker.terminate(PATIENCE).unwrap().success());
-}
-
-/// Makes, fills and deletes topics, writes to a compacted one and to one that stays; how often.
-fn churn(address: SocketAddr, stop: &AtomicBool) -> usize {
-    let mut client = Client::connect(address);
-    let small = ("segment.bytes", "1048576");
-    client.create_topic("kept", 1);
-    let dirty = ("min.cleanable.dirty.ratio", "0.01");
-    client.create_topic_with(
-        "compacted",
-        1,
-        &[small, dirty, ("cleanup.policy", "compact")],
-    );
-    let mut rounds = 0;
-    while !stop.load(Ordering::SeqCst) {
-        let name = format!("passing-{rounds}");
-        client.create_topic_with(&name, 1, &[small]);
-        fill(&mut client, &name, 2);
-        let kept = format!("{rounds}");
-        assert_eq!(
-            client
-                .produce("kept", 0, batch(&[kept.as_bytes()]))
-                .error_code,
-            0
-        );
-        put(&mut client, "compacted", 2);
-        delete_records(&mut client, &name, 20);
-        delete_topic(&mut client, &name);
-        rounds += 1;
-    }
-    rounds
-}
-
-/// Writes the same keys again and again.
-fn put(client: &mut Client, topic: &str, megabytes: usize) {
-    let value = vec![b'x'; 64 << 10];
-    for number in 0..megabytes * 16 {
-        let key = format!("{}", number % 4);
-        let mut builder = BatchBuilder::new(0);
-        builder.add(-1, Some(key.as_bytes()), Some(&value), &[]);
-        let batch = builder.finish().into();
-        assert_eq!(client.produce(topic, 0, batch).error_code, 0);
-    }
-}
-
-fn delete_records(client: &mut Client, topic: &str, offset: i64) {
-    let request = DeleteRecordsRequest {
-        topics: vec![DeleteRecordsTopic {
-            name: topic.into(),
-            partitions: vec![DeleteRecordsPartition {
-                partition_index: 0,
-                offset,
-            }],
-        }],
-        timeout_ms: 10_000,
-    };
-    let mut response = client.ask(2, &request);
-    assert_eq!(response.topics.remove(0).partitions.remove(0).error_code, 0);
-}
-
-fn delete_topic(client: &mut Client, topic: &str) {
-    let request = DeleteTopicsRequest {
-        topics: vec![DeleteTopicState {
-            name: Some(topic.into()),
-            ..DeleteTopicState::default()
-        }],
-        timeout_ms: 10_000,
-        ..DeleteTopicsRequest::default()
-    };
-    assert_eq!(client.ask(6, &request).responses[0].error_code, 0);
 }
 
 #[test]
