@@ -26,7 +26,7 @@ use millrace_log::files::sim::Skip;
 use world::{Events, World};
 
 /// How many histories are run when nobody says otherwise.
-const SEEDS: u64 = 200;
+const SEEDS: u64 = 300;
 
 fn seeds() -> Range<u64> {
     let Ok(set) = std::env::var("MILLRACE_BROKER_SEEDS") else {
@@ -83,11 +83,13 @@ fn what_clients_were_told_holds_in_every_history() {
 
 #[test]
 fn a_seed_is_the_same_history_each_time() {
+    let mut notes = 0;
     for seed in 0..10 {
         let first = run(seed, None).unwrap();
-        assert!(first.trace.0 > 10, "seed {seed} has no history");
         assert_eq!(first, run(seed, None).unwrap(), "seed {seed}");
+        notes += first.trace.0;
     }
+    assert!(notes > 1000, "there are no histories");
 }
 
 fn is_found(skip: Skip) {

@@ -1,6 +1,6 @@
 //! What clients were told: the oracle that the broker is held against.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use bytes::Bytes;
@@ -22,6 +22,8 @@ struct Known {
     facts: BTreeMap<Place, BTreeMap<i64, Fact>>,
     /// What was read, by offset and leader epoch.
     read: BTreeMap<(Place, i64, i32), Bytes>,
+    /// What readers of committed records were shown.
+    committed: HashSet<Bytes>,
     /// Below these the records were deleted.
     starts: BTreeMap<Place, i64>,
     /// Below these they may be: it was asked for.
@@ -113,6 +115,16 @@ impl Told {
                 format!("at {offset} of {place:?} epoch {epoch} has {before:?} and {value:?}")
             });
         }
+    }
+
+    /// A reader of committed records was shown a value.
+    pub fn was_shown_as_committed(&self, value: Bytes) {
+        self.known.lock().committed.insert(value);
+    }
+
+    /// Whether one was.
+    pub fn is_shown_as_committed(&self, value: &Bytes) -> bool {
+        self.known.lock().committed.contains(value)
     }
 
     /// The records below an offset are to be deleted.

@@ -488,6 +488,16 @@ fn whole(stage: &Stage, producer: &Transactional, found: &Found) {
             Outcome::Aborted | Outcome::Open => counts.iter().all(|it| *it == 0),
             Outcome::Asked(_) => counts.len() <= 1 && counts.iter().all(|it| *it <= 1),
         };
+        let mut values = transaction.values.iter().map(|(_, value)| value);
+        let is_over = matches!(outcome, Outcome::Aborted | Outcome::Open);
+        if is_over && values.any(|it| stage.told.is_shown_as_committed(it)) {
+            (stage.told).wrong(|| {
+                format!(
+                    "transaction {number} of {} was shown and aborted",
+                    producer.name
+                )
+            });
+        }
         if !is_right {
             stage.told.wrong(|| {
                 let name = &producer.name;

@@ -94,6 +94,10 @@ fn see(stage: &Stage, shown: Shown, position: i64, is_committed: bool, data: &Pa
             (stage.told).was_read(place, offset, header.leader_epoch, &value, shown.is_durable);
         }
     }
+    if is_committed {
+        let values = committed(data).into_iter().flat_map(|it| it.values);
+        values.for_each(|(_, _, value)| stage.told.was_shown_as_committed(value));
+    }
 }
 
 /// The batches of an answer; of control batches only the headers.
@@ -181,36 +185,37 @@ pub async fn read_all(
             return Ok(None);
         }
         let read = batches(&data);
-        let aborted = data.aborted_transactions.clone().unwrap_or_default();
         let Some(last) = read.last() else {
             return Ok(Some((start, all)));
         };
         position = last.header.next_offset();
-        // A transaction is aborted from its first offset in this answer to its marker.
-        let mut later: HashMap<i64, Vec<i64>> = HashMap::new();
-        for transaction in aborted {
-            let firsts = later.entry(transaction.producer_id).or_default();
-            firsts.push(transaction.first_offset);
-            firsts.sort_unstable();
-        }
-        for Read { header, values } in read {
-            let firsts = later.entry(header.producer_id).or_default();
-            if header.attributes.is_control() {
-                // It ends the transaction that began before it.
-                if firsts.first().is_some_and(|it| *it < header.base_offset) {
-                    firsts.remove(0);
-                }
-                continue;
-            }
-            let is_aborted = header.attributes.is_transactional()
-                && firsts.first().is_some_and(|it| *it <= header.base_offset);
-            if !(is_committed && is_aborted) {
-                all.extend(
-                    values
-                        .into_iter()
-                        .map(|(offset, key, value)| (offset, (key, value))),
-                );
-            }
+        let read = if is_committed { committed(&data) } else { read };
+        for (offset, key, value) in read.into_iter().flat_map(|it| it.values) {
+            all.insert(offset, (key, value));
         }
     }
+}
+
+/// The batches of an answer that a reader of committed records is to see.
+fn committed(data: &PartitionData) -> Vec<Read> {
+    // A transaction is aborted from its first offset in this answer to its marker.
+    let mut aborted: HashMap<i64, Vec<i64>> = HashMap::new();
+    for transaction in data.aborted_transactions.iter().flatten() {
+        let firsts = aborted.entry(transaction.producer_id).or_default();
+        firsts.push(transaction.first_offset);
+        firsts.sort_unstable();
+    }
+    let mut read = batches(data);
+    read.retain(|Read { header, .. }| {
+        let Some(firsts) = aborted.get_mut(&header.producer_id) else {
+            return true;
+        };
+        let is_within = firsts.first().is_some_and(|it| *it <= header.base_offset);
+        if header.attributes.is_control() && is_within {
+            // It ends the transaction that began before it.
+            firsts.remove(0);
+        }
+        !(header.attributes.is_transactional() && is_within)
+    });
+    read
 }
