@@ -5,7 +5,6 @@ use std::sync::Arc;
 use millrace_kafka_wire::{ErrorCode, Str, Uuid};
 use millrace_log::new_id;
 use parking_lot::Mutex;
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::api::Sessions;
@@ -16,8 +15,9 @@ use crate::live::Live;
 use crate::metadata::topics::{Layout, NewTopic};
 use crate::metadata::{BrokerImage, Metadata, TopicImage};
 use crate::metrics::Metrics;
-use crate::net::{Budget, Limits, NO_LISTENER, Peer, connect, stopped};
+use crate::net::{Budget, Limits, NO_LISTENER, Peer, connect};
 use crate::partitions::{Partition, PartitionId, Partitions, Refused};
+use crate::stop::{Stop, Stopper};
 
 mod cleaner;
 mod format;
@@ -50,7 +50,7 @@ pub struct Broker {
     metrics: Metrics,
     limits: Limits,
     request_budget: Budget,
-    stopping: watch::Receiver<bool>,
+    stopping: Stop,
     clock: Clock,
     producer_ids: Arc<ProducerIds>,
     random: Random,
@@ -82,7 +82,7 @@ pub struct Running {
     /// Its listeners and its upkeep.
     tasks: JoinSet<()>,
     addresses: Vec<std::net::SocketAddr>,
-    stopping: watch::Sender<bool>,
+    stopping: Stopper,
     is_new: bool,
 }
 
@@ -150,7 +150,7 @@ impl Broker {
 
     /// Waits until the broker stops.
     pub async fn stopped(&self) {
-        stopped(&mut self.stopping.clone()).await;
+        self.stopping.told().await;
     }
 
     /// Connects a client within this process, which speaks Kafka's protocol over the pipe.
@@ -162,7 +162,7 @@ impl Broker {
     }
 
     /// Tells when the broker stops.
-    pub(crate) fn stopping(&self) -> watch::Receiver<bool> {
+    pub(crate) fn stopping(&self) -> Stop {
         self.stopping.clone()
     }
 
@@ -279,8 +279,7 @@ impl Running {
     /// Stops: answers what has begun, closes all logs and marks the directories as closed. Returns
     /// whether all is durable and sound.
     pub async fn stop(mut self) -> bool {
-        // Nobody listens when the last listener has ended.
-        let _ = self.stopping.send(true);
+        self.stopping.tell();
         let patience = std::time::Duration::from_secs(5);
         let ended = async { while self.tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(patience, ended).await.is_err() {

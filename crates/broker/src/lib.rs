@@ -26,6 +26,7 @@ mod metadata;
 mod metrics;
 mod net;
 mod partitions;
+mod stop;
 mod tls;
 pub mod transaction;
 

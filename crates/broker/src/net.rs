@@ -9,7 +9,6 @@ mod login;
 mod secured;
 
 pub use connection::Peer;
-pub(crate) use connection::stopped;
 pub use frames::Budget;
 pub use in_process::{NO_LISTENER, connect};
 pub use limits::Limits;

@@ -9,7 +9,6 @@ use millrace_kafka_wire::{Str, Uuid};
 use millrace_log::{Files, new_id};
 use millrace_sasl::Mechanism;
 use millrace_telemetry::Scope;
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::open::Dirs;
@@ -25,6 +24,7 @@ use crate::metadata::{FEATURES, Image, Metadata, bootstrap};
 use crate::metrics::Metrics as Counters;
 use crate::net::{Budget, Door, Limits, Listening, bind};
 use crate::partitions::Partitions;
+use crate::stop::Stopper;
 
 /// What large requests may take together, where `queued.max.request.bytes` says nothing.
 const REQUEST_BYTES: usize = 512 << 20;
@@ -115,9 +115,9 @@ pub(crate) async fn start_for(
     let groups = Arc::new(groups(around.clone(), &config));
     let held = HoldSwitch::default();
     let transactions = transactions(around, &groups, &config, held.clone());
-    let (stopping, stop) = watch::channel(false);
+    let stopping = Stopper::default();
     let broker = Arc::new(Broker {
-        stopping: stop.clone(),
+        stopping: stopping.stop(),
         epoch,
         node_id: config.node_id,
         live,
@@ -141,10 +141,10 @@ pub(crate) async fn start_for(
     if purpose == Purpose::Serve {
         let cleaner = Box::pin(super::cleaner::run(Arc::clone(&broker)));
         (driver.spawn("cleaner".into(), cleaner)).map_err(StartError::Thread)?;
-        tasks.spawn(super::upkeep::run(Arc::clone(&broker), stop.clone()));
+        tasks.spawn(super::upkeep::run(Arc::clone(&broker), stopping.stop()));
     }
     for (socket, _) in listening {
-        tasks.spawn(socket.serve(Arc::clone(&broker), stop.clone()));
+        tasks.spawn(socket.serve(Arc::clone(&broker), stopping.stop()));
     }
     Ok(Running {
         broker,

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tokio::sync::watch;
 use tokio::time::{Duration, MissedTickBehavior, interval};
 
 use super::{Broker, Topic};
-use crate::net::stopped;
+use crate::stop::Stop;
 
 /// `log.flush.offset.checkpoint.interval.ms`: how much is read and checked after a crash is what was
 /// written in this time.
@@ -19,14 +18,14 @@ const RETENTION: Duration = Duration::from_secs(300);
 const METRICS: Duration = Duration::from_secs(5);
 
 /// Stores recovery points and deletes what is too old, until the broker stops.
-pub(super) async fn run(broker: Arc<Broker>, mut stopping: watch::Receiver<bool>) {
+pub(super) async fn run(broker: Arc<Broker>, stopping: Stop) {
     let mut checkpoint = every(CHECKPOINT);
     let mut retention = every(RETENTION);
     let mut metrics = every(METRICS);
     loop {
         tokio::select! {
             biased;
-            () = stopped(&mut stopping) => return,
+            () = stopping.told() => return,
             _ = metrics.tick() => {
                 broker.metrics.sample();
                 broker.metrics.show_lags(lags(&broker).await);

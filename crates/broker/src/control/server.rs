@@ -10,14 +10,13 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixSocket, UnixStream};
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::{LONGEST_LEASE, LONGEST_REQUEST, NAME, PATIENCE, address};
 use crate::backup::cut;
 use crate::broker::Broker;
-use crate::net::stopped;
+use crate::stop::Stop;
 
 /// So many are connected at a time; others wait to be accepted.
 const CONNECTIONS: usize = 8;
@@ -52,12 +51,12 @@ impl ControlSocket {
     }
 
     /// Serves who connects, until the broker stops; what is being done then is given up.
-    pub async fn serve(self, broker: Arc<Broker>, mut stopping: watch::Receiver<bool>) {
+    pub async fn serve(self, broker: Arc<Broker>, stopping: Stop) {
         let mut connections = JoinSet::new();
         loop {
             let accepted = tokio::select! {
                 biased;
-                () = stopped(&mut stopping) => return,
+                () = stopping.told() => return,
                 Some(_) = connections.join_next() => continue,
                 accepted = self.listener.accept(), if connections.len() < CONNECTIONS => accepted,
             };

@@ -11,12 +11,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use millrace_kafka_wire::Frame;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Duration, Instant, sleep_until};
 
 use super::frames::{Framed, Frames};
 use crate::api::{self, Answer, Work};
 use crate::broker::Broker;
+use crate::stop::Stop;
 
 /// So many requests of one connection are being worked on.
 const IN_FLIGHT: usize = 64;
@@ -49,7 +50,7 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     mut frames: Frames,
     broker: &Arc<Broker>,
     peer: &Arc<Peer>,
-    mut stopping: watch::Receiver<bool>,
+    stopping: Stop,
 ) -> io::Result<()> {
     let config = broker.config();
     let idle =
@@ -91,15 +92,9 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
             () = sleep_until(used + idle), if working.is_empty() => {
                 return Err(io::Error::other("nothing came for `connections.max.idle.ms`"));
             }
-            () = stopped(&mut stopping), if working.is_empty() => return Ok(()),
+            () = stopping.told(), if working.is_empty() => return Ok(()),
         }
     }
-}
-
-/// Waits until the broker stops; a broker that is gone has.
-pub async fn stopped(stopping: &mut watch::Receiver<bool>) {
-    // The value that is returned is a lock, which must not be held.
-    drop(stopping.wait_for(|it| *it).await);
 }
 
 /// Whether a request may begin while those before it are being worked on.

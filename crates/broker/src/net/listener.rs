@@ -5,14 +5,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Duration, sleep};
 
-use super::connection::stopped;
 use super::secured::Door;
 use crate::broker::Broker;
 use crate::config::Listener;
+use crate::stop::Stop;
 
 /// A listener that is bound and not served yet.
 pub struct Listening {
@@ -40,12 +39,12 @@ impl Listening {
 
     /// Serves who connects, until the broker stops; then until the requests are answered that have
     /// begun.
-    pub async fn serve(self, broker: Arc<Broker>, mut stopping: watch::Receiver<bool>) {
+    pub async fn serve(self, broker: Arc<Broker>, stopping: Stop) {
         let mut connections = JoinSet::new();
         loop {
             let accepted = tokio::select! {
                 biased;
-                () = stopped(&mut stopping) => break,
+                () = stopping.told() => break,
                 Some(_) = connections.join_next() => continue,
                 accepted = self.socket.accept() => accepted,
             };

@@ -7,15 +7,15 @@ use std::sync::Arc;
 use millrace_tls::explain_handshake;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::watch;
 use tokio::time::{Duration, timeout};
 use tokio_rustls::TlsAcceptor;
 
-use super::connection::{Peer, serve, stopped};
+use super::connection::{Peer, serve};
 use super::frames::Frames;
 use super::login::log_in;
 use crate::broker::Broker;
 use crate::config::{Listener, SaslServer};
+use crate::stop::Stop;
 use crate::tls;
 
 /// A client that has not shown who it is in this time is cut off: it holds memory and one of the
@@ -57,7 +57,7 @@ impl Door {
         stream: TcpStream,
         address: SocketAddr,
         broker: &Arc<Broker>,
-        stopping: watch::Receiver<bool>,
+        stopping: Stop,
     ) -> io::Result<()> {
         stream.set_nodelay(true)?;
         let peer = Arc::new(Peer {
@@ -85,7 +85,7 @@ impl Door {
         stream: &mut S,
         broker: &Arc<Broker>,
         peer: &Arc<Peer>,
-        stopping: watch::Receiver<bool>,
+        stopping: Stop,
     ) -> io::Result<()> {
         let largest = broker.config().max_request_bytes;
         let mut frames = Frames::new(largest, broker.request_budget().clone());
@@ -113,13 +113,13 @@ fn refused(client: SocketAddr, reason: &io::Error) {
 /// What comes of something that a stranger may not drag out; `None` when the broker stops.
 async fn before_the_end<T>(
     stranger: impl Future<Output = io::Result<T>>,
-    mut stopping: watch::Receiver<bool>,
+    stopping: Stop,
 ) -> io::Result<Option<T>> {
     tokio::select! {
         done = timeout(PATIENCE, stranger) => {
             let late = || io::Error::other("the client has not shown in time who it is");
             done.unwrap_or_else(|_| Err(late())).map(Some)
         }
-        () = stopped(&mut stopping) => Ok(None),
+        () = stopping.told() => Ok(None),
     }
 }

@@ -84,7 +84,7 @@ fn what_clients_were_told_holds_in_every_history() {
 #[test]
 fn a_seed_is_the_same_history_each_time() {
     let mut notes = 0;
-    for seed in 0..10 {
+    for seed in 0..20 {
         let first = run(seed, None).unwrap();
         assert_eq!(first, run(seed, None).unwrap(), "seed {seed}");
         notes += first.trace.0;
