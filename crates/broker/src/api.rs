@@ -42,6 +42,7 @@ mod scram_credentials;
 mod transaction;
 mod txn_offset_commit;
 mod verify;
+mod write_txn_markers;
 
 pub use fetch::Sessions;
 pub use scram_credentials::record as credential_record;
@@ -139,6 +140,7 @@ pub fn begin(broker: &Arc<Broker>, peer: &Arc<Peer>, frame: Bytes) -> Option<Wor
         ApiKey::TxnOffsetCommit => answer(call, &mut reader, txn_offset_commit::handle),
         ApiKey::DescribeTransactions => answer(call, &mut reader, transaction::describe),
         ApiKey::ListTransactions => answer(call, &mut reader, transaction::list),
+        ApiKey::WriteTxnMarkers => answer(call, &mut reader, write_txn_markers::handle),
         ApiKey::DescribeLogDirs => answer(call, &mut reader, describe_log_dirs::handle),
         ApiKey::DescribeProducers => answer(call, &mut reader, describe_producers::handle),
         ApiKey::SaslHandshake => answer(call, &mut reader, sasl::handshake),

@@ -188,6 +188,11 @@ fn is_first_of_transaction(topics: &[AskedTopic]) -> bool {
 /// those that it refuses are not appended.
 async fn verify_all(call: &Call, id: Option<&Str>, topics: &mut [AskedTopic]) {
     let Some(id) = id else { return };
+    // Of a client that adds its partitions by itself it need not be made sure.
+    let adds_itself = call.version < TRANSACTIONS_2;
+    if adds_itself && !call.broker.config().transactions.verifies_partitions {
+        return;
+    }
     let partitions = topics.iter_mut().flat_map(|it| &mut it.partitions);
     for asked in partitions {
         let Some(ready) = asked.checked.as_ref().ok().filter(|it| is_first(it)) else {
@@ -198,7 +203,7 @@ async fn verify_all(call: &Call, id: Option<&Str>, topics: &mut [AskedTopic]) {
             transactional_id: id,
             id: header.producer_id,
             epoch: header.producer_epoch,
-            verify_only: call.version < TRANSACTIONS_2,
+            verify_only: adds_itself,
         };
         let topic = AddPartitionsToTxnTopic {
             name: ready.partition.topic.clone(),

@@ -1,5 +1,7 @@
 //! What operators are told of partitions.
 
+use bytes::Bytes;
+use millrace_broker::BrokerConfig;
 use millrace_kafka_wire::ErrorCode;
 use millrace_kafka_wire::api::describe_log_dirs::{
     DescribableLogDirTopic, DescribeLogDirsRequest, DescribeLogDirsResult,
@@ -7,6 +9,11 @@ use millrace_kafka_wire::api::describe_log_dirs::{
 use millrace_kafka_wire::api::describe_producers::{
     DescribeProducersRequest, PartitionResponse, TopicRequest,
 };
+use millrace_kafka_wire::api::produce::ProduceRequest;
+use millrace_kafka_wire::api::write_txn_markers::{
+    WritableTxnMarker, WritableTxnMarkerTopic, WriteTxnMarkersRequest,
+};
+use millrace_kafka_wire::batch::BatchBuilder;
 use millrace_testkit::kafka::{Client, batch, idempotent, produce};
 
 use crate::support::{TestBroker, config};
@@ -104,4 +111,68 @@ fn who_writes_to_a_partition_is_told_with_where_it_is() {
     assert_eq!(producers(&mut client, "orders", 1).error_code, missing);
     assert_eq!(producers(&mut client, "nothing", 0).error_code, missing);
     assert!(broker.stop());
+}
+
+/// A transaction that its coordinator knows nothing of holds up readers until an operator ends it.
+#[test]
+fn a_transaction_that_hangs_is_ended_by_its_marker() {
+    let dir = tempfile::tempdir().unwrap();
+    // Nobody looks whether its coordinator knows of it.
+    let settings = [
+        ("listeners", "PLAINTEXT://127.0.0.1:0"),
+        ("transaction.partition.verification.enable", "false"),
+    ];
+    let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let config = BrokerConfig::embedded(settings.into(), dir.path());
+    let broker = TestBroker::start(config.unwrap());
+    let mut client = broker.client();
+    client.create_topic("orders", 1);
+    let begin = ProduceRequest {
+        transactional_id: Some("till".into()),
+        ..produce("orders", 0, transactional(9, 2, &[b"a"]), -1)
+    };
+    let written = client.ask(11, &begin);
+    assert_eq!(written.responses[0].partition_responses[0].error_code, 0);
+    let found = producers(&mut client, "orders", 0).active_producers;
+    assert_eq!(found[0].current_txn_start_offset, 0);
+    assert_eq!(client.fetch("orders", 0, 0, 0).last_stable_offset, 0);
+
+    let marker = |epoch, topic: &str, index| WriteTxnMarkersRequest {
+        markers: vec![WritableTxnMarker {
+            producer_id: 9,
+            producer_epoch: epoch,
+            transaction_result: false,
+            topics: vec![WritableTxnMarkerTopic {
+                name: topic.into(),
+                partition_indexes: vec![index, index],
+            }],
+            coordinator_epoch: 0,
+            transaction_version: 0,
+        }],
+    };
+    let mut write = |request: &WriteTxnMarkersRequest| {
+        let mut response = client.ask(1, request);
+        let partitions = response.markers.remove(0).topics.remove(0).partitions;
+        assert_eq!(partitions.len(), 1);
+        partitions[0].error_code
+    };
+    let missing = ErrorCode::UnknownTopicOrPartition.number();
+    assert_eq!(write(&marker(2, "nothing", 0)), missing);
+    assert_eq!(write(&marker(2, "orders", 1)), missing);
+    let fenced = ErrorCode::InvalidProducerEpoch.number();
+    assert_eq!(write(&marker(1, "orders", 0)), fenced);
+    assert_eq!(write(&marker(2, "orders", 0)), 0);
+    let data = client.fetch("orders", 0, 0, 0);
+    assert_eq!((data.last_stable_offset, data.high_watermark), (2, 2));
+    let found = producers(&mut client, "orders", 0).active_producers;
+    assert_eq!(found[0].current_txn_start_offset, -1);
+    assert!(broker.stop());
+}
+
+fn transactional(id: i64, epoch: i16, values: &[&[u8]]) -> Bytes {
+    let mut builder = BatchBuilder::new(0).producer(id, epoch, 0).transactional();
+    for value in values {
+        builder.add(1_700_000_000_000, None, Some(value), &[]);
+    }
+    builder.finish().into()
 }

@@ -277,7 +277,7 @@ impl ApiKey {
                 name: "WriteTxnMarkers",
                 versions: (1, 2),
                 flexible: Some(1),
-                advertised: None,
+                advertised: Some((1, 2)),
             },
             Self::TxnOffsetCommit => Row {
                 name: "TxnOffsetCommit",
