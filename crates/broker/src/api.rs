@@ -149,7 +149,6 @@ pub fn begin(broker: &Arc<Broker>, peer: &Arc<Peer>, frame: Bytes) -> Option<Wor
             answer(call, &mut reader, scram_credentials::describe)
         }
         ApiKey::AlterUserScramCredentials => answer(call, &mut reader, scram_credentials::alter),
-        _ => None,
     }
 }
 

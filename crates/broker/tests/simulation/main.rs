@@ -13,6 +13,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
 
+mod cast;
+mod check;
 mod clients;
 mod link;
 mod machine;
