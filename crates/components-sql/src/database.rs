@@ -24,6 +24,18 @@ pub struct Statement {
     pub arguments: Option<Vec<Value>>,
 }
 
+/// Words without which a text leaves no transaction open.
+const OPENING: [&str; 5] = ["begin", "start", "savepoint", "autocommit", "xa"];
+
+impl Statement {
+    /// Whether a transaction may be open when it has been executed: what the next one does would
+    /// then not be committed.
+    fn may_open_transaction(&self) -> bool {
+        let text = self.sql.to_ascii_lowercase();
+        OPENING.iter().any(|word| text.contains(word))
+    }
+}
+
 /// A connection that executes one statement at a time.
 ///
 /// Errors are classed: `NotConnected` when the connection cannot be used any more, `Rejected` when
@@ -40,6 +52,12 @@ pub trait Session: Send {
     /// Executes statements as one transaction. After an error none of them has had an effect,
     /// unless the connection was lost during the commit.
     async fn transact(&mut self, statements: &[Statement]) -> Result<(), Error>;
+
+    /// Whether a transaction is open that a text has begun.
+    async fn is_in_transaction(&mut self) -> Result<bool, Error>;
+
+    /// Ends whatever transaction a text has left open; there may be none.
+    async fn roll_back(&mut self) -> Result<(), Error>;
 
     /// Asks whether the connection can be used; costs a round trip where the client does not know
     /// by itself.
@@ -151,7 +169,8 @@ impl Database {
                 .collect()
         };
         let mut lease = self.pool.lease().await.map_err(all)?;
-        if statements.len() > 1 && statements.iter().all(|it| it.arguments.is_some()) {
+        let is_plain = |it: &Statement| it.arguments.is_some() && !it.may_open_transaction();
+        if statements.len() > 1 && statements.iter().all(is_plain) {
             match lease.session().transact(statements).await {
                 Ok(()) => {
                     lease.keep();
@@ -163,7 +182,7 @@ impl Database {
         }
         let mut failed = Vec::new();
         for (index, statement) in statements.iter().enumerate() {
-            match lease.session().execute(statement).await {
+            match execute(lease.session(), statement).await {
                 Ok(()) => {}
                 Err(error) if error.class() == ErrorClass::NotConnected => {
                     failed.extend((index..statements.len()).map(|it| (it, error.clone())));
@@ -187,8 +206,15 @@ impl Database {
     /// As [`Session`].
     pub async fn query(&self, statement: &Statement, max: usize) -> Result<Value, Error> {
         let mut lease = self.pool.lease().await?;
-        let result = lease.session().query(statement, max).await;
-        lease.keep();
+        let session = lease.session();
+        let result = match session.query(statement, max).await {
+            Ok(rows) => closed(session, statement).await.map(|()| rows),
+            Err(error) => Err(rolled_back(session, statement, error).await),
+        };
+        let is_lost = |error: &Error| error.class() == ErrorClass::NotConnected;
+        if !result.as_ref().is_err_and(is_lost) {
+            lease.keep();
+        }
         result
     }
 
@@ -205,6 +231,37 @@ impl Database {
     /// Closes the connections that are not in use.
     pub fn close(&self) {
         self.pool.clear();
+    }
+}
+
+/// Executes a statement; no transaction is open on return, whatever came of it.
+async fn execute(session: &mut dyn Session, statement: &Statement) -> Result<(), Error> {
+    match session.execute(statement).await {
+        Ok(()) => closed(session, statement).await,
+        Err(error) => Err(rolled_back(session, statement, error).await),
+    }
+}
+
+/// Makes sure that a statement that has worked is committed.
+async fn closed(session: &mut dyn Session, statement: &Statement) -> Result<(), Error> {
+    if !statement.may_open_transaction() || !session.is_in_transaction().await? {
+        return Ok(());
+    }
+    session.roll_back().await?;
+    Err(Error::rejected(
+        "the text leaves a transaction open, which is rolled back: end it with `commit`",
+    ))
+}
+
+/// The error of a statement, after the transaction is gone that it may have begun. Where that cannot
+/// be done, nobody may use the connection any more.
+async fn rolled_back(session: &mut dyn Session, statement: &Statement, error: Error) -> Error {
+    if error.class() == ErrorClass::NotConnected || !statement.may_open_transaction() {
+        return error;
+    }
+    match session.roll_back().await {
+        Ok(()) => error,
+        Err(failed) => Error::not_connected(format!("{error}; roll back: {failed}")),
     }
 }
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use millrace_message::{Error, ErrorClass, Value};
+use mysql_async::consts::StatusFlags;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, DriverError, Opts, OptsBuilder, Params, ServerError, SslOpts};
 
@@ -130,6 +131,20 @@ impl Session for MysqlSession {
             }
         }
         self.command("COMMIT").await
+    }
+
+    async fn is_in_transaction(&mut self) -> Result<bool, Error> {
+        // The answer to a statement says it; this one has no other effect.
+        self.command("DO 0").await?;
+        let answer = self.connection.last_ok_packet();
+        let flags = answer.map(|it| it.status_flags()).unwrap_or_default();
+        let is_committing = flags.contains(StatusFlags::SERVER_STATUS_AUTOCOMMIT);
+        Ok(flags.contains(StatusFlags::SERVER_STATUS_IN_TRANS) || !is_committing)
+    }
+
+    async fn roll_back(&mut self) -> Result<(), Error> {
+        self.command("ROLLBACK").await?;
+        self.command("SET autocommit = 1").await
     }
 
     async fn is_alive(&mut self) -> bool {

@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use futures::future::try_join_all;
 use millrace_message::{Error, ErrorClass, Value};
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Config, Statement as Prepared};
+use tokio_postgres::{Client, Config, SimpleQueryMessage, Statement as Prepared};
 
 use crate::database::{Connect, Session, Statement};
 use crate::dsn::{PostgresTarget, SslMode};
@@ -170,6 +170,20 @@ impl Session for PostgresSession {
                 Err(error)
             }
         }
+    }
+
+    async fn is_in_transaction(&mut self) -> Result<bool, Error> {
+        // Outside of one a text is its own transaction, which begins when it does.
+        let asked = "SELECT now() <> statement_timestamp()";
+        let answer = self.client.simple_query(asked).await;
+        let answer = answer.map_err(|error| classify(&error))?;
+        Ok(answer
+            .iter()
+            .any(|it| matches!(it, SimpleQueryMessage::Row(row) if row.get(0) == Some("t"))))
+    }
+
+    async fn roll_back(&mut self) -> Result<(), Error> {
+        self.control("ROLLBACK").await
     }
 
     async fn is_alive(&mut self) -> bool {

@@ -203,6 +203,21 @@ impl Session for SqliteSession {
         .await
     }
 
+    async fn is_in_transaction(&mut self) -> Result<bool, Error> {
+        self.with(|connection| Ok(!connection.is_autocommit()))
+            .await
+    }
+
+    async fn roll_back(&mut self) -> Result<(), Error> {
+        let roll_back = |connection: &mut Connection| match connection.is_autocommit() {
+            true => Ok(()),
+            false => connection
+                .execute_batch("ROLLBACK")
+                .map_err(|error| classify(&error)),
+        };
+        self.with(roll_back).await
+    }
+
     async fn is_alive(&mut self) -> bool {
         !self.is_closed()
     }
