@@ -63,7 +63,8 @@ fn a_file_is_read_as_its_name_says_or_unpacked() {
         ("b.gz", "gzip/lines", "1\n2\n"),
     ] {
         let config = format!(
-            "http: {{ enabled: false }}\ninput: {{ file: {{ paths: [ {path} ], codec: {codec} }} }}\n"
+            "http: {{ enabled: false }}\npipeline: {{ threads: 1 }}\n\
+             input: {{ file: {{ paths: [ {path} ], codec: {codec} }} }}\n"
         );
         std::fs::write(folder.path().join("c.yaml"), config).unwrap();
         let output = run(folder.path(), &["run", "c.yaml"], b"");

@@ -293,14 +293,14 @@ impl Setter<'_> {
     fn single(&self, item: &FieldKind, node: &mut Node, value: Node) -> Result<(), Failure> {
         let of_objects = matches!(item, FieldKind::Object(_) | FieldKind::Component(_));
         if of_objects && value.as_mapping().is_none() {
-            let found = value.describe();
+            // What was given may be a secret.
             return Err(Failure {
                 help: Some(
                     "give a list, `[ { … } ]`, or put the place of one of its objects into the \
                      path, as in `.0.`"
                         .to_owned(),
                 ),
-                ..Failure::here(format!("expected a list of objects, found {found}"))
+                ..Failure::here("expected a list of objects")
             });
         }
         let mut only = Node::string("", self.span);

@@ -134,10 +134,7 @@ mod tests {
                 "the value of `input.password` is not valid YAML",
             ),
             ("inptu.password=sw0rdfish", "did you mean `input`?"),
-            (
-                "list=sw0rdfish",
-                "list: expected a list of objects, found the string",
-            ),
+            ("list=sw0rdfish", "list: expected a list of objects"),
             ("list=5", "give a list, `[ { … } ]`"),
             (
                 "input.password:sw0rdfish",
