@@ -314,10 +314,17 @@ fn what_cannot_be_meant_is_refused_with_the_remedy() {
     complains("restore", &backup, &restored, "reads version 1");
     fs::write(&manifest, &good[..good.len() / 2]).unwrap();
     complains("restore", &backup, &restored, "it is damaged");
-    let outside = good.replace("\"orders\"", "\"../orders\"");
-    fs::write(&manifest, outside).unwrap();
-    complains("restore", &backup, &restored, "is no name of a partition");
-    fs::remove_dir_all(&restored).unwrap();
+    for (right, wrong) in [
+        ("\"orders\"", "\"../orders\""),
+        ("\"start\":0", "\"start\":1"),
+        ("\"node_id\":1", "\"node_id\":7"),
+    ] {
+        let changed = good.replace(right, wrong);
+        assert_ne!(good, changed);
+        fs::write(&manifest, changed).unwrap();
+        complains("restore", &backup, &restored, "its checksum is wrong");
+        assert!(!restored.exists(), "nothing was made");
+    }
     fs::write(&manifest, &good).unwrap();
     fs::write(backup.join("INCOMPLETE"), "").unwrap();
     complains("restore", &backup, &restored, "not taken to its end");
@@ -339,6 +346,16 @@ fn what_cannot_be_meant_is_refused_with_the_remedy() {
     complains("restore", &backup, &restored, "had");
     fs::remove_dir_all(&restored).unwrap();
     fs::write(&segment, &sound).unwrap();
+
+    // A directory of another topic is none of its own.
+    let identity = backup.join("orders-0/partition.metadata");
+    let own = fs::read_to_string(&identity).unwrap();
+    let id = own.lines().find_map(|it| it.strip_prefix("topic_id: "));
+    let other = own.replace(id.unwrap(), "AAAAAAAAAAAAAAAAAAAAAg");
+    fs::write(&identity, other).unwrap();
+    complains("restore", &backup, &restored, "does not come up");
+    fs::remove_dir_all(&restored).unwrap();
+    fs::write(&identity, own).unwrap();
     done("restore", &backup, &restored);
 }
 

@@ -2,12 +2,12 @@
 //!
 //! ```json
 //! { "version": 1, "cluster_id": "…", "node_id": 1, "directory_id": "…", "taken_at_ms": 1790000000000,
-//!   "held_us": 1800, "metadata_end": 42,
+//!   "held_us": 1800, "metadata_end": 42, "checksum": 1234567890,
 //!   "partitions": [ { "topic": "orders", "partition": 0, "start": 0, "end": 7, "first_dirty": 0,
 //!                     "segments": [ { "base": 0, "bytes": 512 } ] } ] }
 //! ```
 //!
-//! The metadata log is the partition `__cluster_metadata-0`. A segment may be longer than it says;
+//! The checksum is the CRC-32C of the same without blanks and with 0 in its place. The metadata log is the partition `__cluster_metadata-0`. A segment may be longer than it says;
 //! what is behind that is no part of the backup.
 
 use std::fs;
@@ -42,6 +42,8 @@ pub struct Manifest {
     pub held_us: u64,
     /// The offset behind the last metadata record.
     pub metadata_end: i64,
+    /// Of all else; it is set when the manifest is written.
+    pub checksum: u32,
     pub partitions: Vec<HeldPartition>,
 }
 
@@ -79,13 +81,28 @@ impl Manifest {
         VERSION
     }
 
+    /// That of all else in it.
+    fn sum(&self) -> serde_json::Result<u32> {
+        let bare = Self {
+            checksum: 0,
+            ..self.clone()
+        };
+        Ok(crc32c::crc32c(&serde_json::to_vec(&bare)?))
+    }
+
     /// Writes it into a backup.
     ///
     /// # Durability
     /// It is on the medium on return.
     pub fn write(&self, dir: &Path) -> Result<(), BackupError> {
         let path = dir.join(MANIFEST);
-        let bytes = serde_json::to_vec(self).map_err(std::io::Error::other);
+        let bytes = self.sum().and_then(|checksum| {
+            serde_json::to_vec(&Self {
+                checksum,
+                ..self.clone()
+            })
+        });
+        let bytes = bytes.map_err(std::io::Error::other);
         let bytes = bytes.at("write", &path)?;
         let mut file = fs::File::create_new(&path).at("make", &path)?;
         file.write_all(&bytes).at("write", &path)?;
@@ -120,7 +137,16 @@ impl Manifest {
         // The version comes first: other fields are those of this one.
         let any: serde_json::Value = serde_json::from_slice(&bytes).map_err(malformed)?;
         match any.get("version").and_then(serde_json::Value::as_u64) {
-            Some(VERSION) => serde_json::from_value(any).map_err(malformed),
+            Some(VERSION) => {
+                let found: Self = serde_json::from_value(any).map_err(malformed)?;
+                match found.sum().map_err(malformed)? == found.checksum {
+                    true => Ok(found),
+                    false => Err(
+                        BackupError::new(&path, "it was changed: its checksum is wrong")
+                            .remedy("the backup is damaged: restore another one"),
+                    ),
+                }
+            }
             other => {
                 let found = other.map_or("none".to_owned(), |it| it.to_string());
                 let reason =

@@ -52,14 +52,14 @@ pub async fn restore(backup: &Path, data: &Path) -> Result<Restored, BackupError
     let (from, to) = (backup.to_owned(), data.to_owned());
     let copying = tokio::task::spawn_blocking(move || copy_all(&from, &to)).await;
     let gone = |_| BackupError::new(data, "the copying was interrupted");
-    let mut restored = copying.map_err(gone)??;
-    let Settled { aborted, hanging } = settle(data, restored.node_id).await?;
+    let (mut restored, held) = copying.map_err(gone)??;
+    let Settled { aborted, hanging } = settle(data, restored.node_id, &held).await?;
     finish(data)?;
     (restored.aborted, restored.hanging) = (aborted, hanging);
     Ok(restored)
 }
 
-fn copy_all(backup: &Path, data: &Path) -> Result<Restored, BackupError> {
+fn copy_all(backup: &Path, data: &Path) -> Result<(Restored, Vec<HeldPartition>), BackupError> {
     let manifest = Manifest::read(backup)?;
     let _held = LogDir::open_existing(Arc::new(Disk), backup).at("take", backup)?;
     empty(data)?;
@@ -72,7 +72,7 @@ fn copy_all(backup: &Path, data: &Path) -> Result<Restored, BackupError> {
     }
     unsynced.sync()?;
     write_offsets(data, &manifest)?;
-    Ok(Restored {
+    let restored = Restored {
         partitions: manifest.partitions.len(),
         cluster_id: manifest.cluster_id,
         node_id: manifest.node_id,
@@ -80,7 +80,8 @@ fn copy_all(backup: &Path, data: &Path) -> Result<Restored, BackupError> {
         bytes,
         aborted: 0,
         hanging: Vec::new(),
-    })
+    };
+    Ok((restored, manifest.partitions))
 }
 
 fn copy_partition(

@@ -10,10 +10,12 @@ use tokio::time::timeout;
 
 use super::error::BackupError;
 use super::hold::{caller, check};
-use crate::broker::{Broker, Purpose, Running, start_for, system_random};
+use super::manifest::HeldPartition;
+use crate::broker::{Broker, Purpose, Running, Topic, start_for, system_random};
 use crate::clock::Clock;
 use crate::config::{BrokerConfig, Texts};
 use crate::driver::Threads;
+use crate::metadata::MetadataLog;
 use crate::transaction::{Request, Response};
 
 /// Aborting takes no longer, but where a disk does not answer.
@@ -33,9 +35,24 @@ pub struct Settled {
 ///
 /// # Durability
 /// It is on the medium on return, and the directory is closed.
-pub async fn settle(data: &Path, node_id: i32) -> Result<Settled, BackupError> {
+///
+/// # Errors
+/// A partition does not come up as it was held, or something cannot be ended.
+pub async fn settle(
+    data: &Path,
+    node_id: i32,
+    held: &[HeldPartition],
+) -> Result<Settled, BackupError> {
     let failed = |reason: String| BackupError::new(data, reason);
     let running = start(data, node_id).await.map_err(failed)?;
+    if let Some(lost) = held.iter().find(|it| !is_served(running.broker(), it)) {
+        running.stop().await;
+        let name = lost.name();
+        let reason = format!("{name} does not come up with the records that the backup has");
+        return Err(failed(reason).remedy(
+            "its `partition.metadata` or the metadata log is damaged: restore another backup",
+        ));
+    }
     let ended = timeout(PATIENCE, abort_all(running.broker())).await;
     let hanging = hanging(running.broker());
     let is_closed = running.stop().await;
@@ -72,6 +89,17 @@ async fn start(data: &Path, node_id: i32) -> Result<Running, String> {
         &scope,
     );
     started.await.map_err(|error| error.to_string())
+}
+
+/// Whether a broker serves a partition from its start to its end.
+fn is_served(broker: &Broker, held: &HeldPartition) -> bool {
+    let topic = Topic::Name(&held.topic);
+    if held.name() == MetadataLog::partition() {
+        return true;
+    }
+    let view = broker.find(topic, held.partition);
+    let view = view.and_then(|it| it.partition.view());
+    view.is_ok_and(|it| it.log.start_offset() == held.start && it.log.end_offset() >= held.end)
 }
 
 /// How many were open.

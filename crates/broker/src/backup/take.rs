@@ -92,6 +92,7 @@ pub fn take(data: &Path, target: &Path) -> Result<Taken, BackupError> {
         cluster_id: cut.cluster_id,
         node_id: cut.node_id,
         directory_id: cut.directory_id,
+        checksum: 0,
         partitions: held,
     };
     write_offsets(target, &manifest)?;
