@@ -26,13 +26,42 @@ pub struct Statement {
 
 /// Words without which a text leaves no transaction open.
 const OPENING: [&str; 5] = ["begin", "start", "savepoint", "autocommit", "xa"];
+/// With which a statement begins that opens one.
+const FIRST: [&str; 5] = ["begin", "start", "savepoint", "set", "xa"];
 
 impl Statement {
     /// Whether a transaction may be open when it has been executed: what the next one does would
     /// then not be committed.
+    ///
+    /// With arguments it is one statement, of which there is one for each message: its begin says
+    /// it, whatever its columns are called.
     fn may_open_transaction(&self) -> bool {
+        if self.arguments.is_some() {
+            let text = without_comments(&self.sql);
+            let begins = |word: &str| {
+                let start = text.get(..word.len());
+                start.is_some_and(|it| it.eq_ignore_ascii_case(word))
+            };
+            return FIRST.iter().any(|word| begins(word));
+        }
         let text = self.sql.to_ascii_lowercase();
         OPENING.iter().any(|word| text.contains(word))
+    }
+}
+
+/// A text from its first statement on.
+fn without_comments(text: &str) -> &str {
+    let mut text = text.trim_start();
+    loop {
+        let end = match text.get(..2) {
+            Some("--") => "\n",
+            Some("/*") => "*/",
+            _ => return text,
+        };
+        match text.split_once(end) {
+            Some((_, rest)) => text = rest.trim_start(),
+            None => return text,
+        }
     }
 }
 
@@ -277,4 +306,32 @@ pub fn expand(pattern: &str) -> Result<Vec<PathBuf>, Error> {
         return Err(wrong("there is no such file".to_owned()));
     }
     Ok(paths)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_column_does_not_make_a_statement_one_that_opens_a_transaction() {
+        let opens = |sql: &str, arguments: Option<Vec<Value>>| {
+            let sql = sql.into();
+            Statement { sql, arguments }.may_open_transaction()
+        };
+        let one = || Some(Vec::new());
+        assert!(!opens(
+            "INSERT INTO t (start_at, exact) VALUES (?, ?)",
+            one()
+        ));
+        for text in [
+            "begin",
+            " Start transaction",
+            "/* a */ -- b\n BEGIN",
+            "SET autocommit = 0",
+        ] {
+            assert!(opens(text, one()), "{text}");
+        }
+        assert!(opens("insert into t values (1); begin", None));
+        assert!(!opens("insert into t values (1)", None));
+    }
 }
