@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 
 use crate::dsn::Target;
 use crate::fields::Limits;
-use crate::pool::Pool;
+use crate::pool::{Lease, Pool};
 
 /// How often a connection that is not in use is looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -186,18 +186,17 @@ impl Database {
     }
 
     /// Executes each statement; all in one transaction when that works, else one by one, so that
-    /// only those that are at fault fail.
+    /// only those that are at fault fail. Over one that is too much for it, a server may end the
+    /// connection: then the others go through another one.
     ///
     /// # Errors
-    /// The statements that failed, by index, each with its reason. When the connection is lost,
-    /// those whose effect is not known to be committed.
+    /// The statements that failed, by index, each with its reason. When the connection is lost and
+    /// there is no other, those whose effect is not known to be committed.
     pub async fn execute(&self, statements: &[Statement]) -> Result<(), Vec<(usize, Error)>> {
-        let all = |error: Error| {
-            (0..statements.len())
-                .map(|it| (it, error.clone()))
-                .collect()
+        let mut lease = match self.pool.lease().await {
+            Ok(lease) => lease,
+            Err(away) => return Err(all_from(0, statements, &away)),
         };
-        let mut lease = self.pool.lease().await.map_err(all)?;
         let is_plain = |it: &Statement| it.arguments.is_some() && !it.may_open_transaction();
         if statements.len() > 1 && statements.iter().all(is_plain) {
             match lease.session().transact(statements).await {
@@ -205,27 +204,46 @@ impl Database {
                     lease.keep();
                     return Ok(());
                 }
-                Err(error) if error.class() == ErrorClass::NotConnected => return Err(all(error)),
+                Err(error) if is_lost(&error) => match self.pool.reopen(lease).await {
+                    Ok(other) => lease = other,
+                    Err(away) => return Err(all_from(0, statements, &away)),
+                },
                 Err(_) => {}
             }
         }
+        let failed = self.execute_each(lease, statements).await;
+        match failed.is_empty() {
+            true => Ok(()),
+            false => Err(failed),
+        }
+    }
+
+    async fn execute_each(&self, lease: Lease, statements: &[Statement]) -> Vec<(usize, Error)> {
+        let mut lease = lease;
         let mut failed = Vec::new();
         for (index, statement) in statements.iter().enumerate() {
-            match execute(lease.session(), statement).await {
-                Ok(()) => {}
-                Err(error) if error.class() == ErrorClass::NotConnected => {
-                    failed.extend((index..statements.len()).map(|it| (it, error.clone())));
-                    return Err(failed);
-                }
-                Err(error) => failed.push((index, error)),
+            let Err(error) = execute(lease.session(), statement).await else {
+                continue;
+            };
+            if !is_lost(&error) {
+                failed.push((index, error));
+                continue;
             }
+            if statements.len() == 1 {
+                return vec![(index, error)];
+            }
+            match self.pool.reopen(lease).await {
+                Ok(other) => lease = other,
+                Err(away) => {
+                    failed.extend(all_from(index, statements, &away));
+                    return failed;
+                }
+            }
+            // The server is there: it is this one that it does not bear.
+            failed.push((index, Error::retry(error.text())));
         }
         lease.keep();
-        if failed.is_empty() {
-            Ok(())
-        } else {
-            Err(failed)
-        }
+        failed
     }
 
     /// Executes one statement and returns its rows as an array of objects, which may become about
@@ -240,7 +258,6 @@ impl Database {
             Ok(rows) => closed(session, statement).await.map(|()| rows),
             Err(error) => Err(rolled_back(session, statement, error).await),
         };
-        let is_lost = |error: &Error| error.class() == ErrorClass::NotConnected;
         if !result.as_ref().is_err_and(is_lost) {
             lease.keep();
         }
@@ -261,6 +278,16 @@ impl Database {
     pub fn close(&self) {
         self.pool.clear();
     }
+}
+
+fn is_lost(error: &Error) -> bool {
+    error.class() == ErrorClass::NotConnected
+}
+
+/// The statements from this one on, with the error that holds for all of them.
+fn all_from(first: usize, statements: &[Statement], error: &Error) -> Vec<(usize, Error)> {
+    let rest = first..statements.len();
+    rest.map(|it| (it, error.clone())).collect()
 }
 
 /// Executes a statement; no transaction is open on return, whatever came of it.
@@ -285,7 +312,7 @@ async fn closed(session: &mut dyn Session, statement: &Statement) -> Result<(), 
 /// The error of a statement, after the transaction is gone that it may have begun. Where that cannot
 /// be done, nobody may use the connection any more.
 async fn rolled_back(session: &mut dyn Session, statement: &Statement, error: Error) -> Error {
-    if error.class() == ErrorClass::NotConnected || !statement.may_open_transaction() {
+    if is_lost(&error) || !statement.may_open_transaction() {
         return error;
     }
     match session.roll_back().await {

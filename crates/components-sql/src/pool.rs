@@ -20,7 +20,7 @@ const ANSWER: Duration = Duration::from_secs(10);
 /// Connections that are opened when they are needed.
 pub struct Pool {
     connect: Box<dyn Connect>,
-    open: Option<Arc<Semaphore>>,
+    open_max: Option<Arc<Semaphore>>,
     shared: Arc<Shared>,
 }
 
@@ -49,7 +49,7 @@ pub struct Lease {
     session: Box<dyn Session>,
     born: Instant,
     shared: Arc<Shared>,
-    _permit: Option<OwnedSemaphorePermit>,
+    permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Pool {
@@ -57,7 +57,7 @@ impl Pool {
     pub fn new(connect: Box<dyn Connect>, limits: Limits) -> Self {
         Self {
             connect,
-            open: limits.open_max.map(|max| Arc::new(Semaphore::new(max))),
+            open_max: limits.open_max.map(|max| Arc::new(Semaphore::new(max))),
             shared: Arc::new(Shared {
                 limits,
                 idle: Mutex::default(),
@@ -70,31 +70,45 @@ impl Pool {
     /// # Errors
     /// `NotConnected`: the database cannot be reached. `Fatal`: it refuses this client.
     pub async fn lease(&self) -> Result<Lease, Error> {
-        let permit = match &self.open {
+        let permit = match &self.open_max {
             None => None,
             Some(open) => Arc::clone(open).acquire_owned().await.ok(),
         };
-        let (session, born) = match self.shared.take() {
-            Some(idle) => (idle.session, idle.born),
-            None => {
-                let session = self.connect.connect().await.map_err(|error| {
-                    error.context(format_args!("connect to {} (`dsn`)", self.connect.place()))
-                })?;
-                (session, Instant::now())
-            }
-        };
+        match self.shared.take() {
+            Some(idle) => Ok(Lease {
+                session: idle.session,
+                born: idle.born,
+                shared: Arc::clone(&self.shared),
+                permit,
+            }),
+            None => self.open(permit).await,
+        }
+    }
+
+    /// Opens a connection in the place of one that was lost.
+    ///
+    /// # Errors
+    /// As those of [`lease`](Self::lease).
+    pub async fn reopen(&self, lost: Lease) -> Result<Lease, Error> {
+        drop(lost.session);
+        self.open(lost.permit).await
+    }
+
+    async fn open(&self, permit: Option<OwnedSemaphorePermit>) -> Result<Lease, Error> {
+        let opened = self.connect.connect().await;
+        let place = || format!("connect to {} (`dsn`)", self.connect.place());
         Ok(Lease {
-            session,
-            born,
+            session: opened.map_err(|error| error.context(place()))?,
+            born: Instant::now(),
             shared: Arc::clone(&self.shared),
-            _permit: permit,
+            permit,
         })
     }
 
     /// Whether the idle connection that would be used next turns out to be lost, or one was found
     /// closed since the last look; false when there is none to look at.
     pub async fn has_lost(&self) -> bool {
-        let permit = match &self.open {
+        let permit = match &self.open_max {
             None => None,
             Some(open) => match Arc::clone(open).try_acquire_owned() {
                 Ok(permit) => Some(permit),

@@ -129,6 +129,30 @@ async fn only_the_messages_at_fault_fail() {
     );
 }
 
+/// As when a value is too much for the server: it ends the connection that has sent it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_ends_the_connection_fails_alone() {
+    let database = shared::postgres();
+    for text in [
+        "CREATE TABLE t (id int)",
+        "CREATE FUNCTION bear() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+         IF NEW.id < 0 THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF;
+         RETURN NEW; END $$",
+        "CREATE TRIGGER bears BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION bear()",
+    ] {
+        database.query(text).unwrap();
+    }
+    // With one connection, the next one must wait for the end of the lost one.
+    let output = insert(&dsn(&database), "t", "[id]", "  conn_max_open: 1\n");
+    output.connect().await.unwrap();
+    let failed = failures(&*output, &["[1]", "[-2]", "[3]", "[-4]", "[5]"]).await;
+    let indices: Vec<_> = failed.iter().map(|(index, _)| *index).collect();
+    assert_eq!(indices, [1, 3], "{failed:?}");
+    let written = database.query("SELECT id FROM t ORDER BY id").unwrap();
+    assert_eq!(written, [["1"], ["3"], ["5"]]);
+    output.close().await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upsert_takes_the_same_key_twice_in_one_batch() {
     let database = shared::postgres();
