@@ -258,17 +258,17 @@ impl Client {
             None => None,
         };
         let failed = match self.follow::<M>(request, batch).await {
-            Ok(response) => match self.statuses.meaning(response.status()) {
+            Ok(answer) => match self.statuses.meaning(answer.response.status()) {
                 Meaning::Success => {
                     if let Some(pass) = pass {
                         pass.succeed();
                     }
-                    return Ok(Ok(response));
+                    return Ok(Ok(answer.response));
                 }
                 meaning => {
                     if let Some(pass) = pass {
                         // A refusal of this one message says nothing about the server.
-                        let is_fault = response.status().is_server_error()
+                        let is_fault = answer.response.status().is_server_error()
                             || meaning == Meaning::Retry { overloaded: true };
                         if is_fault {
                             pass.fail();
@@ -276,7 +276,7 @@ impl Client {
                             pass.succeed();
                         }
                     }
-                    self.unexpected(&response, meaning)
+                    unexpected(&answer, meaning)
                 }
             },
             Err(failure) => {
@@ -300,13 +300,17 @@ impl Client {
         &self,
         request: http::Request<Bytes>,
         batch: &[Message],
-    ) -> Result<M::Response, Failure> {
+    ) -> Result<Answer<M::Response>, Failure> {
+        let mut redirected_to = None;
         let mut uri = request.uri().clone();
         let mut method = request.method().clone();
         let mut response = M::exchange(&self.transport, request, &self.metrics).await?;
         for _ in 0..REDIRECTS_MAX {
             let Some(next) = redirect::target(&uri, response.status(), response.headers()) else {
-                return Ok(response);
+                return Ok(Answer {
+                    response,
+                    redirected_to,
+                });
             };
             let next = next.map_err(|reason| Failure::lasting(Error::rejected(reason)))?;
             // The request is made anew: hardly any is ever redirected, and a copy of each one
@@ -316,29 +320,14 @@ impl Client {
             redirect::aim(&mut request, &uri, next, &method);
             uri = request.uri().clone();
             let sent = M::exchange(&self.transport, request, &self.metrics).await;
-            response = sent.map_err(|failure| redirected(failure, &uri))?;
+            response = sent.map_err(|failure| Failure {
+                error: redirected(failure.error, &uri),
+                ..failure
+            })?;
+            redirected_to = Some(uri.clone());
         }
         let text = format!("the server redirects more than {REDIRECTS_MAX} times");
         Err(Failure::lasting(Error::retry(text)))
-    }
-
-    fn unexpected<R: HasStatus>(&self, response: &R, meaning: Meaning) -> Attempt {
-        let status = response.status();
-        let reason = response.reason();
-        let text = format!("the server answers {status}{reason}");
-        let is_refusal = meaning == Meaning::GiveUp || status.is_client_error();
-        let passing = matches!(status.as_u16(), 408 | 425 | 429);
-        let class = if is_refusal && !passing {
-            ErrorClass::Rejected
-        } else {
-            ErrorClass::Retry
-        };
-        Attempt {
-            error: Error::new(class, text),
-            status: Some(status),
-            retry_after: response.retry_after(),
-            is_final: meaning == Meaning::GiveUp,
-        }
     }
 
     async fn wait_for_rate_limit(&self, batch: &[Message]) {
@@ -476,14 +465,38 @@ impl HasStatus for OpenReply {
     }
 }
 
-/// A failure at the place that the server has sent the request on to.
-fn redirected(failure: Failure, to: &http::Uri) -> Failure {
-    Failure {
-        error: failure
-            .error
-            .context(format!("redirected to {}", shown(to))),
-        ..failure
+/// What a server answered, and where it had sent the request on to.
+struct Answer<R> {
+    response: R,
+    redirected_to: Option<http::Uri>,
+}
+
+fn unexpected<R: HasStatus>(answer: &Answer<R>, meaning: Meaning) -> Attempt {
+    let response = &answer.response;
+    let status = response.status();
+    let text = format!("the server answers {status}{}", response.reason());
+    let is_refusal = meaning == Meaning::GiveUp || status.is_client_error();
+    let passing = matches!(status.as_u16(), 408 | 425 | 429);
+    let class = if is_refusal && !passing {
+        ErrorClass::Rejected
+    } else {
+        ErrorClass::Retry
+    };
+    let error = Error::new(class, text);
+    Attempt {
+        error: match &answer.redirected_to {
+            Some(to) => redirected(error, to),
+            None => error,
+        },
+        status: Some(status),
+        retry_after: response.retry_after(),
+        is_final: meaning == Meaning::GiveUp,
     }
+}
+
+/// An error of the place that the server has sent the request on to.
+fn redirected(error: Error, to: &http::Uri) -> Error {
+    error.context(format!("redirected to {}", shown(to)))
 }
 
 #[cfg(test)]

@@ -269,6 +269,21 @@ async fn a_server_that_a_redirect_leads_to_is_named_when_it_fails() {
 }
 
 #[tokio::test]
+async fn a_refusal_after_a_redirect_names_the_server_that_refuses() {
+    let refuses = Server::start([Step::status(404, "", "")]).await;
+    let location = format!(
+        "Location: {}\r\n",
+        refuses.url().replace("//", "//u:hunter2@")
+    );
+    let server = Server::start([Step::status(307, location.leak(), "")]).await;
+    let error = error_of(&*output(&server.url(), "retries: 0")).await;
+    let expected = format!("redirected to {}: the server answers 404", refuses.url());
+    assert!(error.text().contains(&expected), "{error}");
+    assert!(error.text().starts_with(&server.url()), "{error}");
+    assert!(!error.text().contains("hunter"), "{error}");
+}
+
+#[tokio::test]
 async fn a_response_above_the_limit_is_an_error() {
     let server = Server::start([Step::status(200, "", "12345678901")]).await;
     let error = error_of(&*output(&server.url(), "max_response_size: 10")).await;
