@@ -1,5 +1,6 @@
-//! The alert rules for a broker, in `deploy/prometheus`: those of the operations guide and all of
-//! its thresholds, by their unit tests and by a real Prometheus beside a broker in trouble.
+//! The alert rules of `deploy/prometheus`: those for pipelines, and those for a broker, which are the
+//! operations guide's and all of its thresholds; by their unit tests, and by a real Prometheus beside
+//! a broker in trouble.
 
 #![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
 
@@ -16,6 +17,7 @@ use millrace_testkit::seeds;
 
 const GUIDE: &str = "4-message-queue-operations-guide.md";
 const RULES: &str = "millrace-broker.rules.yaml";
+const OF_PIPELINES: &str = "millrace-pipelines.rules.yaml";
 
 /// Prometheus notices what the broker shows every five seconds.
 const TROUBLE: Duration = PATIENCE.saturating_mul(2);
@@ -24,18 +26,31 @@ fn shipped(name: &str) -> PathBuf {
     seeds::in_checkout("deploy/prometheus").join(name)
 }
 
+fn read(name: &str) -> String {
+    fs::read_to_string(shipped(name)).unwrap()
+}
+
 fn rules() -> String {
-    fs::read_to_string(shipped(RULES)).unwrap()
+    read(RULES)
 }
 
 #[test]
-fn every_alert_fires_when_it_must_and_only_then() {
-    prometheus::check("rules", &rules()).unwrap();
-    let tests = shipped("millrace-broker.rules.test.yaml");
-    prometheus::test_rules(&tests).unwrap();
-    let cases = fs::read_to_string(tests).unwrap();
+fn every_alert_on_a_broker_fires_when_it_must_and_only_then() {
+    assert_tested(RULES, "millrace-broker.rules.test.yaml");
+}
+
+#[test]
+fn every_alert_on_a_pipeline_fires_when_it_must_and_only_then() {
+    assert_tested(OF_PIPELINES, "millrace-pipelines.rules.test.yaml");
+}
+
+fn assert_tested(rules: &str, tests: &str) {
+    let rules = read(rules);
+    prometheus::check("rules", &rules).unwrap();
+    prometheus::test_rules(&shipped(tests)).unwrap();
+    let cases = read(tests);
     let is_alert = |line: &&str| line.trim().starts_with("- alert: ");
-    for alert in rules().lines().filter(is_alert) {
+    for alert in rules.lines().filter(is_alert) {
         let name = alert.trim().trim_start_matches("- alert: ");
         let fires = format!("- alertname: {name}\n");
         let is_quiet = format!("- {{ alertname: {name}, ");
@@ -43,6 +58,20 @@ fn every_alert_fires_when_it_must_and_only_then() {
             cases.contains(&fires) && cases.contains(&is_quiet),
             "{name}"
         );
+    }
+}
+
+#[test]
+fn the_alerts_on_pipelines_are_on_metrics_that_there_are() {
+    let page = fs::read_to_string(seeds::in_checkout("docs/reference/metrics.md")).unwrap();
+    let rules = read(OF_PIPELINES);
+    let words = rules.split(|it: char| !it.is_ascii_alphanumeric() && it != '_');
+    let is_metric =
+        |it: &&str| it.starts_with("bento_") || it.ends_with("_total") || it.ends_with("_seconds");
+    let metrics: Vec<&str> = words.filter(is_metric).collect();
+    assert!(metrics.len() >= 6, "{metrics:?}");
+    for metric in metrics {
+        assert!(page.contains(&format!("`{metric}`")), "{metric}");
     }
 }
 
@@ -91,12 +120,13 @@ fn threshold(row: &str) -> Option<(String, String)> {
 #[test]
 fn the_configuration_that_is_shipped_is_valid() {
     let config = fs::read_to_string(shipped("prometheus.yaml")).unwrap();
-    let targets = ["localhost:4195", "localhost:9400"];
+    let targets = ["localhost:4195", "localhost:4196", "localhost:9400"];
     assert!(targets.iter().all(|it| config.contains(it)), "{config}");
-    let prometheus = PrometheusServer::start(&config, &[(RULES, &rules())]).unwrap();
+    let files = [(RULES, &*rules()), (OF_PIPELINES, &*read(OF_PIPELINES))];
+    let prometheus = PrometheusServer::start(&config, &files).unwrap();
     let loaded = prometheus.api("/api/v1/rules").unwrap();
     let groups = loaded["groups"].as_array().unwrap();
-    assert_eq!(groups.len(), 2, "{loaded}");
+    assert_eq!(groups.len(), 3, "{loaded}");
 }
 
 /// A broker with two log directories, and a Prometheus that watches it with minutes as seconds.
