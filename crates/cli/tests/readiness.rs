@@ -4,9 +4,10 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 
 use millrace_testkit::http;
-use millrace_testkit::millrace::Millrace;
+use millrace_testkit::millrace::{Millrace, command};
 use millrace_testkit::poll::PATIENCE;
 use millrace_testkit::port::free_port;
 
@@ -78,5 +79,61 @@ output: {{ redis_list: {{ url: 'redis://:planted-password@{address}', key: b }} 
         assert!(line.contains("authentication failed"), "{text}");
     }
     assert!(!text.contains("planted"), "{text}");
+    assert!(process.terminate(PATIENCE).unwrap().success());
+}
+
+/// The broker, on a port that it has again when it is started again.
+fn broker(data: &Path, port: u16) -> Millrace {
+    let mut command = command().unwrap();
+    command.args(["broker", "1", &port.to_string(), "--host", "127.0.0.1"]);
+    let mut broker = Millrace::start(command.arg("--data").arg(data)).unwrap();
+    let is_ready = |it: &serde_json::Value| it["message"] == "the broker is ready";
+    broker
+        .wait_for_log("the broker", PATIENCE, is_ready)
+        .unwrap();
+    broker
+}
+
+#[test]
+fn a_broker_that_is_away_is_told_by_idle_inputs_and_outputs() {
+    let folder = tempfile::tempdir().unwrap();
+    let (port, service) = (free_port(), free_port());
+    let mut first = broker(&folder.path().join("data"), port);
+    let config = folder.path().join("config.yaml");
+    let text = format!(
+        "
+http: {{ address: '127.0.0.1:{service}' }}
+input:
+  broker:
+    inputs:
+      - kafka: {{ addresses: [ 'localhost:{port}' ], topics: [ in ], consumer_group: a }}
+      - kafka_franz: {{ seed_brokers: [ 'localhost:{port}' ], topics: [ in ], consumer_group: b }}
+output:
+  broker:
+    outputs:
+      - kafka: {{ addresses: [ 'localhost:{port}' ], topic: out }}
+      - kafka_franz: {{ seed_brokers: [ 'localhost:{port}' ], topic: out }}
+"
+    );
+    std::fs::write(&config, text).unwrap();
+    let mut process = Millrace::run(&config, &[]).unwrap();
+    let told = |status: u16, part: &'static str, count: usize| {
+        move |_: &Millrace| {
+            let ready = http::get(&format!("http://127.0.0.1:{service}/ready")).ok()?;
+            let text = ready.text();
+            (ready.status == status && text.matches(part).count() == count).then_some(())
+        }
+    };
+    process
+        .wait_for("all connected", PATIENCE, told(200, "refused", 0))
+        .unwrap();
+    first.kill().unwrap();
+    process
+        .wait_for("four outages", PATIENCE, told(503, "refused", 4))
+        .unwrap();
+    let _second = broker(&folder.path().join("data"), port);
+    process
+        .wait_for("all connected again", PATIENCE, told(200, "refused", 0))
+        .unwrap();
     assert!(process.terminate(PATIENCE).unwrap().success());
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use millrace_message::{Error, MessageBatch, Outcome};
 use smallvec::SmallVec;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// A batch as an input read it, with the way to tell its source what became of it.
@@ -73,6 +74,13 @@ pub trait Input: Send {
     /// # Cancel safety
     /// The future may be dropped at any await point; no message may be lost by it.
     async fn read(&mut self) -> Result<Incoming, Error>;
+
+    /// What tells that the source cannot be reached, and why, while the input waits by itself until it
+    /// can be again, so that it is seen as not connected meanwhile. Asked for after each `connect`;
+    /// `None` where the input does not tell, or has reads return `NotConnected` instead.
+    fn outage(&self) -> Option<watch::Receiver<Option<Error>>> {
+        None
+    }
 
     /// After how many messages that have not settled the source sends no more; `None` when it
     /// has no such bound. While it is reached, batching policies flush what they hold.

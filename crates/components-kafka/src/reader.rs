@@ -11,11 +11,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use millrace_component::{BuiltRateLimit, Flow, Incoming, Input};
-use millrace_kafka_client::ConsumerSettings;
+use millrace_kafka_client::{Cluster, ConsumerSettings};
 use millrace_message::Error;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::client::Client;
 use crate::failure::not_connected;
@@ -68,6 +69,9 @@ struct Session {
     stop: CancellationToken,
     /// Nothing more will be acknowledged.
     end: CancellationToken,
+    /// Why no broker can be reached.
+    outage: watch::Receiver<Option<Error>>,
+    _watch: AbortOnDropHandle<()>,
     task: JoinHandle<Result<(), Error>>,
 }
 
@@ -89,6 +93,8 @@ impl Input for Reader {
         let counts = counts.map_err(|error| not_connected(&error))?;
         let (sender, incoming) = mpsc::channel(READ_AHEAD);
         let (stop, end) = (CancellationToken::new(), CancellationToken::new());
+        let (told, outage) = watch::channel(None);
+        let watch = tokio::spawn(tell_outages(Arc::clone(&cluster), told));
         let task = task::Task::new(Arc::clone(config), cluster, counts, sender);
         let task = tokio::spawn(task.run(stop.clone(), end.clone()));
         self.session = Some(Session {
@@ -96,6 +102,8 @@ impl Input for Reader {
             next: None,
             stop,
             end,
+            outage,
+            _watch: AbortOnDropHandle::new(watch),
             task,
         });
         Ok(())
@@ -115,6 +123,10 @@ impl Input for Reader {
             Ok(Err(error)) => error,
             Err(panic) => Error::fatal(format!("the reader panicked: {panic}")),
         })
+    }
+
+    fn outage(&self) -> Option<watch::Receiver<Option<Error>>> {
+        self.session.as_ref().map(|it| it.outage.clone())
     }
 
     async fn stop(&mut self) {
@@ -137,6 +149,17 @@ impl Input for Reader {
             Ok(result) => result,
             Err(panic) => Err(Error::fatal(format!("the reader panicked: {panic}"))),
         }
+    }
+}
+
+/// The task of a consumer bears an outage for a while, and stays a member of its group: it is seen
+/// here alone.
+async fn tell_outages(cluster: Arc<Cluster>, told: watch::Sender<Option<Error>>) {
+    loop {
+        let error = cluster.lost().await;
+        told.send_replace(Some(not_connected(&error)));
+        cluster.reached().await;
+        told.send_replace(None);
     }
 }
 

@@ -12,7 +12,7 @@ use millrace_message::{Error, ErrorClass, MessageBatch};
 use parking_lot::Mutex;
 
 use crate::client::Client;
-use crate::failure::{not_connected, not_written};
+use crate::failure::{not_connected, not_reached, not_written};
 use crate::record::Shape;
 use creation::Created;
 
@@ -70,6 +70,10 @@ impl Writer {
         }
     }
 
+    fn current(&self) -> Option<Arc<Link>> {
+        self.current.lock().clone()
+    }
+
     async fn open(&self) -> Result<Arc<Link>, Error> {
         let cluster = self.config.client.connect().await?;
         let settings = self.config.producer.clone();
@@ -83,8 +87,7 @@ impl Writer {
     /// The connection, opened again if it was lost.
     async fn reopened(&self) -> Result<Arc<Link>, Error> {
         let _turn = self.connecting.lock().await;
-        let current = self.current.lock().clone();
-        match current {
+        match self.current() {
             Some(link) => Ok(link),
             None => self.open().await,
         }
@@ -186,11 +189,26 @@ fn may_pass(error: &Error) -> bool {
 #[async_trait]
 impl Output for Writer {
     async fn connect(&self) -> Result<(), Error> {
+        // What waits in the producer is written in its order when the broker is back: another one
+        // would overtake it.
+        if let Some(link) = self.current() {
+            match link.cluster.any().await {
+                Ok(_) => return Ok(()),
+                Err(error) if error.is_lost() => return Err(not_reached(&error)),
+                Err(_) => self.discard(&link),
+            }
+        }
         self.open().await.map(drop)
     }
 
+    async fn lost(&self) {
+        if let Some(link) = self.current() {
+            link.cluster.lost().await;
+        }
+    }
+
     async fn write(&self, batch: &MessageBatch) -> Result<(), WriteError> {
-        let Some(link) = self.current.lock().clone() else {
+        let Some(link) = self.current() else {
             return Err(Error::not_connected("not connected").into());
         };
         let mut failed = match &self.config.retries {

@@ -1,6 +1,7 @@
 //! The brokers of a cluster, and who of them leads and coordinates.
 
 mod coordinator;
+mod missing;
 mod places;
 mod topic_ids;
 
@@ -16,8 +17,9 @@ use tokio::time::Instant;
 use crate::Result;
 use crate::connection::Connection;
 use crate::error::{Error, Reason};
-use crate::settings::{Backoff, Settings};
+use crate::settings::{Backoff, LONGEST_PAUSE, Settings};
 
+use missing::Missing;
 pub(crate) use places::Places;
 pub(crate) use topic_ids::TopicIds;
 
@@ -34,6 +36,7 @@ struct State {
     /// The addresses of the brokers by their ids.
     brokers: HashMap<i32, Arc<str>>,
     topics: HashMap<Str, Known>,
+    missing: Missing,
 }
 
 /// A topic as it was heard of.
@@ -81,6 +84,32 @@ impl Cluster {
             }
         }
         Err(last)
+    }
+
+    /// Waits until no broker can be reached, and says why: the connections have broken, and no
+    /// broker that is known takes another one.
+    ///
+    /// Cancel safe.
+    pub async fn lost(&self) -> Error {
+        loop {
+            match self.any().await {
+                Ok(open) => open.closed().await,
+                Err(error) => return error,
+            }
+            // Who takes a connection and ends it at once is not asked without a pause.
+            tokio::time::sleep(self.settings.retry_backoff).await;
+        }
+    }
+
+    /// Waits until a broker can be reached, with pauses that double up to a second.
+    ///
+    /// Cancel safe.
+    pub async fn reached(&self) {
+        let mut pause = self.settings.retry_backoff;
+        while self.any().await.is_err() {
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
     }
 
     /// The connection to an address. One is made at a time: who asks for another waits.
@@ -174,7 +203,10 @@ impl Cluster {
         if let Some(known) = self.known(topic).await.filter(|it| it.is_whole()) {
             return Ok(known);
         }
-        self.retry(|| self.ask_places(topic, may_create)).await
+        match may_create {
+            true => self.made_places(topic).await,
+            false => self.retry(|| self.ask_places(topic, false)).await,
+        }
     }
 
     /// As [`places`](Self::places) for a topic that was there before, asked for at most once.

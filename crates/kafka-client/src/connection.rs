@@ -98,6 +98,11 @@ impl Connection {
         self.inner.link.is_open()
     }
 
+    /// Waits until it has failed. Cancel safe.
+    pub(crate) async fn closed(&self) {
+        self.inner.link.closed().await;
+    }
+
     /// The version in which a request would be sent.
     ///
     /// # Errors

@@ -1,21 +1,23 @@
 //! Runs one leaf input: connect, read, admit, replay, and the end of it all.
 
+mod link;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use millrace_component::{
-    Backoff, BlockingInput, BuildContext, BuiltInput, Connection, Flood, Flow, Identity, Incoming,
-    Input, LeafInput, Sender, Side, Sink, Source, SourceWriter,
+    Backoff, BlockingInput, BuildContext, BuiltInput, Flood, Flow, Incoming, Input, LeafInput,
+    Sender, Side, Sink, Source, SourceWriter,
 };
 use millrace_message::{Error, ErrorClass, MessageBatch, settle_all};
-use millrace_telemetry::metric::{self, InputMetrics};
+use millrace_telemetry::metric::InputMetrics;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info};
 
+use self::link::Link;
 use crate::admission::{Admission, Due};
-use crate::attempt::tell_failed_attempt;
 use crate::own_thread::OwnThread;
 use crate::spans::SpanSource;
 
@@ -26,8 +28,6 @@ const RUN_MAX: usize = 64;
 /// The pauses between attempts to connect or to read after an error.
 const PAUSE_INITIAL: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
-/// The place of an input beside which there is no other.
-const ONLY_INPUT: &str = "root.input";
 
 /// Starts a leaf input.
 ///
@@ -157,72 +157,6 @@ async fn write(sink: Arc<dyn Sink>, mut batch: MessageBatch, flow: Flow) {
     settle_all(origins, &outcomes);
 }
 
-/// Who the input is, for its log lines, its connection and the metrics of that.
-struct Link {
-    connection: Connection,
-    metric: metric::Connection,
-    identity: Arc<Identity>,
-    unreadable: Flood,
-}
-
-impl Link {
-    fn up(&self) {
-        self.connection.set_up(true);
-        self.metric.up();
-        let (component, path, _) = self.identity.names();
-        info!(component, path, "input is connected");
-    }
-
-    fn down(&self, error: &Error, pause: Duration) {
-        if self.connection.is_up() {
-            self.metric.lost();
-        } else {
-            self.metric.failed();
-        }
-        self.connection.set_failed(error);
-        let (component, path, _) = self.identity.names();
-        tell_failed_attempt(error, pause, "input", component, path);
-    }
-
-    /// A message of the source cannot be read: it is lost, and the rest goes on.
-    fn unreadable(&self, error: &Error, admission: &Admission) {
-        admission.count_unreadable();
-        if let Some(left_out) = self.unreadable.passes() {
-            let (component, path, _) = self.identity.names();
-            let left_out = (left_out > 0).then_some(left_out);
-            error!(component, path, left_out, "read message: {error}");
-        }
-    }
-
-    /// Tells what [`Link::unreadable`] has left out.
-    fn tell_unreadable(&self) {
-        let left_out = self.unreadable.left_out();
-        if left_out > 0 {
-            let (component, path, _) = self.identity.names();
-            error!(
-                component,
-                path, left_out, "read message: more messages could not be read and are dropped"
-            );
-        }
-    }
-
-    fn failed(&self, error: &Error) {
-        let (component, path, _) = self.identity.names();
-        error!(component, path, "input fails: {error}");
-    }
-
-    /// The input cannot go on: what ends the stream, which says so again. That may be long after,
-    /// when what was read has settled and when the other inputs have ended; otherwise it is enough.
-    fn ended(&self, error: &Error, admission: &Admission) -> Error {
-        let is_only = &*self.identity.path == ONLY_INPUT;
-        let flow = admission.flow();
-        if !is_only || admission.outstanding() > 0 || flow.buffer_ledger().is_some() {
-            self.failed(error);
-        }
-        self.identity.locate(error)
-    }
-}
-
 async fn read_loop(
     input: &mut dyn Input,
     admission: &Arc<Admission>,
@@ -265,10 +199,15 @@ async fn read_connected(
     backoff: &mut Backoff,
 ) -> Option<Result<(), Error>> {
     let stop = writer.stop().clone();
+    let mut outage = input.outage();
     loop {
         let pressing = admission.press_if_full(input.in_flight_max());
         let incoming = tokio::select! {
             incoming = input.read() => incoming,
+            news = changed(&mut outage) => {
+                link.report_outage(news.as_ref());
+                continue;
+            }
             () = stop.cancelled() => return Some(Ok(())),
         };
         drop(pressing);
@@ -303,6 +242,18 @@ async fn read_connected(
             },
         }
     }
+}
+
+/// The next news of an outage: why there is one, or that it is over.
+async fn changed(outage: &mut Option<watch::Receiver<Option<Error>>>) -> Option<Error> {
+    if let Some(told) = outage
+        && told.changed().await.is_ok()
+    {
+        return told.borrow_and_update().clone();
+    }
+    // There are none any more: a read tells of what ends the connection.
+    *outage = None;
+    std::future::pending().await
 }
 
 async fn sleep(pause: Duration, stop: &CancellationToken) {

@@ -3,7 +3,8 @@
 use std::sync::atomic::Ordering;
 
 use millrace_component::Urgency;
-use millrace_message::{Error, Outcome};
+use millrace_message::{Error, ErrorClass, Outcome};
+use tokio::sync::watch;
 
 use crate::broker::{PATIENCE, Read, TestBroker, bench, end, read, read_texts};
 use crate::stubs::{ASKED, PASSED};
@@ -286,4 +287,34 @@ async fn metadata_tell_where_a_record_was_and_how_many_were_behind_it() {
         one.settle(Outcome::Delivered);
     }
     end(input).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_input_tells_that_the_broker_is_away_and_goes_on_when_it_is_back() {
+    for yaml in [
+        "kafka: { addresses: [ 'A' ], topics: [ t ], consumer_group: g }",
+        "kafka_franz: { seed_brokers: [ 'A' ], topics: [ t ], consumer_group: g }",
+    ] {
+        let broker = TestBroker::start().await;
+        broker.topic("t", 1).await;
+        broker.fill("t", 0, &["before"]).await;
+        let mut input = bench().input(&yaml.replace('A', &broker.address()));
+        input.connect().await.unwrap();
+        assert_eq!(read_texts(&mut *input, 1).await, ["before"]);
+        let mut outage = input.outage().unwrap();
+        assert!(outage.borrow().is_none());
+        broker.proxy.down().unwrap();
+        let told = async |outage: &mut watch::Receiver<Option<Error>>| {
+            let told = tokio::time::timeout(PATIENCE, outage.changed()).await;
+            told.expect("it is told").unwrap();
+            outage.borrow_and_update().clone()
+        };
+        let error = told(&mut outage).await.expect("why");
+        assert_eq!(error.class(), ErrorClass::NotConnected);
+        broker.proxy.heal().unwrap();
+        assert!(told(&mut outage).await.is_none());
+        broker.fill("t", 0, &["after"]).await;
+        while read_texts(&mut *input, 1).await != ["after"] {}
+        end(input).await;
+    }
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use millrace_kafka_client::{partition_of_fnv1a, partition_of_key};
-use millrace_message::{Message, MessageBatch};
+use millrace_message::{ErrorClass, Message, MessageBatch};
 
-use crate::broker::{TestBroker, bench, end, read_texts};
+use crate::broker::{PATIENCE, TestBroker, bench, end, read_texts};
 
 /// Has an output write messages with keys in their metadata, so that they can be read at once.
 async fn write(broker: &TestBroker, output: &str, messages: &[(&str, &str)]) {
@@ -205,16 +205,37 @@ async fn kafka_gives_up_after_so_many_attempts() {
     broker.proxy.down().unwrap();
     let written = output.write(&Message::from("a").into()).await;
     let error = written.unwrap_err();
-    assert_eq!(error.error().class(), millrace_message::ErrorClass::Retry);
+    assert_eq!(error.error().class(), ErrorClass::Retry);
     broker.proxy.heal().unwrap();
     while let Err(error) = output.write(&Message::from("b").into()).await {
-        assert_ne!(
-            error.error().class(),
-            millrace_message::ErrorClass::Rejected
-        );
+        assert_ne!(error.error().class(), ErrorClass::Rejected);
         output.connect().await.unwrap();
     }
     output.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_that_is_not_made_is_refused_soon_for_all_messages_of_a_batch() {
+    for yaml in [
+        "kafka: { addresses: [ 'A' ], topic: t, ack_replicas: true }",
+        "kafka_franz: { seed_brokers: [ 'A' ], topic: t }",
+    ] {
+        let broker = TestBroker::secured("PLAINTEXT", "auto.create.topics.enable=false").await;
+        let output = bench().output(&yaml.replace('A', &broker.address()));
+        output.connect().await.unwrap();
+        let batch: MessageBatch = (0..20).map(|it| Message::from(&*it.to_string())).collect();
+        let begun = tokio::time::Instant::now();
+        let refused = output.write(&batch).await.unwrap_err();
+        // One after the other they would have waited far longer.
+        assert!(begun.elapsed() < PATIENCE, "{:?}", begun.elapsed());
+        assert_eq!(refused.error().class(), ErrorClass::Rejected);
+        let text = refused.error().text().to_owned();
+        assert!(text.contains("there is no topic `t`"), "{text}");
+        broker.topic("t", 1).await;
+        while output.write(&batch).await.is_err() {}
+        output.close().await.unwrap();
+        assert_eq!(broker.values("t").await.len(), 20);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -236,5 +257,36 @@ async fn an_output_goes_on_over_a_restart_of_the_broker() {
         output.close().await.unwrap();
         let values: BTreeSet<_> = broker.values("t").await.into_iter().collect();
         assert_eq!(values, ["a".to_owned(), "b".to_owned()].into());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_output_sees_that_the_broker_is_away_and_overtakes_nothing_when_it_is_back() {
+    for yaml in [
+        "kafka: { addresses: [ 'A' ], topic: t, ack_replicas: true, timeout: 1s, \
+         backoff: { initial_interval: 10ms, max_interval: 50ms, max_elapsed_time: '' } }",
+        "kafka_franz: { seed_brokers: [ 'A' ], topic: t }",
+    ] {
+        let broker = TestBroker::start().await;
+        broker.topic("t", 1).await;
+        let output = bench().output(&yaml.replace('A', &broker.address()));
+        output.connect().await.unwrap();
+        output.write(&Message::from("a").into()).await.unwrap();
+        broker.proxy.down().unwrap();
+        let lost = tokio::time::timeout(PATIENCE, output.lost()).await;
+        lost.expect("it is idle, and sees it");
+        let refused = output.connect().await.unwrap_err();
+        assert_eq!(refused.class(), ErrorClass::NotConnected);
+        let (waiting, later) = (Message::from("b").into(), Message::from("c").into());
+        let mut waits = std::pin::pin!(output.write(&waiting));
+        let early = tokio::time::timeout(Duration::from_millis(200), &mut waits).await;
+        assert!(early.is_err(), "{early:?}");
+        broker.proxy.heal().unwrap();
+        while output.connect().await.is_err() {}
+        let (first, second) = tokio::join!(waits, output.write(&later));
+        first.unwrap();
+        second.unwrap();
+        output.close().await.unwrap();
+        assert_eq!(broker.values("t").await, ["a", "b", "c"]);
     }
 }

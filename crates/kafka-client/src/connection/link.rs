@@ -128,6 +128,12 @@ impl Link {
         self.shared.failure.get().is_none()
     }
 
+    /// Waits until it has failed. Cancel safe.
+    pub async fn closed(&self) {
+        // What is returned is a lock.
+        drop(self.shared.closed.subscribe().wait_for(|it| *it).await);
+    }
+
     /// Ends the link for a reason that its user found.
     pub fn fail(&self, reason: Reason) {
         self.shared.fail(reason);

@@ -1,6 +1,7 @@
 //! How somebody becomes a member and learns what to read.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,6 +14,7 @@ use millrace_kafka_wire::records::consumer_protocol::{
     ConsumerProtocolAssignment, ConsumerProtocolSubscription, TopicPartition as Assigned,
 };
 use millrace_kafka_wire::{ErrorCode, Message, Request, Str, read_versioned, write_prefixed};
+use tokio::time::timeout;
 
 use super::{Heartbeat, Membership, Signal};
 use crate::Result;
@@ -22,6 +24,8 @@ use crate::consumer::assignor::assign_range;
 use crate::error::{Error, Reason};
 use crate::settings::Backoff;
 
+/// Longer than a broker holds a new group open for further members by default.
+const TOLD_AFTER: Duration = Duration::from_secs(4);
 const CONSUMER: &str = "consumer";
 const RANGE: &str = "range";
 /// The version in which members tell each other what they want: all know it.
@@ -43,10 +47,15 @@ impl Membership {
         let mut is_named = false;
         loop {
             self.is_joining = true;
-            let joined = self.try_join().await;
+            let group = self.group.clone();
+            let joined = told_when_late(&group, self.try_join()).await;
             self.is_joining = false;
             let error = match joined {
-                Ok(assigned) => return Ok(assigned),
+                Ok(assigned) => {
+                    let partitions = assigned.len();
+                    tracing::info!(%group, partitions, "the group has given partitions to read");
+                    return Ok(assigned);
+                }
                 Err(error) => error,
             };
             match error.code() {
@@ -196,6 +205,20 @@ impl Membership {
         });
         assigned.collect()
     }
+}
+
+/// Tells why nothing comes when the group lets a member wait.
+async fn told_when_late<T>(group: &Str, joining: impl Future<Output = T>) -> T {
+    let mut joining = pin!(joining);
+    if let Ok(joined) = timeout(TOLD_AFTER, &mut joining).await {
+        return joined;
+    }
+    tracing::info!(
+        %group,
+        "waits for the group: its other members join again first, and one that ended without leaving \
+         is waited for until its session times out"
+    );
+    joining.await
 }
 
 fn assignment(partitions: Vec<TopicPartition>) -> ConsumerProtocolAssignment {
