@@ -7,7 +7,7 @@
 //! ```
 //!
 //! A shard belongs to one thread, so its batches reach the writer in order. The writer keeps at
-//! most one batch of a shard under way; what fails is written again in place, after a growing
+//! most one message of a shard under way; what fails is written again in place, after a growing
 //! pause, and holds back the later messages of its shard, until it has failed as often as the
 //! `replay` of an input allows.
 
@@ -93,8 +93,10 @@ fn split(batch: MessageBatch, shard_by: &Query) -> Vec<Tagged> {
         .map(|index| key(&batch, index, shard_by))
         .collect();
     let mut parts: Vec<Tagged> = Vec::with_capacity(1);
+    let mut places: HashMap<u64, usize> = HashMap::new();
     for (message, key) in batch.into_iter().zip(keys) {
-        match parts.iter_mut().find(|(shard, _)| *shard == key) {
+        let place = *places.entry(key).or_insert(parts.len());
+        match parts.get_mut(place) {
             Some((_, part)) => part.push(message),
             None => parts.push((key, MessageBatch::one(message))),
         }
@@ -218,46 +220,46 @@ impl Shards {
     }
 }
 
-/// Writes a batch until every message of it is settled; the shard is returned. When an output
-/// cannot go on at all, neither can the stream.
+/// Writes the messages of a batch, each when the one before it is settled: an output that goes on
+/// behind one that fails would write it after the others. The shard is returned.
 async fn deliver(sink: &dyn Sink, flow: &Flow, shard: u64, batch: MessageBatch) -> u64 {
-    let mut open: Vec<Message> = batch.into_iter().collect();
+    for message in batch {
+        deliver_one(sink, flow, message).await;
+    }
+    shard
+}
+
+/// Writes a message until it is settled. When an output cannot go on at all, neither can the stream.
+async fn deliver_one(sink: &dyn Sink, flow: &Flow, mut message: Message) {
     let mut backoff = Backoff::new(PAUSE_INITIAL, PAUSE_MAX);
     let mut attempts_left = flow.attempts_max();
-    loop {
-        let copies = open.iter().map(Message::detached).collect();
-        let outcomes = sink.write(copies).await;
+    // At the abort, what is dropped here fails towards its source.
+    while !flow.abort().is_cancelled() {
+        let outcomes = sink.write(MessageBatch::one(message.detached())).await;
         flow.fail_if_fatal(&outcomes);
-        let mut failed = Vec::new();
-        for (index, mut message) in open.into_iter().enumerate() {
-            match outcomes.get(index) {
-                Outcome::Failed(error) if attempts_left > 0 && !flow.abort().is_cancelled() => {
-                    warn!("a write fails and holds back its shard: {error}");
-                    failed.push(message);
-                }
-                outcome => {
-                    let faulted = Faulted::of_one(&message, flow);
-                    faulted.count(&Outcomes::All(outcome.clone()), flow);
-                    message.take_origin().settle(outcome);
-                }
+        match outcomes.get(0) {
+            Outcome::Failed(error) if attempts_left > 0 && !flow.abort().is_cancelled() => {
+                warn!("a write fails and holds back its shard: {error}");
+            }
+            outcome => {
+                let faulted = Faulted::of_one(&message, flow);
+                faulted.count(&Outcomes::All(outcome.clone()), flow);
+                message.take_origin().settle(outcome);
+                return;
             }
         }
-        if failed.is_empty() {
-            return shard;
-        }
-        open = failed;
         attempts_left -= 1;
         tokio::select! {
             () = tokio::time::sleep(backoff.pause()) => {}
-            // What is dropped here fails towards its source.
-            () = flow.abort().cancelled() => return shard,
+            () = flow.abort().cancelled() => return,
         }
-        flow.ledger().replay(open.len());
+        flow.ledger().replay(1);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use async_trait::async_trait;
@@ -310,6 +312,47 @@ mod tests {
         }
 
         async fn close(&self) {}
+    }
+
+    /// Refuses a message the first time, and goes on with those behind it.
+    #[derive(Default)]
+    struct GoesOn(Mutex<Vec<String>>, Mutex<HashSet<String>>);
+
+    #[async_trait]
+    impl Sink for GoesOn {
+        async fn write(&self, batch: MessageBatch) -> Outcomes {
+            let outcomes = batch.iter().map(|message| {
+                let text = String::from_utf8_lossy(message.bytes()).into_owned();
+                if text == "1 1" && self.1.lock().insert(text.clone()) {
+                    return Outcome::Failed(Error::retry("refused"));
+                }
+                self.0.lock().push(text);
+                Outcome::Delivered
+            });
+            Outcomes::Each(outcomes.collect())
+        }
+
+        fn capacity(&self) -> usize {
+            64
+        }
+
+        async fn close(&self) {}
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn order_is_kept_within_a_batch_of_which_a_message_fails() {
+        let (sender, receiver) = queue::queue(16);
+        let flow = Flow::new(Budget::new(usize::MAX / 2), Ledger::default());
+        let sink = Arc::new(GoesOn::default());
+        let writer = tokio::spawn(write(receiver, sink.clone(), flow));
+        let texts = ["1 0", "1 1", "1 2", "1 3"];
+        let mut batch: MessageBatch = texts.map(Message::from).into_iter().collect();
+        let outcomes = track(&mut batch);
+        assert!(sender.push((1, batch)).await.is_ok());
+        drop(sender);
+        assert!(outcomes.await.is_success());
+        writer.await.unwrap();
+        assert_eq!(*sink.0.lock(), texts);
     }
 
     #[tokio::test(start_paused = true)]
