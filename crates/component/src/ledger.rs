@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use millrace_message::Outcome;
 use parking_lot::Mutex;
@@ -35,6 +35,8 @@ struct Shared {
     received: AtomicU64,
     delivered: AtomicU64,
     replayed: AtomicU64,
+    /// Batches of which messages have failed and are sent again.
+    failing: AtomicUsize,
     faulted: AtomicU64,
     /// Outcomes other than delivery are told apart by a short reason; the reasons are a small
     /// set fixed by the config, so the map stays small.
@@ -130,6 +132,23 @@ impl Ledger {
         self.shared
             .replayed
             .fetch_add(messages as u64, Ordering::Relaxed);
+    }
+
+    /// Notes that some messages of a batch have failed and are sent again, until
+    /// [`recover`](Self::recover).
+    pub fn fail(&self) {
+        self.shared.failing.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Notes that all of a batch of which messages had failed has its final outcome.
+    pub fn recover(&self) {
+        self.shared.failing.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// Whether there are messages that failed and are sent again: what an input emits may be one of
+    /// them.
+    pub fn has_failing(&self) -> bool {
+        self.shared.failing.load(Ordering::Acquire) > 0
     }
 
     /// Counts messages that an output accepted.

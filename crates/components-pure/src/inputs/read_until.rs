@@ -118,7 +118,7 @@ impl Reader {
                 source.stop();
             }
             if end == End::Last {
-                self.give_back(&source).await;
+                self.give_back(&source, &writer).await;
             }
             // What failed is still sent again by the child.
             pass_on(&source, &writer.batches).await;
@@ -135,13 +135,12 @@ impl Reader {
     }
 
     /// Gives back what the child has read beyond the last message. A message that failed may stand
-    /// among it to be sent again: when there is one in the stream, all of it is emitted instead.
-    async fn give_back(&self, source: &Source) {
+    /// among it to be sent again: as long as there is one in the stream, what comes is emitted.
+    async fn give_back(&self, source: &Source, writer: &SourceWriter) {
         let ledger = self.cx.flow().ledger().clone();
-        let has_failures = move || ledger.balance().replayed > 0;
         let mut exhausted = source.exhausted();
         let mut is_exhausted = false;
-        while !has_failures() {
+        loop {
             let batch = tokio::select! {
                 biased;
                 batch = source.batches().pop() => batch,
@@ -153,6 +152,12 @@ impl Reader {
                 () = std::future::ready(()), if is_exhausted => None,
             };
             let Some(mut batch) = batch else { return };
+            if ledger.has_failing() {
+                if writer.batches.push(batch).await.is_err() {
+                    return;
+                }
+                continue;
+            }
             settle_all(
                 batch.take_origins(),
                 &Outcomes::failed(Error::end_of_input()),

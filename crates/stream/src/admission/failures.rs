@@ -1,6 +1,6 @@
 //! What failed on its way: whether and when it is sent again, given up, or returned.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,13 +16,31 @@ use super::{Admission, Pending};
 /// The failed batches of one leaf input that wait to be sent again.
 #[derive(Default)]
 pub(super) struct Failures {
-    waiting: Mutex<VecDeque<Waiting>>,
+    waiting: Mutex<Waiting>,
     ready: Notify,
 }
 
+/// Batches by when they are due; of those that are due together, the first is the first that came.
+#[derive(Default)]
 struct Waiting {
-    due: Instant,
-    pending: Pending,
+    batches: BTreeMap<(Instant, u64), Pending>,
+    next_number: u64,
+}
+
+impl Waiting {
+    fn add(&mut self, due: Instant, pending: Pending) {
+        self.batches.insert((due, self.next_number), pending);
+        self.next_number += 1;
+    }
+
+    fn next_due(&self) -> Option<Instant> {
+        self.batches.first_key_value().map(|((due, _), _)| *due)
+    }
+
+    fn take_due(&mut self, now: Instant) -> Option<Pending> {
+        let first = self.batches.first_entry().filter(|it| it.key().0 <= now);
+        first.map(|it| it.remove())
+    }
 }
 
 /// What is known of a batch of which some messages have failed.
@@ -81,7 +99,7 @@ impl Admission {
             let ready = self.failures.ready.notified();
             tokio::pin!(ready);
             ready.as_mut().enable();
-            let due = self.failures.waiting.lock().iter().map(|it| it.due).min();
+            let due = self.failures.waiting.lock().next_due();
             match due {
                 Some(due) => {
                     tokio::select! {
@@ -98,11 +116,7 @@ impl Admission {
     }
 
     fn take_due(self: &Arc<Self>) -> Option<Due> {
-        let now = Instant::now();
-        let mut waiting = self.failures.waiting.lock();
-        let at = waiting.iter().position(|it| it.due <= now)?;
-        let Waiting { pending, .. } = waiting.remove(at)?;
-        drop(waiting);
+        let pending = self.failures.waiting.lock().take_due(Instant::now())?;
         let given_up = pending.retry.as_ref().is_some_and(|retry| retry.given_up);
         let mut batch = pending.copies.clone();
         if !given_up {
@@ -119,7 +133,7 @@ impl Admission {
     /// lost where it takes nothing back.
     pub(crate) fn abandon_replays(&self) {
         let waiting = std::mem::take(&mut *self.failures.waiting.lock());
-        for Waiting { mut pending, .. } in waiting {
+        for mut pending in waiting.batches.into_values() {
             let Some(mut retry) = pending.retry.take() else {
                 continue;
             };
@@ -130,6 +144,7 @@ impl Admission {
             for index in std::mem::take(&mut retry.indices) {
                 retry.outcomes[index] = Some(failure.clone());
             }
+            self.flow.ledger().recover();
             self.settle_each(pending, retry.into_outcomes());
         }
     }
@@ -141,10 +156,9 @@ impl Admission {
         messages: usize,
         outcomes: &Outcomes,
     ) {
-        let mut retry = match pending.retry.take() {
-            Some(retry) => retry,
-            None => Box::new(Retry::new(messages)),
-        };
+        let earlier = pending.retry.take();
+        let has_failed = earlier.is_some();
+        let mut retry = earlier.unwrap_or_else(|| Box::new(Retry::new(messages)));
         let step = self.next_step(&pending.ack, &retry);
         let copies = std::mem::take(&mut pending.copies);
         let indices = std::mem::take(&mut retry.indices);
@@ -169,9 +183,17 @@ impl Admission {
             Some(policy) if !retry.indices.is_empty() => {
                 let pause = pause(&mut retry, policy, matches!(step, Step::GiveUp));
                 pending.retry = Some(retry);
+                if !has_failed {
+                    self.flow.ledger().fail();
+                }
                 self.wait(pending, pause);
             }
-            _ => self.settle_each(pending, retry.into_outcomes()),
+            _ => {
+                if has_failed {
+                    self.flow.ledger().recover();
+                }
+                self.settle_each(pending, retry.into_outcomes());
+            }
         }
     }
 
@@ -216,10 +238,8 @@ impl Admission {
     }
 
     fn wait(&self, pending: Pending, pause: Duration) {
-        self.failures.waiting.lock().push_back(Waiting {
-            due: Instant::now() + pause,
-            pending,
-        });
+        let due = Instant::now() + pause;
+        self.failures.waiting.lock().add(due, pending);
         self.failures.ready.notify_one();
         if self.flow.abort().is_cancelled() {
             self.abandon_replays();
