@@ -77,6 +77,13 @@ impl Workbench {
         self
     }
 
+    /// With so many bytes for what is in flight.
+    #[must_use]
+    pub fn with_budget(mut self, bytes: usize) -> Self {
+        self.flow = Flow::new(Budget::new(bytes), Ledger::default());
+        self
+    }
+
     /// What the components share that are built on it.
     pub fn flow(&self) -> &Flow {
         &self.flow

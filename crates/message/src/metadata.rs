@@ -63,6 +63,19 @@ impl Metadata {
             .flat_map(|entries| entries.iter().map(|(name, value)| (name, value)))
     }
 
+    /// Roughly how many bytes of memory the names and values hold.
+    pub fn size(&self) -> usize {
+        let of = |value: &Value| match value {
+            Value::String(text) => text.len(),
+            Value::Bytes(bytes) => bytes.len(),
+            Value::Array(_) | Value::Object(_) => value.to_text().len(),
+            // Within the value itself.
+            _ => 0,
+        };
+        let entries = self.iter();
+        entries.map(|(name, value)| name.len() + of(value)).sum()
+    }
+
     /// How many entries there are.
     pub fn len(&self) -> usize {
         self.entries.as_ref().map_or(0, |entries| entries.len())

@@ -14,7 +14,8 @@ use crate::{BufferChild, Guarantee, Source};
 /// How often it is looked whether the source has heard something.
 const LOOK: Duration = Duration::from_millis(5);
 
-const ALL: [&str; 6] = ["one", "two", "three", "four", "five", "six"];
+/// One of them has no payload, and is a message like the others.
+const ALL: [&str; 6] = ["one", "two", "", "four", "five", "six"];
 
 /// Checks a buffer that is empty and has room for ten small messages. `bench` gives a workbench of
 /// its own for each part of the check.

@@ -12,14 +12,15 @@ use millrace_component::{
     Descriptor, Flow, Guarantee, Identity, Kind, LOST_WITH_BUFFER, Ledger, Source, SourceWriter,
     Urgency, track,
 };
-use millrace_message::{
-    Error, Message, MessageBatch, Origin, Outcome, Outcomes, Settle, Transaction,
-};
+use millrace_message::{Error, MessageBatch, Origin, Outcome, Outcomes, Settle, Transaction};
 use millrace_spec::{Node, ReadContext, Spec, codes};
 use millrace_telemetry::metric::{BufferMetrics, Gauge};
 use smallvec::SmallVec;
 
+use self::held::Held;
 use super::failed::{rest, take_failed};
+
+mod held;
 
 /// Holds messages in memory between the input and the pipeline, up to a number of bytes.
 ///
@@ -27,8 +28,11 @@ use super::failed::{rest, take_failed};
 /// with the process. A message that the output does not accept is sent again from the buffer.
 /// What is left when the time for an orderly end is over is counted and reported as dropped.
 ///
-/// A batch above `limit` enters alone, once the buffer is empty, and is acknowledged only when
-/// the output has accepted it.
+/// Messages cost memory beside their payloads: with their metadata and 512 bytes for each, what is
+/// held stays within `memory_limit`, too.
+///
+/// A batch above one of these bounds enters alone, once the buffer is empty, and is acknowledged
+/// only when the output has accepted it.
 #[derive(Clone, Debug, Spec)]
 #[spec(buffer = "memory", category = "Utility", check = check)]
 pub struct Config {
@@ -120,7 +124,7 @@ struct Returned {
     batch: MessageBatch,
     /// What its messages are accounted by.
     origins: SmallVec<[Origin; 1]>,
-    bytes: usize,
+    held: Held,
     outcomes: Outcomes,
     attempt: Attempt,
 }
@@ -135,8 +139,10 @@ struct Running {
     memory: Memory,
     upstream: Source,
     writer: SourceWriter,
-    /// Bytes in the buffer: waiting, under way, or to be sent again.
-    held: usize,
+    /// With the policy that collects.
+    collected: Held,
+    /// Waiting, under way, or to be sent again.
+    sent: Held,
     /// Read, but not yet taken in.
     waiting: Option<MessageBatch>,
     ready: VecDeque<MessageBatch>,
@@ -150,7 +156,8 @@ impl Running {
             memory,
             upstream,
             writer,
-            held: 0,
+            collected: Held::default(),
+            sent: Held::default(),
             waiting: None,
             ready: VecDeque::new(),
             under_way: FuturesUnordered::new(),
@@ -205,7 +212,14 @@ impl Running {
     }
 
     fn is_done(&self) -> bool {
-        !self.upstream_open && self.waiting.is_none() && self.held == 0
+        !self.upstream_open && self.waiting.is_none() && self.held().messages == 0
+    }
+
+    /// What is in the buffer.
+    fn held(&self) -> Held {
+        let mut held = self.sent;
+        held += self.collected;
+        held
     }
 
     /// Takes the waiting batch in when there is room for it.
@@ -213,24 +227,29 @@ impl Running {
         let Some(batch) = self.waiting.take() else {
             return;
         };
-        let bytes = size(&batch);
-        if bytes > self.memory.limit && self.held == 0 {
-            self.accept_alone(batch, bytes);
-        } else if self.held + bytes <= self.memory.limit {
-            self.accept(batch, bytes).await;
-        } else {
-            self.waiting = Some(batch);
+        let held = self.held();
+        let mut all = held;
+        all += Held::of(&batch);
+        let has_room =
+            all.payload <= self.memory.limit && all.memory <= self.memory.flow.budget().limit();
+        match (has_room, held.messages) {
+            (true, _) => self.accept(batch).await,
+            (false, 0) => self.accept_alone(batch),
+            (false, _) => self.waiting = Some(batch),
         }
     }
 
     /// A batch above the limit keeps its origin: it is acknowledged when it is delivered.
-    fn accept_alone(&mut self, mut batch: MessageBatch, bytes: usize) {
-        self.count_in(batch.len(), bytes);
+    fn accept_alone(&mut self, mut batch: MessageBatch) {
+        self.count_in(batch.len());
+        let held = Held::of(&batch);
         let origins = batch.take_origins();
         let ledger = self.memory.ledger.clone();
         let outcomes = track(&mut batch);
         let attempt = self.first_attempt();
         let messages = batch.len();
+        self.sent += held;
+        self.show_active();
         self.emit(batch);
         self.under_way.push(Box::pin(async move {
             let outcomes = outcomes.await;
@@ -241,7 +260,7 @@ impl Running {
             Returned {
                 batch: MessageBatch::new(),
                 origins: SmallVec::new(),
-                bytes,
+                held,
                 outcomes: Outcomes::DELIVERED,
                 attempt,
             }
@@ -255,8 +274,8 @@ impl Running {
         }
     }
 
-    async fn accept(&mut self, mut batch: MessageBatch, bytes: usize) {
-        self.count_in(batch.len(), bytes);
+    async fn accept(&mut self, mut batch: MessageBatch) {
+        self.count_in(batch.len());
         for origin in batch.take_origins() {
             origin.deliver();
         }
@@ -265,9 +284,11 @@ impl Running {
             let attempt = self.first_attempt();
             return self.send(batch, attempt);
         };
+        self.collected += Held::of(&batch);
         if batcher.add(batch) {
             self.flush().await;
         }
+        self.show_active();
     }
 
     /// Lets the ledger hear what becomes of each message: the processors of the policy may remove,
@@ -284,27 +305,22 @@ impl Running {
         let Some(batcher) = &mut self.memory.batcher else {
             return;
         };
-        let before = batcher.held_bytes();
         let batches = batcher.flush().await;
-        let after: usize = batches.iter().map(size).sum();
-        // The policy's processors may have changed the size of what is held.
-        self.held = self.held + after - before.min(self.held);
+        self.collected = Held::default();
         for batch in batches {
             let attempt = self.first_attempt();
             self.send(batch, attempt);
         }
     }
 
-    fn count_in(&mut self, messages: usize, bytes: usize) {
-        self.held += bytes;
+    fn count_in(&mut self, messages: usize) {
         self.memory.ledger.receive(messages);
         self.memory.metrics.received.add(messages as u64);
         self.memory.metrics.batch_received.inc();
-        self.show_active();
     }
 
     fn show_active(&self) {
-        self.memory.active.set(self.held as f64);
+        self.memory.active.set(self.held().payload as f64);
     }
 
     fn emit(&mut self, batch: MessageBatch) {
@@ -317,8 +333,10 @@ impl Running {
     fn send(&mut self, mut batch: MessageBatch, mut attempt: Attempt) {
         let origins = batch.take_origins();
         let copies = batch.detached();
-        let bytes = size(&copies);
+        let held = Held::of(&copies);
         let outcomes = track(&mut batch);
+        self.sent += held;
+        self.show_active();
         self.emit(batch);
         let latency = self.memory.metrics.latency.clone();
         let flow = self.memory.flow.clone();
@@ -332,7 +350,7 @@ impl Running {
             Returned {
                 batch: copies,
                 origins,
-                bytes,
+                held,
                 outcomes,
                 attempt,
             }
@@ -344,18 +362,17 @@ impl Running {
         let Returned {
             batch,
             origins,
-            bytes,
+            held,
             outcomes,
             attempt,
         } = returned;
-        self.held = self.held.saturating_sub(bytes);
+        self.sent -= held;
         let failed = take_failed(batch, origins, &outcomes);
         // What is let go of counts as lost with the buffer.
         if failed.is_empty() || self.memory.flow.abort().is_cancelled() {
             self.memory.ages.leave(attempt.age);
         } else {
             self.memory.ledger.replay(failed.len());
-            self.held += size(&failed);
             self.send(failed, attempt);
         }
         self.show_active();
@@ -412,13 +429,6 @@ impl Settle for Account {
             });
         }
     }
-}
-
-fn size(batch: &MessageBatch) -> usize {
-    batch
-        .iter()
-        .map(|message: &Message| message.bytes().len())
-        .sum()
 }
 
 #[cfg(test)]

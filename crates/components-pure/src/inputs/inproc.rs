@@ -16,6 +16,11 @@ use crate::pipes::Pipes;
 /// Reads what `inproc` outputs of the same name write in this process.
 ///
 /// What becomes of a message is what the output that wrote it hears.
+///
+/// Within one stream this is a loop: a message that goes round holds its place in front of the output
+/// until its second pass is through, and needs another one there. When more go round than there are
+/// places between input and output, all of them wait for each other and nothing moves. Bound how many
+/// there are, or put a queue outside of the process in the place of the pipe.
 #[derive(Clone, Debug, Spec)]
 #[spec(input = "inproc", category = "Utility")]
 pub struct Config(String);

@@ -17,6 +17,11 @@ use crate::pipes::Pipes;
 ///
 /// A message is acknowledged when the output behind that input has accepted it. While no such
 /// input runs the output is not connected.
+///
+/// Within one stream this is a loop: a message that goes round holds its place in front of the output
+/// until its second pass is through, and needs another one there. When more go round than there are
+/// places between input and output, all of them wait for each other and nothing moves. Bound how many
+/// there are, or put a queue outside of the process in the place of the pipe.
 #[derive(Clone, Debug, Spec)]
 #[spec(output = "inproc", category = "Utility")]
 pub struct Config(String);

@@ -16,7 +16,10 @@ struct Bench {
 }
 
 fn start(fields: &str) -> Bench {
-    let workbench = Workbench::new([crate::BUFFERS, crate::PROCESSORS]);
+    start_on(Workbench::new([crate::BUFFERS, crate::PROCESSORS]), fields)
+}
+
+fn start_on(workbench: Workbench, fields: &str) -> Bench {
     let (send, mut batches) = mpsc::unbounded_channel::<MessageBatch>();
     let (told, settled) = mpsc::unbounded_channel();
     let upstream = Source::spawn(8, |writer| async move {
@@ -113,6 +116,46 @@ async fn no_more_bytes_than_the_limit_are_held_until_they_are_delivered() {
     assert!(bench.settled().await.is_success());
     deliver(second);
     assert_eq!(texts(&bench.next().await.unwrap()), ["ccccc"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_without_a_payload_are_kept_like_others() {
+    let mut bench = start("limit: 10");
+    for _ in 0..3 {
+        bench.send.send(batch(&[""])).unwrap();
+        assert!(bench.settled().await.is_success());
+    }
+    drop(bench.send);
+    let mut exhausted = bench.buffer.exhausted();
+    exhausted.wait_for(|it| *it).await.unwrap();
+    let failed = bench.buffer.batches().pop().await.unwrap();
+    failed.fail(&Error::retry("not now"));
+    for _ in 0..3 {
+        let next = tokio::time::timeout(Duration::from_secs(60), bench.buffer.batches().pop());
+        deliver(next.await.expect("the buffer hangs").expect("it is kept"));
+    }
+    assert!(bench.buffer.batches().pop().await.is_none());
+    bench.buffer.finish().await.unwrap();
+    let balance = bench.flow.buffer_ledger().unwrap().balance();
+    assert_eq!((balance.delivered, balance.in_flight()), (3, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_messages_cost_beside_their_payloads_is_bounded_by_the_memory_of_the_process() {
+    let workbench = Workbench::new([crate::BUFFERS, crate::PROCESSORS]).with_budget(2500);
+    let mut bench = start_on(workbench, "limit: 1000");
+    for _ in 0..3 {
+        let mut message = Message::from("");
+        message.metadata.set("name", "x".repeat(600).as_str());
+        bench.send.send(MessageBatch::one(message)).unwrap();
+    }
+    // Each takes 512 bytes and its metadata.
+    assert!(bench.settled().await.is_success());
+    assert!(bench.settled().await.is_success());
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(bench.settled.try_recv().is_err(), "there is no room");
+    deliver(bench.next().await.unwrap());
+    assert!(bench.settled().await.is_success());
 }
 
 #[tokio::test(start_paused = true)]
