@@ -6,6 +6,7 @@
 
 use std::sync::LazyLock;
 
+use bytes::Bytes;
 use millrace_message::{Message, Metadata, Object, Segment, Text, Value};
 
 use crate::ast::Operator;
@@ -31,6 +32,18 @@ pub(crate) struct Frame<'a> {
     /// What was assigned to `root` so far; nothing where there is no root.
     pub root: Option<&'a Outcome<'static>>,
     /// The metadata as assigned so far; nothing where it can not be read.
+    pub metadata: Option<&'a Metadata>,
+    /// The message that a mutation changes, as it is now.
+    pub mutated: Option<Mutated<'a>>,
+}
+
+/// A message that is changed in place: functions about it see what was assigned before.
+#[derive(Clone, Copy)]
+pub(crate) struct Mutated<'a> {
+    /// Which message of the batch it is.
+    pub index: usize,
+    /// Nothing when it is no JSON: then it is replaced at the end.
+    pub payload: Option<&'a Value>,
     pub metadata: Option<&'a Metadata>,
 }
 
@@ -91,6 +104,32 @@ impl<'a> Cx<'a> {
     pub fn message(&self) -> &'a Message {
         static EMPTY: LazyLock<Message> = LazyLock::new(Message::default);
         self.frame.batch.get(self.index).unwrap_or_else(|| &EMPTY)
+    }
+
+    /// The payload of that message as a value.
+    pub fn payload(&self) -> Result<&'a Value, EvalError> {
+        match self.mutated().and_then(|it| it.payload) {
+            Some(value) => Ok(value),
+            None => self.message().value().map_err(EvalError::from),
+        }
+    }
+
+    /// The payload of that message as it would be written out.
+    pub fn payload_bytes(&self) -> Bytes {
+        match self.mutated().and_then(|it| it.payload) {
+            Some(value) => value.to_json(),
+            None => self.message().bytes().clone(),
+        }
+    }
+
+    /// The metadata of that message.
+    pub fn metadata(&self) -> &'a Metadata {
+        let mutated = self.mutated().and_then(|it| it.metadata);
+        mutated.unwrap_or(&self.message().metadata)
+    }
+
+    fn mutated(&self) -> Option<Mutated<'a>> {
+        self.frame.mutated.filter(|it| it.index == self.index)
     }
 
     /// The value of `this`; `field` is what is to be read from it, for the error text.

@@ -117,8 +117,9 @@ impl Mapping {
     /// Changes message `index` of a batch: `root` starts as the payload and `this` is the same
     /// object, so that `this` sees what was assigned below `root` before.
     ///
-    /// A mutation that fails half-way keeps what it did until then: both results are given. A
-    /// payload that is no JSON is an empty root.
+    /// A mutation that fails half-way keeps what it changed within the payload and in the metadata
+    /// until then: both results are given. A root that was put in the place of the payload is not: it
+    /// would have been so at the end. A payload that is no JSON is an empty root.
     pub fn mutate(&self, batch: &[Message], index: usize) -> (Mapped, Option<EvalError>) {
         let Some(message) = batch.get(index) else {
             return (Mapped::Unchanged, Some(EvalError::new("message is empty")));
@@ -128,6 +129,7 @@ impl Mapping {
             Err(_) => self.state(Outcome::Nothing, StateTop::Borrowed(Top::Message(message))),
         };
         state.metadata = Some(Cow::Borrowed(&message.metadata));
+        state.mutates = true;
         let error = statement::run_whole(&self.0, batch, index, &mut state)
             .map_err(|(line, error)| error.in_line(line))
             .err();

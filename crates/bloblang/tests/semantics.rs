@@ -228,6 +228,73 @@ fn a_mutation_sees_itself_until_root_is_replaced() {
         mutate("root.b = 2\nroot.c = this.a.uppercase()", r#"{"a":1}"#),
         (true, r#"{"a":1,"b":2}"#.to_owned(), Some(2))
     );
+    // What stands in the place of the payload would have done so at the end.
+    for (text, payload, left) in [
+        (
+            "root = deleted()\nroot.x = throw(\"q\")",
+            r#"{"a":1}"#,
+            r#"{"a":1}"#,
+        ),
+        ("root = 5\nroot.v = this", r#"{"a":1}"#, r#"{"a":1}"#),
+        (
+            "root.a = 2\nroot = {}\nroot.x = throw(\"q\")",
+            r#"{"a":1}"#,
+            r#"{"a":2}"#,
+        ),
+        (
+            "root.0 = 2\nroot = {}\nroot.x = throw(\"q\")",
+            "[1,2]",
+            "[2,2]",
+        ),
+        ("root.a = 2\nroot.x = throw(\"q\")", "not json", "not json"),
+        ("meta k = throw(\"q\")", r#""s""#, r#""s""#),
+        ("root.a = 1", r#""s""#, r#""s""#),
+    ] {
+        let (kept, found, line) = mutate(text, payload);
+        assert_eq!((kept, &*found), (true, left), "{text}");
+        assert!(line.is_some(), "{text}");
+    }
+}
+
+#[test]
+fn functions_about_the_message_see_what_a_mutation_has_changed() {
+    let mutate = |text: &str, payload: &str| {
+        let mut message = Message::from_bytes(payload.to_owned().into_bytes());
+        let (mapped, error) = compile(text).mutate(std::slice::from_ref(&message), 0);
+        assert!(mapped.apply_to(&mut message), "{error:?}");
+        self::text(&message)
+    };
+    let spaced = r#"{"a" : 1}"#;
+    for (text, payload, expected) in [
+        (
+            "root.a = 2\nroot.h = json(\"a\")",
+            spaced,
+            r#"{"a":2,"h":2}"#,
+        ),
+        (
+            "root.a = 2\nroot.h = content().string()",
+            spaced,
+            r#"{"a":2,"h":"{\"a\":2}"}"#,
+        ),
+        (
+            "root.z = 3\nroot = {}\nroot.j = json(\"z\")",
+            spaced,
+            r#"{"j":3}"#,
+        ),
+        ("root.h = content().string()", "text", r#"{"h":"text"}"#),
+        (
+            "meta k = 1\nroot.n = metadata(\"k\")",
+            spaced,
+            r#"{"a":1,"n":1}"#,
+        ),
+        (
+            "map m { root = json(\"a\") }\nroot.a = 2\nroot.h = this.apply(\"m\")",
+            spaced,
+            r#"{"a":2,"h":2}"#,
+        ),
+    ] {
+        assert_eq!(mutate(text, payload), expected, "{text}");
+    }
 }
 
 #[test]

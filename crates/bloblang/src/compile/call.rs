@@ -373,6 +373,7 @@ fn evaluate(call: &Expr, environment: &Environment) -> Result<Option<Value>, Eva
         variables: &[],
         root: None,
         metadata: None,
+        mutated: None,
     };
     let outcome = call.eval(&Cx::new(&frame, 0, 0))?;
     Ok(outcome.into_value())

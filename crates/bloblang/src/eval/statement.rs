@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use millrace_message::{Message, Metadata, Object, PathError, Segment, Text, Value};
 
 use super::choice::non_boolean;
-use super::{Cx, Frame, Top};
+use super::{Cx, Frame, Mutated, Top};
 use crate::budget;
 use crate::eval_error::EvalError;
 use crate::outcome::Outcome;
@@ -30,6 +30,10 @@ pub(crate) struct State<'a> {
     pub members: usize,
     /// What `this` is.
     pub top: StateTop<'a>,
+    /// Whether `root` and the metadata are those of the message itself.
+    pub mutates: bool,
+    /// The message that the mutation changes which has called this map.
+    pub mutated: Option<Mutated<'a>>,
 }
 
 impl<'a> State<'a> {
@@ -42,7 +46,24 @@ impl<'a> State<'a> {
             variables,
             members: body.members,
             top,
+            mutates: false,
+            mutated: None,
         }
+    }
+}
+
+impl State<'_> {
+    /// Leaves of a mutation that has failed what it changed within the payload. Within anything but
+    /// an object or an array nothing can be changed.
+    fn take_root_back(&mut self) {
+        let root = std::mem::replace(&mut self.root, Outcome::Nothing);
+        let payload = match std::mem::replace(&mut self.top, StateTop::Root) {
+            StateTop::Borrowed(_) => None,
+            StateTop::Root => root.into_value(),
+            StateTop::Former(former) => Some(former),
+        };
+        let payload = payload.filter(|it| matches!(it, Value::Array(_) | Value::Object(_)));
+        self.root = payload.map_or(Outcome::Nothing, Outcome::Own);
     }
 }
 
@@ -64,14 +85,18 @@ pub(crate) fn run_whole(
     state: &mut State<'_>,
 ) -> Result<(), (usize, EvalError)> {
     let _account = budget::open(program.environment.allowance());
-    let result = run(program, &program.body, batch, index, 0, state);
     let last = program.body.statements.last();
     let last_line = last.map_or(0, |statement| statement.line);
+    let result = run(program, &program.body, batch, index, 0, state)
+        .and_then(|()| budget::within_steps().map_err(|error| (last_line, error)));
+    if result.is_err() && state.mutates {
+        state.take_root_back();
+    }
     if let Err(error) = state.root.value().map_or(Ok(()), budget::unfold) {
         state.root = Outcome::Nothing;
         return Err((last_line, error));
     }
-    result.and_then(|()| budget::within_steps().map_err(|error| (last_line, error)))
+    result
 }
 
 /// Runs all statements of a body; what was done before an error stays in the state.
@@ -155,10 +180,22 @@ fn evaluate(
     depth: usize,
     state: &State<'_>,
 ) -> Result<Outcome<'static>, EvalError> {
-    let top = match &state.top {
-        StateTop::Borrowed(top) => *top,
-        StateTop::Root => state.root.value().map_or(Top::Missing, Top::Value),
-        StateTop::Former(value) => Top::Value(value),
+    let (top, payload) = match &state.top {
+        StateTop::Borrowed(top) => (*top, None),
+        StateTop::Root => {
+            let root = state.root.value();
+            (root.map_or(Top::Missing, Top::Value), root)
+        }
+        StateTop::Former(value) => (Top::Value(value), Some(value)),
+    };
+    let metadata = state.metadata.as_deref();
+    let mutated = match state.mutates {
+        true => Some(Mutated {
+            index,
+            payload,
+            metadata,
+        }),
+        false => state.mutated,
     };
     let frame = Frame {
         program,
@@ -166,7 +203,8 @@ fn evaluate(
         top,
         variables: &state.variables,
         root: Some(&state.root),
-        metadata: state.metadata.as_deref(),
+        metadata,
+        mutated,
     };
     value
         .eval(&Cx::new(&frame, index, depth))
@@ -334,6 +372,7 @@ pub(crate) fn call_map<'a>(
         let mut state = State::new(&map.body, variables, StateTop::Borrowed(Top::Value(value)));
         // Readable; the parser refuses assignments of metadata within maps.
         state.metadata = frame.metadata.map(Cow::Borrowed);
+        state.mutated = frame.mutated;
         run(
             frame.program,
             &map.body,

@@ -28,7 +28,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     .category(Category::Message)
     .impure(),
     Function::value("content", "The raw payload as bytes.", |call| {
-        Ok(Value::from(call.cx.message().bytes().clone()))
+        Ok(Value::from(call.cx.payload_bytes()))
     })
     .category(Category::Message)
     .impure()
@@ -62,7 +62,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::value(
         "meta",
         "As `metadata`, but values are turned into strings.",
-        |call| Ok(texts(&call.cx.message().metadata, call.arguments.text(0)?)),
+        |call| Ok(texts(call.cx.metadata(), call.arguments.text(0)?)),
     )
     .category(Category::Deprecated)
     .status(Status::Deprecated)
@@ -157,7 +157,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
 ];
 
 fn json<'a>(cx: &Cx<'a>, call: &Call<'a>) -> Result<Outcome<'a>, EvalError> {
-    let value = cx.message().value().map_err(EvalError::from)?;
+    let value = cx.payload()?;
     match &**call.arguments.text(0)? {
         "" => Ok(Outcome::Ref(value)),
         path => {
@@ -168,7 +168,7 @@ fn json<'a>(cx: &Cx<'a>, call: &Call<'a>) -> Result<Outcome<'a>, EvalError> {
 }
 
 fn metadata<'a>(cx: &Cx<'a>, call: &Call<'a>) -> Result<Outcome<'a>, EvalError> {
-    let metadata = &cx.message().metadata;
+    let metadata = cx.metadata();
     Ok(match &**call.arguments.text(0)? {
         "" => Outcome::Own(metadata_object(metadata)),
         key => Outcome::Ref(metadata.get(key).unwrap_or(&NULL)),

@@ -15,8 +15,9 @@ use super::composite::in_place;
 /// Changes each message in place, by a Bloblang mapping.
 ///
 /// `root` begins as the message itself, and `this` sees what was assigned below `root` before.
-/// A mutation that fails half-way leaves the message as far as it was changed, with its error
-/// flag set. `root = deleted()` removes the message, which counts as filtered.
+/// A mutation that fails half-way leaves what it has changed within the payload, with the error
+/// flag set; what was put in the place of the payload, as by `root = deleted()`, holds only when the
+/// mutation succeeds. `root = deleted()` removes the message, which counts as filtered.
 #[derive(Clone, Debug, Spec)]
 #[spec(processor = "mutation", category = "Mapping", category = "Parsing")]
 pub struct Config(Mapping);
