@@ -44,6 +44,16 @@ pub enum LogError {
         /// The file that is gone or shorter.
         path: PathBuf,
     },
+    /// A small file beside the records cannot be read, or is not what Kafka writes; it is as it was
+    /// found.
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+        /// What to do about it.
+        remedy: &'static str,
+    },
     /// What the caller asks for contradicts what the log holds.
     Misuse(&'static str),
 }
@@ -84,6 +94,11 @@ impl fmt::Display for LogError {
             LogError::Gone { path } => {
                 write!(f, "{} was cut or deleted while it was read", path.display())
             }
+            LogError::Malformed {
+                path,
+                reason,
+                remedy,
+            } => write!(f, "{}: {reason}; {remedy}", path.display()),
             LogError::Misuse(what) => f.write_str(what),
         }
     }

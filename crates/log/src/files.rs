@@ -185,8 +185,7 @@ pub(crate) fn read_whole(
     let size = file.size()?;
     if size > longest {
         return Err(io::Error::other(format!(
-            "{} has {size} bytes, more than the {longest} that are expected",
-            path.display()
+            "it has {size} bytes, more than the {longest} that are expected"
         )));
     }
     let mut bytes = vec![0; usize::try_from(size).unwrap_or(0)];

@@ -10,6 +10,9 @@ use crate::error::{LogError, OnDisk};
 use crate::files::{Files, read_whole, replace};
 use crate::names;
 
+/// No such file is longer, in bytes.
+const LONGEST: u64 = 1024;
+
 /// To which topic a partition belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PartitionMetadata {
@@ -21,16 +24,20 @@ impl PartitionMetadata {
     /// Reads the file in the directory of a partition; `None` when there is none.
     ///
     /// # Errors
-    /// The disk fails, or the file is not what Kafka writes.
+    /// The file cannot be read, or is not what Kafka writes.
     pub fn read(files: &dyn Files, dir: &Path) -> Result<Option<Self>, LogError> {
         let path = dir.join(names::METADATA);
-        let bytes = read_whole(files, &path, 1024).on_disk("read", &path)?;
+        let malformed = |reason: String| LogError::Malformed {
+            path: path.clone(),
+            reason,
+            remedy: "restore it, or remove it to have the topic's id written anew",
+        };
+        let bytes = read_whole(files, &path, LONGEST);
+        let bytes = bytes.map_err(|error| malformed(format!("it cannot be read: {error}")))?;
         let Some(bytes) = bytes else { return Ok(None) };
         let parsed = std::str::from_utf8(&bytes).ok().and_then(Self::parse);
-        parsed.map(Some).ok_or(LogError::Misuse(
-            "`partition.metadata` does not have the lines `version: 0` and `topic_id: …`; \
-             restore it, or remove it to have the topic's id written anew",
-        ))
+        let lines = "it does not have the lines `version: 0` and `topic_id: …`";
+        parsed.map(Some).ok_or_else(|| malformed(lines.to_owned()))
     }
 
     /// Writes the file in the directory of a partition.

@@ -331,7 +331,10 @@ impl Owned {
     fn fail(&mut self, error: &LogError) {
         if matches!(
             error,
-            LogError::NoSpace { .. } | LogError::OutOfRange { .. } | LogError::Misuse(_)
+            LogError::NoSpace { .. }
+                | LogError::OutOfRange { .. }
+                | LogError::Malformed { .. }
+                | LogError::Misuse(_)
         ) {
             return;
         }

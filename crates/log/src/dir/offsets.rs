@@ -39,10 +39,13 @@ impl LogDir {
     pub fn offsets(&self, kind: OffsetKind) -> Result<BTreeMap<TopicPartition, i64>, LogError> {
         match self.read(kind.file())? {
             None => Ok(BTreeMap::new()),
-            Some(bytes) => parse(&bytes).ok_or(LogError::Misuse(
-                "a checkpoint of offsets in the log directory does not have the lines `0`, the \
-                 number of partitions, and `topic partition offset` for each; restore the file",
-            )),
+            Some(bytes) => parse(&bytes).ok_or_else(|| LogError::Malformed {
+                path: self.path.join(kind.file()),
+                reason: "it does not have the lines `0`, the number of partitions, and `topic \
+                         partition offset` for each"
+                    .to_owned(),
+                remedy: "restore it",
+            }),
         }
     }
 

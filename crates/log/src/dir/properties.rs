@@ -30,10 +30,12 @@ impl LogDir {
             return Ok(None);
         };
         let parsed = std::str::from_utf8(&bytes).ok().and_then(parse);
-        parsed.map(Some).ok_or(LogError::Misuse(
-            "`meta.properties` of the log directory does not have `version=1`, `cluster.id`, \
-             `node.id` and `directory.id`; restore it",
-        ))
+        let lines = "it does not have `version=1`, `cluster.id`, `node.id` and `directory.id`";
+        parsed.map(Some).ok_or_else(|| LogError::Malformed {
+            path: self.path.join(names::PROPERTIES),
+            reason: lines.to_owned(),
+            remedy: "restore it",
+        })
     }
 
     /// Says whose it is.

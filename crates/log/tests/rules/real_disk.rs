@@ -85,6 +85,33 @@ fn what_is_appended_is_read_before_and_after_the_log_is_opened_again() {
 }
 
 #[test]
+fn a_file_of_the_topic_that_cannot_be_read_is_named_with_the_reason_and_the_remedy() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("partition.metadata");
+    let complaint = || {
+        let refused = PartitionMetadata::read(&Disk, root.path());
+        refused.unwrap_err().to_string()
+    };
+    let (name, remedy) = (
+        path.display(),
+        "; restore it, or remove it to have the topic's id written anew",
+    );
+    std::fs::write(&path, "version: 7").unwrap();
+    let lines = "it does not have the lines `version: 0` and `topic_id: …`";
+    assert_eq!(complaint(), format!("{name}: {lines}{remedy}"));
+    std::fs::write(&path, [0; 1025]).unwrap();
+    let size = "it cannot be read: it has 1025 bytes, more than the 1024 that are expected";
+    assert_eq!(complaint(), format!("{name}: {size}{remedy}"));
+    std::fs::remove_file(&path).unwrap();
+    std::os::unix::fs::symlink(&path, &path).unwrap();
+    let said = complaint();
+    assert!(
+        said.starts_with(&format!("{name}: it cannot be read: ")) && said.ends_with(remedy),
+        "{said}"
+    );
+}
+
+#[test]
 fn a_file_tells_the_topic_and_a_lock_is_held_once() {
     let root = tempfile::tempdir().unwrap();
     let metadata = PartitionMetadata {
@@ -94,10 +121,8 @@ fn a_file_tells_the_topic_and_a_lock_is_held_once() {
     metadata.write(&Disk, root.path()).unwrap();
     let read = PartitionMetadata::read(&Disk, root.path()).unwrap();
     assert_eq!(read, Some(metadata));
-    std::fs::write(root.path().join("partition.metadata"), "version: 7").unwrap();
-    let refused = PartitionMetadata::read(&Disk, root.path());
-    assert!(matches!(refused, Err(LogError::Misuse(_))));
 
+    let path = root.path().join(".lock");
     let path = root.path().join(".lock");
     let lock = Disk.lock(&path).unwrap();
     let refused = Disk.lock(&path).map(|_| ()).unwrap_err();
