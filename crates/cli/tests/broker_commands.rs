@@ -304,6 +304,37 @@ fn a_group_goes_on_where_it_was_and_is_reset_when_it_is_meant() {
 }
 
 #[test]
+fn a_group_is_described_with_the_partitions_that_it_has_not_committed_in() {
+    let broker = Broker::start();
+    for topic in ["orders", "others"] {
+        broker.told(&["topic", "create", topic, "--partitions", "3"]);
+    }
+    broker.produce(&["orders"], "1\n2\n3\n4\n");
+    let reset = ["group", "reset-offsets", "billing", "--to", "earliest"];
+    broker.told(&[&reset[..], &["--topic", "orders:1", "--execute"]].concat());
+    let described = broker.json(&["group", "describe", "billing"]);
+    let partitions = described[0]["partitions"].as_array().unwrap();
+    assert_eq!(partitions.len(), 3, "{described}");
+    for (number, partition) in partitions.iter().enumerate() {
+        assert_eq!(partition["topic"], "orders");
+        assert_eq!(partition["partition"], number);
+        assert!(partition["end_offset"].is_number(), "{partition}");
+        let offset = if number == 1 { json!(0) } else { json!(null) };
+        assert_eq!(partition["committed_offset"], offset);
+        assert_eq!(partition["lag"].is_null(), number != 1);
+    }
+    let page = broker.told(&["group", "describe", "billing"]);
+    assert!(
+        page.contains(", not known of 2 without a commit\n"),
+        "{page}"
+    );
+    let row = page.lines().nth(2).unwrap();
+    let cells: Vec<_> = row.split_whitespace().collect();
+    assert_eq!(cells[..3], ["orders", "0", "-"]);
+    assert_eq!(cells[4..], ["-"; 4]);
+}
+
+#[test]
 fn a_consumer_ends_when_nothing_comes_and_when_it_is_asked_to() {
     let broker = Broker::start();
     broker.told(&["topic", "create", "orders", "--partitions", "1"]);

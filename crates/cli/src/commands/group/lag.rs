@@ -1,6 +1,6 @@
 //! `group describe`: how far a group has read, and who reads.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use millrace_kafka_client::{Cluster, GroupInfo, GroupMember, OffsetAt, TopicPartition};
 use millrace_spec::Literal;
@@ -9,7 +9,7 @@ use super::super::kafka::table::{or_dash, table};
 use super::super::kafka::{Ended, Failure, answer, connect, number, object, or_null, text};
 use crate::args::kafka::AdminArgs;
 
-/// One partition that a group reads.
+/// One partition of a topic that a group reads.
 struct Row<'g> {
     partition: TopicPartition,
     committed: Option<i64>,
@@ -66,6 +66,8 @@ pub async fn describe(groups: &[String], admin: &AdminArgs) -> Ended {
     answer(admin, &human, &Literal::List(json))
 }
 
+/// The partitions that a group has committed in or was assigned, and all others of their topics:
+/// there may be records in them that nobody reads.
 async fn rows<'g>(cluster: &Cluster, info: &'g GroupInfo) -> Result<Vec<Row<'g>>, Failure> {
     let committed = cluster.committed(&info.id, None).await?;
     let mut members: HashMap<&TopicPartition, &GroupMember> = HashMap::new();
@@ -73,36 +75,36 @@ async fn rows<'g>(cluster: &Cluster, info: &'g GroupInfo) -> Result<Vec<Row<'g>>
         members.extend(member.assignment.iter().map(|it| (it, member)));
     }
     let read = committed.keys().chain(members.keys().copied());
-    let partitions: BTreeSet<TopicPartition> = read.cloned().collect();
-    let ends = ends(cluster, &partitions).await?;
+    let mut partitions: BTreeSet<TopicPartition> = read.cloned().collect();
+    let there = partitions_like(cluster, &partitions).await?;
+    let ends = cluster.offsets(&there, OffsetAt::Latest, false).await?;
+    partitions.extend(there);
     let rows = partitions.into_iter().map(|partition| Row {
         committed: committed.get(&partition).map(|it| it.offset),
-        end: ends.get(&partition).copied(),
+        end: ends.get(&partition).copied().flatten(),
         member: members.get(&partition).copied(),
         partition,
     });
     Ok(rows.collect())
 }
 
-/// Where the partitions end that are there: a group may have read what was removed since.
-async fn ends(
+/// All partitions that are there of the topics of some: a group may have read what was removed since.
+async fn partitions_like(
     cluster: &Cluster,
-    partitions: &BTreeSet<TopicPartition>,
-) -> Result<HashMap<TopicPartition, i64>, Failure> {
-    if partitions.is_empty() {
-        return Ok(HashMap::new());
+    some: &BTreeSet<TopicPartition>,
+) -> Result<Vec<TopicPartition>, Failure> {
+    if some.is_empty() {
+        return Ok(Vec::new());
     }
-    let mut there = BTreeSet::new();
+    let wanted: HashSet<&str> = some.iter().map(|it| &*it.topic).collect();
+    let mut there = Vec::new();
     for topic in cluster.list_topics().await? {
-        let own = topic.partitions.iter();
-        there.extend(own.map(|it| TopicPartition::new(&topic.name, it.partition)));
+        if wanted.contains(&*topic.name) {
+            let own = topic.partitions.iter();
+            there.extend(own.map(|it| TopicPartition::new(&topic.name, it.partition)));
+        }
     }
-    let there: Vec<_> = partitions.intersection(&there).cloned().collect();
-    let found = cluster.offsets(&there, OffsetAt::Latest, false).await?;
-    let known = found.into_iter();
-    Ok(known
-        .filter_map(|(partition, end)| Some((partition, end?)))
-        .collect())
+    Ok(there)
 }
 
 fn page(info: &GroupInfo, rows: &[Row<'_>]) -> String {
