@@ -15,6 +15,7 @@ mod cut;
 mod error;
 mod hold;
 mod link;
+mod making;
 mod manifest;
 mod restore;
 mod settle;
@@ -28,5 +29,7 @@ pub use error::BackupError;
 pub use restore::{Restored, restore};
 pub use take::{Taken, take};
 
-pub(crate) use cut::cut;
-pub(crate) use manifest::{INCOMPLETE, MANIFEST};
+pub(crate) use cut::{Cut, Lease, cut};
+pub(crate) use making::INCOMPLETE;
+pub(crate) use manifest::MANIFEST;
+pub(crate) use staging::{clear, remove};

@@ -12,7 +12,8 @@
 //! ```
 //!
 //! `backup` answers with a [cut](crate::backup), whose files stay until `release`, the end of the
-//! connection, or [`LONGEST_LEASE`]. Only who may write to the socket is heard, which is the user
+//! connection, or [`LONGEST_LEASE`]. Whoever has taken the backup ends the connection: the broker then
+//! removes what is left of the directory of links that the cut names. Only who may write to the socket is heard, which is the user
 //! that runs the broker, and root.
 
 mod client;

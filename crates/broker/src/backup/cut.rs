@@ -8,6 +8,7 @@ use tokio::sync::OwnedMutexGuard;
 use tokio::time::{Duration, timeout};
 
 use super::hold::{Held, warm};
+use super::staging;
 use crate::broker::Broker;
 use crate::metadata::{Image, TopicImage};
 use crate::partitions::{Kept, PartitionId};
@@ -32,6 +33,9 @@ pub struct Cut {
     /// The offset behind the last metadata record.
     pub metadata_end: i64,
     pub partitions: Vec<CutPartition>,
+    /// The name of a directory of links, in each of the log directories where one is needed: the
+    /// broker removes it when whoever asked for the cut is gone.
+    pub staging: String,
     /// For how many microseconds decisions on transactions were held.
     pub held_us: u64,
 }
@@ -110,6 +114,7 @@ pub(super) async fn cut_within(
         metadata_dir,
         metadata_end: image.end_offset,
         partitions,
+        staging: staging::name_for(broker.random_bytes()),
         held_us: u64::try_from(held_for.as_micros()).unwrap_or(u64::MAX),
     };
     Ok((made, lease))

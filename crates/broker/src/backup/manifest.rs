@@ -19,11 +19,10 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{At, BackupError};
 use super::link::sync_dir;
+use super::making::INCOMPLETE;
 
 /// The file that says what a backup holds.
 pub const MANIFEST: &str = "backup.json";
-/// A directory with such a file is not whole.
-pub const INCOMPLETE: &str = "INCOMPLETE";
 /// The version that is written, and read.
 const VERSION: u64 = 1;
 /// No manifest is larger, in bytes.
@@ -125,8 +124,12 @@ impl Manifest {
             BackupError::new(&path, reason)
                 .remedy("name a directory that `millrace backup` has written")
         };
-        let size = fs::metadata(&path).map(|it| it.len());
-        let size = size.map_err(|error| not_one(format!("there is no backup: {error}")))?;
+        let status = fs::symlink_metadata(&path);
+        let status = status.map_err(|error| not_one(format!("there is no backup: {error}")))?;
+        if !status.is_file() {
+            return Err(not_one("there is no backup: it is not a file".to_owned()));
+        }
+        let size = status.len();
         if size > LONGEST {
             return Err(not_one(format!(
                 "it has {size} bytes, more than any backup"
@@ -156,26 +159,4 @@ impl Manifest {
             }
         }
     }
-}
-
-/// Marks a directory as not whole.
-///
-/// # Durability
-/// The mark is on the medium on return.
-pub fn begin(dir: &Path) -> Result<(), BackupError> {
-    let path = dir.join(INCOMPLETE);
-    let file = fs::File::create_new(&path).at("make", &path)?;
-    file.sync_all().at("sync", &path)?;
-    sync_dir(dir)
-}
-
-/// Takes the mark away, when all else is on the medium.
-///
-/// # Durability
-/// It is gone from the medium on return.
-pub fn finish(dir: &Path) -> Result<(), BackupError> {
-    sync_dir(dir)?;
-    let path = dir.join(INCOMPLETE);
-    fs::remove_file(&path).at("remove", &path)?;
-    sync_dir(dir)
 }

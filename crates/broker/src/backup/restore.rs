@@ -4,15 +4,16 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use millrace_log::offline::{FileKind, State, kind_of, verify};
+use millrace_log::offline::{Damage, Damaged, FileKind, kind_of, verify};
 use millrace_log::{Disk, LogDir, Opening, TopicPartition};
 
 use super::error::{At, BackupError};
 use super::link::{copy, names};
-use super::manifest::{HeldPartition, Manifest, begin, finish};
+use super::making::{Making, check_place};
+use super::manifest::{HeldPartition, Manifest};
 use super::settle::{Settled, settle};
 use super::sync::Unsynced;
-use super::take::{empty, write_offsets};
+use super::take::write_offsets;
 
 /// What was restored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,31 +45,34 @@ pub struct Restored {
 ///
 /// # Errors
 /// The backup is not whole or damaged, its version is not known, or the system refuses; the text says
-/// what to do.
+/// what to do. What was made is removed.
 ///
 /// # Cancel safety
-/// A call that is dropped leaves the directory as one that was interrupted.
+/// What a call has made that is dropped is removed, once nothing is copied any more.
 pub async fn restore(backup: &Path, data: &Path) -> Result<Restored, BackupError> {
     let (from, to) = (backup.to_owned(), data.to_owned());
     let copying = tokio::task::spawn_blocking(move || copy_all(&from, &to)).await;
     let gone = |_| BackupError::new(data, "the copying was interrupted");
-    let (mut restored, held) = copying.map_err(gone)??;
+    let (making, mut restored, held) = copying.map_err(gone)??;
     let Settled { aborted, hanging } = settle(data, restored.node_id, &held).await?;
-    finish(data)?;
+    making.finish()?;
     (restored.aborted, restored.hanging) = (aborted, hanging);
     Ok(restored)
 }
 
-fn copy_all(backup: &Path, data: &Path) -> Result<(Restored, Vec<HeldPartition>), BackupError> {
+type Copied = (Making, Restored, Vec<HeldPartition>);
+
+fn copy_all(backup: &Path, data: &Path) -> Result<Copied, BackupError> {
     let manifest = Manifest::read(backup)?;
+    refuse_strange(backup)?;
+    check_place(backup, "backup", data)?;
     let _held = LogDir::open_existing(Arc::new(Disk), backup).at("take", backup)?;
-    empty(data)?;
-    begin(data)?;
+    let making = Making::begin(data)?;
     let (mut batches, mut bytes) = (0, 0);
     let mut unsynced = Unsynced::default();
     for partition in &manifest.partitions {
         bytes += copy_partition(backup, data, partition, &mut unsynced)?;
-        batches += check(data, partition)?;
+        batches += check(backup, data, partition)?;
     }
     unsynced.sync()?;
     write_offsets(data, &manifest)?;
@@ -81,7 +85,22 @@ fn copy_all(backup: &Path, data: &Path) -> Result<(Restored, Vec<HeldPartition>)
         aborted: 0,
         hanging: Vec::new(),
     };
-    Ok((restored, manifest.partitions))
+    Ok((making, restored, manifest.partitions))
+}
+
+/// Nothing but files and directories is read, before one of them is opened: a pipe may have no end,
+/// and a link leads out of the backup.
+fn refuse_strange(dir: &Path) -> Result<(), BackupError> {
+    for entry in fs::read_dir(dir).at("list", dir)? {
+        let entry = entry.at("list", dir)?;
+        let kind = entry.file_type().at("look at", &entry.path())?;
+        if !kind.is_file() && !kind.is_dir() {
+            let reason = "it is neither a file nor a directory, and a backup has nothing else";
+            return Err(BackupError::new(&entry.path(), reason)
+                .remedy("put the file there that it stands for, or restore another backup"));
+        }
+    }
+    Ok(())
 }
 
 fn copy_partition(
@@ -92,6 +111,7 @@ fn copy_partition(
 ) -> Result<u64, BackupError> {
     let name = dir_name(backup, partition)?;
     let (from, to) = (backup.join(&name), data.join(&name));
+    refuse_strange(&from)?;
     fs::create_dir(&to).at("make", &to)?;
     let mut copied = 0;
     for segment in &partition.segments {
@@ -131,9 +151,11 @@ fn dir_name(backup: &Path, partition: &HeldPartition) -> Result<String, BackupEr
     }
 }
 
-/// Reads all that was copied; how many batches it has.
-fn check(data: &Path, partition: &HeldPartition) -> Result<u64, BackupError> {
-    let dir = data.join(partition.name().to_string());
+/// Reads all that was copied; how many batches it has. What is damaged is named as it is in the backup:
+/// the copy goes.
+fn check(backup: &Path, data: &Path, partition: &HeldPartition) -> Result<u64, BackupError> {
+    let name = partition.name().to_string();
+    let (held, copy) = (backup.join(&name), data.join(&name));
     let opening = Opening {
         start_offset: partition.start,
         recovery_point: partition.end,
@@ -141,23 +163,19 @@ fn check(data: &Path, partition: &HeldPartition) -> Result<u64, BackupError> {
         is_clean: false,
         now: 0,
     };
-    let found = verify(&Disk, &dir, &opening).at("read", &dir)?;
-    let damaged = |place: &Path, reason: String| {
-        Err(BackupError::new(place, reason).remedy("the backup is damaged: restore another one"))
-    };
-    if let Some(damage) = found.damage.first() {
-        return damaged(&dir, damage.at.to_string());
-    }
-    match found.state() == State::Sound
-        && (found.end_offset == partition.end || partition.segments.is_empty())
-    {
-        true => Ok(found.batches),
-        false => {
-            let (found, expected) = (found.end_offset, partition.end);
-            damaged(
-                &dir,
-                format!("its log ends with offset {found}, not {expected}"),
-            )
+    let found = verify(&Disk, &copy, &opening).at("read", &copy)?;
+    let is_all = found.end_offset == partition.end || partition.segments.is_empty();
+    let reason = match found.damage.into_iter().next() {
+        None if is_all => return Ok(found.batches),
+        None => format!(
+            "its log ends with offset {}, not {}",
+            found.end_offset, partition.end
+        ),
+        Some(Damaged { at, .. }) => {
+            let path = at.path.strip_prefix(&copy);
+            let path = path.map_or(at.path.clone(), |it| held.join(it));
+            Damage { path, ..at }.to_string()
         }
-    }
+    };
+    Err(BackupError::new(&held, reason).remedy("the backup is damaged: restore another one"))
 }

@@ -1,7 +1,6 @@
 //! Taking a backup of a broker that runs, from another process.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,12 +11,16 @@ use millrace_log::{DirProperties, Disk, LogDir, LogError, OffsetKind, TopicParti
 use super::cut::{Cut, CutPartition};
 use super::error::{At, BackupError};
 use super::link::{Amounts, can_link, pin, settle};
-use super::manifest::{HeldPartition, INCOMPLETE, Manifest, begin, finish};
+use super::making::{Making, check_place};
+use super::manifest::{HeldPartition, Manifest};
 use super::staging::Staging;
 use super::sync::Unsynced;
 use crate::clock::Clock;
 use crate::control::Client;
 use crate::metadata::MetadataLog;
+
+/// What a data directory is called in complaints.
+const DATA: &str = "data directory";
 
 /// What was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,40 +44,58 @@ pub struct Taken {
 /// The whole backup is on the medium on return. One that was interrupted has a file `INCOMPLETE`.
 ///
 /// # Errors
-/// No broker runs there, it refuses, or the system does; the text says what to do. What was copied
-/// is left, with `INCOMPLETE` beside it.
+/// No broker runs there, it refuses, or the system does; the text says what to do. What was made is
+/// removed.
 pub fn take(data: &Path, target: &Path) -> Result<Taken, BackupError> {
+    // It lasts as long as the work does: by its end the broker knows that nobody uses the links.
     let mut broker = connect(data)?;
-    check_place(data, target)?;
-    empty(target)?;
-    begin(target)?;
+    check_place(data, DATA, target)?;
+    let making = Making::begin(target)?;
     let refused = |reason: String| BackupError::new(data, reason);
-    let cut = broker.ask::<Cut>("backup").map_err(refused);
-    let cut = cut.and_then(|cut| {
-        let mut dirs = cut.dirs.iter();
-        dirs.try_for_each(|dir| check_place(dir, target))?;
-        Ok(cut)
-    });
-    let cut = cut.inspect_err(|_| unmake(target))?;
+    let cut = broker.ask::<Cut>("backup").map_err(refused)?;
+    let mut dirs = cut.dirs.iter();
+    dirs.try_for_each(|dir| check_place(dir, DATA, target))?;
     let parts = parts(&cut);
-    let staging = Staging::for_dirs(&cut.dirs, target, can_link)?;
+    let staging = Staging::for_cut(&cut, target, can_link)?;
     for part in &parts {
-        pin(
-            &part.from(&cut),
-            &staging.place(part.dir, &part.name()),
-            part.end,
-        )?;
+        let place = staging.place(part.dir, &part.name());
+        pin(&part.from(&cut), &place, part.end)?;
     }
     broker.ask::<()>("release").map_err(refused)?;
-    let (mut amounts, mut unsynced) = (Amounts::default(), Unsynced::default());
+    let mut amounts = Amounts::default();
+    let partitions = settle_all(&parts, &staging, target, &mut amounts)?;
+    staging.remove()?;
+    let (count, held) = (partitions.len(), Duration::from_micros(cut.held_us));
+    let manifest = manifest_of(cut, partitions);
+    write_offsets(target, &manifest)?;
+    manifest.write(target)?;
+    making.finish()?;
+    Ok(Taken {
+        partitions: count,
+        linked_files: amounts.linked_files,
+        linked_bytes: amounts.linked_bytes,
+        copied_bytes: amounts.copied_bytes,
+        held,
+    })
+}
+
+/// Makes what was linked the files of the backup.
+///
+/// # Durability
+/// They are on the medium on return.
+fn settle_all(
+    parts: &[CutPartition],
+    staging: &Staging,
+    target: &Path,
+    amounts: &mut Amounts,
+) -> Result<Vec<HeldPartition>, BackupError> {
+    let mut unsynced = Unsynced::default();
     let mut held = Vec::new();
-    for part in &parts {
-        let (pinned, to) = (
-            staging.place(part.dir, &part.name()),
-            target.join(part.name().to_string()),
-        );
+    for part in parts {
+        let pinned = staging.place(part.dir, &part.name());
+        let to = target.join(part.name().to_string());
         held.push(HeldPartition {
-            segments: settle(&pinned, &to, part.end, &mut amounts, &mut unsynced)?,
+            segments: settle(&pinned, &to, part.end, amounts, &mut unsynced)?,
             topic: part.topic.clone(),
             partition: part.partition,
             start: part.start,
@@ -83,8 +104,11 @@ pub fn take(data: &Path, target: &Path) -> Result<Taken, BackupError> {
         });
     }
     unsynced.sync()?;
-    staging.remove()?;
-    let manifest = Manifest {
+    Ok(held)
+}
+
+fn manifest_of(cut: Cut, partitions: Vec<HeldPartition>) -> Manifest {
+    Manifest {
         version: Manifest::version(),
         taken_at_ms: Clock::system().now(),
         held_us: cut.held_us,
@@ -93,18 +117,8 @@ pub fn take(data: &Path, target: &Path) -> Result<Taken, BackupError> {
         node_id: cut.node_id,
         directory_id: cut.directory_id,
         checksum: 0,
-        partitions: held,
-    };
-    write_offsets(target, &manifest)?;
-    manifest.write(target)?;
-    finish(target)?;
-    Ok(Taken {
-        partitions: parts.len(),
-        linked_files: amounts.linked_files,
-        linked_bytes: amounts.linked_bytes,
-        copied_bytes: amounts.copied_bytes,
-        held: Duration::from_micros(manifest.held_us),
-    })
+        partitions,
+    }
 }
 
 impl CutPartition {
@@ -164,45 +178,6 @@ fn connect(data: &Path) -> Result<Client, BackupError> {
 fn is_locked(data: &Path) -> bool {
     let held = LogDir::open_existing(Arc::new(Disk), data);
     matches!(held, Err(LogError::Disk { error, .. }) if error.kind() == io::ErrorKind::WouldBlock)
-}
-
-/// A backup within the data would be taken for a part of it.
-fn check_place(data: &Path, target: &Path) -> Result<(), BackupError> {
-    let data = data.canonicalize().at("look at", data)?;
-    let absolute = std::path::absolute(target).at("look at", target)?;
-    // What does not exist yet lies where that does in which it is made.
-    let existing = absolute.ancestors().find_map(|it| it.canonicalize().ok());
-    match existing.is_some_and(|it| it.starts_with(&data)) {
-        true => Err(BackupError::new(target, "it is within the data directory")
-            .remedy("name a directory elsewhere on the same file system")),
-        false => Ok(()),
-    }
-}
-
-/// Makes a directory, which must not exist, or be empty.
-pub fn empty(dir: &Path) -> Result<(), BackupError> {
-    match fs::read_dir(dir) {
-        Ok(mut entries) => match entries.next() {
-            Some(_) => Err(BackupError::new(dir, "it is not empty")
-                .remedy("name a directory that is empty or does not exist")),
-            None => Ok(()),
-        },
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            fs::create_dir_all(dir).at("make", dir)?;
-            match std::path::absolute(dir).at("look at", dir)?.parent() {
-                Some(parent) => super::link::sync_dir(parent),
-                None => Ok(()),
-            }
-        }
-        Err(error) => Err(error).at("list", dir),
-    }
-}
-
-/// Removes a directory in which nothing was made yet. One that cannot be removed says that it is not
-/// whole.
-fn unmake(dir: &Path) {
-    let mark = fs::remove_file(dir.join(INCOMPLETE));
-    let _ = mark.and_then(|()| fs::remove_dir(dir));
 }
 
 /// Writes what a data directory has beside its partitions.

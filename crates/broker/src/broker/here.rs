@@ -6,7 +6,8 @@ use millrace_log::Disk;
 use millrace_telemetry::Scope;
 use parking_lot::Mutex;
 
-use super::{Random, Running, StartError, start};
+use super::{Broker, Random, Running, StartError, start};
+use crate::backup;
 use crate::clock::Clock;
 use crate::config::BrokerConfig;
 use crate::control::ControlSocket;
@@ -28,8 +29,23 @@ pub async fn start_here(config: BrokerConfig, scope: &Scope) -> Result<Running, 
         scope,
     )
     .await?;
+    clear_links(running.broker());
     listen_to_commands(&mut running);
     Ok(running)
+}
+
+/// Removes what backups have linked whose end no broker has seen: it keeps files on the disk.
+fn clear_links(broker: &Broker) {
+    for dir in broker.partitions().dirs() {
+        let path = dir.path().display();
+        match backup::clear(dir.path()) {
+            Ok(false) => {}
+            Ok(true) => tracing::info!(%path, "removed the links of a backup that was given up"),
+            Err(error) => {
+                tracing::warn!(%path, %error, "cannot remove the links of a backup that was given up");
+            }
+        }
+    }
 }
 
 /// Without a socket a broker serves its clients all the same.

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::{LONGEST_LEASE, LONGEST_REQUEST, NAME, PATIENCE, address};
-use crate::backup::cut;
+use crate::backup::{Cut, Lease, cut, remove};
 use crate::broker::Broker;
 use crate::stop::Stop;
 
@@ -112,25 +112,35 @@ impl Connection {
         }
     }
 
-    /// Whoever hangs up meanwhile gives up what was held and kept for it.
+    /// Whoever hangs up meanwhile gives up what was held, kept and linked for it.
     async fn back_up(&mut self, broker: &Arc<Broker>) -> io::Result<()> {
         let made = tokio::select! {
             biased;
             made = cut(broker) => made,
             _ = self.request() => return Ok(()),
         };
-        let lease = match made {
+        let (cut, lease) = match made {
+            Ok(made) => made,
             Err(reason) => {
                 tracing::warn!(%reason, "no backup is made");
                 return self.answer(Err::<(), _>(reason)).await;
             }
-            Ok((cut, lease)) => {
-                let (partitions, held_us) = (cut.partitions.len(), cut.held_us);
-                tracing::info!(partitions, held_us, "a backup is made");
-                self.answer(Ok(cut)).await?;
-                lease
-            }
         };
+        let (partitions, held_us) = (cut.partitions.len(), cut.held_us);
+        tracing::info!(partitions, held_us, "a backup is made");
+        let staging = cut.staging.clone();
+        let lent = self.lend(cut, lease).await;
+        if lent.is_ok() {
+            // It copies what it has linked, for as long as that takes.
+            let _ = tokio::io::copy(&mut self.stream, &mut tokio::io::sink()).await;
+        }
+        unlink(broker, staging).await;
+        lent
+    }
+
+    /// Keeps the files of a cut until they are linked.
+    async fn lend(&mut self, cut: Cut, lease: Lease) -> io::Result<()> {
+        self.answer(Ok(cut)).await?;
         let asked = timeout(LONGEST_LEASE, self.request()).await;
         drop(lease);
         match asked {
@@ -185,4 +195,28 @@ impl Connection {
         let writing = self.stream.write_all(line.as_bytes());
         timeout(PATIENCE, writing).await.map_err(io::Error::other)?
     }
+}
+
+/// Removes what whoever is gone has linked, and not removed itself.
+async fn unlink(broker: &Arc<Broker>, staging: String) {
+    let broker = Arc::clone(broker);
+    let removing = tokio::task::spawn_blocking(move || {
+        for dir in broker.partitions().dirs() {
+            let path = dir.path().join(&staging);
+            match remove(dir.path(), &staging) {
+                Ok(false) => {}
+                Ok(true) => {
+                    let path = path.display();
+                    tracing::info!(%path, "removed the links of a backup that was given up");
+                }
+                Err(error) => {
+                    let path = path.display();
+                    tracing::warn!(%path, %error, "cannot remove the links of a backup that was given up: \
+                         they keep files on the disk; the next start does it");
+                }
+            }
+        }
+    });
+    // Where the broker stops, its next start does it.
+    let _ = removing.await;
 }
