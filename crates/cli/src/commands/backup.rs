@@ -89,11 +89,13 @@ fn told_of_restored(restored: &Restored, args: &RestoreArgs) -> String {
         aborted,
         hanging,
     } = restored;
+    let data = for_shell(&args.data_dir);
     let mut told = format!(
         "broker {node_id} of cluster {}: {partitions} partitions, {bytes} bytes, {batches} batches, \
-         all sound; {aborted} open transactions aborted\nstart it with: {}",
+         all sound; {aborted} open transactions aborted\nstart it with: millrace broker {node_id} \
+         9092 --data {data}\nor with the settings that it had: millrace broker --config FILE --data \
+         {data}",
         printable_line(cluster_id),
-        printable_line(&start_of(*node_id, &args.data_dir))
     );
     for partition in hanging {
         told += &format!(
@@ -105,14 +107,13 @@ fn told_of_restored(restored: &Restored, args: &RestoreArgs) -> String {
     told
 }
 
-/// How a broker is started on its directory.
-fn start_of(node_id: i32, data: &Path) -> String {
-    match node_id {
-        1 => format!("millrace broker --data {}", data.display()),
-        _ => format!(
-            "millrace broker --config FILE --data {}, with node.id={node_id} in the file",
-            data.display()
-        ),
+/// A path as a shell takes it, and a terminal.
+fn for_shell(path: &Path) -> String {
+    let path = path.display().to_string();
+    let is_plain = |it: char| it.is_ascii_alphanumeric() || "/._-".contains(it);
+    match path.chars().all(is_plain) {
+        true => path,
+        false => format!("'{}'", printable_line(&path).replace('\'', r"'\''")),
     }
 }
 

@@ -1,9 +1,12 @@
 //! `broker`: a broker for Kafka's clients, until it is asked to stop; `broker format`: its data
 //! directory, and its first users.
 
+use std::io::ErrorKind;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use millrace_diagnostics::printable_line;
+use millrace_log::{Disk, LogDir, LogError};
 use millrace_node::{
     BrokerConfig, NewUser, default_data_dir, format_broker, install_default_logs, load_broker,
     run_broker,
@@ -100,10 +103,8 @@ fn format(place: &BrokerPlace, add_scram: &[String], is_fine: bool) -> ExitCode 
 
 /// What the arguments say, or the file that they name; complaints are printed.
 fn config(place: &BrokerPlace, port: Option<u16>) -> Option<BrokerConfig> {
-    if let Some(id) = place
-        .id
-        .filter(|it| *it != 1 && place.config_file.is_none())
-    {
+    let is_alone = |id: i32| id == 1 || place.config_file.is_some() || is_there(id, place);
+    if let Some(id) = place.id.filter(|it| !is_alone(*it)) {
         complain(&format!(
             "error: broker {id} would belong to a cluster of several brokers, which is not built: start \
              broker 1, or give a cluster of its own a file (`--config`) with `node.id={id}`"
@@ -123,4 +124,15 @@ fn config(place: &BrokerPlace, port: Option<u16>) -> Option<BrokerConfig> {
         config.log_dirs = vec![data];
     }
     Some(config)
+}
+
+/// Whether the data is that of such a broker, which has a cluster of its own then.
+fn is_there(id: i32, place: &BrokerPlace) -> bool {
+    let data = place.data.clone();
+    let data = data.unwrap_or_else(|| default_data_dir(id));
+    match LogDir::open_existing(Arc::new(Disk), &data) {
+        Ok(dir) => matches!(dir.properties(), Ok(Some(it)) if it.node_id == id),
+        Err(LogError::Disk { error, .. }) => error.kind() == ErrorKind::WouldBlock,
+        Err(_) => false,
+    }
 }

@@ -187,3 +187,51 @@ fn make_pipe(path: &Path) {
     let made = std::process::Command::new("mkfifo").arg(path).status();
     assert!(made.unwrap().success());
 }
+
+#[test]
+fn a_restored_broker_starts_by_the_line_that_is_printed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, backup, _) = places(dir.path());
+    let config = dir.path().join("broker.properties");
+    let text = format!(
+        "node.id=7\nlisteners=PLAINTEXT://127.0.0.1:0\nlog.dirs={}\n",
+        data.display()
+    );
+    fs::write(&config, text).unwrap();
+    let mut broker = command().unwrap();
+    let mut broker =
+        super::Millrace::start(broker.args(["broker", "--config"]).arg(&config)).unwrap();
+    let is_ready = |it: &Value| it["message"] == "the broker is ready";
+    broker
+        .wait_for_log("the broker", PATIENCE, is_ready)
+        .unwrap();
+    done("backup", &data, &backup);
+    assert!(broker.terminate(PATIENCE).unwrap().success());
+
+    let mut restore = command().unwrap();
+    restore
+        .arg("restore")
+        .arg(&backup)
+        .arg(dir.path().join("it's here"));
+    let said = String::from_utf8(restore.output().unwrap().stdout).unwrap();
+    let line = said
+        .lines()
+        .find_map(|it| it.strip_prefix("start it with: millrace "));
+    let line = line.unwrap().replace("9092", "0 --host 127.0.0.1");
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", &format!("exec \"$0\" {line}")]);
+    shell.arg(millrace_testkit::millrace::binary().unwrap());
+    let mut broker = super::Millrace::start(&mut shell).unwrap();
+    broker
+        .wait_for_log("the broker", PATIENCE, is_ready)
+        .unwrap();
+    assert!(broker.terminate(PATIENCE).unwrap().success());
+
+    // Where nothing is that belongs to it, another number needs a file.
+    let mut other = command().unwrap();
+    other
+        .args(["broker", "7", "0", "--data"])
+        .arg(dir.path().join("empty"));
+    let said = String::from_utf8(other.output().unwrap().stderr).unwrap();
+    assert!(said.contains("node.id=7"), "{said}");
+}
