@@ -109,7 +109,7 @@ fn a_backup_that_fails_leaves_neither_links_nor_a_part_of_itself() {
         let said = refused("backup", &data, &target);
         assert!(said.contains("millrace log verify"), "{said}");
         assert!(!target.exists(), "{}", target.display());
-        assert_eq!(links(&data), [PathBuf::new(); 0]);
+        assert!(links(&data).is_empty());
     }
     let above = elsewhere.map(|it| it.path().join("above").exists());
     assert!(!above.unwrap_or(false));

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use millrace_kafka_wire::Uuid;
 use millrace_kafka_wire::batch::{BatchBuilder, Compression, is_intact};
 use millrace_log::{
-    Batch, CleaningTools, Compaction, Config, Disk, Files, Log, LogError, Opening, Origin,
-    PartitionMetadata, Rules, validate,
+    Batch, CleaningTools, Compaction, Config, Disk, Files, Log, Opening, Origin, PartitionMetadata,
+    Rules, validate,
 };
 
 const CLIENT: Origin = Origin::Client {
@@ -122,7 +122,6 @@ fn a_file_tells_the_topic_and_a_lock_is_held_once() {
     let read = PartitionMetadata::read(&Disk, root.path()).unwrap();
     assert_eq!(read, Some(metadata));
 
-    let path = root.path().join(".lock");
     let path = root.path().join(".lock");
     let lock = Disk.lock(&path).unwrap();
     let refused = Disk.lock(&path).map(|_| ()).unwrap_err();
