@@ -19,6 +19,8 @@ mod keep;
 mod open;
 mod owned;
 mod partition;
+#[cfg(test)]
+mod tests;
 mod waits;
 mod worker;
 
@@ -297,6 +299,19 @@ impl Partitions {
         for reply in self.ask_all(|reply| Command::Retain { reply }) {
             // A worker that is gone has deleted nothing.
             self.unlink(reply.await.unwrap_or_default()).await;
+        }
+        self.keep_reserves().await;
+    }
+
+    /// Keeps room for the next time, where that is needed.
+    async fn keep_reserves(&self) {
+        for dir in &self.dirs {
+            let kept = Arc::clone(dir);
+            let keeping = move || kept.log_dir().keep_reserve();
+            if let Some(Err(error)) = apart(&*self.driver, keeping).await {
+                let path = dir.path().display();
+                tracing::warn!(%path, %error, "cannot keep room for deleting when the disk is full");
+            }
         }
     }
 

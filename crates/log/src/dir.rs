@@ -13,6 +13,7 @@ use crate::names;
 
 mod offsets;
 mod properties;
+mod reserve;
 
 pub use offsets::OffsetKind;
 pub use properties::DirProperties;

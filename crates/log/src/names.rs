@@ -28,6 +28,7 @@ pub(crate) const CLEAN_SHUTDOWN: &str = ".kafka_cleanshutdown";
 pub(crate) const RECOVERY_POINTS: &str = "recovery-point-offset-checkpoint";
 pub(crate) const LOG_STARTS: &str = "log-start-offset-checkpoint";
 pub(crate) const FIRST_DIRTY: &str = "cleaner-offset-checkpoint";
+pub(crate) const RESERVE: &str = ".reserve";
 pub(crate) const PROBE: &str = ".writable";
 
 /// `00000000000000000042.log`, for example.

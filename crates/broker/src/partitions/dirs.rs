@@ -92,7 +92,7 @@ impl Dir {
     /// It is on the medium on return.
     pub fn set_start(&self, partition: &Partition, offset: i64) -> Result<(), LogError> {
         let starts = &mut self.offsets.lock().starts;
-        self.store(OffsetKind::LogStart, starts, partition, offset)
+        self.store(OffsetKind::LogStart, starts, partition.name(), offset)
     }
 
     /// Notes up to where a log is durable; [`Dir::store_recovery_points`] stores it.
@@ -130,7 +130,12 @@ impl Dir {
     /// It is on the medium on return.
     pub fn set_first_dirty(&self, partition: &Partition, offset: i64) -> Result<(), LogError> {
         let first_dirty = &mut self.offsets.lock().first_dirty;
-        self.store(OffsetKind::FirstDirty, first_dirty, partition, offset)
+        self.store(
+            OffsetKind::FirstDirty,
+            first_dirty,
+            partition.name(),
+            offset,
+        )
     }
 
     /// Stores the offset of a partition among those of a kind, if it is another one.
@@ -138,13 +143,22 @@ impl Dir {
         &self,
         kind: OffsetKind,
         of_kind: &mut BTreeMap<TopicPartition, i64>,
-        partition: &Partition,
+        name: TopicPartition,
         offset: i64,
     ) -> Result<(), LogError> {
-        match of_kind.insert(partition.name(), offset) == Some(offset) {
-            true => Ok(()),
-            false => self.inner.store_offsets(kind, of_kind),
+        let before = of_kind.insert(name.clone(), offset);
+        if before == Some(offset) {
+            return Ok(());
         }
+        let stored = self.inner.store_offsets(kind, of_kind);
+        if stored.is_err() {
+            // What is not stored is not known: the next call stores it.
+            match before {
+                Some(before) => of_kind.insert(name, before),
+                None => of_kind.remove(&name),
+            };
+        }
+        stored
     }
 
     /// Removes a partition: first what is stored of it, so that a new one of its name begins at 0.
@@ -167,5 +181,40 @@ impl Dir {
             (self.inner).store_offsets(OffsetKind::FirstDirty, &offsets.first_dirty)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use millrace_log::Files;
+    use millrace_log::files::sim::Simulated;
+
+    use super::*;
+
+    #[test]
+    fn a_start_that_had_no_room_is_stored_by_the_next_call() {
+        let disk = Simulated::new(1);
+        let path = Path::new("/data");
+        disk.create_dir(path).unwrap();
+        let inner = LogDir::open(Arc::new(disk.clone()), path).unwrap();
+        let dir = Dir::new(Uuid::default(), inner).unwrap();
+        let name = TopicPartition {
+            topic: "orders".into(),
+            partition: 0,
+        };
+        let store = || {
+            let starts = &mut dir.offsets.lock().starts;
+            dir.store(OffsetKind::LogStart, starts, name.clone(), 5)
+        };
+        disk.set_room(Some(0));
+        for _ in 0..2 {
+            assert!(matches!(store(), Err(LogError::NoSpace { .. })));
+        }
+        disk.set_room(None);
+        store().unwrap();
+        let stored = dir.inner.offsets(OffsetKind::LogStart).unwrap();
+        assert_eq!(stored, [(name.clone(), 5)].into());
     }
 }

@@ -279,10 +279,20 @@ impl Owned {
             return Err(Refused::new(ErrorCode::OffsetOutOfRange, reason));
         }
         let start = offset.max(self.log.start_offset());
-        let stored = self.dir.set_start(&self.partition, start);
-        let deleted = stored.and_then(|()| self.log.delete_records(offset));
+        let deleted = match self.delete_below(start) {
+            Err(LogError::NoSpace { .. }) => self.delete_with_reserve(start),
+            // There was no room for the segment that is to be behind the last one.
+            Ok(removed) if removed.is_empty() && self.is_last_unwanted() => {
+                self.delete_with_reserve(start)
+            }
+            deleted => deleted,
+        };
         match deleted {
-            Ok(removed) => Ok((self.log.start_offset(), removed)),
+            Ok(removed) => {
+                // A segment goes when the one behind it is durable, which nobody else may ask for.
+                self.unsynced_since.get_or_insert_with(Instant::now);
+                Ok((self.log.start_offset(), removed))
+            }
             Err(error) => {
                 self.fail(&error);
                 Err(Refused::from(&error))
@@ -290,13 +300,38 @@ impl Owned {
         }
     }
 
-    /// Deletes what is older or larger than the topic keeps, and forgets producers that are gone.
+    fn delete_below(&mut self, start: i64) -> Result<Removed, LogError> {
+        self.dir.set_start(&self.partition, start)?;
+        self.log.delete_records(start)
+    }
+
+    fn is_last_unwanted(&self) -> bool {
+        self.log.has_unwanted() && self.log.segment_count() == 1
+    }
+
+    /// Deletes on a full disk, with the room that is kept for that: in one step, so that nobody else
+    /// takes the room.
+    fn delete_with_reserve(&mut self, start: i64) -> Result<Removed, LogError> {
+        if self.is_syncing || !self.dir.log_dir().spend_reserve()? {
+            return self.delete_below(start);
+        }
+        let path = self.dir.path().display();
+        tracing::warn!(%path, "the disk is full: the room that is kept for deleting is used");
+        let removed = self.delete_below(start)?;
+        // The segment that grew stays until the one behind it is durable.
+        self.log.sync()?;
+        self.advance();
+        Ok(removed.and(self.delete_below(start)?))
+    }
+
+    /// Deletes what is older or larger than the topic keeps, with what earlier calls have left, and
+    /// forgets producers that are gone.
     pub fn retain(&mut self, now: i64) -> Option<Removed> {
         self.log.expire_producers(now);
         self.log.close_idle_files();
         let start = self.log.retention_start(now);
         let start = start.inspect_err(|error| self.fail(error)).ok()?;
-        if start <= self.log.start_offset() {
+        if start <= self.log.start_offset() && !self.log.has_unwanted() {
             return None;
         }
         self.delete_records(start).ok().map(|(_, removed)| removed)

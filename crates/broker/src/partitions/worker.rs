@@ -189,6 +189,7 @@ impl Worker {
                     }
                     None => Err(Refused::gone()),
                 };
+                self.unsynced.insert(partition);
                 reply_to(reply, deleted);
             }
             Command::Describe { partition, reply } => {
@@ -315,6 +316,7 @@ impl Worker {
         for (id, owned) in &mut self.owned {
             if let Some(removed) = owned.retain(now) {
                 self.touched.insert(*id);
+                self.unsynced.insert(*id);
                 all.push(removed);
             }
         }

@@ -90,8 +90,10 @@ impl Simulated {
         self.state.lock().skip = skip;
     }
 
+    /// How many bytes the files may grow; what is cut or unlinked gives room back.
     pub fn set_room(&self, room: Option<u64>) {
-        self.state.lock().room = room;
+        let mut state = self.state.lock();
+        state.limit = room.map(|it| state.used() + it);
     }
 
     /// How many calls that change something were made.
@@ -253,11 +255,11 @@ impl Files for Simulated {
     }
 
     fn free_space(&self, _dir: &Path) -> io::Result<u64> {
-        Ok(self.state.lock().room.unwrap_or(u64::MAX))
+        Ok(self.state.lock().room())
     }
 
     fn total_space(&self, _dir: &Path) -> io::Result<u64> {
-        Ok(u64::MAX)
+        Ok(self.state.lock().limit.unwrap_or(u64::MAX))
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
@@ -297,12 +299,11 @@ impl File for SimulatedFile {
             let size = state.inodes[self.inode].now.len();
             let growth = (at + bytes.len()).saturating_sub(size) as u64;
             let fault = match state.change() {
-                Ok(()) if state.room.is_some_and(|room| room < growth) => Some(Fault::Full.error()),
+                Ok(()) if state.room() < growth => Some(Fault::Full.error()),
                 Ok(()) => None,
                 Err(fault) => Some(fault),
             };
             let Some(fault) = fault else {
-                state.room = state.room.map(|room| room - growth);
                 state.inodes[self.inode].write(at, &bytes);
                 return Ok(());
             };

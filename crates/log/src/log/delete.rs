@@ -24,6 +24,12 @@ impl Removed {
         self.paths.is_empty()
     }
 
+    /// These and those of the same log.
+    pub fn and(mut self, others: Self) -> Self {
+        self.paths.extend(others.paths);
+        self
+    }
+
     /// Unlinks them.
     ///
     /// # Errors
@@ -81,6 +87,14 @@ impl Log {
         }
         let removed = self.remove(&gone);
         self.note(removed)
+    }
+
+    /// Whether a segment lies below the start of the log that [`Log::delete_records`] has left: what is
+    /// behind it was not durable, or there was no room to begin another one.
+    pub fn has_unwanted(&self) -> bool {
+        let next = self.segments.get(1).map(|it| it.base_offset);
+        let end = next.unwrap_or(self.end_offset);
+        end <= self.start_offset && self.segments[0].size() > 0
     }
 
     /// Where the log should start by `retention.ms` and `retention.bytes`: behind the oldest

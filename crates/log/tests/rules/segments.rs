@@ -214,6 +214,15 @@ fn a_full_disk_refuses_what_does_not_fit_and_nothing_else() {
     log.set_high_watermark(2);
     log.delete_records(2).unwrap().unlink().unwrap();
     assert_eq!(log.start_offset(), 2);
+    // But for a segment that grew.
+    assert!(log.has_unwanted());
+    disk.set_room(None);
+    for _ in 0..2 {
+        log.delete_records(2).unwrap().unlink().unwrap();
+        log.sync().unwrap();
+    }
+    assert!(!log.has_unwanted());
+    assert_eq!(disk.content(&path(0, "log")), None);
 }
 
 #[test]

@@ -20,8 +20,8 @@ pub(super) struct State {
     /// The power is gone: nothing changes any more.
     pub is_cut: bool,
     pub skip: Option<Skip>,
-    /// How many bytes files may still grow.
-    pub room: Option<u64>,
+    /// How many bytes the files may have together.
+    pub limit: Option<u64>,
     /// Grows when the power goes: files opened before are gone.
     pub boot: u64,
 }
@@ -77,6 +77,18 @@ impl State {
             }
             _ => Ok(()),
         }
+    }
+
+    /// How many bytes the files have that have names.
+    pub fn used(&self) -> u64 {
+        let named = self.dirs.values().flat_map(|dir| dir.now.values());
+        named.map(|it| self.inodes[*it].now.len() as u64).sum()
+    }
+
+    /// How many bytes the files may still grow.
+    pub fn room(&self) -> u64 {
+        let room = self.limit.map(|it| it.saturating_sub(self.used()));
+        room.unwrap_or(u64::MAX)
     }
 
     /// Files and locks that a process has are gone.
