@@ -301,8 +301,8 @@ impl Owned {
     }
 
     fn delete_below(&mut self, start: i64) -> Result<Removed, LogError> {
-        self.dir.set_start(&self.partition, start)?;
-        self.log.delete_records(start)
+        let stored = self.dir.set_start(&self.partition, start);
+        stored.and_then(|()| self.log.delete_records(start))
     }
 
     fn is_last_unwanted(&self) -> bool {
