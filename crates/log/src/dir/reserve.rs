@@ -17,7 +17,7 @@ const LEAST: u64 = 64 << 10;
 /// and no more: the indexes of a segment of a GiB have 5 MiB.
 const MOST: u64 = 8 << 20;
 /// On a disk with more room, in bytes, nothing is kept yet.
-const PLENTY: u64 = 16 << 30;
+const PLENTY: u64 = 4 << 30;
 
 impl LogDir {
     /// Keeps some room on a disk that may be full one day. Call it from time to time: what was given
