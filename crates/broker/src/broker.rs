@@ -24,6 +24,7 @@ mod format;
 mod here;
 mod ids;
 mod open;
+mod replicas;
 mod start;
 mod start_error;
 mod upkeep;

@@ -12,6 +12,7 @@
 //! and handed to [`BrokerConfig::with_dynamic`].
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use millrace_kafka_wire::batch::Compression;
 use millrace_log::{Compaction, Config, Rules};
@@ -79,6 +80,9 @@ pub struct BrokerConfig {
     pub max_request_bytes: usize,
     /// `fetch.max.bytes`: no response to a fetch has more, but for its first batch.
     pub max_fetch_bytes: usize,
+    /// `replica.lag.time.max.ms`: a follower that has not had all that there was for so long is no
+    /// longer in sync.
+    pub replica_lag_time_max: Duration,
     /// `max.incremental.fetch.session.cache.slots`.
     pub max_fetch_sessions: usize,
     /// `max.request.partition.size.limit`: how many partitions one answer lists.

@@ -7,12 +7,13 @@ mod apply;
 mod controller;
 mod features;
 mod image;
+mod in_sync;
 mod log;
 pub mod topics;
 
 pub use controller::Metadata;
 pub use features::{FEATURES, bootstrap};
-pub use image::{BrokerImage, Image, TopicImage};
+pub use image::{BrokerImage, Image, PartitionImage, TopicImage};
 pub use log::MetadataLog;
 
 /// A topic, as the type of the resource that a configuration is of.

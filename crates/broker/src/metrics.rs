@@ -22,6 +22,8 @@ pub struct Metrics {
     pub bytes_out: Counter,
     pub produce_refused: Counter,
     pub cleaning_failed: Counter,
+    isr_shrinks: Counter,
+    isr_expands: Counter,
     rates: Arc<Mutex<VecDeque<Sample>>>,
     lags: Mutex<BTreeMap<LagOf, (Scope, Gauge)>>,
 }
@@ -45,10 +47,9 @@ impl Metrics {
     /// Registers what is counted; it is there with 0 at once.
     pub fn new(scope: &Scope) -> Self {
         let counter = |name| scope.counter(named(name), &[]);
-        // With one broker, replicas neither leave nor join.
-        counter("isr_shrinks");
-        counter("isr_expands");
         let metrics = Self {
+            isr_shrinks: counter("isr_shrinks"),
+            isr_expands: counter("isr_expands"),
             messages_in: counter("messages_in_total"),
             bytes_in: counter("bytes_in_total"),
             messages_out: counter("messages_out_total"),
@@ -63,6 +64,12 @@ impl Metrics {
         metrics.rate("bytes_in_per_sec", |it| it.bytes_in);
         metrics.rate("messages_out_per_sec", |it| it.messages_out);
         metrics
+    }
+
+    /// Counts replicas that have left those in sync, or have joined them.
+    pub(crate) fn in_sync_moved(&self, left: usize, joined: usize) {
+        self.isr_shrinks.add(u64::from(left > 0));
+        self.isr_expands.add(u64::from(joined > 0));
     }
 
     fn rate(&self, name: &'static str, of: fn(&Sample) -> f64) {

@@ -3,22 +3,25 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use arc_swap::ArcSwap;
 use millrace_kafka_wire::Uuid;
 use millrace_log::{Cleaned, Cleaning, Files, LogError, Removed};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Duration, Instant};
 
 use crate::clock::Clock;
 use crate::config::TopicConfig;
 use crate::driver::{Driver, apart};
-use crate::metadata::{Image, TopicImage};
+use crate::metadata::{Image, PartitionImage, TopicImage};
 
 mod dirs;
 mod keep;
 mod open;
 mod owned;
 mod partition;
+mod replicas;
 #[cfg(test)]
 mod tests;
 mod waits;
@@ -29,9 +32,11 @@ pub use keep::{Kept, Removing};
 pub use partition::{
     Acks, Described, Partition, PartitionId, Refused, Reply, View, Written, answered,
 };
-pub use waits::Wait;
+pub use replicas::{Asking, Followed, InSync};
+pub use waits::{Wait, Waits};
 
 use open::OpenPartition;
+use replicas::{Assignment, Replicas};
 use worker::{Command, Worker};
 
 /// What has to be there of a partition that the metadata gives to this broker.
@@ -40,6 +45,7 @@ type Hosted = BTreeMap<PartitionId, Result<Arc<Partition>, LogError>>;
 /// The partitions that this broker leads, each owned by one of its workers.
 pub struct Partitions {
     node_id: i32,
+    lag_max: Duration,
     files: Arc<dyn Files>,
     driver: Arc<dyn Driver>,
     dirs: Vec<Arc<Dir>>,
@@ -49,12 +55,14 @@ pub struct Partitions {
 }
 
 impl Partitions {
-    /// Starts the workers; they have no partitions yet.
+    /// Starts the workers; they have no partitions yet. `lag_max`: for how long a follower may not
+    /// have had all that there was.
     ///
     /// # Errors
     /// The system gives no thread.
     pub fn start(
-        node_id: i32,
+        (node_id, lag_max): (i32, Duration),
+        asking: &Asking,
         files: Arc<dyn Files>,
         dirs: Vec<Arc<Dir>>,
         driver: &Arc<dyn Driver>,
@@ -62,12 +70,14 @@ impl Partitions {
     ) -> io::Result<Self> {
         let start = |index| {
             let (sender, inbox) = mpsc::unbounded_channel();
-            let worker = Worker::new(sender.clone(), inbox, Arc::clone(driver), clock.clone());
+            let (theirs, clock) = (Arc::clone(driver), clock.clone());
+            let worker = Worker::new(sender.clone(), inbox, theirs, clock, asking.clone());
             driver.spawn(format!("log-{index}"), Box::pin(worker.run()))?;
             Ok(sender)
         };
         Ok(Self {
             node_id,
+            lag_max,
             files,
             driver: Arc::clone(driver),
             dirs,
@@ -164,9 +174,11 @@ impl Partitions {
             let _ = reply.await;
         }
         let mut opened = Vec::new();
-        for (id, (topic, leader_epoch)) in wanted {
-            if !before.contains_key(&id) {
-                opened.push((id, self.open(id, topic, leader_epoch, config(topic))));
+        for (id, (topic, assignment)) in wanted {
+            if before.contains_key(&id) {
+                self.assign(id, assignment);
+            } else {
+                opened.push((id, self.open(id, topic, assignment, config(topic))));
             }
         }
         for (id, reply) in opened {
@@ -184,7 +196,7 @@ impl Partitions {
     fn wanted<'a>(
         &self,
         image: &'a Image,
-    ) -> impl Iterator<Item = (PartitionId, (&'a TopicImage, i32))> {
+    ) -> impl Iterator<Item = (PartitionId, (&'a TopicImage, &'a PartitionImage))> {
         let node_id = self.node_id;
         image.topics().flat_map(move |topic| {
             let led = topic.partitions.iter().enumerate();
@@ -194,7 +206,7 @@ impl Partitions {
                     topic_id: topic.id,
                     index: index as i32,
                 };
-                (id, (&**topic, it.leader_epoch))
+                (id, (&**topic, it))
             })
         })
     }
@@ -203,7 +215,7 @@ impl Partitions {
         &self,
         id: PartitionId,
         topic: &TopicImage,
-        leader_epoch: i32,
+        image: &PartitionImage,
         config: TopicConfig,
     ) -> oneshot::Receiver<Result<Arc<Partition>, LogError>> {
         let (reply, opened) = oneshot::channel();
@@ -211,7 +223,7 @@ impl Partitions {
         let what = OpenPartition {
             id,
             topic: topic.name.clone(),
-            leader_epoch,
+            replicas: Replicas::new(self.node_id, self.lag_max, image.into(), Instant::now()),
             dir: self.dir(directory),
             files: Arc::clone(&self.files),
             config,
@@ -219,6 +231,36 @@ impl Partitions {
         // When the worker is gone, the reply is dropped.
         let _ = self.worker(id).send(Command::Open { what, reply });
         opened
+    }
+
+    /// Has what the metadata says of the replicas hold, if it is news.
+    fn assign(&self, partition: PartitionId, image: &PartitionImage) {
+        let hosted = self.hosted.load();
+        let Some(Ok(known)) = hosted.get(&partition) else {
+            return;
+        };
+        if known.epoch.swap(image.epoch, Ordering::AcqRel) != image.epoch {
+            let assignment = Assignment::from(image);
+            // A worker that is gone has no replicas.
+            let _ = (self.worker(partition)).send(Command::Assign {
+                partition,
+                assignment,
+            });
+        }
+    }
+
+    /// Says that the controller has not changed which replicas of a partition are in sync.
+    pub fn in_sync_refused(&self, partition: PartitionId) {
+        // A worker that is gone asks for nothing more.
+        let _ = (self.worker(partition)).send(Command::InSyncRefused { partition });
+    }
+
+    /// Looks for followers that are late.
+    pub fn find_late(&self) {
+        for worker in &self.workers {
+            // A worker that is gone has no followers.
+            let _ = worker.send(Command::FindLate);
+        }
     }
 
     /// Has the settings of a topic hold for its partitions here.

@@ -18,11 +18,14 @@ use tokio::time::{Duration, Instant, sleep_until};
 use super::Call;
 use crate::broker::Topic;
 use crate::metrics::Metrics;
-use crate::partitions::{Partition, Refused, View, Wait};
+use crate::partitions::{Partition, Refused, View, Wait, Waits};
 
+mod follower;
 mod session;
 
 pub use session::Sessions;
+
+use follower::{Follower, diverging};
 
 use session::{Asking, Begun};
 
@@ -31,13 +34,43 @@ const SESSIONS: i16 = 7;
 /// From this version on topics are named by their ids.
 const TOPIC_IDS: i16 = 13;
 
-/// What the fetch may read.
+/// Who reads, and how far.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Isolation {
-    /// Up to the high watermark.
+enum Reader {
+    /// A consumer: up to the high watermark.
     Uncommitted,
-    /// Up to the last stable offset.
+    /// A consumer: up to the last stable offset.
     Committed,
+    /// Another broker: up to the end of the log.
+    Follower(Follower),
+}
+
+impl Reader {
+    fn of(request: &FetchRequest) -> Self {
+        match (request.replica_id, request.isolation_level) {
+            (id @ 0.., _) => Self::Follower(Follower {
+                id,
+                broker_epoch: request.replica_state.replica_epoch,
+            }),
+            (_, 0) => Self::Uncommitted,
+            _ => Self::Committed,
+        }
+    }
+
+    fn end(self, view: &View) -> i64 {
+        match self {
+            Self::Uncommitted => view.high_watermark,
+            Self::Committed => view.last_stable_offset,
+            Self::Follower(_) => view.log.end_offset(),
+        }
+    }
+
+    fn waits(self, partition: &Partition) -> &Waits {
+        match self {
+            Self::Follower(_) => partition.follower_waits(),
+            _ => partition.waits(),
+        }
+    }
 }
 
 pub async fn handle(call: Call, mut request: FetchRequest) -> FetchResponse {
@@ -128,7 +161,7 @@ async fn read_or_wait(
 /// A fetch, read as often as it takes.
 struct Fetch {
     topics: Vec<FetchTopic>,
-    isolation: Isolation,
+    reader: Reader,
     max_bytes: usize,
 }
 
@@ -142,6 +175,7 @@ struct Round {
 
 /// Notes of a fetch at its partitions, which go when it ends.
 struct Noted {
+    reader: Reader,
     wait: Arc<Wait>,
     partitions: Vec<Arc<Partition>>,
 }
@@ -149,7 +183,7 @@ struct Noted {
 impl Drop for Noted {
     fn drop(&mut self) {
         for partition in &self.partitions {
-            partition.waits().remove(&self.wait);
+            self.reader.waits(partition).remove(&self.wait);
         }
     }
 }
@@ -158,10 +192,7 @@ impl Fetch {
     fn new(call: &Call, request: &FetchRequest, topics: Vec<FetchTopic>) -> Self {
         let asked = usize::try_from(request.max_bytes).unwrap_or(0);
         Self {
-            isolation: match request.isolation_level {
-                0 => Isolation::Uncommitted,
-                _ => Isolation::Committed,
-            },
+            reader: Reader::of(request),
             max_bytes: asked.min(call.broker.config().max_fetch_bytes),
             topics,
         }
@@ -172,12 +203,13 @@ impl Fetch {
         for topic in &self.topics {
             for asked in &topic.partitions {
                 if let Ok(partition) = find(call, topic, asked.partition) {
-                    partition.waits().add(wait);
+                    self.reader.waits(&partition).add(wait);
                     partitions.push(partition);
                 }
             }
         }
         Noted {
+            reader: self.reader,
             wait: Arc::clone(wait),
             partitions,
         }
@@ -197,7 +229,7 @@ impl Fetch {
                 let data = self
                     .read_partition(call, topic, asked, left, is_first)
                     .await;
-                round.is_final |= data.error_code != 0;
+                round.is_final |= data.error_code != 0 || data.diverging_epoch.epoch >= 0;
                 round.bytes += data.records.len();
                 left = left.saturating_sub(data.records.len());
                 partitions.push(data);
@@ -219,19 +251,28 @@ impl Fetch {
         left: usize,
         is_first: bool,
     ) -> PartitionData {
-        let found = find(call, topic, asked.partition).and_then(|it| it.view());
-        let view = match found {
-            Ok(view) => view,
-            Err(refused) => return failed(asked.partition, None, refused.code),
-        };
         let index = asked.partition;
+        let found = find(call, topic, index).and_then(|it| Ok((it.view()?, it)));
+        let (mut view, partition) = match found {
+            Ok(found) => found,
+            Err(refused) => return failed(index, None, refused.code),
+        };
         if let Err(code) = check_epoch(asked.current_leader_epoch, view.leader_epoch) {
             return failed(index, Some(&view), code);
         }
-        let end = match self.isolation {
-            Isolation::Uncommitted => view.high_watermark,
-            Isolation::Committed => view.last_stable_offset,
-        };
+        if let Reader::Follower(follower) = self.reader {
+            if let Some(diverging_epoch) = diverging(&view, asked) {
+                return PartitionData {
+                    diverging_epoch,
+                    ..described(index, Some(&view))
+                };
+            }
+            view = match follower.note(call, &partition, asked, &view).await {
+                Ok(view) => view,
+                Err(code) => return failed(index, Some(&view), code),
+            };
+        }
+        let end = self.reader.end(&view);
         let most = usize::try_from(asked.partition_max_bytes)
             .unwrap_or(0)
             .min(left);
@@ -245,9 +286,9 @@ impl Fetch {
             Err(error) => return failed(index, Some(&view), code_of(&error)),
         };
         let (records, next) = records.unwrap_or((Bytes::new(), asked.fetch_offset));
-        let aborted = match self.isolation {
-            Isolation::Uncommitted => None,
-            Isolation::Committed => match view.log.aborted(asked.fetch_offset, next) {
+        let aborted = match self.reader {
+            Reader::Uncommitted | Reader::Follower(_) => None,
+            Reader::Committed => match view.log.aborted(asked.fetch_offset, next) {
                 Ok(aborted) => Some(aborted),
                 Err(error) => return failed(index, Some(&view), code_of(&error)),
             },

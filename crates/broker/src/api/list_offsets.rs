@@ -24,7 +24,7 @@ pub async fn handle(call: Call, request: ListOffsetsRequest) -> ListOffsetsRespo
     let mut topics = Vec::with_capacity(request.topics.len());
     for topic in &request.topics {
         let partitions = topic.partitions.iter().map(|asked| {
-            let found = find(&call, &topic.name, asked, request.isolation_level != 0);
+            let found = find(&call, &topic.name, asked, &request);
             found.unwrap_or_else(|refused| ListOffsetsPartitionResponse {
                 partition_index: asked.partition_index,
                 error_code: refused.code.number(),
@@ -48,16 +48,18 @@ fn find(
     call: &Call,
     topic: &str,
     asked: &ListOffsetsPartition,
-    is_committed: bool,
+    request: &ListOffsetsRequest,
 ) -> Result<ListOffsetsPartitionResponse, Refused> {
     let index = asked.partition_index;
     let Found { partition, .. } = call.broker.find(Topic::Name(topic), index)?;
     let view = partition.view()?;
     check_epoch(asked.current_leader_epoch, view.leader_epoch)
         .map_err(|code| Refused::new(code, "the leader epoch is another"))?;
-    let end = match is_committed {
-        true => view.last_stable_offset,
-        false => view.high_watermark,
+    let end = match (request.replica_id, request.isolation_level) {
+        // A follower copies all of it.
+        (0.., _) => view.log.end_offset(),
+        (_, 0) => view.high_watermark,
+        _ => view.last_stable_offset,
     };
     let epoch_at = |offset| view.log.epoch_for(offset).unwrap_or(-1);
     let at = |offset: i64, timestamp: i64, leader_epoch: i32| ListOffsetsPartitionResponse {

@@ -135,7 +135,7 @@ fn check_partition(
     let found = broker.find(named, data.index).map_err(refuse)?;
     let Found { topic, partition } = found;
     let config = partition.config();
-    if request.acks == -1 && topic.in_sync(data.index) < config.min_insync_replicas {
+    if request.acks == -1 && topic.has_too_few_in_sync(data.index, config.min_insync_replicas) {
         let reason = "fewer replicas are in sync than `min.insync.replicas` asks for";
         return Err(refuse(Refused::new(ErrorCode::NotEnoughReplicas, reason)));
     }

@@ -23,7 +23,7 @@ use crate::live::Live;
 use crate::metadata::{FEATURES, Image, Metadata, bootstrap};
 use crate::metrics::Metrics as Counters;
 use crate::net::{Budget, Door, Limits, Listening, bind};
-use crate::partitions::Partitions;
+use crate::partitions::{Asking, Partitions};
 use crate::stop::Stopper;
 
 /// What large requests may take together, where `queued.max.request.bytes` says nothing.
@@ -87,7 +87,9 @@ pub(crate) async fn start_for(
         ..
     } = taken;
     let dir_ids = dirs.iter().map(|dir| dir.id).collect();
-    let partitions = Partitions::start(config.node_id, files, dirs, &driver, &clock);
+    let (asking, in_sync) = Asking::new();
+    let site = (config.node_id, config.replica_lag_time_max);
+    let partitions = Partitions::start(site, &asking, files, dirs, &driver, &clock);
     let partitions = Arc::new(partitions.map_err(StartError::Thread)?);
     let (metadata, controller) = Metadata::new(log, image, clock.clone());
     let live = Arc::new(Live::new(config.clone(), Arc::clone(&partitions)));
@@ -142,6 +144,8 @@ pub(crate) async fn start_for(
         let cleaner = Box::pin(super::cleaner::run(Arc::clone(&broker)));
         (driver.spawn("cleaner".into(), cleaner)).map_err(StartError::Thread)?;
         tasks.spawn(super::upkeep::run(Arc::clone(&broker), stopping.stop()));
+        let replicas = super::replicas::run(Arc::clone(&broker), in_sync, stopping.stop());
+        tasks.spawn(replicas);
     }
     for (socket, _) in listening {
         tasks.spawn(socket.serve(Arc::clone(&broker), stopping.stop()));

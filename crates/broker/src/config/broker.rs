@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use millrace_diagnostics::Severity;
 use millrace_spec::codes;
@@ -138,6 +139,9 @@ impl BrokerConfig {
             delete_topics: settings.flag("delete.topic.enable"),
             max_request_bytes: settings.count("socket.request.max.bytes"),
             max_fetch_bytes: settings.count("fetch.max.bytes"),
+            replica_lag_time_max: Duration::from_millis(
+                u64::try_from(settings.number("replica.lag.time.max.ms")).unwrap_or(0),
+            ),
             max_fetch_sessions: settings.count("max.incremental.fetch.session.cache.slots"),
             max_listed_partitions: settings.count("max.request.partition.size.limit"),
             connections,

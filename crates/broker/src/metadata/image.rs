@@ -109,9 +109,13 @@ impl TopicImage {
         self.partitions.get(usize::try_from(index).ok()?)
     }
 
-    /// How many replicas of a partition are in sync.
-    pub fn in_sync(&self, index: i32) -> i32 {
-        self.partition(index).map_or(0, |it| it.isr.len() as i32)
+    /// Whether fewer replicas of a partition are in sync than there have to be: `min_in_sync`, or all
+    /// where there are fewer.
+    pub fn has_too_few_in_sync(&self, index: i32, min_in_sync: i32) -> bool {
+        self.partition(index).is_none_or(|it| {
+            let least = usize::try_from(min_in_sync).unwrap_or(0);
+            it.isr.len() < least.min(it.replicas.len())
+        })
     }
 
     /// In which of its log directories a broker has a partition; none when it is not said.

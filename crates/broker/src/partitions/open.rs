@@ -1,7 +1,7 @@
 //! Opening the log of a partition.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicI32};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use super::dirs::Dir;
 use super::owned::Owned;
 use super::partition::{Partition, PartitionId, View};
+use super::replicas::{Assignment, Replicas};
 use super::waits::Waits;
 use super::worker::Command;
 use crate::config::TopicConfig;
@@ -21,7 +22,7 @@ use crate::config::TopicConfig;
 pub(super) struct OpenPartition {
     pub id: PartitionId,
     pub topic: Str,
-    pub leader_epoch: i32,
+    pub replicas: Replicas,
     pub dir: Arc<Dir>,
     pub files: Arc<dyn Files>,
     pub config: TopicConfig,
@@ -71,17 +72,26 @@ pub(super) fn open(
     if stored.is_none_or(|it| it.topic_id != topic_id) {
         PartitionMetadata { topic_id }.write(&*what.files, &path)?;
     }
-    log.start_epoch(what.leader_epoch);
+    let Assignment {
+        leader_epoch,
+        epoch,
+        ..
+    } = *what.replicas.assignment();
+    log.start_epoch(leader_epoch);
     log.sync()?;
-    log.set_high_watermark(log.end_offset());
+    if what.replicas.is_alone() {
+        log.set_high_watermark(log.end_offset());
+    }
     let partition = Partition {
         id: what.id,
         topic: what.topic,
         config: ArcSwap::from_pointee(what.config),
-        view: ArcSwap::from_pointee(View::of(&log, what.leader_epoch)),
+        view: ArcSwap::from_pointee(View::of(&log, leader_epoch)),
         waits: Waits::default(),
+        follower_waits: Waits::default(),
         failure: OnceLock::new(),
         is_gone: AtomicBool::new(false),
+        epoch: AtomicI32::new(epoch),
         transactions: Mutex::new(open_transactions(&log)),
         worker: worker.clone(),
     };
@@ -89,7 +99,7 @@ pub(super) fn open(
         Arc::new(partition),
         what.dir,
         log,
-        what.leader_epoch,
+        what.replicas,
     ))
 }
 

@@ -13,6 +13,7 @@ use tokio::time::{Duration, Instant};
 
 use super::dirs::Dir;
 use super::partition::{Acks, Described, Partition, Refused, View, Written};
+use super::replicas::{Assignment, Followed, InSync, Replicas};
 use crate::config::{FlushMode, TopicConfig};
 
 /// What nobody waits for is synced after this time at the latest,
@@ -33,7 +34,7 @@ pub(super) struct Owned {
     pub partition: Arc<Partition>,
     pub dir: Arc<Dir>,
     log: Log,
-    leader_epoch: i32,
+    replicas: Replicas,
     /// Appends of this turn, in the order in which they came.
     batches: Vec<Batch>,
     asked: Vec<(Origin, Acks, WrittenTo)>,
@@ -43,6 +44,8 @@ pub(super) struct Owned {
     ready: Vec<(Written, WrittenTo)>,
     /// Batches above the high watermark: their ends and sizes.
     hidden: VecDeque<(i64, u64)>,
+    /// Bytes that were appended since the log was shown last.
+    appended: u64,
     unsynced: u64,
     /// When the first append was written that nobody has synced.
     unsynced_since: Option<Instant>,
@@ -51,17 +54,18 @@ pub(super) struct Owned {
 }
 
 impl Owned {
-    pub fn new(partition: Arc<Partition>, dir: Arc<Dir>, log: Log, leader_epoch: i32) -> Self {
+    pub fn new(partition: Arc<Partition>, dir: Arc<Dir>, log: Log, replicas: Replicas) -> Self {
         Self {
             partition,
             dir,
             log,
-            leader_epoch,
+            replicas,
             batches: Vec::new(),
             asked: Vec::new(),
             waiting: VecDeque::new(),
             ready: Vec::new(),
             hidden: VecDeque::new(),
+            appended: 0,
             unsynced: 0,
             unsynced_since: None,
             is_syncing: false,
@@ -120,7 +124,7 @@ impl Owned {
             }
             let (these, others) = rest.split_at(same.len());
             rest = others;
-            match self.log.append(these, origin, self.leader_epoch, now) {
+            match self.log.append(these, origin, self.leader_epoch(), now) {
                 Ok(results) => self.written(these, results, same),
                 Err(error) => {
                     self.fail(&error);
@@ -153,6 +157,7 @@ impl Owned {
             note_transaction(&self.partition, header);
             if !appended.is_duplicate {
                 self.hidden.push_back((end, header.size() as u64));
+                self.appended += header.size() as u64;
                 self.unsynced += header.size() as u64;
                 self.unsynced_since.get_or_insert_with(Instant::now);
             }
@@ -213,15 +218,71 @@ impl Owned {
         }
     }
 
-    /// Moves the high watermark, the only replica being this one: to what is durable, or where the
-    /// topic leaves that to the system, to the end.
+    /// Moves the high watermark to what all replicas have that count: of this one, what is durable,
+    /// or where the topic leaves that to the system, all.
     pub fn advance(&mut self) {
-        let replicated = match self.flush_mode() {
+        let own_end = match self.flush_mode() {
             FlushMode::Group => self.log.durable_end(),
             FlushMode::Os => self.log.end_offset(),
         };
-        self.log.set_high_watermark(replicated);
+        let min_in_sync = self.partition.config.load().min_insync_replicas;
+        let now = Instant::now();
+        let replicated = self.replicas.replicated(own_end, min_in_sync, now);
+        if let Some(replicated) = replicated {
+            self.log.set_high_watermark(replicated);
+        }
         self.release_waiting();
+    }
+
+    fn leader_epoch(&self) -> i32 {
+        self.replicas.assignment().leader_epoch
+    }
+
+    /// Takes over what the metadata says of the replicas now.
+    pub fn assign(&mut self, assignment: Assignment) {
+        self.replicas.assign(assignment, Instant::now());
+        self.advance();
+    }
+
+    /// The controller has not changed which replicas are in sync.
+    pub fn in_sync_refused(&mut self) {
+        self.replicas.refused();
+        self.advance();
+    }
+
+    /// Notes what a follower has; false when there is no such replica. The second is what the
+    /// controller is to be asked for, if the follower is to join those in sync.
+    pub fn followed(&mut self, followed: Followed) -> (bool, Option<InSync>) {
+        let end = self.log.end_offset();
+        if !self.replicas.followed(followed, end, Instant::now()) {
+            return (false, None);
+        }
+        let high_watermark = self.log.high_watermark();
+        let joined = self.replicas.joined_by(followed.replica, high_watermark);
+        self.advance();
+        (true, joined.map(|it| self.in_sync(it)))
+    }
+
+    /// What the controller is to be asked for when followers are late.
+    pub fn without_late(&mut self) -> Option<InSync> {
+        let end = self.log.end_offset();
+        let without = self.replicas.without_late(end, Instant::now());
+        without.map(|it| self.in_sync(it))
+    }
+
+    fn in_sync(&self, in_sync: Vec<i32>) -> InSync {
+        let Assignment {
+            leader_epoch,
+            epoch,
+            ..
+        } = *self.replicas.assignment();
+        InSync {
+            partition: self.partition.id,
+            leader: self.replicas.own(),
+            leader_epoch,
+            epoch,
+            in_sync,
+        }
     }
 
     fn flush_mode(&self) -> FlushMode {
@@ -243,7 +304,7 @@ impl Owned {
     /// Shows others the log as it is now, answers those whose appends they see, and wakes those who
     /// wait for that.
     pub fn publish(&mut self) {
-        let view = View::of(&self.log, self.leader_epoch);
+        let view = View::of(&self.log, self.leader_epoch());
         let before = self.partition.view.load();
         // A transaction that ended lets through more than was appended now.
         let is_set_free = before.last_stable_offset < before.high_watermark
@@ -257,6 +318,10 @@ impl Owned {
         let mut visible = 0;
         while let Some((_, size)) = self.hidden.pop_front_if(|it| it.0 <= high_watermark) {
             visible += size;
+        }
+        let appended = std::mem::take(&mut self.appended);
+        if appended > 0 {
+            self.partition.follower_waits.pay(appended);
         }
         if is_set_free {
             self.partition.waits.wake();
@@ -379,6 +444,7 @@ impl Owned {
         let _ = self.partition.failure.set(error.clone());
         self.refuse_waiting(&Refused::from(error));
         self.partition.waits.wake();
+        self.partition.follower_waits.wake();
     }
 
     fn refuse_waiting(&mut self, refused: &Refused) {

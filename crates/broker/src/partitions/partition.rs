@@ -1,7 +1,7 @@
 //! A partition as the rest of the broker sees it.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
@@ -10,6 +10,7 @@ use millrace_log::{Batch, Log, LogError, Origin, Producer, Removed, Snapshot};
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
+use super::replicas::Followed;
 use super::waits::Waits;
 use super::worker::Command;
 use crate::config::TopicConfig;
@@ -30,10 +31,14 @@ pub struct Partition {
     pub(super) config: ArcSwap<TopicConfig>,
     /// Changes at each append and each commit.
     pub(super) view: ArcSwap<View>,
-    /// Fetches that wait for records.
+    /// Fetches of consumers, which wait for records below the high watermark.
     pub(super) waits: Waits,
+    /// Fetches of followers, which wait for the end of the log to move.
+    pub(super) follower_waits: Waits,
     pub(super) failure: OnceLock<LogError>,
     pub(super) is_gone: AtomicBool,
+    /// The state of it in the metadata that its worker was told last.
+    pub(super) epoch: AtomicI32,
     /// Producers with a transaction that has written here: their epochs.
     pub(super) transactions: Mutex<BTreeMap<i64, i16>>,
     pub(super) worker: mpsc::UnboundedSender<Command>,
@@ -145,9 +150,24 @@ impl Partition {
         self.config.load_full()
     }
 
-    /// Fetches that wait for its records.
+    /// Fetches of consumers that wait for its records.
     pub fn waits(&self) -> &Waits {
         &self.waits
+    }
+
+    /// Fetches of followers that wait for its records.
+    pub fn follower_waits(&self) -> &Waits {
+        &self.follower_waits
+    }
+
+    /// Notes what a follower has. The view shows what follows from that when it is answered, which is
+    /// with false when there is no such replica.
+    pub fn followed(&self, followed: Followed) -> Reply<bool> {
+        self.ask(|partition, reply| Command::Followed {
+            partition,
+            followed,
+            reply,
+        })
     }
 
     /// Has a batch appended. Appends of one caller come into the log in the order of the calls.

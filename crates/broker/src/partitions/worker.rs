@@ -17,6 +17,7 @@ use super::dirs::Dir;
 use super::open::{OpenPartition, open};
 use super::owned::{Owned, WrittenTo};
 use super::partition::{Acks, Described, Partition, PartitionId, Refused};
+use super::replicas::{Asking, Assignment, Followed};
 use crate::clock::Clock;
 use crate::config::TopicConfig;
 use crate::driver::Driver;
@@ -47,6 +48,21 @@ pub(super) enum Command {
         offset: i64,
         reply: oneshot::Sender<Result<(i64, Removed), Refused>>,
     },
+    /// What the metadata says of the replicas.
+    Assign {
+        partition: PartitionId,
+        assignment: Assignment,
+    },
+    /// A follower has fetched; replies whether it is a replica.
+    Followed {
+        partition: PartitionId,
+        followed: Followed,
+        reply: oneshot::Sender<Result<bool, Refused>>,
+    },
+    /// The controller has not changed which replicas are in sync.
+    InSyncRefused { partition: PartitionId },
+    /// Looks for followers that are late.
+    FindLate,
     Describe {
         partition: PartitionId,
         reply: oneshot::Sender<Result<Described, Refused>>,
@@ -90,6 +106,7 @@ pub(super) struct Worker {
     own: mpsc::UnboundedSender<Command>,
     driver: Arc<dyn Driver>,
     clock: Clock,
+    asking: Asking,
     /// Those that this turn has changed.
     touched: BTreeSet<PartitionId>,
     /// Those that have something to sync.
@@ -104,6 +121,7 @@ impl Worker {
         inbox: mpsc::UnboundedReceiver<Command>,
         driver: Arc<dyn Driver>,
         clock: Clock,
+        asking: Asking,
     ) -> Self {
         Self {
             owned: BTreeMap::new(),
@@ -111,6 +129,7 @@ impl Worker {
             own,
             driver,
             clock,
+            asking,
             touched: BTreeSet::new(),
             unsynced: BTreeSet::new(),
             out: 0,
@@ -160,10 +179,7 @@ impl Worker {
             },
             Command::Synced { partition, outcome } => self.synced(partition, outcome),
             Command::Configure { partition, config } => {
-                if let Some(owned) = self.owned.get_mut(&partition) {
-                    owned.configure(&config);
-                    self.touched.insert(partition);
-                }
+                self.change(partition, |it| it.configure(&config));
             }
             Command::Open { what, reply } => {
                 let opened = open(what, &self.own, self.clock.now());
@@ -191,6 +207,26 @@ impl Worker {
                 };
                 self.unsynced.insert(partition);
                 reply_to(reply, deleted);
+            }
+            Command::Assign {
+                partition,
+                assignment,
+            } => self.change(partition, |it| it.assign(assignment)),
+            Command::InSyncRefused { partition } => {
+                self.change(partition, Owned::in_sync_refused);
+            }
+            Command::Followed {
+                partition,
+                followed,
+                reply,
+            } => {
+                let is_replica = self.followed(partition, followed);
+                reply_to(reply, is_replica);
+            }
+            Command::FindLate => {
+                for owned in self.owned.values_mut() {
+                    self.asking.ask(owned.without_late());
+                }
             }
             Command::Describe { partition, reply } => {
                 let described = self.owned.get(&partition).map(Owned::describe);
@@ -230,6 +266,24 @@ impl Worker {
             }
             Command::Close { .. } => unreachable!("the loop takes it"),
         }
+    }
+
+    /// Changes a partition; the end of the turn shows it.
+    fn change(&mut self, partition: PartitionId, change: impl FnOnce(&mut Owned)) {
+        if let Some(owned) = self.owned.get_mut(&partition) {
+            change(owned);
+            self.touched.insert(partition);
+        }
+    }
+
+    fn followed(&mut self, partition: PartitionId, followed: Followed) -> Result<bool, Refused> {
+        self.write();
+        let owned = self.owned.get_mut(&partition).ok_or_else(Refused::gone)?;
+        let (is_replica, joined) = owned.followed(followed);
+        self.asking.ask(joined);
+        // Who is answered finds it so.
+        owned.publish();
+        Ok(is_replica)
     }
 
     /// Appends what the turn has brought.
@@ -304,6 +358,7 @@ impl Worker {
         let Owned { partition, dir, .. } = owned;
         partition.is_gone.store(true, Ordering::Release);
         partition.waits().wake();
+        partition.follower_waits().wake();
         if let Err(error) = dir.remove(&partition) {
             let topic = &partition.topic;
             tracing::warn!(%topic, partition = id.index, %error, "cannot remove a deleted partition");
@@ -405,6 +460,7 @@ mod tests {
     use crate::config::{BrokerConfig, Texts};
     use crate::driver::{OnSynced, Task, Work};
     use crate::partitions::answered;
+    use crate::partitions::replicas::Replicas;
 
     /// Keeps what is to be synced.
     #[derive(Default)]
@@ -437,7 +493,8 @@ mod tests {
         let (own, inbox) = mpsc::unbounded_channel();
         let held = Arc::new(Held::default());
         let driver = Arc::clone(&held) as Arc<dyn Driver>;
-        let worker = Worker::new(own.clone(), inbox, driver, Clock::system());
+        let (asking, _asked) = Asking::new();
+        let worker = Worker::new(own.clone(), inbox, driver, Clock::system(), asking);
         let running = tokio::spawn(worker.run());
         let what = OpenPartition {
             id: PartitionId {
@@ -445,7 +502,16 @@ mod tests {
                 index: 0,
             },
             topic: "orders".into(),
-            leader_epoch: 0,
+            replicas: Replicas::new(
+                1,
+                Duration::from_secs(30),
+                Assignment {
+                    replicas: vec![1],
+                    in_sync: vec![1],
+                    ..Assignment::default()
+                },
+                Instant::now(),
+            ),
             dir: Arc::new(Dir::new(Uuid([1; 16]), dir).unwrap()),
             files,
             config: TopicConfig::resolve(&BrokerConfig::single(1, 0), &Texts::new()),

@@ -290,7 +290,8 @@ impl Cached {
     fn tell(&mut self, data: &PartitionData) -> bool {
         let now = (data.high_watermark, data.log_start_offset);
         let has_failed = data.error_code != 0;
-        let is_news = has_failed || !data.records.is_empty() || self.told != now;
+        let parts = data.diverging_epoch.epoch >= 0;
+        let is_news = has_failed || parts || !data.records.is_empty() || self.told != now;
         // After an error all is told anew.
         self.told = if has_failed { NOTHING } else { now };
         is_news

@@ -40,7 +40,6 @@ pub(super) const KEYS: &[Key] = &[
         .doc("Threads that move replicas between folders."),
     long("replica.lag.time.max.ms")
         .default("30000")
-        .unused(ALONE)
         .doc("After how long a follower that lags is no longer in sync."),
     int("replica.fetch.backoff.ms")
         .default("1000")

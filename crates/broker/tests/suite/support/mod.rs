@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use millrace_broker::{BrokerConfig, Running, StartError, start_here};
+use millrace_kafka_wire::metadata::{MetadataRecord, RegisterBrokerRecord};
 use millrace_testkit::kafka::Client;
 use tokio::runtime::Runtime;
 
@@ -44,6 +45,29 @@ impl TestBroker {
 
     pub fn is_new(&self) -> bool {
         self.running.as_ref().unwrap().is_new()
+    }
+
+    /// Has another broker register, which is what the test makes of it; its epoch.
+    pub fn register(&self, broker_id: i32) -> i64 {
+        let metadata = self.running.as_ref().unwrap().broker().metadata();
+        let registered = metadata.change(move |image| {
+            let broker_epoch = image.end_offset;
+            let record = RegisterBrokerRecord {
+                broker_id,
+                broker_epoch,
+                fenced: false,
+                ..RegisterBrokerRecord::default()
+            };
+            (vec![MetadataRecord::RegisterBroker(record)], broker_epoch)
+        });
+        self.runtime.block_on(registered).unwrap()
+    }
+
+    /// Which replicas of a partition are in sync.
+    pub fn in_sync(&self, topic: &str, partition: i32) -> Vec<i32> {
+        let image = self.running.as_ref().unwrap().broker().metadata().image();
+        let topic = image.topic(topic).unwrap();
+        topic.partition(partition).unwrap().isr.clone()
     }
 
     /// A client of one of the listeners.
