@@ -195,6 +195,19 @@ impl Bench {
         producer
     }
 
+    /// Ends transactions of one record until an end waits, since its coordinator has heard of the hold;
+    /// how many there were.
+    fn end_that_waits(&self, id: &str, topic: &str) -> (Receiver<i16>, i64) {
+        let mut transactions = 0;
+        let end = poll::until("an end that waits", poll::PATIENCE, || {
+            let mut producer = self.begun(id, topic);
+            transactions += 1;
+            let end = later(move || producer.end(true));
+            waits(&end).then_some(end)
+        });
+        (end.unwrap(), transactions)
+    }
+
     fn stop(self) {
         assert!(self.runtime.block_on(self.running.stop()));
     }
@@ -217,17 +230,14 @@ fn waits<T>(receiver: &Receiver<T>) -> bool {
 #[test]
 fn ends_wait_while_what_was_decided_is_not_written_and_a_hold_has_an_end() {
     let bench = Bench::start();
-    let mut other = bench.begun("other", "orders");
     let _stuck = bench.stuck();
     let broker = bench.broker();
-    let longest = MOMENT * 4;
+    let longest = MOMENT * 20;
     let cutting = bench
         .runtime
         .spawn(async move { cut_within(longest, &broker).await.map(|it| it.0) });
-    let is_held = || bench.running.broker().held().is_set().then_some(());
-    poll::until("the hold", poll::PATIENCE, is_held).unwrap();
-    let end = later(move || other.end(true));
-    assert!(waits(&end), "it is not decided meanwhile");
+    // It is not decided meanwhile.
+    let (end, transactions) = bench.end_that_waits("other", "orders");
     let refused = bench.runtime.block_on(cutting).unwrap().unwrap_err();
     assert!(refused.contains("have not ended within"), "{refused}");
     assert_eq!(end.recv_timeout(poll::PATIENCE).unwrap(), 0);
@@ -239,24 +249,20 @@ fn ends_wait_while_what_was_decided_is_not_written_and_a_hold_has_an_end() {
         .map(|topic| made.partitions.iter().find(|it| it.topic == *topic))
         .map(|it| it.unwrap().end)
         .collect();
-    // A record and its marker.
-    assert_eq!(ends, [2, 2]);
+    // A record and its marker each.
+    assert_eq!(ends, [transactions * 2, 2]);
     bench.stop();
 }
 
 #[test]
 fn a_cut_that_is_given_up_holds_and_keeps_nothing() {
     let bench = Bench::start();
-    let mut other = bench.begun("other", "orders");
     let _stuck = bench.stuck();
     let broker = bench.broker();
     let cutting = bench
         .runtime
         .spawn(async move { cut(&broker).await.map(|it| it.0) });
-    let is_held = || bench.running.broker().held().is_set().then_some(());
-    poll::until("the hold", poll::PATIENCE, is_held).unwrap();
-    let end = later(move || other.end(true));
-    assert!(waits(&end));
+    let (end, _) = bench.end_that_waits("other", "orders");
     cutting.abort();
     assert_eq!(end.recv_timeout(poll::PATIENCE).unwrap(), 0);
     let removing = bench.running.broker().partitions().removing();
