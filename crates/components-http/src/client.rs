@@ -6,9 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use millrace_component::{Backoff, BuildContext, BuiltRateLimit, clock};
-use millrace_http_client::{Dump, Failure, Settings, Transport, redirect, scrubbed, shown};
+use millrace_http_client::{Credentials, Dump, Failure, Settings, Transport, redirect, shown};
 use millrace_message::{Error, ErrorClass, Message};
-use millrace_telemetry::Redactor;
 use millrace_telemetry::metric::HttpClientMetrics;
 use tokio::time::Instant;
 use tracing::warn;
@@ -252,6 +251,7 @@ impl Client {
     ) -> Result<Result<M::Response, Attempt>, SendError> {
         let request = self.plan.request(batch).await?;
         let url = request.uri().clone();
+        let credentials = Credentials::of(request.headers());
         self.wait_for_rate_limit(batch).await;
         let pass = match &self.breaker {
             Some(breaker) => Some(breaker.pass()?),
@@ -276,7 +276,7 @@ impl Client {
                             pass.succeed();
                         }
                     }
-                    unexpected(&answer, meaning)
+                    unexpected(&answer, meaning, &credentials)
                 }
             },
             Err(failure) => {
@@ -291,7 +291,7 @@ impl Client {
                 }
             }
         };
-        let error = scrubbed(&failed.error.context(shown(&url)));
+        let error = credentials.scrubbed(&failed.error.context(shown(&url)));
         Ok(Err(Attempt { error, ..failed }))
     }
 
@@ -384,6 +384,8 @@ pub(crate) struct OpenReply {
     pub(crate) response: http::Response<hyper::body::Incoming>,
     /// What may be shown of the URL that it comes from, for errors of the body.
     pub(crate) url: String,
+    /// What may not be shown in them.
+    pub(crate) credentials: Credentials,
 }
 
 /// Its head.
@@ -398,8 +400,13 @@ impl Mode for Opened {
         metrics: &HttpClientMetrics,
     ) -> Result<OpenReply, Failure> {
         let url = shown(request.uri());
+        let credentials = Credentials::of(request.headers());
         let response = transport.open(request, metrics).await?;
-        Ok(OpenReply { response, url })
+        Ok(OpenReply {
+            response,
+            url,
+            credentials,
+        })
     }
 }
 
@@ -408,7 +415,7 @@ trait HasStatus {
     fn status(&self) -> StatusCode;
     fn headers(&self) -> &HeaderMap;
     /// The beginning of the body as `: text`, for the error.
-    fn reason(&self) -> String;
+    fn reason(&self, credentials: &Credentials) -> String;
 
     /// How long the server asks to wait, in seconds or until a date.
     fn retry_after(&self) -> Option<Duration> {
@@ -434,11 +441,11 @@ impl HasStatus for Reply {
         &self.headers
     }
 
-    fn reason(&self) -> String {
+    fn reason(&self, credentials: &Credentials) -> String {
         // Cut first: the body may be large.
         let start = &self.body[..self.body.len().min(4 * REASON_CHARS)];
         // A cut secret is not recognised as one: it is masked before.
-        let text = Redactor::global().text_of(&String::from_utf8_lossy(start));
+        let text = credentials.mask(&String::from_utf8_lossy(start));
         let text: String = text
             .chars()
             .map(|it| if it.is_control() { ' ' } else { it })
@@ -460,7 +467,7 @@ impl HasStatus for OpenReply {
         self.response.headers()
     }
 
-    fn reason(&self) -> String {
+    fn reason(&self, _: &Credentials) -> String {
         String::new()
     }
 }
@@ -471,10 +478,17 @@ struct Answer<R> {
     redirected_to: Option<http::Uri>,
 }
 
-fn unexpected<R: HasStatus>(answer: &Answer<R>, meaning: Meaning) -> Attempt {
+fn unexpected<R: HasStatus>(
+    answer: &Answer<R>,
+    meaning: Meaning,
+    credentials: &Credentials,
+) -> Attempt {
     let response = &answer.response;
     let status = response.status();
-    let text = format!("the server answers {status}{}", response.reason());
+    let text = format!(
+        "the server answers {status}{}",
+        response.reason(credentials)
+    );
     let is_refusal = meaning == Meaning::GiveUp || status.is_client_error();
     let passing = matches!(status.as_u16(), 408 | 425 | 429);
     let class = if is_refusal && !passing {

@@ -2,23 +2,21 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, Request};
+use millrace_telemetry::redact::MASK;
 use tracing::Level;
 
+use crate::credentials::{Credentials, is_secret_header};
 use crate::transport::Failure;
 use crate::{Reply, url};
 
-/// Headers whose values are credentials.
-pub const SECRET_HEADERS: [&str; 6] = [
-    "authorization",
-    "proxy-authorization",
-    "cookie",
-    "set-cookie",
-    "x-api-key",
-    "api-key",
-];
-
 /// How much of a body is shown.
 const BODY_CHARS: usize = 4096;
+
+/// A request that was sent.
+pub(crate) struct Sent {
+    text: String,
+    credentials: Credentials,
+}
 
 /// Logs each exchange at one level.
 #[derive(Clone)]
@@ -46,28 +44,32 @@ impl Dump {
         })
     }
 
-    /// What is shown of a request.
-    pub(crate) fn request(&self, request: &Request<Bytes>) -> String {
-        format!(
+    /// What is shown of a request, and what is not shown of its answer.
+    pub(crate) fn request(request: &Request<Bytes>) -> Sent {
+        let credentials = Credentials::of(request.headers());
+        let text = format!(
             "{} {} {} body: {}",
             request.method(),
             url::shown(request.uri()),
-            shown_headers(request.headers()),
-            shown_body(request.body())
-        )
+            shown_headers(request.headers(), &credentials),
+            shown_body(request.body(), &credentials)
+        );
+        Sent { text, credentials }
     }
 
     /// Logs an exchange.
-    pub(crate) fn exchange(&self, sent: &str, result: &Result<Reply, Failure>) {
+    pub(crate) fn exchange(&self, sent: &Sent, result: &Result<Reply, Failure>) {
+        let credentials = &sent.credentials;
         let received = match result {
             Ok(reply) => format!(
                 "{} {} body: {}",
                 reply.status,
-                shown_headers(&reply.headers),
-                shown_body(&reply.body)
+                shown_headers(&reply.headers, credentials),
+                shown_body(&reply.body, credentials)
             ),
-            Err(failure) => failure.error.to_string(),
+            Err(failure) => credentials.mask(failure.error.text()),
         };
+        let sent = &sent.text;
         let (component, path) = (&*self.component, &*self.path);
         macro_rules! at {
             ($level:ident) => {
@@ -89,13 +91,13 @@ impl Dump {
     }
 }
 
-fn shown_headers(headers: &HeaderMap) -> String {
+fn shown_headers(headers: &HeaderMap, credentials: &Credentials) -> String {
     let shown = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
-        let is_secret = value.is_sensitive() || SECRET_HEADERS.contains(&name.as_str());
+        let is_secret = value.is_sensitive() || is_secret_header(name.as_str());
         let value = if is_secret {
-            "***".into()
+            MASK.to_owned()
         } else {
-            String::from_utf8_lossy(value.as_bytes())
+            credentials.mask(&String::from_utf8_lossy(value.as_bytes()))
         };
         format!("{name}: {value}")
     };
@@ -103,9 +105,10 @@ fn shown_headers(headers: &HeaderMap) -> String {
     format!("[{}]", headers.join(", "))
 }
 
-fn shown_body(body: &Bytes) -> String {
+fn shown_body(body: &Bytes, credentials: &Credentials) -> String {
     let start = &body[..body.len().min(4 * BODY_CHARS)];
-    let text = String::from_utf8_lossy(start);
+    // A cut secret is not recognised as one: it is masked before.
+    let text = credentials.mask(&String::from_utf8_lossy(start));
     let cut: String = text.chars().take(BODY_CHARS).collect();
     if cut.len() < body.len() {
         format!("{cut}… ({} bytes)", body.len())

@@ -6,6 +6,7 @@
 mod auth;
 mod body;
 mod connector;
+mod credentials;
 mod dump;
 mod framing;
 mod post;
@@ -19,7 +20,8 @@ use http::{HeaderMap, StatusCode};
 
 pub use auth::{BasicAuth, Jwt, OAuth, Signer, hide, scrubbed, secret_value};
 pub use body::{Body, Chunk};
-pub use dump::{Dump, SECRET_HEADERS};
+pub use credentials::{Credentials, is_secret_header};
+pub use dump::Dump;
 pub use framing::is_framing;
 pub use post::Poster;
 pub use settings::{DialContext, TransportConfig};

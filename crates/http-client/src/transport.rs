@@ -128,7 +128,7 @@ impl Transport {
     /// # Errors
     /// As [`Transport::exchange`].
     pub async fn plain_exchange(&self, request: Request<Bytes>) -> Result<Reply, Failure> {
-        let sent = self.dump.as_ref().map(|dump| dump.request(&request));
+        let sent = self.dump.as_ref().map(|_| Dump::request(&request));
         let exchange = async {
             let (head, body) = self.request(request).await?.into_parts();
             Ok(Reply {

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use millrace_component::{Interpolated, MetadataFilter, RateLimitRef};
-use millrace_http_client::{BasicAuth, Jwt, OAuth, SECRET_HEADERS, TransportConfig};
+use millrace_http_client::{BasicAuth, Jwt, OAuth, TransportConfig, is_secret_header};
 use millrace_spec::{ByteSize, Node, OrderedMap, ReadContext, SecretAddress, Spec, codes};
-use millrace_telemetry::redact::is_secret_name;
 use millrace_tls::TlsConfig;
 
 use super::auth::{DigestAuth, Negotiate};
@@ -129,7 +128,7 @@ fn check_headers(config: &ClientConfig, node: &Node, cx: &mut ReadContext) {
         let entry = entries.find(|entry| *entry.key == **name);
         let value = entry.map(|entry| &entry.value);
         if let Some(value) = value {
-            if SECRET_HEADERS.contains(&&*name.to_ascii_lowercase()) || is_secret_name(name) {
+            if is_secret_header(name) {
                 cx.add_secret(value);
             } else {
                 cx.add_secret_named_env(value.span);

@@ -8,7 +8,9 @@ use http::header::{
 };
 use http::{Method, Request};
 use millrace_component::{Interpolated, NameFilter};
-use millrace_http_client::{AGENT, Signer, Transport, Url, hide, is_framing, parse_url};
+use millrace_http_client::{
+    AGENT, Signer, Transport, Url, hide, is_framing, is_secret_header, parse_url,
+};
 use millrace_message::{Error, Message};
 use millrace_spec::{Node, ReadContext, Spec, codes};
 
@@ -333,11 +335,13 @@ fn header_plan(name: &str, value: &Interpolated) -> Result<(HeaderName, HeaderPl
 
 fn header_value(name: &HeaderName, text: &str) -> Result<HeaderValue, Error> {
     // The value may be a credential: only the name is shown.
-    HeaderValue::from_bytes(text.as_bytes()).map_err(|_| {
+    let mut value = HeaderValue::from_bytes(text.as_bytes()).map_err(|_| {
         Error::rejected(format!(
             "header `{name}`: the value has characters that a header cannot hold"
         ))
-    })
+    })?;
+    value.set_sensitive(is_secret_header(name.as_str()));
+    Ok(value)
 }
 
 fn interpolated_url(text: &Interpolated, batch: &[Message]) -> Result<Url, Error> {

@@ -343,6 +343,47 @@ async fn what_a_server_repeats_of_a_request_is_shown_without_its_secrets() {
     assert!(error.text().ends_with("xx***"), "{error}");
 }
 
+#[tokio::test]
+async fn credentials_that_are_computed_are_masked_as_those_that_are_written() {
+    let echo = "bad: [t0k3n-of-meta-1] [hunter-of-meta-1] cookie s3ss10n-of-meta-1";
+    for (headers, shown) in [
+        (
+            "headers: { Authorization: 'Bearer ${! @tok }' }",
+            "bad: [***] [hunter-of-meta-1] cookie s3ss10n-of-meta-1",
+        ),
+        (
+            "headers: { Authorization: 'Basic ${! (\"u:\" + @pass).encode(\"base64\") }', \
+             cookie: 'session=${! @session }' }",
+            "bad: [t0k3n-of-meta-1] [***] cookie ***",
+        ),
+        (
+            "headers: { X-Access-Token: '${! @tok }' }",
+            "bad: [***] [hunter-of-meta-1] cookie s3ss10n-of-meta-1",
+        ),
+        (
+            "metadata: { include_patterns: [ '^authorization$' ] }",
+            "bad: [***] [hunter-of-meta-1] cookie s3ss10n-of-meta-1",
+        ),
+    ] {
+        let server = Server::start([Step::status(400, "", echo)]).await;
+        let output = output(&server.url(), &format!("retries: 0, {headers}"));
+        let mut batch = batch(&["m"]);
+        for (name, value) in [
+            ("tok", "t0k3n-of-meta-1"),
+            ("pass", "hunter-of-meta-1"),
+            ("session", "s3ss10n-of-meta-1"),
+            ("authorization", "Bearer t0k3n-of-meta-1"),
+        ] {
+            batch[0].metadata.set(name, value);
+        }
+        let error = output.write(&batch).await.unwrap_err();
+        assert!(
+            error.error().text().ends_with(shown),
+            "{headers}: {error:?}"
+        );
+    }
+}
+
 /// As in a proxy: the headers of the request that came in are passed on.
 #[tokio::test]
 async fn metadata_do_not_become_headers_that_frame_the_request() {

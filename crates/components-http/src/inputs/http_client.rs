@@ -9,7 +9,7 @@ use millrace_component::{
     BuildContext, BuiltInput, Descriptor, Incoming, Input, InputConfig, InputPart, Interpolated,
     LeafInput, OldCodec, ReplayPolicy, ScannerChild, ScannerFactory,
 };
-use millrace_http_client::scrubbed;
+use millrace_http_client::Credentials;
 use millrace_message::{Error, ErrorClass, Message, MessageBatch};
 use millrace_spec::{Node, ReadContext, Spec};
 
@@ -104,6 +104,7 @@ impl InputConfig for Config {
                 drop_empty: self.drop_empty_bodies,
                 streamed: None,
                 url: String::new(),
+                credentials: Credentials::default(),
                 previous: MessageBatch::one(Message::default()),
             })
         } else {
@@ -178,6 +179,8 @@ struct StreamInput {
     streamed: Option<Streamed>,
     /// What may be shown of the URL that is streamed.
     url: String,
+    /// What may not be shown of its request.
+    credentials: Credentials,
     previous: MessageBatch,
 }
 
@@ -185,7 +188,7 @@ impl StreamInput {
     /// An error of the body, which knows no more than its connection: with the URL, as those of
     /// requests have it.
     fn named(&self, error: &Error) -> Error {
-        scrubbed(&error.context(&*self.url))
+        self.credentials.scrubbed(&error.context(&*self.url))
     }
 }
 
@@ -204,7 +207,7 @@ impl Input for StreamInput {
         }
         self.previous = MessageBatch::one(message);
         self.streamed = Some(Streamed::start(body, Arc::clone(&self.scanner)));
-        self.url = reply.url;
+        (self.url, self.credentials) = (reply.url, reply.credentials);
         Ok(())
     }
 
