@@ -13,11 +13,14 @@ use millrace_message::{Error, MessageBatch};
 use millrace_spec::Spec;
 
 use super::codec::Codec;
+use crate::whole_file;
 
 /// Writes messages to files on the local disk.
 ///
 /// They are appended to a file that is there, so a second run goes on behind the first; with the codec
-/// `all-bytes` each replaces it.
+/// `all-bytes` each replaces it: it is written beside it and moved there, so that a reader sees the one
+/// message or the other, and a failed write leaves the one before. A device or a named pipe is written
+/// to, and so is a file whose folder takes no other one.
 ///
 /// A message is acknowledged when the operating system has taken it; it is on disk when the
 /// operating system writes it back. Missing folders are created. When a write fails, as on a
@@ -164,7 +167,7 @@ impl FileOutput {
     fn replace(&mut self, path: &str, text: &[u8]) -> Result<(), Error> {
         let context = |error| self.unusable("write", path, &error);
         create_folder(Path::new(path)).map_err(context)?;
-        std::fs::write(path, text).map_err(context)
+        whole_file::replace(Path::new(path), text).map_err(context)
     }
 }
 
@@ -381,6 +384,24 @@ mod tests {
         let mut results = Vec::new();
         output.write(&[Message::from("a").into()], &mut results);
         assert!(results[0].is_ok());
+    }
+
+    /// Who replaces a file by emptying it first has lost both messages when the disk is full.
+    #[test]
+    fn the_message_before_is_whole_until_the_next_one_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state");
+        let mut output = output(&path, Codec::AllBytes);
+        let mut results = Vec::new();
+        output.write(&[Message::from("before").into()], &mut results);
+        let mut reader = File::open(&path).unwrap();
+        output.write(&[Message::from("after").into()], &mut results);
+        assert!(results.iter().all(Result::is_ok));
+        let mut seen = String::new();
+        reader.read_to_string(&mut seen).unwrap();
+        assert_eq!(seen, "before");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "after");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]
