@@ -15,7 +15,8 @@ use super::scanned::{ScannedInput, Stream};
 ///
 /// Paths may be patterns such as `data/*.csv`. A file is deleted, when `delete_on_finish` says
 /// so, at the end of the input; it stays when one of its messages was not delivered or could not
-/// be read. A file that cannot be read to its end is an error of the input, after the other files.
+/// be read, and when something was written to it, or another file moved to its place, after it was
+/// read: a warning says so. A file that cannot be read to its end is an error of the input, after the other files.
 ///
 /// Metadata: `path`, `mod_time_unix`, `mod_time` (RFC 3339).
 #[derive(Clone, Debug, Spec)]

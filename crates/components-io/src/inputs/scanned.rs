@@ -1,9 +1,10 @@
 //! Reads streams one after the other through a scanner: what `file` and `stdin` share.
 
+mod delete;
+
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use millrace_component::{
     Ack, BlockingInput, Identity, Incoming, Scanner, ScannerFactory, SourceDetails,
@@ -11,6 +12,7 @@ use millrace_component::{
 use millrace_message::{Error, ErrorClass, MessageBatch};
 use tokio_util::sync::CancellationToken;
 
+use self::delete::{ReadFile, ToDelete};
 use super::source::{Source, Stop, open_to_wait};
 
 /// A stream that waits to be read.
@@ -35,7 +37,7 @@ pub(super) struct ScannedInput {
     scanner: Arc<dyn ScannerFactory>,
     current: Option<Current>,
     delete_on_finish: bool,
-    finished: Vec<(PathBuf, Arc<Remainder>)>,
+    finished: Vec<ReadFile>,
     identity: Arc<Identity>,
     /// Why a stream was left before its end: half of the data must not look like all of it.
     cut_off: Option<Error>,
@@ -48,32 +50,7 @@ struct Current {
     is_live: bool,
     metadata: Option<FileMetadata>,
     /// Of a file that is to be deleted.
-    to_delete: Option<(PathBuf, Arc<Remainder>)>,
-}
-
-/// How many messages of a file were not delivered, or not yet; those that could not be read count
-/// too.
-#[derive(Default)]
-struct Remainder(AtomicUsize);
-
-impl Remainder {
-    fn add(&self, messages: usize) {
-        self.0.fetch_add(messages, Ordering::AcqRel);
-    }
-
-    fn count(&self) -> usize {
-        self.0.load(Ordering::Acquire)
-    }
-
-    /// Hears what becomes of a batch.
-    fn ack(self: &Arc<Self>, messages: usize) -> Ack {
-        self.add(messages);
-        let remainder = Arc::clone(self);
-        Ack::Call(Box::new(move |outcomes| {
-            let settled = outcomes.iter().filter(|it| it.error().is_none()).count();
-            remainder.0.fetch_sub(settled, Ordering::AcqRel);
-        }))
-    }
+    to_delete: Option<ToDelete>,
 }
 
 impl ScannedInput {
@@ -119,14 +96,26 @@ impl ScannedInput {
         Ok(())
     }
 
+    /// The end of the current stream has come.
+    fn finish_current(&mut self) -> Result<(), Error> {
+        let to_delete = self.current.take().and_then(|it| it.to_delete);
+        let read = to_delete.map(ToDelete::finish).transpose();
+        let read = read.map_err(|error| Error::retry(format!("look at what was read: {error}")))?;
+        self.finished.extend(read);
+        Ok(())
+    }
+
     fn open_file(&self, path: PathBuf) -> Result<Current, Error> {
         let name = path.display().to_string();
         let open = || {
             let file = open_to_wait(&path)?;
             let modified = file.metadata()?.modified()?;
-            Ok::<_, std::io::Error>((file, modified))
+            let to_delete = self
+                .delete_on_finish
+                .then(|| ToDelete::new(path.clone(), &file));
+            Ok::<_, std::io::Error>((file, modified, to_delete.transpose()?))
         };
-        let (file, modified) =
+        let (file, modified, to_delete) =
             open().map_err(|error| Error::fatal(format!("open `{name}`: {error}")))?;
         let modified = jiff::Timestamp::try_from(modified).unwrap_or_default();
         let source = Source::File(file);
@@ -142,7 +131,7 @@ impl ScannedInput {
                 modified_unix: modified.as_second(),
                 modified: modified.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
             }),
-            to_delete: self.delete_on_finish.then(|| (path, Arc::default())),
+            to_delete,
         })
     }
 }
@@ -154,7 +143,7 @@ impl Current {
             metadata.set_on(&mut batch);
         }
         let ack = match &self.to_delete {
-            Some((_, remainder)) => remainder.ack(batch.len()),
+            Some(it) => it.remainder.ack(batch.len()),
             None => Ack::None,
         };
         Incoming { batch, ack }
@@ -193,7 +182,12 @@ impl BlockingInput for ScannedInput {
 
     fn read(&mut self, max: usize, run: &mut Vec<Incoming>) -> Result<(), Error> {
         let Some(current) = &mut self.current else {
-            return self.open_next();
+            return self.open_next().inspect_err(|error| {
+                if error.class() == ErrorClass::Retry {
+                    // Its stream is not read.
+                    self.cut_off = Some(error.clone());
+                }
+            });
         };
         for count in 0..max {
             if count > 0 && !current.scanner.is_ready() {
@@ -202,15 +196,14 @@ impl BlockingInput for ScannedInput {
             match current.scanner.next() {
                 Ok(Some(batch)) => run.push(current.incoming(batch)),
                 Ok(None) => {
-                    let read = self.current.take();
-                    self.finished.extend(read.and_then(|it| it.to_delete));
+                    self.finish_current()?;
                     break;
                 }
                 // Nothing more is wanted, and nothing is wrong.
                 Err(_) if self.stop.was_heard() => return Ok(()),
                 Err(error) if error.class() == ErrorClass::Rejected => {
-                    if let Some((_, remainder)) = &current.to_delete {
-                        remainder.add(1);
+                    if let Some(it) = &current.to_delete {
+                        it.remainder.add(1);
                     }
                     return Err(error);
                 }
@@ -225,26 +218,92 @@ impl BlockingInput for ScannedInput {
         Ok(())
     }
 
-    /// Deletes the files of which every message was delivered.
+    /// Deletes the files of which everything was delivered.
     fn close(&mut self) -> Result<(), Error> {
         let mut result = Ok(());
-        for (path, remainder) in self.finished.drain(..) {
-            let left = remainder.count();
-            if left > 0 {
-                self.identity.log_warning(format_args!(
-                    "`{}` is not deleted: {left} of its messages were not delivered",
-                    path.display()
-                ));
-                continue;
-            }
-            let deleted = std::fs::remove_file(&path);
-            result = result.and(deleted.map_err(|error| {
-                Error::fatal(format!(
-                    "delete `{}` after reading: {error}",
-                    path.display()
-                ))
-            }));
+        for read in self.finished.drain(..) {
+            result = result.and(read.delete(&self.identity));
         }
         result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+
+    use millrace_component::conformance::Workbench;
+    use millrace_message::Outcome;
+
+    use super::*;
+
+    const OK: &str = "the folder can be used";
+
+    fn input(streams: Vec<Stream>, scanner: Arc<dyn ScannerFactory>, delete: bool) -> ScannedInput {
+        let identity = Arc::new(Identity::new("file", "root.input", ""));
+        ScannedInput::new(streams, scanner, delete, &identity)
+    }
+
+    /// Delivers all and returns the error that ends the input.
+    fn read_all(input: &mut ScannedInput, mut between: impl FnMut(usize)) -> Error {
+        for count in 1.. {
+            let mut run = Vec::new();
+            if let Err(error) = input.read(1, &mut run)
+                && error.class() != ErrorClass::Retry
+            {
+                return error;
+            }
+            for incoming in run {
+                if let Ack::Call(ack) = incoming.ack {
+                    ack(incoming.batch.iter().map(|_| Outcome::Delivered).collect());
+                }
+            }
+            between(count);
+        }
+        unreachable!("the input has an end");
+    }
+
+    #[test]
+    fn a_line_that_is_appended_while_the_next_file_is_read_is_not_deleted() {
+        let folder = tempfile::tempdir().expect(OK);
+        let paths = ["a.txt", "b.txt"].map(|it| folder.path().join(it));
+        for path in &paths {
+            std::fs::write(path, "one\ntwo\n").expect(OK);
+        }
+        let scanner = Workbench::new([crate::SCANNERS]).scanner("lines: {}");
+        let streams = paths.iter().cloned().map(Stream::File).collect();
+        let mut input = input(streams, scanner, true);
+        let end = read_all(&mut input, |count| {
+            // The first file has been read to its end.
+            if count == 6 {
+                let file = std::fs::File::options().append(true).open(&paths[0]);
+                file.expect(OK).write_all(b"three\n").expect(OK);
+            }
+        });
+        assert_eq!(end.class(), ErrorClass::EndOfInput);
+        input.close().expect("what is to be deleted is there");
+        assert_eq!(paths.map(|it| it.exists()), [true, false]);
+    }
+
+    /// Refuses every stream, as where its beginning cannot be read.
+    struct Refusing;
+
+    impl ScannerFactory for Refusing {
+        fn open(
+            &self,
+            _: Box<dyn Read + Send>,
+            _: &SourceDetails,
+        ) -> Result<Box<dyn Scanner>, Error> {
+            Err(Error::retry("no header"))
+        }
+    }
+
+    #[test]
+    fn an_input_whose_scanner_opens_no_stream_was_not_read() {
+        let source = Source::Memory(b"a,b");
+        let streams = vec![Stream::Open("one".to_owned(), source)];
+        let end = read_all(&mut input(streams, Arc::new(Refusing), false), |_| {});
+        assert_eq!(end.class(), ErrorClass::Fatal, "{end}");
+        assert!(end.text().ends_with("no header"), "{end}");
     }
 }
