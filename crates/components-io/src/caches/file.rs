@@ -1,5 +1,7 @@
 //! The `file` cache.
 
+mod key;
+
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,12 +16,15 @@ use millrace_component::{
 use millrace_message::Error;
 use millrace_spec::Spec;
 
-use crate::whole_file::{UNFINISHED, Unfinished};
+use crate::whole_file::Unfinished;
+use key::Key;
 
-/// Keeps each item as a file: its key is the path below the directory.
+/// Keeps each item as a file: its key is the name of the file in the directory.
 ///
-/// Folders are made as they are needed. A key that would lead out of the directory, by `..`, is
-/// refused; `/` at its beginning and `.` within it mean nothing.
+/// Each key has a file of its own. What stands before a `/` in it is a folder, which is made when it is
+/// needed and whose name begins with `.millrace-below-`, so that the key `a` has a place beside the key
+/// `a/b`: that one is `.millrace-below-a/b`. Where an item of such a key is a file `a/b`, as an older
+/// version or another program has written it, it is read from there. A key with `..` is refused.
 ///
 /// A reader sees a value whole or not at all, also after a crash of the process: it is written
 /// beside its place and moved there. `add` is one atomic step, over all processes that share the
@@ -103,68 +108,43 @@ impl Cache for FileCache {
     }
 }
 
-/// A key, known to stay within the directory.
-#[derive(Debug)]
-struct Key(PathBuf);
-
-impl Key {
-    fn of(key: &str) -> Result<Self, Error> {
-        let refuse = |reason| {
-            Err(Error::rejected(format!(
-                "the key `{key}` cannot name a file: {reason}"
-            )))
-        };
-        let mut path = PathBuf::new();
-        for part in key.split('/') {
-            match part {
-                "" | "." => {}
-                ".." => return refuse("it leads out of the directory"),
-                _ if part.contains('\0') => return refuse("it has a zero byte"),
-                _ if part.starts_with(UNFINISHED) => return refuse("the name is reserved"),
-                _ => path.push(part),
-            }
-        }
-        match path.as_os_str().is_empty() {
-            true => refuse("it is empty"),
-            false => Ok(Self(path)),
-        }
-    }
-}
-
 struct Folder {
     path: PathBuf,
 }
 
 impl Folder {
+    /// The file of a key; beside its usual place, where a folder of older items is there.
+    fn place(&self, key: &Key) -> PathBuf {
+        let path = self.path.join(key.path());
+        match path.is_dir() {
+            true => self.path.join(key.path_beside_a_folder()),
+            false => path,
+        }
+    }
+
+    /// Where an older version has put the item of this key, if it is there.
+    fn older(&self, key: &Key) -> Option<PathBuf> {
+        let path = self.path.join(key.older_path()?);
+        path.is_file().then_some(path)
+    }
+
     fn read(&self, key: &Key) -> Result<Option<Bytes>, Error> {
-        let path = self.path.join(&key.0);
-        let open = || {
-            let file = std::fs::File::open(&path)?;
-            let mut value = Vec::new();
-            file.take(VALUE_MAX + 1).read_to_end(&mut value)?;
-            Ok(value)
-        };
-        match open() {
-            Ok(value) if value.len() as u64 > VALUE_MAX => Err(Error::rejected(format!(
-                "read `{}`: it has more than {VALUE_MAX} bytes",
-                path.display()
-            ))),
-            Ok(value) => Ok(Some(value.into())),
-            Err(error) if is_missing(&error) => Ok(None),
-            Err(error) => Err(failed("read", &path, &error)),
+        match (read(&self.place(key))?, self.older(key)) {
+            (None, Some(older)) => read(&older),
+            (found, _) => Ok(found),
         }
     }
 
     fn replace(&self, key: &Key, value: &[u8]) -> Result<(), Error> {
-        let path = self.path.join(&key.0);
+        let path = self.place(key);
         let unfinished = Self::write_beside(&path, value)?;
         let written = unfinished.finish(&path);
         written.map_err(|error| failed("write", &path, &error))
     }
 
     fn add(&self, key: &Key, value: &[u8]) -> Result<Added, Error> {
-        let path = self.path.join(&key.0);
-        if path.exists() {
+        let path = self.place(key);
+        if path.exists() || self.older(key).is_some() {
             return Ok(Added::AlreadyThere);
         }
         let unfinished = Self::write_beside(&path, value)?;
@@ -177,16 +157,37 @@ impl Folder {
     }
 
     fn remove(&self, key: &Key) -> Result<(), Error> {
-        let path = self.path.join(&key.0);
-        match std::fs::remove_file(&path) {
-            Err(error) if !is_missing(&error) => Err(failed("delete", &path, &error)),
-            _ => Ok(()),
+        // The older one first: while the other one is there, nobody sees it.
+        for path in self.older(key).into_iter().chain([self.place(key)]) {
+            match std::fs::remove_file(&path) {
+                Err(error) if !is_missing(&error) => return Err(failed("delete", &path, &error)),
+                _ => {}
+            }
         }
+        Ok(())
     }
 
     fn write_beside(path: &Path, value: &[u8]) -> Result<Unfinished, Error> {
         let unfinished = Unfinished::beside(path, |file| file.write_all(value));
         unfinished.map_err(|error| failed("write", path, &error))
+    }
+}
+
+fn read(path: &Path) -> Result<Option<Bytes>, Error> {
+    let open = || {
+        let file = std::fs::File::open(path)?;
+        let mut value = Vec::new();
+        file.take(VALUE_MAX + 1).read_to_end(&mut value)?;
+        Ok(value)
+    };
+    match open() {
+        Ok(value) if value.len() as u64 > VALUE_MAX => Err(Error::rejected(format!(
+            "read `{}`: it has more than {VALUE_MAX} bytes",
+            path.display()
+        ))),
+        Ok(value) => Ok(Some(value.into())),
+        Err(error) if is_missing(&error) => Ok(None),
+        Err(error) => Err(failed("read", path, &error)),
     }
 }
 
@@ -232,12 +233,69 @@ mod tests {
     async fn an_item_is_a_file_of_its_key() {
         let folder = tempfile::tempdir().expect(OK);
         let cache = cache(&folder.path().join("made"));
-        cache.set("a/b c", value("1"), None).await.expect(OK);
-        let file = folder.path().join("made/a/b c");
-        assert_eq!(std::fs::read(&file).expect(OK), b"1");
-        std::fs::write(&file, b"2").expect(OK);
-        assert_eq!(cache.get("/a/./b c").await.expect(OK), Some(value("2")));
+        for (key, name) in [("b c", "b c"), ("a/b c", ".millrace-below-a/b c")] {
+            cache.set(key, value("1"), None).await.expect(OK);
+            let file = folder.path().join("made").join(name);
+            assert_eq!(std::fs::read(&file).expect(OK), b"1");
+            std::fs::write(&file, b"2").expect(OK);
+            assert_eq!(cache.get(key).await.expect(OK), Some(value("2")));
+        }
         assert_eq!(cache.get("a/b c/d").await.expect(OK), None);
+    }
+
+    #[tokio::test]
+    async fn no_key_stands_in_the_place_of_another_one() {
+        let folder = tempfile::tempdir().expect(OK);
+        let cache = cache(folder.path());
+        let keys = [
+            "a/b",
+            "a",
+            "c//d",
+            "c/d",
+            "/c/d",
+            "c/d/",
+            "c/./d",
+            "c",
+            "a/b/c",
+            "a/",
+            "./a",
+            "a/.",
+            ".millrace-below-a",
+            ".millrace-below-a/b",
+            ".millrace-item-a",
+            ".millrace-item-",
+            ".millrace-unfinished-1-1",
+        ];
+        for key in keys {
+            let added = cache.add(key, value(key), None).await.expect(key);
+            assert_eq!(added, Added::Stored, "{key}");
+        }
+        for key in keys {
+            assert_eq!(cache.get(key).await.expect(key), Some(value(key)));
+            cache.delete(key).await.expect(key);
+            assert_eq!(cache.get(key).await.expect(key), None, "{key}");
+        }
+    }
+
+    /// They were files in folders of plain names.
+    #[tokio::test]
+    async fn items_of_older_versions_are_there_and_in_nobodys_way() {
+        let folder = tempfile::tempdir().expect(OK);
+        std::fs::create_dir(folder.path().join("a")).expect(OK);
+        std::fs::write(folder.path().join("a/b"), b"old").expect(OK);
+        let cache = cache(folder.path());
+        assert_eq!(cache.get("a/b").await.expect(OK), Some(value("old")));
+        let added = cache.add("a/b", value("1"), None).await.expect(OK);
+        assert_eq!(added, Added::AlreadyThere);
+        assert_eq!(cache.get("a//b").await.expect(OK), None);
+        // A folder is where its file would be.
+        let added = cache.add("a", value("plain"), None).await.expect(OK);
+        assert_eq!(added, Added::Stored);
+        assert_eq!(cache.get("a").await.expect(OK), Some(value("plain")));
+        cache.set("a/b", value("new"), None).await.expect(OK);
+        assert_eq!(cache.get("a/b").await.expect(OK), Some(value("new")));
+        cache.delete("a/b").await.expect(OK);
+        assert_eq!(cache.get("a/b").await.expect(OK), None);
     }
 
     #[tokio::test]
@@ -272,17 +330,17 @@ mod tests {
         cache.set("a", value("2"), None).await.expect(OK);
         cache.add("a", value("3"), None).await.expect(OK);
         cache.add("b", value("3"), None).await.expect(OK);
-        std::fs::create_dir(folder.path().join("c")).expect(OK);
+        let long = "c".repeat(300);
         cache
-            .set("c", value("1"), None)
+            .set(&long, value("1"), None)
             .await
-            .expect_err("a folder");
+            .expect_err("too long");
         let mut names: Vec<_> = std::fs::read_dir(folder.path())
             .expect(OK)
             .map(|entry| entry.expect(OK).file_name().into_string().expect(OK))
             .collect();
         names.sort();
-        assert_eq!(names, ["a", "b", "c"]);
+        assert_eq!(names, ["a", "b"]);
     }
 
     #[tokio::test(flavor = "multi_thread")]
