@@ -8,6 +8,7 @@ mod decompress;
 mod json_documents;
 mod line_breaks;
 mod lines;
+mod quotes;
 mod re_match;
 mod skip_bom;
 mod switch;

@@ -117,9 +117,33 @@ output: { stdout: {} }
     );
     contains(
         &said.stderr,
-        "the quote that begins in line 7 is not closed before line 9",
+        "the quote that begins in line 7 of rows.csv is not closed",
     );
     is_lost(&said, 6, 3);
+}
+
+/// The rows that it takes may make one with as many fields as the header has.
+#[test]
+fn a_quote_that_nothing_closes_is_counted_as_lost_wherever_it_stands() {
+    for input in [
+        "csv: { paths: [ rows.csv ] }",
+        "file: { paths: [ rows.csv ], scanner: { csv: {} } }",
+    ] {
+        for (rows, line, received) in [
+            ("a,b\n1,2\n3,\"4\n5,6\n7,8\n", 3, 2),
+            ("a,\"b\n1,2\n", 1, 1),
+        ] {
+            let setup = Setup::new(&format!(
+                "http: {{ enabled: false }}\ninput: {{ {input} }}\noutput: {{ drop: {{}} }}\n"
+            ));
+            setup.write("rows.csv", rows);
+            let said = setup.run();
+            let expected =
+                format!("the quote that begins in line {line} of rows.csv is not closed");
+            contains(&said.stderr, &expected);
+            is_lost(&said, received, 1);
+        }
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The `csv` input.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use millrace_component::{
     BuildContext, BuiltInput, Descriptor, InputConfig, InputPart, LeafInput, ReplayPolicy,
@@ -10,13 +11,16 @@ use millrace_spec::{Node, ReadContext, Spec, codes};
 
 use super::file::{check_patterns, expand};
 use super::scanned::{ScannedInput, Stream};
-use crate::scanners::csv::{Delimiter, Metadata, Rows};
+use crate::scanners::csv::{Delimiter, Metadata, ROW_MAX, Rows};
 
 /// Reads CSV files row by row, one after the other, and ends after the last.
 ///
 /// A row becomes an object by the names of the header row, or an array. A row with another number
 /// of fields than the header is skipped with an error that names its line and counts as dropped, by
-/// the reason `unreadable`; a file with such a row is not deleted by `delete_on_finish`.
+/// the reason `unreadable`, and so is one with a quote that nothing closes, which is all the rest of its
+/// file; a row of more than 64 MiB ends its file. A file with such a row is not deleted by
+/// `delete_on_finish`, and neither is one that was written to, or whose place another file has taken,
+/// after it was read.
 ///
 /// Metadata: `header` (the names of the header row), `path`, `mod_time_unix`, `mod_time`
 /// (RFC 3339).
@@ -32,9 +36,10 @@ pub struct Config {
     /// What separates fields.
     #[spec(default = ",")]
     delimiter: Delimiter,
-    /// Accepted for compatibility: quotes within a field are always taken as they stand.
-    #[spec(rename = "lazy_quotes", default = false)]
-    _lazy_quotes: bool,
+    /// Whether a quote that nothing closes may end with the file. Quotes within a field are taken as they
+    /// stand in any case.
+    #[spec(default = false)]
+    lazy_quotes: bool,
     /// Whether a file is deleted once all of it has been delivered.
     #[spec(default = false, advanced)]
     delete_on_finish: bool,
@@ -74,11 +79,14 @@ impl InputConfig for Config {
             delimiter: self.delimiter,
             header: self.parse_header_row,
             continue_on_error: false,
+            lazy_quotes: self.lazy_quotes,
+            row_bytes_max: cx.bound(ROW_MAX),
             expected_headers: self.expected_headers.clone().unwrap_or_default(),
             expected_fields: self.expected_number_of_fields.filter(|it| *it > 0),
             batch: self.batch_count,
             metadata: Metadata::Header,
             identity: Arc::clone(cx.identity()),
+            has_warned: AtomicBool::default(),
         };
         let files = expand(&self.paths, cx)?.into_iter().map(Stream::File);
         let rows = Arc::new(rows);

@@ -1,23 +1,27 @@
 //! The `csv` scanner.
 
+use std::collections::HashSet;
 use std::io::{Cursor, Read};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use csv::{ByteRecord, ReaderBuilder, Terminator};
 use millrace_component::{
     BuildContext, Descriptor, Identity, Scanner, ScannerConfig, ScannerFactory, SourceDetails,
 };
 use millrace_message::{Error, Message, MessageBatch, Object, Text, Value};
-use millrace_spec::{FieldKind, FieldType, Node, ReadContext, Spec, codes};
+use millrace_spec::{ByteSize, FieldKind, FieldType, Node, ReadContext, Spec, codes};
 
 use super::line_breaks::{LineBreaks, RowEnd};
+use super::quotes::{Quotes, Stray};
 
 /// Makes one message of each row: an object by the names of the header row, or an array of its
 /// fields.
 ///
 /// A row with another number of fields than the header is skipped with an error that names its
 /// line and counts as dropped, by the reason `unreadable`, unless `continue_on_error` makes a message
-/// of it whose error flag is set.
+/// of it whose error flag is set. The same becomes of a row with a quote that nothing closes, which is
+/// all the rest of the input. A row of more than 64 MiB ends the reading with an error.
 ///
 /// Metadata: `csv_row`, the number of the row, counted from 0.
 #[derive(Clone, Debug, Spec)]
@@ -29,9 +33,10 @@ pub struct Config {
     /// Whether the first row holds names.
     #[spec(default = true)]
     parse_header_row: bool,
-    /// Accepted for compatibility: quotes within a field are always taken as they stand.
-    #[spec(rename = "lazy_quotes", default = false)]
-    _lazy_quotes: bool,
+    /// Whether a quote that nothing closes may end with the input. Quotes within a field are taken as
+    /// they stand in any case.
+    #[spec(default = false)]
+    lazy_quotes: bool,
     /// Whether a row that cannot be read becomes a message whose error flag is set.
     #[spec(default = false)]
     continue_on_error: bool,
@@ -89,16 +94,22 @@ impl ScannerConfig for Config {
             delimiter: self.custom_delimiter.unwrap_or(Delimiter::COMMA),
             header: self.parse_header_row,
             continue_on_error: self.continue_on_error,
+            lazy_quotes: self.lazy_quotes,
+            row_bytes_max: cx.bound(ROW_MAX),
             expected_headers: self.expected_headers.clone().unwrap_or_default(),
             expected_fields: self.expected_number_of_fields.filter(|it| *it > 0),
             batch: 1,
             metadata: Metadata::RowNumber,
             identity: Arc::clone(cx.identity()),
+            has_warned: AtomicBool::default(),
         }))
     }
 }
 
 pub const COMPONENT: Descriptor = Descriptor::scanner::<Config>();
+
+/// The longest row that is read, however many lines it takes.
+pub(crate) const ROW_MAX: ByteSize = ByteSize(64 << 20);
 
 /// What is set on the message of each row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,12 +125,38 @@ pub(crate) struct Rows {
     pub delimiter: Delimiter,
     pub header: bool,
     pub continue_on_error: bool,
+    /// Whether the last quote need not be closed.
+    pub lazy_quotes: bool,
+    /// A longer row ends the reading.
+    pub row_bytes_max: usize,
     pub expected_headers: Vec<String>,
     pub expected_fields: Option<u64>,
     /// Rows in each batch.
     pub batch: usize,
     pub metadata: Metadata,
     pub identity: Arc<Identity>,
+    /// Whether it was told that a header names a column twice.
+    pub has_warned: AtomicBool,
+}
+
+impl Rows {
+    /// Each file may have the same header: it is told once.
+    fn warn_of_duplicate(&self, names: &[Text], file: &str) {
+        if let Some(name) = duplicate(names)
+            && !self.has_warned.swap(true, Ordering::Relaxed)
+        {
+            self.identity.log_warning(format_args!(
+                "the header row of {file} names `{name}` more than once: the last of these columns \
+                 is kept"
+            ));
+        }
+    }
+}
+
+/// The first name that stands twice.
+fn duplicate(names: &[Text]) -> Option<&Text> {
+    let mut seen = HashSet::new();
+    names.iter().find(|it| !seen.insert(it.as_str()))
 }
 
 impl ScannerFactory for Rows {
@@ -130,19 +167,25 @@ impl ScannerFactory for Rows {
     ) -> Result<Box<dyn Scanner>, Error> {
         let stream = without_mark(stream)
             .map_err(|error| Error::retry(format!("read {}: {error}", details.name)))?;
-        let stream = LineBreaks::new(stream);
+        let stream = LineBreaks::new(Uninterrupted(stream));
         let row_end = stream.row_end();
+        let stream = Quotes::new(stream, self.delimiter.0, self.row_bytes_max);
         let mut reader = ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
             .delimiter(self.delimiter.0)
             .terminator(Terminator::Any(b'\n'))
-            .from_reader(Uninterrupted(Box::new(stream)));
+            .from_reader(stream);
         let mut header = ByteRecord::new();
         if self.header {
             reader
                 .read_byte_record(&mut header)
                 .map_err(|error| unreadable(details, &error))?;
+            if let Some(error) = misquoted(&mut reader, &details.name)
+                && !self.lazy_quotes
+            {
+                return Err(error);
+            }
             if !self.expected_headers.is_empty()
                 && !header
                     .iter()
@@ -158,6 +201,7 @@ impl ScannerFactory for Rows {
             .iter()
             .map(|name| Text::from(&*String::from_utf8_lossy(name)))
             .collect();
+        self.warn_of_duplicate(&names, &details.name);
         Ok(Box::new(CsvScanner {
             fields: self
                 .expected_fields
@@ -170,6 +214,7 @@ impl ScannerFactory for Rows {
             row: 0,
             batch: self.batch.max(1),
             continue_on_error: self.continue_on_error,
+            lazy_quotes: self.lazy_quotes,
             metadata: self.metadata,
             name: details.name.clone(),
             identity: Arc::clone(&self.identity),
@@ -179,12 +224,33 @@ impl ScannerFactory for Rows {
     }
 }
 
+/// What rows are read from.
+type Reader = csv::Reader<Quotes<LineBreaks<Uninterrupted>>>;
+
+/// What is wrong with the quotes of the row that was read last: other rows may have become a part of
+/// it.
+fn misquoted(reader: &mut Reader, name: &str) -> Option<Error> {
+    let end = reader.position().byte();
+    let quotes = reader.get_mut();
+    let stray = quotes.stray_before(end);
+    let (line, fault) = match (quotes.open_at_end(end), stray) {
+        (Some(line), _) => (line, "is not closed".to_owned()),
+        (None, Some(Stray { opened, closed, .. })) => {
+            (opened, format!("is closed within a value in line {closed}"))
+        }
+        (None, None) => return None,
+    };
+    Some(Error::rejected(format!(
+        "the quote that begins in line {line} of {name} {fault}"
+    )))
+}
+
 fn unreadable(details: &SourceDetails, error: &csv::Error) -> Error {
     Error::retry(format!("read {}: {error}", details.name))
 }
 
 struct CsvScanner {
-    reader: csv::Reader<Uninterrupted>,
+    reader: Reader,
     row_end: RowEnd,
     names: Vec<Text>,
     header: Value,
@@ -194,6 +260,7 @@ struct CsvScanner {
     row: i64,
     batch: usize,
     continue_on_error: bool,
+    lazy_quotes: bool,
     metadata: Metadata,
     name: String,
     identity: Arc<Identity>,
@@ -215,8 +282,13 @@ impl CsvScanner {
         Value::from(object)
     }
 
-    /// The complaint about a row with too few or too many fields.
+    /// The complaint about a row with a quote that nothing closes, or too few or too many fields.
     fn complaint(&mut self) -> Option<Error> {
+        if let Some(error) = misquoted(&mut self.reader, &self.name)
+            && !self.lazy_quotes
+        {
+            return Some(error);
+        }
         let found = self.record.len() as u64;
         let expected = *self.fields.get_or_insert(found);
         (found != expected).then(|| {
@@ -327,11 +399,14 @@ mod tests {
             delimiter: Delimiter::COMMA,
             header: true,
             continue_on_error: false,
+            lazy_quotes: false,
+            row_bytes_max: 100,
             expected_headers: Vec::new(),
             expected_fields: None,
             batch: 1,
             metadata: Metadata::Header,
             identity: Arc::new(Identity::new("csv", "root.input", "")),
+            has_warned: AtomicBool::default(),
         }
     }
 
@@ -352,6 +427,14 @@ mod tests {
             ]
         );
         assert!(errors.is_empty());
+    }
+
+    #[test]
+    fn of_columns_with_one_name_the_last_is_kept_and_it_is_told() {
+        let rows = rows();
+        let (lines, errors) = scan(&rows, "a,b,a\n1,2,3\n");
+        assert_eq!((&*lines[0], errors.len()), (r#"{"a":"3","b":"2"}"#, 0));
+        assert!(rows.has_warned.into_inner());
     }
 
     #[test]
@@ -402,11 +485,83 @@ mod tests {
         assert_eq!(lines, [r#"{"id":"1","name":"a"}"#]);
         assert_eq!(
             errors,
-            [
-                "the row is skipped: line 3 of input has 1 field instead of 2; the quote that \
-                 begins in line 3 is not closed before line 6"
-            ]
+            ["the row is skipped: the quote that begins in line 3 of input is not closed"]
         );
+    }
+
+    /// The last field, where a row has as many as it should.
+    #[test]
+    fn a_quote_without_an_end_is_an_error_wherever_it_stands() {
+        for (text, line, good) in [
+            ("id,name\n1,a\n\n2,\"b\n3,c\n4,d\n", 4, 1),
+            ("id,name\n1,a\n\"2\n\",\"\"\"b\n3,c", 4, 1),
+            ("id,name\n1,\"", 2, 0),
+            ("id,\"name\n1,2\n", 1, 0),
+        ] {
+            let expected = format!("the quote that begins in line {line} of input is not closed");
+            let details = SourceDetails {
+                name: "input".to_owned(),
+            };
+            let opened = rows().open(Box::new(Cursor::new(text)), &details);
+            let (lines, errors) = match opened {
+                Ok(_) => scan(&rows(), text),
+                Err(error) => (Vec::new(), vec![error.to_string()]),
+            };
+            assert_eq!(lines.len(), good, "{text:?}");
+            assert_eq!(errors.len(), 1, "{text:?}");
+            assert!(errors[0].ends_with(&expected), "{errors:?}");
+            let lazy = Rows {
+                lazy_quotes: true,
+                ..rows()
+            };
+            if line > 1 {
+                let (lines, errors) = scan(&lazy, text);
+                assert_eq!((lines.len(), errors.len()), (good + 1, 0), "{text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn quotes_that_close_or_mean_nothing_are_no_mistake() {
+        for text in [
+            "a,b\n1,\"\"",
+            "a,b\n1,\"x\"\n",
+            "a,b\n1,\"x\"\"\"",
+            "a,b\n1,x\"",
+            "a,b\n1,\"x\"y\"\n",
+            "a,b\n1, \"x\n",
+        ] {
+            let (lines, errors) = scan(&rows(), text);
+            assert_eq!((lines.len(), errors.len()), (1, 0), "{text:?}: {errors:?}");
+        }
+    }
+
+    /// One of two that are not closed would end with the other one, and take the rows between.
+    #[test]
+    fn a_quote_that_closes_within_a_value_is_an_error_and_the_rows_behind_it_are_read() {
+        let text = "id,name\n1,\"Smith\n2,b\n3,\"Jones\n4,d\n5,\"e\nf\"\n6,\"g\"h\n";
+        let (lines, errors) = scan(&rows(), text);
+        let expected = [
+            r#"{"id":"4","name":"d"}"#,
+            r#"{"id":"5","name":"e\nf"}"#,
+            r#"{"id":"6","name":"gh"}"#,
+        ];
+        assert_eq!(lines, expected);
+        let expected = "the row is skipped: the quote that begins in line 2 of input is closed \
+                        within a value in line 4";
+        assert_eq!(errors, [expected]);
+    }
+
+    #[test]
+    fn a_row_without_an_end_is_not_gathered_for_ever() {
+        for (start, more) in [("1,\"", "b\n3,c\n"), ("1,", "b")] {
+            let text = format!("id,name\n1,a\n{start}{}", more.repeat(10_000));
+            let mut scanner = crate::testing::open(&rows(), Cursor::new(text));
+            let (lines, error) = crate::testing::until_error(&mut *scanner);
+            assert_eq!(lines, [r#"{"id":"1","name":"a"}"#]);
+            let error = error.expect("it is too long").to_string();
+            assert!(error.ends_with("line 3 has more than 100 bytes"), "{error}");
+        }
     }
 
     #[test]
