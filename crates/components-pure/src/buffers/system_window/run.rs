@@ -44,8 +44,16 @@ pub(super) fn run(buffer: SystemWindow, upstream: Source) -> Source {
 
 /// Returns when it is `at`, in nanoseconds since 1970, or somewhat earlier.
 async fn until(at: i128) {
-    let left = u64::try_from(at - nanoseconds_now()).unwrap_or(0);
-    clock::sleep(Duration::from_nanos(left).min(LOOK)).await;
+    clock::sleep(wait(at - nanoseconds_now())).await;
+}
+
+/// How long is slept of what is left, in nanoseconds: a window of the year 9999 is further away than
+/// 64 bits can say.
+pub(super) fn wait(left: i128) -> Duration {
+    match u64::try_from(left.max(0)) {
+        Ok(left) => Duration::from_nanos(left).min(LOOK),
+        Err(_) => LOOK,
+    }
 }
 
 struct Running {

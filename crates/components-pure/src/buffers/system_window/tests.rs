@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use jiff::Timestamp;
 use millrace_component::{BufferChild, Flow, SourceWriter};
 use millrace_message::clock::SetClock;
@@ -111,6 +113,20 @@ fn texts(batch: &MessageBatch) -> Vec<String> {
 
 fn deliver(batch: MessageBatch) {
     batch.into_iter().for_each(Message::deliver);
+}
+
+#[test]
+fn the_end_of_a_window_is_waited_for_however_far_it_is() {
+    let look = Duration::from_secs(60);
+    let years = |it: i128| it * 366 * 86_400 * 1_000_000_000;
+    for (left, expected) in [
+        (-1, Duration::ZERO),
+        (1_000, Duration::from_micros(1)),
+        (years(1), look),
+        (years(8000), look),
+    ] {
+        assert_eq!(super::run::wait(left), expected, "{left}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
