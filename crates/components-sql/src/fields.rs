@@ -117,7 +117,8 @@ pub struct PoolFields {
     #[spec(advanced)]
     pub init_files: Option<Vec<String>>,
     /// Statements to execute when the database is first connected to, such as
-    /// `CREATE TABLE IF NOT EXISTS …`. One that fails is logged as a warning.
+    /// `CREATE TABLE IF NOT EXISTS …`. One that fails is logged as a warning. A password in them, as
+    /// `PASSWORD '…'` or `IDENTIFIED BY '…'`, is not shown by `echo` or in logs.
     #[spec(advanced)]
     pub init_statement: Option<String>,
     /// Whether the connection is tried at the start. Millrace always does: an output counts as

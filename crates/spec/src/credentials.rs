@@ -33,7 +33,8 @@ impl Credentials {
 /// Where a text holds credentials, in order: the user part of URLs (`scheme://user:password@host`),
 /// parameters of URLs whose names say that they are secret (`?api_key=…`), the user part of Go's
 /// MySQL names (`user:password@tcp(host)/db`) and of addresses whose scheme was forgotten
-/// (`user:password@host:port`), and values of `password=`.
+/// (`user:password@host:port`), values of `password=`, and passwords of SQL (`PASSWORD '…'`,
+/// `IDENTIFIED BY '…'`).
 pub fn find(text: &str) -> Vec<Credentials> {
     let mut found = Vec::new();
     let mut from = 0;
@@ -49,7 +50,8 @@ pub fn find(text: &str) -> Vec<Credentials> {
     {
         found.push(Credentials::user(text, user));
     }
-    let values = keyword_values(text).into_iter().chain(parameters(text));
+    let values = keyword_values(text).into_iter();
+    let values = values.chain(sql_passwords(text)).chain(parameters(text));
     found.extend(
         values
             .filter(|it| !it.is_empty() && !text[it.clone()].starts_with("${"))
@@ -145,6 +147,36 @@ fn keyword_values(text: &str) -> Vec<Range<usize>> {
     found
 }
 
+/// The literals behind `PASSWORD`, with or without `=` or `(`, and behind the `BY` of
+/// `IDENTIFIED BY` or `IDENTIFIED WITH plugin BY`.
+fn sql_passwords(text: &str) -> impl Iterator<Item = Range<usize>> {
+    let quotes = text.match_indices(" '").chain(text.match_indices("('"));
+    quotes.filter_map(|(at, quote)| {
+        let before = text[..at].trim_end_matches(|c: char| c.is_whitespace() || "=(".contains(c));
+        let mut words = before
+            .rsplit(|c: char| !is_name(c))
+            .filter(|it| !it.is_empty());
+        let (last, mut further) = (words.next()?, words.take(3));
+        let is_password = last.eq_ignore_ascii_case("password")
+            || last.eq_ignore_ascii_case("by")
+                && further.any(|it| it.eq_ignore_ascii_case("identified"));
+        let start = at + quote.len();
+        is_password.then(|| start..start + literal(&text[start..]))
+    })
+}
+
+/// How long an SQL literal is, up to the quote that closes it; two of them stand for one.
+fn literal(text: &str) -> usize {
+    let mut length = 0;
+    while let Some(at) = text[length..].find('\'') {
+        if !text[length + at + 1..].starts_with('\'') {
+            return length + at;
+        }
+        length += at + 2;
+    }
+    text.len()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -200,6 +232,39 @@ mod tests {
                 "root.x = this.url == \"http://a\" ",
                 "root.x = this.url == \"http://a\" ",
             ),
+        ] {
+            assert_eq!(scrub(text, "*"), expected);
+        }
+    }
+
+    #[test]
+    fn passwords_of_sql_are_found_and_the_rest_of_the_statement_stays() {
+        for (text, expected) in [
+            (
+                "CREATE USER a WITH PASSWORD 'p''w' LOGIN; SELECT 'x'",
+                "CREATE USER a WITH PASSWORD '*' LOGIN; SELECT 'x'",
+            ),
+            (
+                "create user a@'h' identified by 'pw'",
+                "create user a@'h' identified by '*'",
+            ),
+            (
+                "ALTER USER a IDENTIFIED WITH mysql_native_password BY 'pw'",
+                "ALTER USER a IDENTIFIED WITH mysql_native_password BY '*'",
+            ),
+            (
+                "SET PASSWORD = PASSWORD('pw'); CREATE LOGIN a WITH PASSWORD = 'pw'",
+                "SET PASSWORD = PASSWORD('*'); CREATE LOGIN a WITH PASSWORD = '*'",
+            ),
+            (
+                "CREATE USER MAPPING FOR a SERVER b OPTIONS (user 'u', password 'pw')",
+                "CREATE USER MAPPING FOR a SERVER b OPTIONS (user 'u', password '*')",
+            ),
+            (
+                "SELECT * FROM t WHERE password_hint = 'a' ORDER BY 'b'",
+                "SELECT * FROM t WHERE password_hint = 'a' ORDER BY 'b'",
+            ),
+            ("PASSWORD 'not closed", "PASSWORD '*"),
         ] {
             assert_eq!(scrub(text, "*"), expected);
         }
