@@ -129,7 +129,9 @@ impl Batcher {
         if self.policy.jitter <= 0.0 {
             return Some(period);
         }
-        let share = rand::random_range(-self.policy.jitter..=self.policy.jitter).clamp(-1.0, 1.0);
+        // As large as it may be, a range of its size need not be a number.
+        let share = self.policy.jitter * rand::random_range(-1.0..=1.0);
+        let share = share.clamp(-1.0, 1.0);
         Some(period.mul_f64(1.0 + share))
     }
 
@@ -185,5 +187,26 @@ impl Batcher {
             return crate::Batches::new();
         }
         process_all(&self.processors, batch).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conformance::Workbench;
+
+    #[test]
+    fn a_period_is_changed_by_no_more_than_itself_however_large_the_jitter() {
+        let bench = Workbench::new([]);
+        for jitter in ["1", "7", "1.7e308"] {
+            let policy = format!("{{ period: 1s, jitter: {jitter} }}");
+            let policy: BatchPolicy = bench.read(&policy).expect("it is a policy");
+            let batcher = policy.build(&bench.context("x"), "batching");
+            let batcher = batcher.unwrap_or_else(|error| panic!("{error}"));
+            for _ in 0..100 {
+                let period = batcher.period().expect("it has one");
+                assert!(period <= Duration::from_secs(2), "{jitter}: {period:?}");
+            }
+        }
     }
 }

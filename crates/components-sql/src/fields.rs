@@ -5,6 +5,7 @@ use std::time::Duration;
 use millrace_component::{BuildContext, read_text_file};
 use millrace_message::Error;
 use millrace_spec::{Duration as ConfigDuration, Node, ReadContext, SecretAddress, Spec, codes};
+use tokio::sync::Semaphore;
 
 use crate::database::{Database, Init};
 use crate::dsn::Target;
@@ -270,7 +271,7 @@ impl PoolFields {
                 .filter(|it| !it.is_zero())
         };
         let open_max = self.conn_max_open.and_then(|it| usize::try_from(it).ok());
-        let open_max = open_max.filter(|it| *it > 0);
+        let open_max = open_max.filter(|it| (1..=Semaphore::MAX_PERMITS).contains(it));
         let idle_max = usize::try_from(self.conn_max_idle).unwrap_or(0);
         Limits {
             open_max,
@@ -295,5 +296,21 @@ impl PoolFields {
             statements.push(("init_statement".to_owned(), text.clone()));
         }
         Ok(Init::new(statements))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use millrace_component::conformance::Workbench;
+
+    use super::*;
+
+    #[test]
+    fn more_connections_than_can_be_counted_are_no_bound() {
+        for (max, expected) in [("0", None), ("7", Some(7)), ("9223372036854775807", None)] {
+            let fields = format!("{{ conn_max_open: {max} }}");
+            let fields: PoolFields = Workbench::new([]).read(&fields).expect("they are fields");
+            assert_eq!(fields.limits().open_max, expected);
+        }
     }
 }

@@ -156,6 +156,11 @@ impl FieldType for f64 {
         if value.is_none() {
             cx.wrong_type(node, "a number");
         }
+        // Nothing that is measured is `.nan` or `.inf`, and what computes with one may panic.
+        if value.is_some_and(|it| !it.is_finite()) {
+            cx.error(codes::INVALID_VALUE, node.span, "the number is not finite");
+            return None;
+        }
         value
     }
 }

@@ -236,6 +236,10 @@ fn scalars_are_taken_by_their_text() {
         read::<Vec<u16>>("[70000]").1,
         ["c.yaml(1,2) 70000 is out of range (from 0 to 65535)"]
     );
+    assert_eq!(read::<Vec<f64>>("[1, '2.5']").0.unwrap(), [1.0, 2.5]);
+    let errors = read::<Vec<f64>>("[.nan, .inf, -.inf, 'NaN', 1e999]").1;
+    assert_eq!(errors.len(), 5, "{errors:?}");
+    assert_eq!(errors[0], "c.yaml(1,2) the number is not finite");
 }
 
 #[derive(Spec, Debug)]

@@ -101,7 +101,8 @@ impl LeafSink {
         };
         Self {
             output,
-            places: Semaphore::new(max_in_flight),
+            // More of them than it can count are no bound at all.
+            places: Semaphore::new(max_in_flight.min(Semaphore::MAX_PERMITS)),
             max_in_flight,
             link,
             lost,
@@ -309,5 +310,41 @@ impl Connector {
             }
             seen.await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use millrace_component::WriteError;
+    use millrace_component::conformance::Workbench;
+    use millrace_message::Message;
+
+    use super::*;
+
+    /// Takes everything.
+    struct Open;
+
+    #[async_trait]
+    impl Output for Open {
+        async fn connect(&self) -> Result<(), Error> {
+            Ok(())
+        }
+
+        async fn write(&self, _: &MessageBatch) -> Result<(), WriteError> {
+            Ok(())
+        }
+
+        async fn close(&self) -> Result<(), Error> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn an_output_may_have_any_number_of_writes_in_flight() {
+        let cx = Workbench::new([]).context("open");
+        let sink = LeafSink::start(Arc::new(Open), usize::MAX, None, Above::Stream, &cx);
+        let outcomes = sink.write(Message::from("a").into()).await;
+        assert!(outcomes.get(0).error().is_none());
+        sink.close().await;
     }
 }

@@ -12,6 +12,7 @@ use millrace_component::{
 };
 use millrace_message::Error;
 use millrace_spec::{Node, ReadContext, Spec, codes};
+use tokio::sync::Semaphore;
 
 use crate::client::ClientFields;
 
@@ -141,10 +142,11 @@ impl Config {
         }
     }
 
+    /// Nothing for as many as there are; so does a bound that nothing can count to.
     fn in_flight_max(&self) -> Option<usize> {
         usize::try_from(self.max_in_flight)
             .ok()
-            .filter(|max| *max > 0)
+            .filter(|max| (1..=Semaphore::MAX_PERMITS).contains(max))
     }
 }
 
@@ -186,5 +188,21 @@ fn preview(entry: &Bytes) -> String {
     match entry.len() - shown.len() {
         0 => text.into_owned(),
         more => format!("{text}… and {more} more bytes"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use millrace_component::conformance::Workbench;
+
+    #[tokio::test]
+    async fn any_number_of_entries_may_be_in_flight() {
+        for mode in ["{}", "{ enabled: true, lease: 30s }"] {
+            let yaml = format!(
+                "redis_list: {{ url: 'redis://localhost', key: a, max_in_flight: {}, reliable: {mode} }}",
+                i64::MAX
+            );
+            Workbench::new([crate::INPUTS]).leaf_input(&yaml);
+        }
     }
 }
