@@ -10,6 +10,7 @@ fn yaml(path: &std::path::Path, more: &str) -> String {
         "
 input: {{ probe: {{}} }}
 buffer: {{ sqlite: {{ path: '{path}', {more} }} }}
+pipeline: {{ threads: 1 }}
 output: {{ probe: {{}} }}
 "
     )
