@@ -644,3 +644,19 @@ fn an_integer_that_does_not_fit_is_told_with_what_was_given_and_the_bounds() {
         "{told}"
     );
 }
+
+#[test]
+fn collapsed_keys_are_the_keys_as_they_are() {
+    queries(
+        "{}",
+        &[
+            (
+                r#"{"a.b":1,"c":{"d~e":2}}.collapse()"#,
+                r#"{"a.b":1,"c.d~e":2}"#,
+            ),
+            ("{}.collapse(true)", r#"{"":{}}"#),
+            ("[].collapse(true)", r#"{"":[]}"#),
+            ("{}.collapse()", "{}"),
+        ],
+    );
+}

@@ -271,7 +271,7 @@ fn flatten(
         if !path.is_empty() {
             path.push('.');
         }
-        path.push_str(&name.replace('~', "~0").replace('.', "~1"));
+        path.push_str(name);
         let flattened = stacker::maybe_grow(64 * 1024, 1024 * 1024, || {
             flatten(path, value, include_empty, flat)
         });
@@ -289,7 +289,7 @@ fn flatten(
                 descend(&i.to_string(), &value, path)?;
             }
         }
-        Value::Object(_) | Value::Array(_) if !include_empty || path.is_empty() => {}
+        Value::Object(_) | Value::Array(_) if !include_empty => {}
         other => {
             budget::bytes(2 * size_of::<Value>() + path.len())?;
             flat.push((Text::from(path.as_str()), other.clone()));
