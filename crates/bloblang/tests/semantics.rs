@@ -660,3 +660,24 @@ fn collapsed_keys_are_the_keys_as_they_are() {
         ],
     );
 }
+
+#[test]
+fn exploding_an_element_keeps_those_beside_it() {
+    queries(
+        "{}",
+        &[
+            (
+                r#"{"a":[[1,5],[2]]}.explode("a.0")"#,
+                r#"[{"a":[1,[2]]},{"a":[5,[2]]}]"#,
+            ),
+            (
+                r#"{"a":[{"x":1},[2]]}.explode("a.0")"#,
+                r#"{"x":{"a":[1,[2]]}}"#,
+            ),
+            (
+                r#"{"a":[7,[1,2],8]}.explode("a.1")"#,
+                r#"[{"a":[7,1,8]},{"a":[7,2,8]}]"#,
+            ),
+        ],
+    );
+}

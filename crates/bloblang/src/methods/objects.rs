@@ -304,8 +304,9 @@ fn explode(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError> 
     let path = Segment::parse_dot_path(text);
     let place = target.path(&path).map(Cow::into_owned).unwrap_or_default();
     let mut rest = target.clone().into_owned();
-    // What is exploded is replaced in every copy; a path that leads nowhere fails below.
-    let _absent = rest.delete_path(&path);
+    // Every copy replaces what is exploded; its place stays, for those behind it in an array. A
+    // path that leads nowhere fails below.
+    let _absent = rest.set_path(&path, Value::Null);
     let copied = rest.copied();
     if let Some(count) = place
         .as_array()
