@@ -681,3 +681,56 @@ fn exploding_an_element_keeps_those_beside_it() {
         ],
     );
 }
+
+/// The bytes that a mapping makes of others, in hexadecimal.
+fn of_bytes(expression: &str, payload: &[u8]) -> String {
+    let mut message = Message::from_bytes(payload.to_vec());
+    let mapping = compile(&format!("root = ({expression}).encode(\"hex\")"));
+    let mapped = mapping
+        .map(std::slice::from_ref(&message), 0)
+        .unwrap_or_else(|error| panic!("`{expression}` fails: {error}"));
+    assert!(mapped.apply_to(&mut message));
+    text(&message)
+}
+
+#[test]
+fn bytes_that_are_no_text_stay_what_they_are() {
+    for (expression, expected) in [
+        ("content().trim()", "61ff62"),
+        (r#"content().trim(" b")"#, "61ff"),
+        (r#"content().trim_prefix(" a")"#, "ff6220"),
+        (r#"content().trim_suffix("b ")"#, "2061ff"),
+        (r#"content().replace_all("b", "é")"#, "2061ffc3a920"),
+        (
+            r#"content().replace_all("", "-")"#,
+            "2d202d612dff2d622d202d",
+        ),
+        (r#"content().replace_all("\xff", "z")"#, "20617a6220"),
+        (
+            r#"content().replace_all_many(["b", "q", "q", "w"])"#,
+            "2061ff7720",
+        ),
+        ("content().capitalize()", "2041ff4220"),
+        ("content().strip_html()", "2061ff6220"),
+        ("content().escape_html()", "2061ff6220"),
+        ("content().unescape_html()", "2061ff6220"),
+        ("content().escape_url_query()", "2b61254646622b"),
+        (r#"content().re_replace_all("b", "zz")"#, "2061ff7a7a20"),
+        (r#"content() + "x""#, "2061ff622078"),
+        (r#""x" + content()"#, "782061ff6220"),
+        (r#"content().split("\xff").index(1)"#, "6220"),
+    ] {
+        assert_eq!(of_bytes(expression, b" a\xffb "), expected, "{expression}");
+    }
+    queries(
+        "{}",
+        &[
+            (
+                r#""aé".bytes().split("").map_each(part -> part.encode("hex"))"#,
+                r#"["61","c3a9"]"#,
+            ),
+            (r#""a\xff".has_suffix("\xff")"#, "true"),
+            (r#""a\xff".index_of("\xff")"#, "1"),
+        ],
+    );
+}

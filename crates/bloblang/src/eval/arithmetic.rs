@@ -189,18 +189,12 @@ fn add(left: &Value, right: &Value) -> Result<Value, OperandFault> {
     match left {
         Value::String(a) => match right {
             Value::String(b) => Ok(Value::String(joined(a, b))),
-            Value::Bytes(_) | Value::Timestamp(_) => Ok(Value::String(joined(a, &right.to_text()))),
+            Value::Bytes(_) | Value::Timestamp(_) => Ok(joined_bytes(left, right)),
             _ => Err(OperandFault::Types),
         },
         Value::Bytes(_) => match right {
             Value::String(_) | Value::Bytes(_) | Value::Timestamp(_) => {
-                let mut joined = Vec::new();
-                left.write_text(&mut joined);
-                right.write_text(&mut joined);
-                Ok(match String::from_utf8(joined) {
-                    Ok(text) => Value::from(text),
-                    Err(error) => Value::from(error.into_bytes()),
-                })
+                Ok(joined_bytes(left, right))
             }
             _ => Err(OperandFault::Types),
         },
@@ -224,6 +218,17 @@ fn joined(a: &Text, b: &str) -> Text {
     text.push_str(a);
     text.push_str(b);
     Text::from(text)
+}
+
+/// The text of both, or their bytes where that is no text.
+fn joined_bytes(left: &Value, right: &Value) -> Value {
+    let mut joined = Vec::new();
+    left.write_text(&mut joined);
+    right.write_text(&mut joined);
+    match String::from_utf8(joined) {
+        Ok(text) => Value::from(text),
+        Err(error) => Value::from(error.into_bytes()),
+    }
 }
 
 fn divide(left: &Value, right: &Value) -> Result<Value, OperandFault> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use millrace_message::{Array, Object, Text, Value};
 
+use super::target::characters;
 use crate::arguments::Call;
 use crate::budget;
 use crate::eval::access::from_end;
@@ -409,7 +410,7 @@ fn slice(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError> {
 fn split(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError> {
     let delimiter = call.arguments.value(0);
     let text_delimiter = || {
-        delimiter.as_str().ok_or_else(|| {
+        delimiter.as_bytes().ok_or_else(|| {
             EvalError::new(format!(
                 "delimiter type: {} must match type of list elements: {}",
                 delimiter.kind(),
@@ -418,8 +419,11 @@ fn split(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError> {
         })
     };
     match &*target {
-        Value::String(text) => split_text(text, text_delimiter()?),
-        Value::Bytes(bytes) => split_bytes(bytes, text_delimiter()?.as_bytes()),
+        Value::String(text) => match std::str::from_utf8(text_delimiter()?) {
+            Ok(delimiter) => split_text(text, delimiter),
+            Err(_) => split_bytes(&target.to_payload(), text_delimiter()?),
+        },
+        Value::Bytes(bytes) => split_bytes(bytes, text_delimiter()?),
         Value::Array(array) => {
             let mut parts = vec![Vec::new()];
             for element in array {
@@ -462,7 +466,7 @@ fn split_bytes(bytes: &bytes::Bytes, delimiter: &[u8]) -> Result<Value, EvalErro
     };
     if delimiter.is_empty() {
         budget::make(bytes.len().saturating_mul(size_of::<Value>()))?;
-        let parts: Result<Array, _> = (0..bytes.len()).map(|at| part(at..at + 1)).collect();
+        let parts: Result<Array, _> = characters::places(bytes).map(part).collect();
         return parts.map(Value::Array);
     }
     let mut parts = Vec::new();

@@ -12,10 +12,11 @@ use crate::registry::{Category, Example, Method, Parameter};
 
 pub(super) const METHODS: &[Method] = &[
     Method::value("unescape_html", "The text with its entities as the characters they stand for.", |target, _| {
-        let text = target::text(&target)?;
-        Ok(match htmlize::unescape(&*text) {
-            Cow::Borrowed(_) => Value::String(text),
-            Cow::Owned(new) => Value::from(new),
+        target::to_string(&target, |text| {
+            Ok(match htmlize::unescape(&**text) {
+                Cow::Borrowed(_) => Value::String(text.clone()),
+                Cow::Owned(new) => Value::from(new),
+            })
         })
     })
     .category(Category::Strings)
@@ -76,7 +77,7 @@ fn strip_html(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalErro
             kept.insert(name.to_ascii_lowercase());
         }
     }
-    target::map_text(target, |text| {
+    target::map_characters(target, |text| {
         Stripper {
             kept: &kept,
             out: String::new(),

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use millrace_message::json::Reason;
 use millrace_message::{Object, Value};
 
-use super::strings::go_string;
+use super::target::go_string;
 use super::target;
 use crate::arguments::{Arguments, Call};
 use crate::budget;

@@ -179,8 +179,9 @@ fn object(names: &[Text], text: &Text, captures: &Captures<'_>) -> Object {
 fn replace(arguments: &Arguments<'_>, _: &Environment) -> Result<PreparedMethod, EvalError> {
     let regex = regex(arguments)?;
     let replacement = arguments.text(1)?.detach();
-    Ok(Box::new(move |target| {
-        replaced(&regex, &text(&target)?, &replacement)
+    Ok(Box::new(move |target| match &*target {
+        Value::Timestamp(_) => Err(EvalError::wrong_type(&target, &["string"])),
+        _ => target::to_string(&target, |text| replaced(&regex, text, &replacement)),
     }))
 }
 

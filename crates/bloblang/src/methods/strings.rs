@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
+use bytes::Bytes;
 use millrace_message::{Text, Value};
 
-use super::target;
+use super::target::{self, characters, go_string};
 use crate::arguments::Call;
 use crate::budget;
 use crate::eval_error::EvalError;
@@ -14,8 +15,8 @@ use crate::registry::{Category, Example, Method, Parameter, Reach, Status};
 /// The longest result of `repeat`, in bytes.
 const REPEAT_MAX: usize = 256 << 20;
 
-const OLD: Parameter = Parameter::string("old", "The text to replace.");
-const NEW: Parameter = Parameter::string("new", "What stands there instead.");
+const OLD: Parameter = Parameter::bytes("old", "The text to replace.");
+const NEW: Parameter = Parameter::bytes("new", "What stands there instead.");
 const PAIRS: Parameter = Parameter::array(
     "values",
     "Texts to replace, each followed by its replacement.",
@@ -41,7 +42,7 @@ pub(super) const METHODS: &[Method] = &[
     Method::value(
         "capitalize",
         "The text with the first letter of each word in upper case and the others in lower case.",
-        |target, _| target::map_text(target, capitalize),
+        |target, _| target::map_characters(target, capitalize),
     )
     .category(Category::Strings)
     .examples(&[Example::new(
@@ -49,23 +50,23 @@ pub(super) const METHODS: &[Method] = &[
         &[(r#"{"title":"the foo's BAR"}"#, r#"{"title":"The Foo's Bar"}"#)],
     )]),
     Method::value("has_prefix", "Whether the text begins with another one.", |target, call| {
-        let prefix = call.arguments.text(0)?;
-        Ok(Value::Bool(target::bytes(&target)?.starts_with(prefix.as_bytes())))
+        let prefix = call.arguments.bytes(0)?;
+        Ok(Value::Bool(target::bytes(&target)?.starts_with(prefix)))
     })
     .reach(Reach::Glance)
     .category(Category::Strings)
-    .parameters(&[Parameter::string("value", "The other text.")])
+    .parameters(&[Parameter::bytes("value", "The other text.")])
     .examples(&[Example::new(
         r#"root.a = this.v.has_prefix("foo")"#,
         &[(r#"{"v":"foobar"}"#, r#"{"a":true}"#), (r#"{"v":"barfoo"}"#, r#"{"a":false}"#)],
     )]),
     Method::value("has_suffix", "Whether the text ends with another one.", |target, call| {
-        let suffix = call.arguments.text(0)?;
-        Ok(Value::Bool(target::bytes(&target)?.ends_with(suffix.as_bytes())))
+        let suffix = call.arguments.bytes(0)?;
+        Ok(Value::Bool(target::bytes(&target)?.ends_with(suffix)))
     })
     .reach(Reach::Glance)
     .category(Category::Strings)
-    .parameters(&[Parameter::string("value", "The other text.")])
+    .parameters(&[Parameter::bytes("value", "The other text.")])
     .examples(&[Example::new(
         r#"root.a = this.v.has_suffix("foo")"#,
         &[(r#"{"v":"foobar"}"#, r#"{"a":false}"#), (r#"{"v":"barfoo"}"#, r#"{"a":true}"#)],
@@ -76,7 +77,7 @@ pub(super) const METHODS: &[Method] = &[
         index_of,
     )
     .category(Category::Strings)
-    .parameters(&[Parameter::string("value", "The other text.")])
+    .parameters(&[Parameter::bytes("value", "The other text.")])
     .examples(&[Example::new(
         r#"root.at = this.v.index_of("bar")"#,
         &[(r#"{"v":"foobar"}"#, r#"{"at":3}"#), (r#"{"v":"none"}"#, r#"{"at":-1}"#)],
@@ -95,28 +96,29 @@ pub(super) const METHODS: &[Method] = &[
         &[(r#"{"a":"  x y ","b":"!?what?!"}"#, r#"{"a":"x y","b":"what"}"#)],
     )]),
     Method::value("trim_prefix", "The text without a beginning, if it has it.", |target, call| {
-        let prefix = call.arguments.text(0)?;
-        target::cut_text(target, |text| {
-            if text.starts_with(&**prefix) { prefix.len()..text.len() } else { 0..text.len() }
+        let prefix = call.arguments.bytes(0)?;
+        target::cut(target, |text| match text.starts_with(prefix) {
+            true => prefix.len()..text.len(),
+            false => 0..text.len(),
         })
     })
     .category(Category::Strings)
     .since("1.0.0")
-    .parameters(&[Parameter::string("prefix", "The beginning.")])
+    .parameters(&[Parameter::bytes("prefix", "The beginning.")])
     .examples(&[Example::new(
         r#"root.name = this.name.trim_prefix("foobar_")"#,
         &[(r#"{"name":"foobar_x"}"#, r#"{"name":"x"}"#), (r#"{"name":"y"}"#, r#"{"name":"y"}"#)],
     )]),
     Method::value("trim_suffix", "The text without an ending, if it has it.", |target, call| {
-        let suffix = call.arguments.text(0)?;
-        target::cut_text(target, |text| match text.strip_suffix(&**suffix) {
-            Some(rest) => 0..rest.len(),
-            None => 0..text.len(),
+        let suffix = call.arguments.bytes(0)?;
+        target::cut(target, |text| match text.ends_with(suffix) {
+            true => 0..text.len() - suffix.len(),
+            false => 0..text.len(),
         })
     })
     .category(Category::Strings)
     .since("1.0.0")
-    .parameters(&[Parameter::string("suffix", "The ending.")])
+    .parameters(&[Parameter::bytes("suffix", "The ending.")])
     .examples(&[Example::new(
         r#"root.name = this.name.trim_suffix("_foobar")"#,
         &[(r#"{"name":"x_foobar"}"#, r#"{"name":"x"}"#), (r#"{"name":"y"}"#, r#"{"name":"y"}"#)],
@@ -192,8 +194,7 @@ pub(super) const METHODS: &[Method] = &[
         &[(r#"{"name":"lance","age":37,"fingers":13}"#, r#"{"foo":"lance(37): 13"}"#)],
     )]),
     Method::value("escape_html", "The text with `<`, `>`, `&`, `'` and `\"` as entities.", |target, _| {
-        let text = target::text(&target)?;
-        Ok(Value::from(escape_html(&text)))
+        target::to_string(&target, |text| Ok(Value::from(escape_html(text))))
     })
     .category(Category::Strings)
     .examples(&[Example::new(
@@ -201,7 +202,7 @@ pub(super) const METHODS: &[Method] = &[
         &[(r#"{"value":"foo & bar's"}"#, r#"{"escaped":"foo &amp; bar&#39;s"}"#)],
     )]),
     Method::value("escape_url_query", "The text as it may stand in the query of a URL.", |target, _| {
-        Ok(Value::from(go::url::escape_query(target::text(&target)?.as_bytes())))
+        Ok(Value::from(go::url::escape_query(&target::payload(&target)?)))
     })
     .category(Category::Strings)
     .examples(&[Example::new(
@@ -262,11 +263,6 @@ fn lowercase(text: &str) -> String {
         .collect()
 }
 
-/// A string, or bytes where Go's string would not be UTF-8.
-pub(super) fn go_string(bytes: Vec<u8>) -> Value {
-    String::from_utf8(bytes).map_or_else(|error| Value::from(error.into_bytes()), Value::from)
-}
-
 /// Words are runs of letters and digits; an apostrophe or point between two letters belongs to
 /// the word.
 fn capitalize(text: &str) -> String {
@@ -292,7 +288,7 @@ fn capitalize(text: &str) -> String {
 }
 
 fn index_of(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError> {
-    let needle = call.arguments.text(0)?.as_bytes();
+    let needle = call.arguments.bytes(0)?;
     let bytes = target::bytes(&target)?;
     let found = memchr::memmem::find(bytes, needle);
     Ok(Value::I64(found.map_or(-1, |at| at as i64)))
@@ -305,13 +301,9 @@ fn trim(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError> {
     if let Some(long) = cutset.filter(|it| it.len() > CUTSET) {
         budget::look_through(long.len().saturating_mul(target.weight()))?;
     }
-    target::cut_text(target, |text| {
-        let kept = match cutset {
-            Some(cutset) => text.trim_matches(|character| cutset.contains(character)),
-            None => text.trim(),
-        };
-        let start = kept.as_ptr() as usize - text.as_ptr() as usize;
-        start..start + kept.len()
+    target::cut(target, |text| match cutset {
+        Some(cutset) => characters::trimmed(text, |character| cutset.contains(character)),
+        None => characters::trimmed(text, char::is_whitespace),
     })
 }
 
@@ -340,9 +332,8 @@ fn reverse(target: Cow<'_, Value>, _: &Call<'_>) -> Result<Value, EvalError> {
 }
 
 fn replace(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError> {
-    let (old, new) = (call.arguments.text(0)?, call.arguments.text(1)?);
-    afford_replaced(target::bytes(&target)?, old, new)?;
-    target::map_text(target, |text| text.replace(&**old, new))
+    let (old, new) = (call.arguments.bytes(0)?, call.arguments.bytes(1)?);
+    target::map_bytes(target, |text| replaced(text, old, new))
 }
 
 fn replace_many(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError> {
@@ -351,28 +342,48 @@ fn replace_many(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalEr
         let message = "invalid arg, replacements should be in pairs and must therefore be even";
         return Err(EvalError::new(message));
     }
-    let texts: Vec<Text> = values
+    let texts: Vec<Bytes> = values
         .iter()
         .enumerate()
         .map(|(index, value)| {
-            target::text(&value).map_err(|error| {
+            target::payload(&value).map_err(|error| {
                 error.context(format_args!("invalid replacement value at index {index}"))
             })
         })
         .collect::<Result<_, _>>()?;
-    target::try_map_text(target, |text| {
-        let mut text = text.to_owned();
+    target::map_bytes(target, |text| {
+        let mut text = text.to_vec();
         for pair in texts.chunks_exact(2) {
             budget::look_through(text.len())?;
-            afford_replaced(text.as_bytes(), &pair[0], &pair[1])?;
-            text = text.replace(&*pair[0], &pair[1]);
+            text = replaced(&text, &pair[0], &pair[1])?;
         }
         Ok(text)
     })
 }
 
+fn replaced(text: &[u8], old: &[u8], new: &[u8]) -> Result<Vec<u8>, EvalError> {
+    afford_replaced(text, old, new)?;
+    let mut out = Vec::with_capacity(text.len());
+    let mut end = 0;
+    let mut replace_at = |at: usize| {
+        out.extend_from_slice(&text[end..at]);
+        out.extend_from_slice(new);
+        end = at + old.len();
+    };
+    match old.is_empty() {
+        // Nothing stands before each character, and at the end.
+        true => {
+            characters::places(text).for_each(|place| replace_at(place.start));
+            replace_at(text.len());
+        }
+        false => memchr::memmem::find_iter(text, old).for_each(replace_at),
+    }
+    out.extend_from_slice(&text[end..]);
+    Ok(out)
+}
+
 /// Makes sure that a text can be made whose parts are replaced by longer ones.
-fn afford_replaced(text: &[u8], old: &str, new: &str) -> Result<(), EvalError> {
+fn afford_replaced(text: &[u8], old: &[u8], new: &[u8]) -> Result<(), EvalError> {
     /// Up to this length the parts are not counted first.
     const COUNTED_MIN: usize = 16 << 10;
     if new.len() <= old.len() {
@@ -384,7 +395,7 @@ fn afford_replaced(text: &[u8], old: &str, new: &str) -> Result<(), EvalError> {
     }
     let places = match old.len() {
         0 => places,
-        _ => memchr::memmem::find_iter(text, old.as_bytes()).count(),
+        _ => memchr::memmem::find_iter(text, old).count(),
     };
     budget::afford(places.saturating_mul(new.len() - old.len()))
 }

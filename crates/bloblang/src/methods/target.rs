@@ -1,11 +1,15 @@
 //! What methods accept as the value they are called on.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use bytes::Bytes;
 use millrace_message::{Text, Value};
 
 use crate::eval_error::EvalError;
+
+pub(super) mod characters;
+pub(super) mod stand_ins;
 
 /// Text of a string, bytes or a timestamp.
 ///
@@ -60,19 +64,57 @@ pub(super) fn map_text(
     }
 }
 
-/// As [`map_text`], for a change that may fail.
+/// Changes the bytes of a string, or of bytes.
 ///
 /// # Errors
 ///
 /// When the target is of another type, or the change fails.
-pub(super) fn try_map_text(
+pub(super) fn map_bytes(
     target: Cow<'_, Value>,
-    change: impl FnOnce(&str) -> Result<String, EvalError>,
+    change: impl FnOnce(&[u8]) -> Result<Vec<u8>, EvalError>,
 ) -> Result<Value, EvalError> {
     match &*target {
-        Value::String(text) => change(text).map(Value::from),
-        Value::Bytes(_) => Ok(Value::from(change(&target.to_text())?.into_bytes())),
+        Value::String(text) => change(text.as_bytes()).map(go_string),
+        Value::Bytes(bytes) => change(bytes).map(Value::from),
         other => Err(EvalError::wrong_type(other, &["string"])),
+    }
+}
+
+/// As [`map_text`], for a change that keeps what it does not know: bytes that are no UTF-8 stay
+/// as they are.
+///
+/// # Errors
+///
+/// When the target is of another type.
+pub(super) fn map_characters(
+    target: Cow<'_, Value>,
+    change: impl FnOnce(&str) -> String,
+) -> Result<Value, EvalError> {
+    match &*target {
+        Value::Bytes(bytes) => Ok(Value::from(match std::str::from_utf8(bytes) {
+            Ok(text) => change(text).into_bytes(),
+            Err(_) => stand_ins::undone(&change(&stand_ins::of(bytes))),
+        })),
+        _ => map_text(target, change),
+    }
+}
+
+/// Makes a string of the text of a target; bytes in it that are no UTF-8 stay as they are, which
+/// gives bytes.
+///
+/// # Errors
+///
+/// When the target is of another type, or the change fails.
+pub(super) fn to_string(
+    target: &Value,
+    change: impl FnOnce(&Text) -> Result<Value, EvalError>,
+) -> Result<Value, EvalError> {
+    match target {
+        Value::Bytes(bytes) if std::str::from_utf8(bytes).is_err() => {
+            let changed = change(&Text::from(stand_ins::of(bytes)))?;
+            Ok(go_string(stand_ins::undone(&changed.to_text())))
+        }
+        _ => change(&text(target)?),
     }
 }
 
@@ -81,25 +123,27 @@ pub(super) fn try_map_text(
 /// # Errors
 ///
 /// When the target is of another type.
-pub(super) fn cut_text(
+pub(super) fn cut(
     target: Cow<'_, Value>,
-    cut: impl FnOnce(&str) -> std::ops::Range<usize>,
+    cut: impl FnOnce(&[u8]) -> Range<usize>,
 ) -> Result<Value, EvalError> {
     match &*target {
         Value::String(text) => {
-            let range = cut(text);
+            let range = cut(text.as_bytes());
             if range.len() == text.len() {
                 return Ok(target.into_owned());
             }
+            if text.get(range.clone()).is_none() {
+                return Ok(Value::from(text.as_bytes()[range].to_vec()));
+            }
             Ok(Value::String(text.substring(range)))
         }
-        Value::Bytes(bytes) => match std::str::from_utf8(bytes) {
-            Ok(text) => Ok(Value::from(bytes.slice(cut(text)))),
-            Err(_) => {
-                let text = target.to_text();
-                Ok(Value::from(text[cut(&text)].as_bytes().to_vec()))
-            }
-        },
+        Value::Bytes(bytes) => Ok(Value::from(bytes.slice(cut(bytes)))),
         other => Err(EvalError::wrong_type(other, &["string"])),
     }
+}
+
+/// A string, or bytes where Go's string would not be UTF-8.
+pub(super) fn go_string(bytes: Vec<u8>) -> Value {
+    String::from_utf8(bytes).map_or_else(|error| Value::from(error.into_bytes()), Value::from)
 }
