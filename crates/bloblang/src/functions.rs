@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 
 use crate::registry::Function;
 
+pub(crate) use environment::NOW_AS_TIMESTAMP;
+
 mod environment;
 mod fake;
 mod general;

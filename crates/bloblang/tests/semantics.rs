@@ -734,3 +734,27 @@ fn bytes_that_are_no_text_stay_what_they_are() {
         ],
     );
 }
+
+#[test]
+fn the_time_of_now_is_text_that_methods_for_text_take() {
+    queries(
+        "{}",
+        &[
+            ("now().type()", r#""string""#),
+            ("now().slice(0, 4) == now().ts_format(\"2006\")", "true"),
+            ("now()[4:5]", r#""-""#),
+            (r#"now().split("T").length()"#, "2"),
+            (r#"(now() + "x").has_suffix("x")"#, "true"),
+            (r#"now().re_match("^[0-9]{4}-")"#, "true"),
+            (r#"now().replace_all("-", "").contains("-2")"#, "false"),
+            (r#"[now()].join(",").length() > 19"#, "true"),
+            (r#"now().hash("sha1").encode("hex").length()"#, "40"),
+            ("now().ts_unix() >= timestamp_unix() - 1", "true"),
+            ("now().ts_tz(\"UTC\").type()", r#""timestamp""#),
+            (
+                "now().ts_parse(\"2006-01-02T15:04:05Z07:00\").type()",
+                r#""timestamp""#,
+            ),
+        ],
+    );
+}

@@ -83,6 +83,10 @@ impl Compiler<'_> {
         let Some(arguments) = self.arguments(&method.about, tree, name.span) else {
             return Expr::Nothing;
         };
+        let target = match takes_timestamp(&method.about) {
+            true => without_text(target),
+            false => target,
+        };
         let mut prepared = None;
         if let MethodRun::Prepare(prepare) = method.run
             && is_static(&arguments)
@@ -283,6 +287,22 @@ impl Compiler<'_> {
         let before = self.text[..argument.span.range().start].trim_end();
         let outside = before.strip_suffix('(').map(str::trim_end);
         outside.is_some_and(|outside| outside.ends_with(['(', ',', ':']))
+    }
+}
+
+/// Whether a method is about a point in time, in whatever form it is given.
+fn takes_timestamp(about: &About) -> bool {
+    about.name.starts_with("ts_") || about.name.starts_with("format_timestamp")
+}
+
+/// The time that `now()` gives, before it is written as text.
+fn without_text(target: Expr) -> Expr {
+    match target {
+        Expr::Function(mut call) if call.function.about.name == "now" => {
+            call.function = &functions::NOW_AS_TIMESTAMP;
+            Expr::Function(call)
+        }
+        target => target,
     }
 }
 

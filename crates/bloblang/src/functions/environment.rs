@@ -21,10 +21,20 @@ const CACHE: Parameter = Parameter::string("resource", "The label of the cache r
 const CACHE_KEY: Parameter = Parameter::string("key", "The key.");
 const CACHE_VALUE: Parameter = Parameter::string("value", "The value.");
 
+/// `now()` in front of a method that would only read its text again.
+pub(crate) static NOW_AS_TIMESTAMP: Function =
+    Function::value("now", "The time.", |_| Ok(time_now())).impure();
+
+fn time_now() -> Value {
+    Value::from(clock::now().to_zoned(TimeZone::system()))
+}
+
 pub(super) const FUNCTIONS: &[Function] = &[
-    Function::value("now", "The time, with the zone of the host.", |_| {
-        Ok(Value::from(clock::now().to_zoned(TimeZone::system())))
-    })
+    Function::value(
+        "now",
+        "The time as text in RFC 3339, with the zone of the host.",
+        |_| Ok(Value::String(time_now().to_text())),
+    )
     .category(Category::Environment)
     .impure(),
     Function::value("timestamp_unix", "Seconds since 1970.", |_| {

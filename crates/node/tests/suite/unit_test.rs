@@ -734,7 +734,7 @@ tests:
     output_batches:
       - - content_equals: 1709164800 2024-03-02T01:00:00.5Z
           bloblang: '!errored()'
-        - bloblang: 'errored() && now() == \"2024-03-02T01:00:00.5Z\".ts_parse(\"2006-01-02T15:04:05Z07:00\")'
+        - bloblang: 'errored() && now().ts_tz(\"UTC\") == \"2024-03-02T01:00:00.5Z\".ts_parse(\"2006-01-02T15:04:05Z07:00\")'
 ");
 }
 
