@@ -289,6 +289,25 @@ async fn every_archive_format_is_read_back() {
 }
 
 #[tokio::test]
+async fn what_separates_values_of_csv_is_any_character_that_the_format_names() {
+    for (format, separator) in [
+        ("csv", ","),
+        ("csv:,", ","),
+        ("csv:;", ";"),
+        ("csv:|", "|"),
+        ("csv:\\t", "\t"),
+        ("csv:x", "x"),
+    ] {
+        let unarchive = processor(&format!("unarchive: {{ format: \"{format}\" }}\n"));
+        let (input, _heard) = batch(&[&format!("a{separator}b\n1{separator}2\n")]);
+        let parts = unarchive.process(input).await;
+        assert_eq!(texts(&parts), [[r#"{"a":"1","b":"2"}"#]], "{format}");
+    }
+    let refused = bench().processor("unarchive: { format: \"csv:ab\" }\n");
+    assert!(refused.is_err_and(|error| error.contains("one character")));
+}
+
+#[tokio::test]
 async fn a_branch_whose_processors_lose_a_message_flags_the_batch_and_keeps_it() {
     let yaml = "
 branch:

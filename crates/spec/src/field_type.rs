@@ -17,6 +17,8 @@ pub trait FieldType: Sized {
     const SECRET: bool = false;
     /// Whether all of it is to be masked wherever it turns up, and not only the credentials in it.
     const WHOLLY_SECRET: bool = Self::SECRET;
+    /// Whether it knows its options by itself, because one of them stands for many texts.
+    const READS_OPTIONS: bool = false;
 
     /// What the field table says about the type.
     fn kind() -> FieldKind;

@@ -581,7 +581,7 @@ fn read_present<T: FieldType>(
         return None;
     }
     let option = match &spec.kind {
-        FieldKind::Options(options) if node.text().is_some() => {
+        FieldKind::Options(options) if node.text().is_some() && !T::READS_OPTIONS => {
             Some(Node::string(find_option(options, node, cx)?, node.span))
         }
         _ => None,

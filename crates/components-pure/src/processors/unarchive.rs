@@ -66,13 +66,15 @@ enum Format {
 }
 
 impl FieldType for Format {
+    const READS_OPTIONS: bool = true;
+
     fn kind() -> FieldKind {
         FieldKind::String
     }
 
     fn read(node: &Node, cx: &mut ReadContext) -> Option<Self> {
         let text = String::read(node, cx)?;
-        let message = match text.as_str() {
+        let message = match text.to_ascii_lowercase().as_str() {
             "binary" => return Some(Self::Binary),
             "csv" => return Some(Self::Csv(',')),
             "json_array" => return Some(Self::JsonArray),
