@@ -308,6 +308,20 @@ async fn what_separates_values_of_csv_is_any_character_that_the_format_names() {
 }
 
 #[tokio::test]
+async fn what_is_compressed_is_read_back() {
+    for algorithm in ["flate", "gzip", "lz4", "pgzip", "snappy", "zlib", "zstd"] {
+        let (input, _heard) = batch(&["some text", ""]);
+        let compress = processor(&format!("compress: {{ algorithm: {algorithm} }}\n"));
+        let compressed = compress.process(input).await;
+        let decompress = processor(&format!("decompress: {{ algorithm: {algorithm} }}\n"));
+        let read = decompress
+            .process(compressed.into_iter().next().expect("one batch"))
+            .await;
+        assert_eq!(texts(&read), [["some text", ""]], "{algorithm}");
+    }
+}
+
+#[tokio::test]
 async fn a_branch_whose_processors_lose_a_message_flags_the_batch_and_keeps_it() {
     let yaml = "
 branch:

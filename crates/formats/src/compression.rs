@@ -202,12 +202,10 @@ pub fn decompress(
         }
         Algorithm::Flate => inflate(payload, limit),
         Algorithm::Gzip => read_all("gzip", MultiGzDecoder::new(payload), payload, limit),
-        Algorithm::Lz4 => {
-            let reader = lz4_flex::frame::FrameDecoder::new(payload);
-            read_all("lz4", reader, payload, limit)
-        }
+        Algorithm::Lz4 => unlz4(payload, limit),
         Algorithm::Snappy => snappy(payload, limit),
         Algorithm::Zlib => read_all("zlib", ZlibDecoder::new(payload), payload, limit),
+        Algorithm::Zstd if payload.is_empty() => Ok(Vec::new()),
         Algorithm::Zstd => {
             let reader =
                 zstd::Decoder::with_buffer(payload).map_err(|error| damaged("zstd", &error))?;
@@ -222,6 +220,25 @@ pub fn decompress(
 /// As [`decompress`].
 pub fn inflate(payload: &[u8], limit: usize) -> Result<Vec<u8>, DecompressError> {
     read_all("deflate", DeflateDecoder::new(payload), payload, limit)
+}
+
+/// Reads frame by frame: the decoder stops behind each, and takes a part of a header for the end.
+fn unlz4(payload: &[u8], limit: usize) -> Result<Vec<u8>, DecompressError> {
+    /// A frame has at least its magic number and its end.
+    const FRAME_MIN: usize = 8;
+    let mut content = Vec::new();
+    let mut rest = payload;
+    while !rest.is_empty() {
+        if rest.len() < FRAME_MIN {
+            return Err(damaged("lz4", &"unexpected end"));
+        }
+        let mut reader = lz4_flex::frame::FrameDecoder::new(&mut rest);
+        let frame = read_whole(&mut reader, limit - content.len(), payload.len())
+            .map_err(|error| damaged("lz4", &error))?
+            .ok_or(DecompressError::TooLarge(limit))?;
+        content.extend_from_slice(&frame);
+    }
+    Ok(content)
 }
 
 fn snappy(payload: &[u8], limit: usize) -> Result<Vec<u8>, DecompressError> {
@@ -310,6 +327,27 @@ mod tests {
                 "{algorithm:?}"
             );
         }
+    }
+
+    #[test]
+    fn frames_of_lz4_are_read_one_by_one_and_a_part_of_one_is_an_error() {
+        let read = |payload: &[u8]| decompress(Algorithm::Lz4, payload, 20);
+        let frame = compress(Algorithm::Lz4, None, b"hello").expect("it can be compressed");
+        assert_eq!(read(&[&*frame, &*frame].concat()).unwrap(), b"hellohello");
+        assert_eq!(read(b"").unwrap(), b"");
+        for rest in [&b"abcd"[..], b"abcdefgh", &frame[..4], &frame[..7]] {
+            assert!(read(rest).is_err(), "{rest:?}");
+            assert!(read(&[&*frame, rest].concat()).is_err(), "{rest:?}");
+        }
+        let long = compress(Algorithm::Lz4, None, &[0; 12]).expect("it can be compressed");
+        let both = read(&[&*long, &*long].concat());
+        assert_eq!(both, Err(DecompressError::TooLarge(20)));
+    }
+
+    #[test]
+    fn nothing_in_zstandard_is_nothing() {
+        assert_eq!(decompress(Algorithm::Zstd, b"", 20).unwrap(), b"");
+        assert!(decompress(Algorithm::Zstd, b"abcd", 20).is_err());
     }
 
     #[test]

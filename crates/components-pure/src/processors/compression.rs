@@ -20,6 +20,8 @@ pub(super) enum Algorithm {
     Snappy,
     /// Zlib.
     Zlib,
+    /// Zstandard.
+    Zstd,
 }
 
 /// A format that `decompress` reads.
@@ -39,6 +41,8 @@ pub(super) enum Decompression {
     Snappy,
     /// Zlib.
     Zlib,
+    /// Zstandard.
+    Zstd,
 }
 
 impl From<Algorithm> for compression::Algorithm {
@@ -49,6 +53,7 @@ impl From<Algorithm> for compression::Algorithm {
             Algorithm::Lz4 => Self::Lz4,
             Algorithm::Snappy => Self::Snappy,
             Algorithm::Zlib => Self::Zlib,
+            Algorithm::Zstd => Self::Zstd,
         }
     }
 }
@@ -62,6 +67,7 @@ impl From<Decompression> for compression::Algorithm {
             Decompression::Lz4 => Self::Lz4,
             Decompression::Snappy => Self::Snappy,
             Decompression::Zlib => Self::Zlib,
+            Decompression::Zstd => Self::Zstd,
         }
     }
 }
