@@ -13,9 +13,9 @@ use super::relay::{EDGE_CAPACITY, pass_on, press_at_end};
 
 /// Reads another input until a message passes a check, or until nothing has come for a while.
 ///
-/// The message that passes the check is the last one, and is emitted too. What the input has read
-/// beyond it goes back to its source; where there is no way back, as with a file, it counts as
-/// returned.
+/// The message that passes the check is the last one, and is emitted too, with the metadata
+/// `bento_read_until` set to `final`. What the input has read beyond it goes back to its source;
+/// where there is no way back, as with a file, it counts as returned.
 ///
 /// ```yaml
 /// input:
@@ -188,17 +188,20 @@ impl Reader {
     }
 
     /// Emits a batch; true when it is the last one.
-    async fn emit(&self, batch: MessageBatch, writer: &SourceWriter) -> bool {
-        let last = self.config.check.as_ref().is_some_and(|check| {
-            (0..batch.len()).any(|index| {
-                check.check(&batch, index).unwrap_or_else(|error| {
+    async fn emit(&self, mut batch: MessageBatch, writer: &SourceWriter) -> bool {
+        let last = self.config.check.as_ref().and_then(|check| {
+            (0..batch.len()).find(|index| {
+                check.check(&batch, *index).unwrap_or_else(|error| {
                     let identity = self.cx.identity();
                     identity.log_error(format_args!("check: {error}; taken as false"));
                     false
                 })
             })
         });
-        writer.batches.push(batch).await.is_err() || last
+        if let Some(message) = last.and_then(|index| batch.get_mut(index)) {
+            message.metadata.set("bento_read_until", "final");
+        }
+        writer.batches.push(batch).await.is_err() || last.is_some()
     }
 }
 
@@ -212,6 +215,7 @@ async fn idle(timeout: Option<&Duration>) {
 #[cfg(test)]
 mod tests {
     use millrace_component::conformance::{self, Order};
+    use millrace_message::Message;
 
     use crate::testing::bench;
 
@@ -220,5 +224,26 @@ mod tests {
         let yaml = "read_until: { input: { scripted: { messages: [a, b, c, d, e] } }, check: 'content() == \"e\"' }";
         let expected: &[&[&str]] = &[&["a", "b", "c", "d", "e"]];
         conformance::input_of_children(bench, yaml, Order::OfChildren, expected).await;
+    }
+
+    #[tokio::test]
+    async fn the_message_that_passes_the_check_says_that_it_is_the_last() {
+        let yaml = "read_until: { input: { scripted: { messages: [a, b, c] } }, check: 'content() == \"b\"' }";
+        let bench = bench();
+        let source = bench.source(yaml);
+        let mut last = Vec::new();
+        for _ in 0..2 {
+            let batch = source.batches().pop().await.expect("two messages come");
+            let text = |message: &Message| {
+                message
+                    .metadata
+                    .get("bento_read_until")?
+                    .as_str()
+                    .map(str::to_owned)
+            };
+            last.extend(batch.iter().map(text));
+            batch.into_iter().for_each(Message::deliver);
+        }
+        assert_eq!(last, [None, Some("final".to_owned())]);
     }
 }
