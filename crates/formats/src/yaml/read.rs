@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use millrace_message::{Object, Text, Value};
 use millrace_spec::{Resolved, tree};
-use saphyr_parser::{Event, Parser, ScalarStyle, StrInput, Tag};
+use saphyr_parser::{Event, Parser, ScalarStyle, Span, StrInput, Tag};
 
 use super::{ALIASED_MAX, timestamp};
 use crate::{DEPTH_MAX, FormatError, nested};
@@ -84,6 +84,8 @@ const VALUE_WEIGHT: usize = 16;
 
 struct Composer<'i> {
     parser: Parser<'i, StrInput<'i>>,
+    /// Where the text ends without a line break, in characters.
+    torn_at: Option<usize>,
     anchors: HashMap<usize, Weighed>,
     aliased: usize,
 }
@@ -92,6 +94,7 @@ impl<'i> Composer<'i> {
     fn new(text: &'i str) -> Composer<'i> {
         Composer {
             parser: Parser::new_from_str(text),
+            torn_at: (!text.ends_with('\n')).then(|| text.chars().count()),
             anchors: HashMap::new(),
             aliased: 0,
         }
@@ -109,7 +112,7 @@ impl<'i> Composer<'i> {
 
     fn next(&mut self) -> Result<Event<'i>, Failure> {
         match self.parser.next_event() {
-            Some(Ok((event, _))) => Ok(event),
+            Some(Ok((event, span))) => Ok(self.without_added_break(event, span)),
             None => Ok(Event::StreamEnd),
             Some(Err(error)) => {
                 let reason = error.info();
@@ -128,6 +131,22 @@ impl<'i> Composer<'i> {
                     ),
                 })
             }
+        }
+    }
+
+    /// The parser ends the last line of a block with a line break that need not be there.
+    fn without_added_break(&self, event: Event<'i>, span: Span) -> Event<'i> {
+        match event {
+            Event::Scalar(
+                text,
+                style @ (ScalarStyle::Literal | ScalarStyle::Folded),
+                anchor,
+                tag,
+            ) if self.torn_at == Some(span.end.index()) => {
+                let written = text.strip_suffix('\n').unwrap_or(&text).to_owned();
+                Event::Scalar(Cow::Owned(written), style, anchor, tag)
+            }
+            event => event,
         }
     }
 
@@ -293,6 +312,10 @@ fn resolved(text: &str) -> Value {
         Resolved::Bool(bool) => Value::Bool(bool),
         Resolved::Int(integer) => Value::I64(integer),
         Resolved::UInt(integer) => Value::U64(integer),
+        // Too large a number is text; infinity has a name of its own.
+        Resolved::Float(float) if float.is_infinite() && !text.ends_with(['f', 'F']) => {
+            Value::from(text)
+        }
         Resolved::Float(float) => Value::F64(float),
         Resolved::String => Value::from(text),
     }
@@ -344,6 +367,36 @@ mod tests {
         }
         let value = read(b"a: !!binary aGVsbG8=").unwrap();
         assert_eq!(value.get("a").unwrap().as_bytes(), Some(&b"hello"[..]));
+    }
+
+    #[test]
+    fn a_block_ends_as_it_is_written() {
+        for (yaml, expected) in [
+            ("a: |\n  text", r#"{"a":"text"}"#),
+            ("a: >\n  text", r#"{"a":"text"}"#),
+            ("a: |+\n  text", r#"{"a":"text"}"#),
+            ("a: |-\n  text", r#"{"a":"text"}"#),
+            ("a: |\n  text\n", r#"{"a":"text\n"}"#),
+            ("a: |\n  text\n  ", r#"{"a":"text\n"}"#),
+            ("a: |\n  text\n # c", r#"{"a":"text\n"}"#),
+            ("- |\n  b\n- |\n  é", r#"["b\n","é"]"#),
+        ] {
+            assert_eq!(json(yaml), expected, "{yaml:?}");
+        }
+    }
+
+    #[test]
+    fn a_number_that_is_too_large_is_text() {
+        assert_eq!(
+            json("[1e400, -1e400, 1e300]"),
+            r#"["1e400","-1e400",1e+300]"#
+        );
+        assert!(
+            read(b".inf")
+                .unwrap()
+                .as_f64()
+                .is_some_and(f64::is_infinite)
+        );
     }
 
     #[test]
