@@ -266,8 +266,7 @@ const TEXT: Text = Text::from_static("#text");
 
 fn typed(text: &str, cast: bool) -> Value {
     if cast {
-        // The words for infinity and for what is no number stay words.
-        if let Some(number) = text.parse::<f64>().ok().filter(|it| it.is_finite()) {
+        if let Some(number) = number(text) {
             return Value::F64(number);
         }
         match text {
@@ -277,6 +276,22 @@ fn typed(text: &str, cast: bool) -> Value {
         }
     }
     Value::from(text)
+}
+
+/// A number, in which underscores may stand between digits. The words for infinity and for what is
+/// no number stay words.
+fn number(text: &str) -> Option<f64> {
+    let bytes = text.as_bytes();
+    let is_digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
+    let mut places = text.match_indices('_').map(|(at, _)| at);
+    if places.any(|at| at == 0 || !is_digit(at - 1) || !is_digit(at + 1)) {
+        return None;
+    }
+    let digits = match text.contains('_') {
+        true => Cow::Owned(text.replace('_', "")),
+        false => Cow::Borrowed(text),
+    };
+    digits.parse().ok().filter(|it: &f64| it.is_finite())
 }
 
 /// The text of a document in the character set that it declares.
@@ -415,10 +430,10 @@ mod tests {
     fn numbers_and_booleans_are_cast_on_request() {
         assert_eq!(
             json(
-                "<a b=7><c>nan</c><d>1e3</d><e>t</e><f>FALSE</f><g>Infinity</g><h>.5</h></a>",
+                "<a b=7><c>nan</c><d>1e3</d><e>t</e><f>FALSE</f><g>Infinity</g><h>.5</h><i>1_000</i><j>1__0</j></a>",
                 true
             ),
-            r#"{"a":{"-b":7,"c":"nan","d":1000,"e":true,"f":false,"g":"Infinity","h":0.5}}"#
+            r#"{"a":{"-b":7,"c":"nan","d":1000,"e":true,"f":false,"g":"Infinity","h":0.5,"i":1000,"j":"1__0"}}"#
         );
     }
 
