@@ -19,6 +19,7 @@ pub mod xml;
 pub mod yaml;
 
 pub use file::{FileError, read_file, read_text_file};
+pub use number::widened;
 pub use room::Room;
 pub use whole::read_whole;
 

@@ -91,7 +91,7 @@ impl<'a> Reader<'a> {
             0xd1 => Value::I64(self.signed(2)?),
             0xd2 => Value::I64(self.signed(4)?),
             0xd3 => Value::I64(self.signed(8)?),
-            0xca => Value::F64(f64::from(f32::from_bits(self.unsigned(4)? as u32))),
+            0xca => Value::F64(crate::widened(f32::from_bits(self.unsigned(4)? as u32))),
             0xcb => Value::F64(f64::from_bits(self.unsigned(8)?)),
             0xdc => {
                 let count = self.length(2)?;
@@ -382,6 +382,7 @@ mod tests {
             ("d2ffffff00", "-256"),
             ("d3ffffffffffffff00", "-256"),
             ("ca3fc00000", "1.5"),
+            ("ca3dcccccd", "0.1"),
             ("cb3ff8000000000000", "1.5"),
             ("c403010203", r#""AQID""#),
             ("d6ff5e0be100", r#""2020-01-01T00:00:00Z""#),

@@ -1,5 +1,11 @@
 //! Numbers as Go prints them.
 
+/// The float of 64 bits that is written with the same digits as one of 32 bits.
+pub fn widened(narrow: f32) -> f64 {
+    let digits = narrow.to_string();
+    digits.parse().unwrap_or_else(|_| f64::from(narrow))
+}
+
 /// A finite float in its shortest form, with an exponent when the number is below 0.0001 or has
 /// more than six digits before its point.
 pub(crate) fn float_text(float: f64) -> String {

@@ -1,5 +1,6 @@
 //! Methods on numbers: rounding, functions of analysis, integers of a given width.
 
+use millrace_formats::widened;
 use millrace_message::Value;
 
 use super::target;
@@ -159,15 +160,22 @@ pub(super) const METHODS: &[Method] = &[
         &[(r#"{"in":"6.674282313423543523453425345e-11"}"#, r#"{"out":6.674282313423544e-11}"#)],
     )]),
     Method::value("float32", "As `float64`, rounded to 32 bits.", |target, _| {
+        let wide = float(&target)?;
+        let narrow = wide as f32;
+        if narrow.is_infinite() && wide.is_finite() {
+            let shown = shortened(&target);
+            return Err(EvalError::new(format!("value {shown} does not fit: it is beyond the floats of 32 bits")));
+        }
         // The shortest digits of the narrow float are what Bento prints.
-        let narrow = float(&target)? as f32;
-        let widened = narrow.to_string().parse().unwrap_or_else(|_| f64::from(narrow));
-        Ok(Value::F64(widened))
+        Ok(Value::F64(widened(narrow)))
     })
     .category(Category::Numbers)
     .examples(&[Example::new(
         "root.out = this.in.float32()",
-        &[(r#"{"in":"6.674282313423543523453425345e-11"}"#, r#"{"out":6.674283e-11}"#)],
+        &[
+            (r#"{"in":"6.674282313423543523453425345e-11"}"#, r#"{"out":6.674283e-11}"#),
+            (r#"{"in":1e300}"#, "error:beyond the floats of 32 bits"),
+        ],
     )]),
 ];
 
