@@ -61,33 +61,117 @@ const RAW: &[&str] = &[
     "iframe", "noembed", "noframes", "noscript", "script", "style", "textarea", "title", "xmp",
 ];
 
-/// Elements that mean nothing once their attributes are gone.
-const ATTRIBUTES_ONLY: &[&str] = &[
-    "a", "area", "embed", "font", "img", "input", "link", "map", "meta", "param", "source", "span",
+/// Elements that mean something without attributes; of the others the content alone is kept.
+const PLAIN: &[&str] = &[
+    "abbr",
+    "acronym",
+    "address",
+    "article",
+    "aside",
+    "audio",
+    "b",
+    "bdi",
+    "blockquote",
+    "body",
+    "br",
+    "button",
+    "canvas",
+    "caption",
+    "center",
+    "cite",
+    "code",
+    "col",
+    "colgroup",
+    "datalist",
+    "dd",
+    "del",
+    "details",
+    "dfn",
+    "div",
+    "dl",
+    "dt",
+    "em",
+    "fieldset",
+    "figcaption",
+    "figure",
+    "footer",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "head",
+    "header",
+    "hgroup",
+    "hr",
+    "html",
+    "i",
+    "ins",
+    "kbd",
+    "li",
+    "mark",
+    "marquee",
+    "nav",
+    "ol",
+    "optgroup",
+    "option",
+    "p",
+    "picture",
+    "pre",
+    "q",
+    "rp",
+    "rt",
+    "ruby",
+    "s",
+    "samp",
+    "section",
+    "select",
+    "small",
+    "span",
+    "strike",
+    "strong",
+    "sub",
+    "summary",
+    "sup",
+    "svg",
+    "table",
+    "tbody",
+    "td",
+    "textarea",
+    "tfoot",
+    "th",
+    "thead",
+    "time",
+    "title",
+    "tr",
+    "tt",
+    "u",
+    "ul",
+    "var",
+    "video",
+    "wbr",
 ];
 
+/// Elements that go whatever is asked for: what they hold is code.
+const UNSAFE: &[&str] = &["script", "style"];
+
 fn strip_html(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError> {
-    let mut kept: HashSet<String> = HashSet::new();
+    let mut kept = Vec::new();
     if call.arguments.get(0).is_some() {
         for (index, name) in call.arguments.array(0)?.iter().enumerate() {
             let Value::String(name) = &*name else {
                 return Err(EvalError::wrong_type(&name, &["string"])
                     .context(format_args!("invalid arg at index {index}")));
             };
-            kept.insert(name.to_ascii_lowercase());
+            kept.push(name.to_ascii_lowercase());
         }
     }
-    target::map_characters(target, |text| {
-        Stripper {
-            kept: &kept,
-            out: String::new(),
-        }
-        .strip(text)
-    })
+    target::map_characters(target, |text| Stripper::keeping(kept).strip(text))
 }
 
-struct Stripper<'k> {
-    kept: &'k HashSet<String>,
+struct Stripper {
+    kept: HashSet<String>,
     out: String,
 }
 
@@ -100,7 +184,15 @@ struct Tag<'t> {
     length: usize,
 }
 
-impl Stripper<'_> {
+impl Stripper {
+    fn keeping(elements: Vec<String>) -> Stripper {
+        let is_safe = |name: &String| !UNSAFE.contains(&&**name);
+        Stripper {
+            kept: elements.into_iter().filter(is_safe).collect(),
+            out: String::new(),
+        }
+    }
+
     fn strip(mut self, text: &str) -> String {
         let mut rest = text;
         // The skipped element that is open, and how often it is nested in itself.
@@ -131,13 +223,6 @@ impl Stripper<'_> {
             };
             rest = &rest[tag.length..];
             let name = tag.name.to_ascii_lowercase();
-            if !tag.is_end && !tag.is_self_closing && RAW.contains(&&*name) {
-                let content = rest;
-                rest = &rest[raw_length(rest, &name)..];
-                if skipping.is_none() && !SKIPPED.contains(&&*name) {
-                    self.push_text(&content[..content.len() - rest.len()]);
-                }
-            }
             match &mut skipping {
                 Some((open, depth)) if *open == name && !tag.is_self_closing => {
                     *depth = if tag.is_end { *depth - 1 } else { *depth + 1 };
@@ -148,9 +233,16 @@ impl Stripper<'_> {
                 Some(_) => {}
                 None if self.kept.contains(&name) => self.push_tag(&name, &tag),
                 None if !tag.is_end && !tag.is_self_closing && SKIPPED.contains(&&*name) => {
-                    skipping = Some((name, 1));
+                    skipping = Some((name.clone(), 1));
                 }
                 None => {}
+            }
+            if !tag.is_end && !tag.is_self_closing && RAW.contains(&&*name) {
+                let length = raw_length(rest, &name);
+                if skipping.is_none() {
+                    self.push_text(&rest[..length]);
+                }
+                rest = &rest[length..];
             }
         }
         self.out
@@ -163,7 +255,7 @@ impl Stripper<'_> {
     }
 
     fn push_tag(&mut self, name: &str, tag: &Tag<'_>) {
-        if ATTRIBUTES_ONLY.contains(&name) {
+        if !PLAIN.contains(&name) {
             return;
         }
         let (slash, end) = (
@@ -175,9 +267,11 @@ impl Stripper<'_> {
 }
 
 fn comment_length(rest: &str) -> Option<usize> {
+    let no_name = |inner: &&str| inner.starts_with(|first: char| !first.is_ascii_alphabetic());
     let inner = rest
         .strip_prefix("<!")
-        .or_else(|| rest.strip_prefix("<?"))?;
+        .or_else(|| rest.strip_prefix("<?"))
+        .or_else(|| rest.strip_prefix("</").filter(no_name))?;
     let (body, end, skipped) = match inner.strip_prefix("--") {
         Some(body) => (body, "-->", 4),
         None => (inner, ">", 2),
@@ -242,11 +336,7 @@ mod tests {
 
     fn strip(text: &str, kept: &[&str]) -> String {
         let kept = kept.iter().map(|name| (*name).to_owned()).collect();
-        Stripper {
-            kept: &kept,
-            out: String::new(),
-        }
-        .strip(text)
+        Stripper::keeping(kept).strip(text)
     }
 
     #[test]
@@ -260,13 +350,23 @@ mod tests {
             ("<object>a<object>b</object>c</object>d", "d"),
             ("x<b unfinished", "x"),
             ("<br/>y", "y"),
+            ("a</>b</ >c</1>d</", "abcd&lt;/"),
         ] {
             assert_eq!(strip(text, &[]), expected, "{text}");
         }
         assert_eq!(
-            strip("<p id=1>x<br/><span>y</span></p>", &["p", "br", "span"]),
+            strip("<p id=1>x<br/><a>y</a></p>", &["p", "br", "a"]),
             "<p>x<br/>y</p>"
         );
+        for (text, kept, expected) in [
+            ("<title>a</title>b", "title", "<title>a</title>b"),
+            ("<iframe><b>a</iframe>b", "iframe", "&lt;b&gt;ab"),
+            ("<object>a</object>b", "object", "ab"),
+            ("<script>a</script>b", "script", "b"),
+            ("<form>a</form>b", "form", "ab"),
+        ] {
+            assert_eq!(strip(text, &[kept]), expected, "{text}");
+        }
     }
 
     proptest::proptest! {
