@@ -212,9 +212,7 @@ pub(crate) fn convert<'a>(
 ) -> Result<Outcome<'a>, EvalError> {
     let value = outcome.value();
     let converted = match parameter.kind {
-        ParameterKind::Any | ParameterKind::Query | ParameterKind::QueryOrValue => {
-            return Ok(outcome);
-        }
+        ParameterKind::Any | ParameterKind::Query => return Ok(outcome),
         ParameterKind::String => match value {
             Some(Value::String(_)) => return Ok(outcome),
             Some(bytes @ Value::Bytes(_)) => Some(Value::String(bytes.to_text())),

@@ -146,10 +146,8 @@ pub enum ParameterKind {
     Object,
     /// Any value.
     Any,
-    /// An expression that the method evaluates itself; a plain value is not accepted.
+    /// An expression that the method evaluates itself; a plain value is one, too.
     Query,
-    /// The same, but a plain value stands for an expression that gives it.
-    QueryOrValue,
 }
 
 /// What a parameter is when it is not given.
@@ -410,10 +408,6 @@ impl Parameter {
         Parameter::new(name, ParameterKind::Query, summary)
     }
 
-    pub(crate) const fn query_or_value(name: &'static str, summary: &'static str) -> Parameter {
-        Parameter::new(name, ParameterKind::QueryOrValue, summary)
-    }
-
     /// May be left out; the method sees that it is absent.
     pub(crate) const fn optional(mut self) -> Parameter {
         self.default = Default::Absent;
@@ -465,7 +459,7 @@ impl ParameterKind {
             ParameterKind::Array => "array",
             ParameterKind::Object => "object",
             ParameterKind::Any => "unknown",
-            ParameterKind::Query | ParameterKind::QueryOrValue => "query expression",
+            ParameterKind::Query => "query expression",
         }
     }
 }

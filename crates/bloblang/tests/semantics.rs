@@ -122,7 +122,6 @@ fn literals_that_do_not_fit_are_refused_when_compiled() {
     assert!(refusal(r#"root = "a" + 1"#).contains("cannot add types string"));
     assert!(refusal("root = 5 / 0").contains("divide by zero"));
     assert!(refusal(r#"root = this.a.index("x")"#).contains("expected integer, got string"));
-    assert!(refusal("root = this.a.map_each(5)").contains("expected query expression"));
     assert!(refusal("root = this.a.uppercse()").contains("did you mean `uppercase`"));
     assert!(refusal("root = counter(mn: 5)").contains("unknown parameter `mn`"));
     assert!(refusal("root = this.a.fold(0)").contains("missing parameter"));
@@ -755,6 +754,25 @@ fn the_time_of_now_is_text_that_methods_for_text_take() {
                 "now().ts_parse(\"2006-01-02T15:04:05Z07:00\").type()",
                 r#""timestamp""#,
             ),
+        ],
+    );
+}
+
+#[test]
+fn a_literal_is_a_query_that_always_gives_it() {
+    queries(
+        "{}",
+        &[
+            (r#"[1].map_each("x")"#, r#"["x"]"#),
+            ("[1].map_each({\"x\":1})", r#"[{"x":1}]"#),
+            ("[1].map_each([])", "[[]]"),
+            ("[1,2].filter(true)", "[1,2]"),
+            ("[2,1].sort_by(5)", "[2,1]"),
+            ("[1,2].unique(5)", "[1]"),
+            ("[1,2].fold(0, 5)", "5"),
+            (r#"{"a":1}.map_each_key("x")"#, r#"{"x":1}"#),
+            ("[1,2].find_all_by(true)", "[0,1]"),
+            ("[1,2].split_by(true)", "[[],[],[]]"),
         ],
     );
 }

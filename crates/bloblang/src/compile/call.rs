@@ -3,9 +3,9 @@
 use millrace_diagnostics::did_you_mean;
 use millrace_message::{Text, Value};
 
-use super::{Compiler, fold};
+use super::Compiler;
 use crate::arguments::{self, Argument, Arguments};
-use crate::ast::{Arguments as AstArguments, Expr as Ast, ExprKind, Name, Span};
+use crate::ast::{Arguments as AstArguments, Expr as Ast, Name, Span};
 use crate::environment::Environment;
 use crate::error::SyntaxError;
 use crate::eval::{Cx, Frame, Top};
@@ -242,24 +242,8 @@ impl Compiler<'_> {
 
     fn argument(&mut self, parameter: &Parameter, tree: &Ast, places: &mut usize) -> Argument {
         let value = self.expr(tree);
-        match parameter.kind {
-            ParameterKind::QueryOrValue => return Argument::Query(value),
-            ParameterKind::Query => {
-                let is_written_out = matches!(
-                    tree.kind,
-                    ExprKind::Literal(_) | ExprKind::Array(_) | ExprKind::Object(_)
-                ) && !self.is_parenthesised(tree);
-                if is_written_out && let Some(outcome) = fold::outcome(&value) {
-                    let message = format!(
-                        "field {}: wrong argument type, expected query expression, got {}",
-                        parameter.name,
-                        outcome.type_name()
-                    );
-                    self.error(tree.span, message);
-                }
-                return Argument::Query(value);
-            }
-            _ => {}
+        if parameter.kind == ParameterKind::Query {
+            return Argument::Query(value);
         }
         match any_argument(value, places) {
             Argument::Static(outcome) => match arguments::convert(parameter, outcome) {
@@ -278,15 +262,6 @@ impl Compiler<'_> {
             }
             argument => argument,
         }
-    }
-}
-
-impl Compiler<'_> {
-    /// Whether an argument has parentheses of its own, which make a query of a literal.
-    fn is_parenthesised(&self, argument: &Ast) -> bool {
-        let before = self.text[..argument.span.range().start].trim_end();
-        let outside = before.strip_suffix('(').map(str::trim_end);
-        outside.is_some_and(|outside| outside.ends_with(['(', ',', ':']))
     }
 }
 
@@ -343,7 +318,7 @@ fn default(parameter: &Parameter) -> Argument {
         Default::String(text) => Value::String(Text::from_static(text)),
     };
     match parameter.kind {
-        ParameterKind::Query | ParameterKind::QueryOrValue => Argument::Query(Expr::Literal(value)),
+        ParameterKind::Query => Argument::Query(Expr::Literal(value)),
         _ => Argument::Static(Outcome::Own(value)),
     }
 }

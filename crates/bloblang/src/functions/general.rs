@@ -71,8 +71,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
     .status(Status::Experimental)
     .impure()
     .parameters(&[
-        Parameter::query_or_value("min", "The first integer.").default(Default::Integer(1)),
-        Parameter::query_or_value("max", "The last integer; after it comes the first again.")
+        Parameter::query("min", "The first integer.").default(Default::Integer(1)),
+        Parameter::query("max", "The last integer; after it comes the first again.")
             .default(Default::Integer(i64::MAX)),
         Parameter::query("set", "An integer it gives is taken instead, null gives the current one again, `deleted()` starts anew.")
             .optional(),
@@ -101,7 +101,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::prepared("random_int", "A random integer between `min` and `max`, both included.", random_int)
         .impure()
         .parameters(&[
-            Parameter::query_or_value("seed", "Evaluated once; equal seeds give equal numbers.")
+            Parameter::query("seed", "Evaluated once; equal seeds give equal numbers.")
                 .default(Default::Integer(0)),
             Parameter::integer("min", "The smallest.").default(Default::Integer(0)).fixed(),
             Parameter::integer("max", "The largest.")

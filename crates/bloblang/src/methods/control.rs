@@ -25,7 +25,7 @@ pub(super) const METHODS: &[Method] = &[
         "The target, or the argument when the target fails; the error text is its context.",
         catch,
     )
-    .parameters(&[Parameter::query_or_value("fallback", "What is given instead.")])
+    .parameters(&[Parameter::query("fallback", "What is given instead.")])
     .examples(&[
         Example::new(
             "root.n = this.n.not_null().catch(0)",
@@ -35,7 +35,7 @@ pub(super) const METHODS: &[Method] = &[
             .note("Payloads that are not JSON are dropped."),
     ]),
     Method::control("or", "The target, or the argument when the target fails or is null.", or)
-        .parameters(&[Parameter::query_or_value("fallback", "What is given instead.")])
+        .parameters(&[Parameter::query("fallback", "What is given instead.")])
         .examples(&[Example::new(
             r#"root.a = this.a.or("none")"#,
             &[(r#"{"a":null}"#, r#"{"a":"none"}"#), (r#"{"a":1}"#, r#"{"a":1}"#)],

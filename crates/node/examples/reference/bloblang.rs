@@ -126,8 +126,7 @@ fn row(out: &mut String, parameter: &Parameter) {
         ParameterKind::Array => "an array",
         ParameterKind::Object => "an object",
         ParameterKind::Any => "any value",
-        ParameterKind::Query => "a query",
-        ParameterKind::QueryOrValue => "a query or a value",
+        ParameterKind::Query => "a query or a value",
     };
     let default = match parameter.default {
         Default::Required => "required".to_owned(),
