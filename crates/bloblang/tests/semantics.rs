@@ -776,3 +776,11 @@ fn a_literal_is_a_query_that_always_gives_it() {
         ],
     );
 }
+
+#[test]
+fn a_last_tally_that_is_no_value_is_no_result() {
+    assert_eq!(query("[1,2].fold(0, i -> deleted())", "{}"), "deleted");
+    assert_eq!(query("[1,2].fold(0, i -> nothing())", "{}"), "nothing");
+    let mapping = "root.a = 1\nroot.a = [1].fold(0, i -> deleted())";
+    assert_eq!(map(mapping, "{}"), "{}");
+}

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::HashSet;
 
-use millrace_message::{Object, Text, Value};
+use millrace_message::{Array, Object, Text, Value};
 
 use super::arrays::array;
 use crate::arguments::Call;
@@ -73,7 +73,7 @@ pub(super) const METHODS: &[Method] = &[
         r#"root.index = this.find_all_by(v -> v != "bar")"#,
         &[(r#"["foo","bar","baz"]"#, r#"{"index":[0,2]}"#)],
     )]),
-    Method::value(
+    Method::control(
         "fold",
         "What an expression gives for the last element, each time told the `tally` so far and the `value`.",
         fold,
@@ -259,16 +259,29 @@ fn matching(target: &Value, call: &Call<'_>, only_first: bool) -> Result<Vec<Val
     Ok(found)
 }
 
-fn fold(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError> {
+fn fold<'a>(target: &'a Expr, call: &Call<'a>) -> Result<Outcome<'a>, EvalError> {
+    let outcome = target.eval(&call.cx)?;
+    budget::operand(outcome.value_or_null())?;
+    let folded = match outcome.value() {
+        Some(Value::Array(array)) => folded(array, call),
+        _ => Err(EvalError::wrong_outcome(&outcome, &["array"])),
+    };
+    folded.map_err(|error| error.blaming(|| target.annotation()))
+}
+
+fn folded(array: &Array, call: &Call<'_>) -> Result<Outcome<'static>, EvalError> {
     let query = call.query(1)?;
-    let mut tally = call.arguments.value(0).clone();
+    let mut tally = Outcome::Own(call.arguments.value(0).clone());
     let mut pair = Pair::new();
     let mut account = budget::Tally::new();
-    for element in array(&target)? {
-        let context = pair.fill(("tally", tally), ("value", element.into_owned()));
-        tally = call.ask(query, context)?.into_value().unwrap_or_default();
-        account.replaced(&tally);
+    for element in array {
+        // What is no value can be the last tally, but does not stand in an object.
+        let former = tally.into_value().unwrap_or_default();
+        let context = pair.fill(("tally", former), ("value", element.into_owned()));
+        tally = call.ask(query, context)?.into_owned();
+        account.replaced(tally.value_or_null());
     }
+    budget::made(tally.value_or_null())?;
     Ok(tally)
 }
 
