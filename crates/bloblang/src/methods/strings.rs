@@ -12,6 +12,8 @@ use crate::eval_error::EvalError;
 use crate::go;
 use crate::registry::{Category, Example, Method, Parameter, Reach, Status};
 
+mod capitalize;
+
 /// The longest result of `repeat`, in bytes.
 const REPEAT_MAX: usize = 256 << 20;
 
@@ -42,7 +44,7 @@ pub(super) const METHODS: &[Method] = &[
     Method::value(
         "capitalize",
         "The text with the first letter of each word in upper case and the others in lower case.",
-        |target, _| target::map_characters(target, capitalize),
+        |target, _| target::map_characters(target, capitalize::capitalize),
     )
     .category(Category::Strings)
     .examples(&[Example::new(
@@ -261,30 +263,6 @@ fn lowercase(text: &str) -> String {
     text.chars()
         .filter_map(|character| character.to_lowercase().next())
         .collect()
-}
-
-/// Words are runs of letters and digits; an apostrophe or point between two letters belongs to
-/// the word.
-fn capitalize(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut is_inside = false;
-    let mut characters = text.chars().peekable();
-    while let Some(character) = characters.next() {
-        if character.is_alphanumeric() {
-            if is_inside {
-                out.extend(character.to_lowercase());
-            } else {
-                out.extend(character.to_uppercase());
-            }
-            is_inside = true;
-        } else {
-            let joins = matches!(character, '\'' | '’' | '.' | ':' | '·' | '_')
-                && characters.peek().is_some_and(|next| next.is_alphanumeric());
-            is_inside = is_inside && joins || character == '_';
-            out.push(character);
-        }
-    }
-    out
 }
 
 fn index_of(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError> {
