@@ -9,6 +9,8 @@ use jiff::Zoned;
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::{Offset, TimeZone};
 
+pub(crate) use parse::zone_name;
+
 mod parse;
 
 /// The layout of Go's `time.RFC3339Nano`.

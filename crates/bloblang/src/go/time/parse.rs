@@ -22,7 +22,7 @@ struct Reading {
 }
 
 /// Why a field could not be read.
-enum Failure {
+pub(crate) enum Failure {
     Mismatch,
     OutOfRange(&'static str),
 }
@@ -316,7 +316,7 @@ fn offset(rest: &mut &str, form: ZoneForm) -> Read<i32> {
 
 /// The abbreviation of a zone. Only UTC and `GMT±n` say what offset they mean; others count as 0,
 /// as in Go where they do not name the local zone.
-fn zone_name(rest: &mut &str) -> Read<i32> {
+pub(crate) fn zone_name(rest: &mut &str) -> Read<i32> {
     let text = *rest;
     let (length, hours) = if text.starts_with("UTC") {
         (3, 0)
