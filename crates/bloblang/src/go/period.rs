@@ -41,7 +41,7 @@ impl Period {
             return Err(fail("expected 'P' period mark at the start"));
         };
         let mut period = Period::default();
-        let mut order = "YMWD";
+        let mut designators = "YMWD".to_owned();
         let mut fraction: Option<char> = None;
         let mut is_time = false;
         let mut is_empty = true;
@@ -50,12 +50,12 @@ impl Period {
                 if is_time {
                     return Err(fail("'T' designator cannot occur here"));
                 }
-                (order, is_time, rest) = ("HMS", true, after);
+                (designators, is_time, rest) = ("HMS".to_owned(), true, after);
                 continue;
             }
             let (amount, has_fraction, designator) =
                 take_field(&mut rest).map_err(|reason| fail(&reason))?;
-            let Some(position) = order.find(designator) else {
+            let Some(position) = designators.find(designator) else {
                 return Err(fail(&format!(
                     "'{designator}' designator cannot occur here"
                 )));
@@ -69,7 +69,8 @@ impl Period {
                 fraction = Some(designator);
             }
             *period.field(designator, is_time) = amount * sign;
-            order = &order[position + 1..];
+            // Each comes once, in whatever order.
+            designators.remove(position);
             is_empty = false;
         }
         if is_empty {
@@ -166,8 +167,13 @@ impl Period {
     }
 }
 
-/// A number and the letter behind it.
+/// A number, which may have a sign of its own, and the letter behind it.
 fn take_field(rest: &mut &str) -> Result<(Amount, bool, char), String> {
+    if let Some(mut positive) = rest.strip_prefix('-').filter(|it| !it.starts_with('-')) {
+        let (amount, has_fraction, designator) = take_field(&mut positive)?;
+        *rest = positive;
+        return Ok((-amount, has_fraction, designator));
+    }
     let length = rest.bytes().take_while(u8::is_ascii_digit).count();
     let whole = &rest[..length];
     let after = &rest[length..];
@@ -215,6 +221,9 @@ mod tests {
             ("PT2.5S", 2_500_000_000),
             ("P2W", 1_209_600_000_000_000),
             ("-P1D", -86_400_000_000_000),
+            ("P-1D", -86_400_000_000_000),
+            ("PT1S-1.5M", -89_000_000_000),
+            ("P1M1Y", 34_186_698_000_000_000),
         ] {
             assert_eq!(
                 Period::parse(text).unwrap().nanoseconds(),
