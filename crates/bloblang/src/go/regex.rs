@@ -46,12 +46,14 @@ pub fn translate(pattern: &str) -> String {
 
 /// Whether `n}`, `n,}` or `n,m}` follows.
 fn is_count(rest: Peekable<Chars<'_>>) -> bool {
-    let inner: String = rest
-        .take_while(|character| *character != '}')
-        .take(12)
-        .collect();
-    let (low, high) = inner.split_once(',').unwrap_or((&inner, ""));
-    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let inner: String = rest.take(12).collect();
+    let Some((inner, _)) = inner.split_once('}') else {
+        return false;
+    };
+    let (low, high) = inner.split_once(',').unwrap_or((inner, "0"));
+    let is_number = |text: &str| {
+        text.bytes().all(|byte| byte.is_ascii_digit()) && (text.len() < 2 || !text.starts_with('0'))
+    };
     !low.is_empty() && is_number(low) && is_number(high)
 }
 
@@ -71,10 +73,13 @@ fn push_escape(out: &mut String, rest: &mut Peekable<Chars<'_>>, in_class: bool)
         ('b', false) => out.push_str("(?-u:\\b)"),
         ('B', false) => out.push_str("(?:(?-u:\\b)(?-u:\\B)|(?-u:\\B))"),
         ('Q', false) => push_quoted(out, rest),
-        ('p' | 'P' | 'x', _) => {
-            out.push('\\');
-            out.push(escaped);
+        ('p' | 'P', _) => push_property(out, rest, escaped),
+        ('x', _) => {
+            out.push_str("\\x");
             push_braced(out, rest);
+        }
+        ('0'..='7', _) if escaped == '0' || matches!(rest.peek(), Some('0'..='7')) => {
+            push_octal(out, rest, escaped);
         }
         // With a backslash they would be the bounds of a word.
         ('<' | '>', _) => out.push(escaped),
@@ -83,6 +88,34 @@ fn push_escape(out: &mut String, rest: &mut Peekable<Chars<'_>>, in_class: bool)
             out.push(other);
         }
     }
+}
+
+/// A class of characters by its property; a `^` in the braces turns it round.
+fn push_property(out: &mut String, rest: &mut Peekable<Chars<'_>>, letter: char) {
+    let mut name = String::new();
+    push_braced(&mut name, rest);
+    out.push('\\');
+    match (name.strip_prefix("{^"), letter) {
+        (Some(name), 'p') => out.push_str(&format!("P{{{name}")),
+        (Some(name), _) => out.push_str(&format!("p{{{name}")),
+        (None, letter) => {
+            out.push(letter);
+            out.push_str(&name);
+        }
+    }
+}
+
+/// The code of a character in up to three octal digits.
+fn push_octal(out: &mut String, rest: &mut Peekable<Chars<'_>>, first: char) {
+    let mut code = first.to_digit(8).unwrap_or_default();
+    for _ in 0..2 {
+        let Some(digit) = rest.peek().and_then(|next| next.to_digit(8)) else {
+            break;
+        };
+        code = code * 8 + digit;
+        rest.next();
+    }
+    out.push_str(&format!("\\x{{{code:x}}}"));
 }
 
 /// The name of a class or the code of a character, which may stand in braces.
@@ -165,6 +198,7 @@ mod tests {
             (r"^\s$", "\u{a0}", false),
             (r"^\p{L}\pN[\p{Lu}\x{3b1}]\x{e9}$", "é1Éé", true),
             (r"^\P{L}$", "é", false),
+            (r"^\p{^L}[\P{^L}]$", "1é", true),
         ] {
             assert_eq!(
                 compile(pattern).unwrap().is_match(text),
@@ -186,6 +220,9 @@ mod tests {
             ("^[[:alpha:]]+$", "abc"),
             ("^{,5}$", "{,5}"),
             (r"^\<[\<\>]\>$", "<<>"),
+            ("^a{1$", "a{1"),
+            ("^a{01}$", "a{01}"),
+            (r"^\07[\101]\08\400$", "\u{7}A\u{0}8\u{100}"),
         ] {
             assert!(compile(pattern).unwrap().is_match(text), "{pattern} {text}");
         }
