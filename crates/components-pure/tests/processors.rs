@@ -398,3 +398,9 @@ async fn group_by_value_and_split_move_messages_and_lose_none() {
         .await;
     assert_eq!(texts(&parts), [vec!["1", "22"], vec!["333"], vec!["4"]]);
 }
+
+#[test]
+fn a_key_that_tells_no_messages_apart_is_refused() {
+    let refused = bench().processor("dedupe: { cache: seen, key: '' }\n");
+    assert!(refused.is_err_and(|error| error.contains("the key is empty")));
+}

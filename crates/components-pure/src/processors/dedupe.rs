@@ -9,7 +9,7 @@ use millrace_component::{
     ProcessorConfig,
 };
 use millrace_message::{Error, Message, MessageBatch, Origin, Outcome, Settle, Transaction};
-use millrace_spec::Spec;
+use millrace_spec::{Node, ReadContext, Spec, codes};
 use smallvec::SmallVec;
 use tokio::runtime::Handle;
 
@@ -54,7 +54,7 @@ pub struct Config {
     /// The cache that keeps the keys.
     cache: CacheRef,
     /// The key of a message.
-    #[spec(example = "${! metadata(\"kafka_key\") }")]
+    #[spec(example = "${! metadata(\"kafka_key\") }", lint = not_empty)]
     key: Interpolated,
     /// Whether messages are dropped while the cache cannot be asked; they count as dropped with
     /// the reason `dedupe_cache_error`. Otherwise they go on with their error flag set.
@@ -63,6 +63,14 @@ pub struct Config {
     /// Which one of several messages with the same key in one batch goes on.
     #[spec(default = "FIFO", advanced, since = "1.4.0")]
     strategy: Strategy,
+}
+
+/// With the same key for all of them, all messages but one would be duplicates.
+fn not_empty(_: &Interpolated, node: &Node, cx: &mut ReadContext) {
+    if node.text().is_some_and(str::is_empty) {
+        cx.error(codes::MISSING_FIELD, node.span, "the key is empty")
+            .help = Some("name what tells messages apart, such as `${! this.id }`".to_owned());
+    }
 }
 
 /// Which of the duplicates within a batch is kept.
