@@ -129,6 +129,8 @@ impl<'a> Reader<'a> {
             0xa0..=0xbf => usize::from(code & 0x1f),
             0xd9..=0xdb => self.length(1 << (code - 0xd9))?,
             0xc4..=0xc6 => self.length(1 << (code - 0xc4))?,
+            // The key that is nil is the empty one.
+            0xc0 => 0,
             other => {
                 return Err(FormatError::new(format!(
                     "invalid code {other:x} of a key, which must be a string"
@@ -388,6 +390,7 @@ mod tests {
             ("d6ff5e0be100", r#""2020-01-01T00:00:00Z""#),
             ("a3ffeedd", "\"\u{fffd}\u{fffd}\u{fffd}\""),
             ("dc0001c0", "[null]"),
+            ("81c001", r#"{"":1}"#),
             ("0102", "1"),
             ("82a16101a16102", r#"{"a":2}"#),
             ("81a3666f6fa3626172", r#"{"foo":"bar"}"#),
