@@ -267,26 +267,25 @@ impl<'t> Cursor<'t> {
 }
 
 /// What a string literal of Go stands for: in double quotes with escapes, in single quotes one
-/// character, in backticks as it is. Nothing when it is no literal.
-pub(crate) fn unquote(literal: &str) -> Option<String> {
+/// character or none, in backticks as it is. Nothing when it is no literal.
+pub(crate) fn unquote(literal: &str) -> Option<Vec<u8>> {
     if let Some(raw) = literal.strip_prefix('`') {
         let raw = raw.strip_suffix('`')?;
-        return (!raw.contains('`')).then(|| raw.replace('\r', ""));
+        return (!raw.contains('`')).then(|| raw.replace('\r', "").into_bytes());
     }
     if let Some(inner) = literal
         .strip_prefix('\'')
         .and_then(|rest| rest.strip_suffix('\''))
     {
         let inner = if inner == "\\'" { "'" } else { inner };
-        let text = unquote(&format!("\"{}\"", inner.replace('"', "\\\"")))?;
-        return (text.chars().count() == 1).then_some(text);
+        let bytes = unquote(&format!("\"{}\"", inner.replace('"', "\\\"")))?;
+        let text = String::from_utf8_lossy(&bytes);
+        return (text.chars().count() <= 1).then_some(bytes);
     }
     let mut cursor = Cursor::new(literal);
     match cursor.quoted()? {
-        Ok(Literal::String(text)) if cursor.at_end() => Some(text.as_ref().to_owned()),
-        Ok(Literal::Bytes(bytes)) if cursor.at_end() => {
-            Some(String::from_utf8_lossy(&bytes).into_owned())
-        }
+        Ok(Literal::String(text)) if cursor.at_end() => Some(text.as_bytes().to_vec()),
+        Ok(Literal::Bytes(bytes)) if cursor.at_end() => Some(bytes.to_vec()),
         _ => None,
     }
 }

@@ -718,6 +718,8 @@ fn bytes_that_are_no_text_stay_what_they_are() {
         (r#"content() + "x""#, "2061ff622078"),
         (r#""x" + content()"#, "782061ff6220"),
         (r#"content().split("\xff").index(1)"#, "6220"),
+        ("content().quote()", "2220615c786666622022"),
+        ("content().quote().unquote()", "2061ff6220"),
     ] {
         assert_eq!(of_bytes(expression, b" a\xffb "), expected, "{expression}");
     }

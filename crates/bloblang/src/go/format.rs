@@ -113,6 +113,8 @@ impl Printer<'_> {
             self.out.push_str(&format!("%!{verb}(BADINDEX)"));
         } else if let Some(argument) = self.arguments.get(self.next) {
             self.next += 1;
+            // With `v` a plus asks for the names of fields, which no value has.
+            spec.plus &= verb != 'v';
             push_value(&mut self.out, argument, verb, spec, 0);
         } else {
             self.out.push_str(&format!("%!{verb}(MISSING)"));
@@ -187,7 +189,8 @@ fn push_value(out: &mut String, value: &Value, verb: char, spec: Spec, depth: us
     let is_known = match value {
         Value::Null => verb == 'v',
         Value::Bool(_) => matches!(verb, 't' | 'v'),
-        Value::I64(_) | Value::U64(_) => "vdbcoOqxXU".contains(verb),
+        // Bento has those of a document as text, for which `%s` is the verb.
+        Value::I64(_) | Value::U64(_) => "vdsbcoOqxXU".contains(verb),
         Value::F64(_) => "vbgGxXfFeE".contains(verb),
         Value::Number(_) | Value::String(_) => "vsxXq".contains(verb),
         Value::Bytes(_) => "vsxXqd".contains(verb),
@@ -203,6 +206,9 @@ fn push_value(out: &mut String, value: &Value, verb: char, spec: Spec, depth: us
     match value {
         Value::Null => push_padded(out, "<nil>", spec),
         Value::Bool(bool) => push_padded(out, if *bool { "true" } else { "false" }, spec),
+        Value::I64(_) | Value::U64(_) if verb == 's' => {
+            push_text(out, &value.to_text(), verb, spec);
+        }
         Value::I64(integer) => {
             number::push_integer(out, integer.unsigned_abs(), *integer < 0, verb, spec);
         }
@@ -312,28 +318,42 @@ pub(super) fn push_padded(out: &mut String, text: &str, spec: Spec) {
 
 /// `strconv.Quote`: a Go string literal, with escapes for what cannot be printed.
 pub fn quote(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 2);
+    quote_bytes(text.as_bytes())
+}
+
+/// As [`quote`], with an escape for each byte that is no UTF-8.
+pub(crate) fn quote_bytes(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len() + 2);
     out.push('"');
-    for character in text.chars() {
-        match character {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\u{7}' => out.push_str("\\a"),
-            '\u{8}' => out.push_str("\\b"),
-            '\u{c}' => out.push_str("\\f"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\u{b}' => out.push_str("\\v"),
-            ' '..='~' => out.push(character),
-            '\0'..='\u{7f}' => out.push_str(&format!("\\x{:02x}", character as u32)),
-            _ if is_printable(character) => out.push(character),
-            '\u{80}'..='\u{ffff}' => out.push_str(&format!("\\u{:04x}", character as u32)),
-            _ => out.push_str(&format!("\\U{:08x}", character as u32)),
+    for chunk in bytes.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            push_quoted(character, &mut out);
+        }
+        for byte in chunk.invalid() {
+            out.push_str(&format!("\\x{byte:02x}"));
         }
     }
     out.push('"');
     out
+}
+
+fn push_quoted(character: char, out: &mut String) {
+    match character {
+        '"' => out.push_str("\\\""),
+        '\\' => out.push_str("\\\\"),
+        '\u{7}' => out.push_str("\\a"),
+        '\u{8}' => out.push_str("\\b"),
+        '\u{c}' => out.push_str("\\f"),
+        '\n' => out.push_str("\\n"),
+        '\r' => out.push_str("\\r"),
+        '\t' => out.push_str("\\t"),
+        '\u{b}' => out.push_str("\\v"),
+        ' '..='~' => out.push(character),
+        '\0'..='\u{7f}' => out.push_str(&format!("\\x{:02x}", character as u32)),
+        _ if is_printable(character) => out.push(character),
+        '\u{80}'..='\u{ffff}' => out.push_str(&format!("\\u{:04x}", character as u32)),
+        _ => out.push_str(&format!("\\U{:08x}", character as u32)),
+    }
 }
 
 /// Whether Go prints a character as it is: no controls, no blanks but the plain one, nothing

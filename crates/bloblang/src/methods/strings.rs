@@ -166,7 +166,7 @@ pub(super) const METHODS: &[Method] = &[
         .status(Status::Hidden)
         .parameters(&[PAIRS]),
     Method::value("quote", "The text as a string literal, in double quotes.", |target, _| {
-        Ok(Value::from(go::format::quote(&target::text(&target)?)))
+        Ok(Value::from(go::format::quote_bytes(&target::payload(&target)?)))
     })
     .category(Category::Strings)
     .examples(&[Example::new(
@@ -175,7 +175,7 @@ pub(super) const METHODS: &[Method] = &[
     )]),
     Method::value("unquote", "The text that a string literal stands for.", |target, _| {
         crate::lexer::unquote(&target::text(&target)?)
-            .map(Value::from)
+            .map(go_string)
             .ok_or_else(|| EvalError::new("invalid syntax"))
     })
     .category(Category::Strings)

@@ -101,7 +101,13 @@ fn verbs_write_values_as_go_does() {
 fn mistakes_stand_in_the_text() {
     for (format, arguments, expected) in [
         ("%d", vec![Value::from("hi")], "%!d(string=hi)"),
-        ("%s", vec![Value::I64(5)], "%!s(int64=5)"),
+        (
+            "%+v %+v",
+            vec![Value::I64(1), value(r#"{"a":1}"#)],
+            "1 map[a:1]",
+        ),
+        ("%s|%3s", vec![Value::I64(5); 2], "5|  5"),
+        ("%s", vec![Value::Bool(true)], "%!s(bool=true)"),
         ("%d %d", vec![Value::I64(5)], "5 %!d(MISSING)"),
         (
             "x",
