@@ -786,3 +786,15 @@ fn a_last_tally_that_is_no_value_is_no_result() {
     let mapping = "root.a = 1\nroot.a = [1].fold(0, i -> deleted())";
     assert_eq!(map(mapping, "{}"), "{}");
 }
+
+#[test]
+fn nothing_in_quotes_and_an_id_of_no_characters_are_empty() {
+    queries(
+        "{}",
+        &[
+            (r#""''".unquote()"#, r#""""#),
+            (r#""'ab'".unquote().catch("no")"#, r#""no""#),
+            ("nanoid(0)", r#""""#),
+        ],
+    );
+}

@@ -106,10 +106,10 @@ fn nanoid(arguments: &Arguments<'_>, _: &Environment) -> Result<PreparedFunction
     let length = length.unwrap_or(21);
     let Some(length) = usize::try_from(length)
         .ok()
-        .filter(|_| (1..=NANOID_MAX).contains(&length))
+        .filter(|_| (0..=NANOID_MAX).contains(&length))
     else {
         return Err(EvalError::new(format!(
-            "length must be between 1 and {NANOID_MAX}"
+            "length must be between 0 and {NANOID_MAX}"
         )));
     };
     Ok(Box::new(move |_| {
