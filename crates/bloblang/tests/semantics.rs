@@ -798,3 +798,15 @@ fn nothing_in_quotes_and_an_id_of_no_characters_are_empty() {
         ],
     );
 }
+
+#[test]
+fn what_does_not_fit_an_integer_is_not_cut_to_it() {
+    queries(
+        r#"{"low":-9223372036854775809,"high":18446744073709551616}"#,
+        &[
+            (r#"this.low.int64().catch("no")"#, r#""no""#),
+            (r#"this.high.uint64().catch("no")"#, r#""no""#),
+            ("this.low.string().slice(0, 3)", r#""-92""#),
+        ],
+    );
+}

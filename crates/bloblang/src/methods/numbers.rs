@@ -256,6 +256,7 @@ fn integer(target: &Value, function: &str) -> Result<i128, EvalError> {
             parsed.map_err(|fault| EvalError::new(fault.describe(function, &text)))
         }
         Value::U64(integer) => Ok((*integer).into()),
+        Value::Number(text) if let Ok(integer) = text.as_str().parse() => Ok(integer),
         // One beyond all floats is beyond all bounds.
         Value::Number(text) if target.as_f64().is_none() => {
             Ok(match text.as_str().starts_with('-') {
