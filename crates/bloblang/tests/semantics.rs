@@ -810,3 +810,8 @@ fn what_does_not_fit_an_integer_is_not_cut_to_it() {
         ],
     );
 }
+
+#[test]
+fn minus_zero_is_no_smaller_than_zero() {
+    queries(r#"{"v":[0,-0.0,-1]}"#, &[("this.v.sort()", "[-1,0,-0.0]")]);
+}

@@ -438,7 +438,9 @@ fn sorted_places(keys: &[Value]) -> Result<Vec<usize>, (usize, EvalError)> {
         let mut numbers = Vec::with_capacity(keys.len());
         for (i, key) in keys.iter().enumerate() {
             let number = key.as_f64();
-            numbers.push(number.ok_or_else(|| (i, EvalError::wrong_type(key, &["number"])))?);
+            let number = number.ok_or_else(|| (i, EvalError::wrong_type(key, &["number"])))?;
+            // -0 becomes 0, which it is equal to.
+            numbers.push(number + 0.0);
         }
         places.sort_by(|a, b| numbers[*a].total_cmp(&numbers[*b]));
         return Ok(places);
