@@ -815,3 +815,10 @@ fn what_does_not_fit_an_integer_is_not_cut_to_it() {
 fn minus_zero_is_no_smaller_than_zero() {
     queries(r#"{"v":[0,-0.0,-1]}"#, &[("this.v.sort()", "[-1,0,-0.0]")]);
 }
+
+#[test]
+fn a_time_can_be_compressed() {
+    let time = r#""2020-02-03T04:05:06Z".ts_parse("2006-01-02T15:04:05Z07:00")"#;
+    let back = format!(r#"{time}.compress("gzip", -2).decompress("gzip").string()"#);
+    queries("{}", &[(&back, r#""2020-02-03T04:05:06Z""#)]);
+}

@@ -79,7 +79,8 @@ fn compress(arguments: &Arguments<'_>, _: &Environment) -> Result<PreparedMethod
         .filter(|algorithm| algorithm.compresses())
         .ok_or_else(|| EvalError::new(format!("compression type not recognised: {name}")))?;
     let level = match arguments.integer(1)? {
-        -1 => None,
+        // With -2 Go's deflate leaves repetitions alone, which no reader notices.
+        -2 | -1 => None,
         level => Some(
             u32::try_from(level)
                 .ok()
@@ -88,7 +89,7 @@ fn compress(arguments: &Arguments<'_>, _: &Environment) -> Result<PreparedMethod
         ),
     };
     Ok(Box::new(move |target| {
-        compression::compress(algorithm, level, target::bytes(&target)?)
+        compression::compress(algorithm, level, &target::payload(&target)?)
             .map(Value::from)
             .map_err(|error| EvalError::new(error.to_string()))
     }))
