@@ -6,8 +6,8 @@ use bytes::Bytes;
 use millrace_message::json::Reason;
 use millrace_message::{Object, Value};
 
-use super::target::go_string;
 use super::target;
+use super::target::go_string;
 use crate::arguments::{Arguments, Call};
 use crate::budget;
 use crate::environment::Environment;

@@ -15,10 +15,7 @@ fn last(bytes: &[u8]) -> Option<(char, usize)> {
 }
 
 /// The shortest part of a length that is a character.
-fn found<'b>(
-    bytes: &[u8],
-    part: impl Fn(usize) -> Option<&'b [u8]>,
-) -> Option<(char, usize)> {
+fn found<'b>(bytes: &[u8], part: impl Fn(usize) -> Option<&'b [u8]>) -> Option<(char, usize)> {
     let whole = |length| {
         let text = std::str::from_utf8(part(length)?).ok()?;
         Some((text.chars().next()?, length))
