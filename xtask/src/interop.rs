@@ -2,12 +2,12 @@
 //! reader of what it has left on the disk.
 
 mod broker;
+mod clients;
 mod files;
 mod install;
 mod story;
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -16,47 +16,7 @@ use millrace_testkit::{programs, python};
 use crate::packages;
 use crate::test_counts::TestCounts;
 use broker::Broker;
-
-/// A client, and how its story is begun.
-struct Client {
-    name: &'static str,
-    begin: fn(&Path) -> Result<Command>,
-}
-
-const CLIENTS: &[Client] = &[
-    Client {
-        name: "kcat",
-        begin: |_| Ok(shell("kcat_story.sh")),
-    },
-    Client {
-        name: "confluent-kafka",
-        begin: |cache| python(cache, "confluent_kafka_story.py", "confluent-kafka==2.16.1"),
-    },
-    Client {
-        name: "kafka-python",
-        begin: |cache| python(cache, "kafka_python_story.py", "kafka-python==3.0.12"),
-    },
-    Client {
-        name: "aiokafka",
-        begin: |cache| python(cache, "aiokafka_story.py", "aiokafka[lz4]==0.14.0"),
-    },
-    Client {
-        name: "java-clients",
-        begin: |cache| {
-            let mut java = install::java(&install::kafka(cache)?);
-            java.arg(script("Story.java"));
-            Ok(java)
-        },
-    },
-    Client {
-        name: "java-tools",
-        begin: |cache| {
-            let mut tools = shell("java_tools_story.sh");
-            tools.env("CLASS_PATH", install::kafka(cache)?);
-            Ok(tools)
-        },
-    },
-];
+use clients::{CLIENTS, Client};
 
 /// The name under which what the broker has left is judged.
 const FILES: &str = "files";
@@ -87,24 +47,6 @@ pub fn run(arguments: &[String]) -> Result<bool> {
         Ok(format!(" ({files}, after {} crashes)", broker.kills))
     });
     Ok(verdicts.report())
-}
-
-fn shell(name: &str) -> Command {
-    let mut bash = Command::new("bash");
-    bash.arg(script(name));
-    bash
-}
-
-fn python(cache: &Path, name: &str, package: &str) -> Result<Command> {
-    let environment = name.trim_end_matches("_story.py");
-    let mut python = Command::new(python::environment(cache, environment, &[package])?);
-    // Nothing is written beside the scripts.
-    python.arg("-B").arg(script(name));
-    Ok(python)
-}
-
-fn script(name: &str) -> PathBuf {
-    Path::new(install::SCRIPTS).join(name)
 }
 
 /// One line for each client, in the order in which they ran.
@@ -184,18 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn every_script_is_there_and_an_unknown_client_is_refused() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        for name in [
-            "kcat_story.sh",
-            "confluent_kafka_story.py",
-            "kafka_python_story.py",
-            "aiokafka_story.py",
-            "Story.java",
-            "java_tools_story.sh",
-        ] {
-            assert!(root.join(script(name)).is_file(), "{name}");
-        }
+    fn an_unknown_client_is_refused() {
         let words = ["--only", "kcat,nobody"].map(str::to_owned);
         assert!(parse(&words).is_err());
     }

@@ -52,7 +52,7 @@ usage: cargo xtask COMMAND
   interop [--only kcat,aiokafka] [--binary PATH]
         run real clients of Kafka against a broker that is killed under them, then have Kafka's own
         tool read every file that the broker has left; clients are installed where they are missing
-        (Debian packages as root; Python's and Java's below ~/.cache/millrace-interop)
+        (Debian packages as root; those of the languages below ~/.cache/millrace-interop)
   chaos broker [--seed N] [--kills 100] [--binary PATH]
         kill the broker while clients produce, commit and end transactions, start it again, and
         prove that all that was acknowledged is there, once

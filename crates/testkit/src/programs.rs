@@ -66,6 +66,9 @@ programs! {
     KCAT = "kcat" from "kcat";
     JAVAC = "javac" from "default-jdk-headless";
     MAVEN = "mvn" from "maven";
+    GO = "go" from "golang-go";
+    NODE = "node" from "nodejs";
+    NPM = "npm" from "npm";
 }
 
 impl Program {
