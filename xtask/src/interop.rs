@@ -5,37 +5,65 @@ mod broker;
 mod clients;
 mod files;
 mod install;
+mod options;
 mod story;
+mod suites;
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use millrace_testkit::{programs, python};
 
 use crate::packages;
 use crate::test_counts::TestCounts;
 use broker::Broker;
-use clients::{CLIENTS, Client};
+use options::Options;
 
 /// The name under which what the broker has left is judged.
 const FILES: &str = "files";
 
-/// Runs the clients; true when all is well.
+/// Runs the clients, and the suites that are asked for; true when all is well.
 pub fn run(arguments: &[String]) -> Result<bool> {
-    let (chosen, binary) = parse(arguments)?;
+    let options = options::parse(arguments)?;
+    let binary = crate::test::binary(options.binary.clone(), &[])?;
     let cache = python::cache()?;
-    let dir = tempfile::tempdir().context("make a directory for the broker")?;
     let mut verdicts = Verdicts::default();
     // Each client says by itself what it lacks.
     let programs = [programs::CLIENTS, &[programs::PYTHON]].concat();
     if let Err(error) = packages::install(&programs) {
         eprintln!("error: {error:#}");
     }
-    let mut broker = Broker::start(&binary, dir.path())?;
-    for client in chosen {
+    if !options.clients.is_empty() {
+        run_stories(&options, &binary, &cache, &mut verdicts)?;
+    }
+    for suite in &options.suites {
+        let place = suites::Place {
+            checkouts: &options.checkouts,
+            binary: &binary,
+            cache: &cache,
+            logs: &options.logs,
+        };
+        verdicts.add(&format!("{SUITE}{}", suite.name), || suite.judge(&place));
+    }
+    Ok(verdicts.report())
+}
+
+/// What stands before the name of a suite, which may be that of a client.
+const SUITE: &str = "suite:";
+
+/// Runs the story of each client against one broker, and reads what it has left.
+fn run_stories(
+    options: &Options,
+    binary: &Path,
+    cache: &Path,
+    verdicts: &mut Verdicts,
+) -> Result<()> {
+    let dir = tempfile::tempdir().context("make a directory for the broker")?;
+    let mut broker = Broker::start(binary, dir.path())?;
+    for client in &options.clients {
         verdicts.add(client.name, || {
-            let mut command = (client.begin)(&cache).context("install it")?;
+            let mut command = (client.begin)(cache).context("install it")?;
             command.args([&broker.address(), client.name]);
             story::run(&mut command, &mut broker)?;
             Ok(String::new())
@@ -43,10 +71,10 @@ pub fn run(arguments: &[String]) -> Result<bool> {
     }
     verdicts.add(FILES, || {
         broker.stop()?;
-        let files = files::check(&install::kafka(&cache)?, &broker.data)?;
+        let files = files::check(&install::kafka(cache)?, &broker.data)?;
         Ok(format!(" ({files}, after {} crashes)", broker.kills))
     });
-    Ok(verdicts.report())
+    Ok(())
 }
 
 /// One line for each client, in the order in which they ran.
@@ -85,33 +113,10 @@ impl Verdicts {
     }
 }
 
-fn parse(arguments: &[String]) -> Result<(Vec<&'static Client>, PathBuf)> {
-    let (mut chosen, mut binary) = (Vec::new(), None);
-    let mut rest = arguments.iter();
-    while let Some(flag) = rest.next() {
-        let value = rest.next();
-        let value = value.with_context(|| format!("`{flag}` needs a value"))?;
-        match flag.as_str() {
-            "--only" => {
-                for name in value.split(',') {
-                    let found = CLIENTS.iter().find(|it| it.name == name);
-                    let names: Vec<_> = CLIENTS.iter().map(|it| it.name).collect();
-                    let help = || format!("`{name}` is no client: use {}", names.join(", "));
-                    chosen.push(found.with_context(help)?);
-                }
-            }
-            "--binary" => binary = Some(PathBuf::from(value)),
-            other => bail!("`{other}` is no option of `cargo xtask interop`"),
-        }
-    }
-    if chosen.is_empty() {
-        chosen.extend(CLIENTS);
-    }
-    Ok((chosen, crate::test::binary(binary, &[])?))
-}
-
 #[cfg(test)]
 mod tests {
+    use anyhow::bail;
+
     use super::*;
 
     #[test]
@@ -123,11 +128,5 @@ mod tests {
         assert!(!verdicts.report());
         assert!(verdicts.lines[1].ends_with("absent: failed: no such package"));
         assert_eq!((verdicts.counts.passed, verdicts.counts.failed), (1, 1));
-    }
-
-    #[test]
-    fn an_unknown_client_is_refused() {
-        let words = ["--only", "kcat,nobody"].map(str::to_owned);
-        assert!(parse(&words).is_err());
     }
 }

@@ -49,10 +49,11 @@ usage: cargo xtask COMMAND
   chaos cities [--variant NAME] [--seed N] [--kills 20] [--workers 3] [--binary PATH] [--logs DIR]
         run the pipelines of examples/cities on real servers, kill, stop and disconnect them at
         random, and prove that no city is lost; without `--variant` all of them, RabbitMQ last
-  interop [--only kcat,aiokafka] [--binary PATH]
+  interop [--only kcat,suite:librdkafka] [--full --suites DIR] [--logs DIR] [--binary PATH]
         run real clients of Kafka against a broker that is killed under them, then have Kafka's own
         tool read every file that the broker has left; clients are installed where they are missing
-        (Debian packages as root; those of the languages below ~/.cache/millrace-interop)
+        (Debian packages as root; those of the languages below ~/.cache/millrace-interop); with
+        `--full` the clients' own suites, too, from built checkouts in DIR (tests/interop/README.md)
   chaos broker [--seed N] [--kills 100] [--binary PATH]
         kill the broker while clients produce, commit and end transactions, start it again, and
         prove that all that was acknowledged is there, once

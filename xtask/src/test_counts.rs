@@ -52,7 +52,7 @@ impl fmt::Display for TestCounts {
 }
 
 /// Removes the colour sequences of a terminal.
-fn without_escapes(line: &str) -> String {
+pub fn without_escapes(line: &str) -> String {
     let mut text = String::with_capacity(line.len());
     let mut rest = line;
     while let Some((before, after)) = rest.split_once("\u{1b}[") {

@@ -26,12 +26,25 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// Starts a broker whose files are in `dir`.
+    /// Starts a broker whose files are in `dir`, with small segments, so that there are several of
+    /// them and indexes to look at.
     pub fn start(binary: &Path, dir: &Path) -> Result<Self> {
+        let settings = "node.id=1\nnum.partitions=2\n\
+                        log.segment.bytes=1048576\nlog.index.interval.bytes=256\n";
+        Self::start_with(binary, dir, settings)
+    }
+
+    /// Starts a broker whose files are in `dir`, with more settings: lines of a properties file.
+    pub fn start_with(binary: &Path, dir: &Path, more: &str) -> Result<Self> {
         let port = free_port();
         let data = dir.join("data");
         let settings = dir.join("broker.properties");
-        fs::write(&settings, properties(port, &data)).context("write the broker's settings")?;
+        let listener = format!("PLAINTEXT://{}:{port}", Ipv4Addr::LOCALHOST);
+        let text = format!(
+            "listeners={listener}\nadvertised.listeners={listener}\nlog.dirs={}\n{more}",
+            data.display()
+        );
+        fs::write(&settings, text).context("write the broker's settings")?;
         Ok(Self {
             process: launch(binary, &settings)?,
             binary: binary.to_owned(),
@@ -63,16 +76,6 @@ impl Broker {
         }
         Ok(())
     }
-}
-
-/// Small segments, so that there are several of them and indexes to look at.
-fn properties(port: u16, data: &Path) -> String {
-    format!(
-        "node.id=1\nlisteners=PLAINTEXT://{}:{port}\nlog.dirs={}\nnum.partitions=2\n\
-         log.segment.bytes=1048576\nlog.index.interval.bytes=256\n",
-        Ipv4Addr::LOCALHOST,
-        data.display()
-    )
 }
 
 fn launch(binary: &Path, settings: &Path) -> Result<Millrace> {
