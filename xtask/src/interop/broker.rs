@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use millrace_testkit::millrace::Millrace;
 use millrace_testkit::port::free_port;
+use millrace_testkit::run_to_end;
 
 use crate::broker::started;
 
@@ -31,11 +32,13 @@ impl Broker {
     pub fn start(binary: &Path, dir: &Path) -> Result<Self> {
         let settings = "node.id=1\nnum.partitions=2\n\
                         log.segment.bytes=1048576\nlog.index.interval.bytes=256\n";
-        Self::start_with(binary, dir, settings)
+        Self::start_with(binary, dir, settings, &[])
     }
 
     /// Starts a broker whose files are in `dir`, with more settings: lines of a properties file.
-    pub fn start_with(binary: &Path, dir: &Path, more: &str) -> Result<Self> {
+    ///
+    /// `users` are those of SCRAM, each as `millrace broker format --add-scram` takes it.
+    pub fn start_with(binary: &Path, dir: &Path, more: &str, users: &[&str]) -> Result<Self> {
         let port = free_port();
         let data = dir.join("data");
         let settings = dir.join("broker.properties");
@@ -45,6 +48,12 @@ impl Broker {
             data.display()
         );
         fs::write(&settings, text).context("write the broker's settings")?;
+        if !users.is_empty() {
+            let mut format = Command::new(binary);
+            format.args(["broker", "format", "--config"]).arg(&settings);
+            format.args(users.iter().flat_map(|user| ["--add-scram", user]));
+            run_to_end("millrace broker format", &mut format)?;
+        }
         Ok(Self {
             process: launch(binary, &settings)?,
             binary: binary.to_owned(),

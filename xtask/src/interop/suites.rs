@@ -131,8 +131,18 @@ impl Suite {
 impl Round<'_> {
     /// Starts a broker with these settings, and stops it in order when the tests are done.
     fn with_broker<T>(&self, settings: &str, test: impl FnOnce(&Broker) -> Result<T>) -> Result<T> {
+        self.with_users(settings, &[], test)
+    }
+
+    /// As [`with_broker`](Self::with_broker), with users of SCRAM.
+    fn with_users<T>(
+        &self,
+        settings: &str,
+        users: &[&str],
+        test: impl FnOnce(&Broker) -> Result<T>,
+    ) -> Result<T> {
         let dir = tempfile::tempdir().context("make a directory for the broker")?;
-        let mut broker = Broker::start_with(self.binary, dir.path(), settings)?;
+        let mut broker = Broker::start_with(self.binary, dir.path(), settings, users)?;
         let result = test(&broker)?;
         broker
             .stop()

@@ -8,28 +8,40 @@ use anyhow::Result;
 
 use super::outcome::{Outcome, Outcomes};
 use super::{Round, Suite, run};
+use crate::interop::broker::Broker;
 
 pub const SUITE: Suite = Suite {
     name: "franz-go",
     built: "pkg/kgo/kgo.test",
-    floor: 111,
-    run: |round| round.with_broker(SETTINGS, |broker| run(round, &broker.address())),
+    floor: 113,
+    run: |round| {
+        round.with_broker(SETTINGS, |broker| {
+            round.with_users(SECURED, &[USER], |secured| run(round, broker, secured))
+        })
+    },
 };
 
 const SETTINGS: &str = "node.id=1\nnum.partitions=4\n";
+
+/// The broker of the tests that log in.
+const SECURED: &str = "node.id=1\nlistener.security.protocol.map=PLAINTEXT:SASL_PLAINTEXT\n\
+                       sasl.enabled.mechanisms=SCRAM-SHA-256\n";
+const USER: &str = "SCRAM-SHA-256=[name=kgo,password=kgo-secret]";
 
 /// How long all of them may take.
 const PATIENCE: Duration = Duration::from_secs(1200);
 /// How many records a test of many moves.
 const RECORDS: &str = "10000";
 
-fn run(round: &Round, address: &str) -> Result<Outcomes> {
+fn run(round: &Round, broker: &Broker, secured: &Broker) -> Result<Outcomes> {
     let package = round.checkout.join("pkg/kgo");
     let log = round.work.join("kgo.log");
     let mut command = Command::new(package.join("kgo.test"));
     command.current_dir(package).arg("-test.v");
     command.arg(format!("-test.timeout={}s", PATIENCE.as_secs()));
-    command.env("KGO_SEEDS", address);
+    command.env("KGO_SEEDS", broker.address());
+    command.env("KGO_TEST_SCRAM_SEEDS", secured.address());
+    command.env("KGO_TEST_SCRAM", "kgo:kgo-secret:256");
     command.env("KGO_TEST_RF", "1");
     command.env("KGO_TEST_RECORDS", RECORDS);
     // It ends by itself a little earlier, and says where it was.
