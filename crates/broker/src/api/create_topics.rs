@@ -142,6 +142,7 @@ fn make(
     let result = CreatableTopicResult {
         name: topic.name.clone(),
         topic_id: topic.id,
+        error_message: None,
         num_partitions: partitions.len() as i32,
         replication_factor: partitions.first().map_or(-1, |it| it.replicas.len() as i16),
         configs: Some(describe_created(
