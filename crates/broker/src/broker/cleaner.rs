@@ -25,6 +25,8 @@ pub(super) async fn run(broker: Arc<Broker>) {
             ))
             .await;
             if config.is_enabled {
+                // A log is cleaned up to where a crash would find it durable.
+                watched.partitions.checkpoint().await;
                 for (partition, pass) in watched.partitions.plan_cleaning().await {
                     clean(&watched, partition, pass, config.memory, &is_stopping).await;
                 }

@@ -101,13 +101,16 @@ impl Dir {
         offsets.recovery_points.insert(partition.name(), offset);
     }
 
-    /// Stores up to where the logs are durable.
+    /// Stores up to where the logs are durable, if that is news.
     ///
     /// # Durability
     /// It is on the medium on return.
     pub fn store_recovery_points(&self) -> Result<(), LogError> {
         let mut offsets = self.offsets.lock();
         let points = &offsets.recovery_points;
+        if *points == offsets.stored_points {
+            return Ok(());
+        }
         self.inner
             .store_offsets(OffsetKind::RecoveryPoint, points)?;
         offsets.stored_points = offsets.recovery_points.clone();
