@@ -297,6 +297,31 @@ fn functions_about_the_message_see_what_a_mutation_has_changed() {
 }
 
 #[test]
+fn of_a_root_that_is_deleted_nothing_more_can_be_deleted() {
+    let mapping = compile("root = deleted()\nroot.b = deleted()\nroot.c.d = deleted()");
+    let message = Message::from_bytes(r#"{"b":1}"#);
+    let batch = std::slice::from_ref(&message);
+    assert_eq!(mapping.map(batch, 0).unwrap(), Mapped::Deleted);
+    assert_eq!(mapping.mutate(batch, 0).0, Mapped::Deleted);
+    let error = compile("root = deleted()\nroot.c = 1").map(batch, 0);
+    assert!(error.unwrap_err().to_string().contains("non-object"));
+}
+
+#[test]
+fn format_writes_bytes_as_they_are_in_base_16_and_quotes() {
+    let text = r#"root = "%x|% X|%#x|%# x|%.2x|%q|%#x|%x".format(content(), content(), content(), content(), content(), content(), "abc", [content()])"#;
+    let mut message = Message::from_bytes(b"a\xffb".to_vec());
+    let mapped = compile(text)
+        .map(std::slice::from_ref(&message), 0)
+        .unwrap();
+    assert!(mapped.apply_to(&mut message));
+    assert_eq!(
+        self::text(&message),
+        r#"61ff62|61 FF 62|0x61ff62|0x61 0xff 0x62|61ff|"a\xffb"|0x616263|[61ff62]"#
+    );
+}
+
+#[test]
 fn a_failing_mapping_changes_nothing_and_names_line_field_and_type() {
     assert_eq!(
         map(

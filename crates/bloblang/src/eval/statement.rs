@@ -250,6 +250,10 @@ fn assign_path(
     root: &mut Outcome<'static>,
     members: usize,
 ) -> Result<(), EvalError> {
+    if let (Outcome::Deleted, Outcome::Deleted) = (&*root, &outcome) {
+        // Nothing is there that could be deleted, as below.
+        return Ok(());
+    }
     if let Outcome::Nothing | Outcome::Own(Value::Null) = root {
         *root = Outcome::Own(Value::Object(Object::with_capacity(members)));
     }

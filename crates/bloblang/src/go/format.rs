@@ -221,6 +221,10 @@ fn push_value(out: &mut String, value: &Value, verb: char, spec: Spec, depth: us
                 let list: Vec<String> = bytes.iter().map(u8::to_string).collect();
                 push_padded(out, &format!("[{}]", list.join(" ")), spec);
             }
+            'x' | 'X' => push_hex(out, bytes, verb, spec),
+            'q' if spec.precision.is_none() && !spec.sharp => {
+                push_padded(out, &quote_bytes(bytes), spec);
+            }
             _ => push_text(out, &value.to_text(), verb, spec),
         },
         Value::Timestamp(at) => {
@@ -284,23 +288,33 @@ fn push_text(out: &mut String, text: &str, verb: char, spec: Spec) {
         'q' if spec.sharp && !cut.contains('`') => push_padded(out, &format!("`{cut}`"), spec),
         'q' => push_padded(out, &quote(cut), spec),
         'v' if spec.sharp => push_padded(out, &quote(cut), spec),
-        'x' | 'X' => {
-            let bytes = &text.as_bytes()[..spec.precision.unwrap_or(text.len()).min(text.len())];
-            let separator = if spec.space { " " } else { "" };
-            let digits: Vec<String> = bytes
-                .iter()
-                .map(|byte| {
-                    if verb == 'x' {
-                        format!("{byte:02x}")
-                    } else {
-                        format!("{byte:02X}")
-                    }
-                })
-                .collect();
-            push_padded(out, &digits.join(separator), spec);
-        }
+        'x' | 'X' => push_hex(out, text.as_bytes(), verb, spec),
         _ => push_padded(out, cut, spec),
     }
+}
+
+/// Two digits for each byte, in groups of one where there are blanks between them; with the flag `#`
+/// each group says that it is in base 16.
+fn push_hex(out: &mut String, bytes: &[u8], verb: char, spec: Spec) {
+    let bytes = &bytes[..spec.precision.unwrap_or(bytes.len()).min(bytes.len())];
+    let digits = bytes.iter().map(|byte| match verb {
+        'x' => format!("{byte:02x}"),
+        _ => format!("{byte:02X}"),
+    });
+    let base = match (spec.sharp, verb) {
+        (false, _) => "",
+        (true, 'x') => "0x",
+        (true, _) => "0X",
+    };
+    let text = match spec.space {
+        true => digits
+            .map(|it| format!("{base}{it}"))
+            .collect::<Vec<_>>()
+            .join(" "),
+        false if bytes.is_empty() => String::new(),
+        false => format!("{base}{}", digits.collect::<String>()),
+    };
+    push_padded(out, &text, spec);
 }
 
 /// Appends a text, filled up to the width with blanks (zeros with the flag `0`).
