@@ -2,11 +2,12 @@
 
 use bytes::Bytes;
 use http::header::{
-    AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, HeaderMap, LOCATION, WWW_AUTHENTICATE,
+    CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, LOCATION, WWW_AUTHENTICATE,
 };
 use http::{Method, Request, StatusCode, Uri};
 use percent_encoding::{CONTROLS, percent_encode};
 
+use crate::credentials::is_secret_header;
 use crate::url::{is_scheme, parse_url};
 
 /// Where a response sends the request on to, if it does.
@@ -121,17 +122,38 @@ pub fn aim(request: &mut Request<Bytes>, from: &Uri, to: Uri, method: &Method) {
     *request.method_mut() = method.clone();
     let first = request.uri().host().map(str::to_owned);
     let stays = to.host() == first.as_deref() && to.host() == from.host();
-    if !stays {
-        // Credentials were meant for the first host alone.
-        for name in [AUTHORIZATION, COOKIE, WWW_AUTHENTICATE, HOST] {
-            request.headers_mut().remove(name);
-        }
+    let was_encrypted = [from, request.uri()].iter().any(|it| is_encrypted(it));
+    if !stays || (was_encrypted && !is_encrypted(&to)) {
+        remove_credentials(request.headers_mut());
     }
     *request.uri_mut() = to;
 }
 
+fn is_encrypted(uri: &Uri) -> bool {
+    uri.scheme_str() == Some("https")
+}
+
+/// Credentials were meant for the first host alone, and for nobody who listens on the way.
+fn remove_credentials(headers: &mut HeaderMap) {
+    let is_meant_for_one = |name: &HeaderName, value: &HeaderValue| {
+        [HOST, WWW_AUTHENTICATE].contains(name)
+            || value.is_sensitive()
+            || is_secret_header(name.as_str())
+    };
+    let headers_of_one: Vec<HeaderName> = headers
+        .iter()
+        .filter(|(name, value)| is_meant_for_one(name, value))
+        .map(|(name, _)| name.clone())
+        .collect();
+    for name in headers_of_one {
+        headers.remove(name);
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use http::header::AUTHORIZATION;
+
     use super::*;
 
     #[test]
@@ -224,6 +246,26 @@ mod tests {
         );
         assert!(other.headers().is_empty());
         assert!(other.body().is_empty());
+        for (to, headers) in [
+            ("https://b/y", 1),
+            ("http://a/y", 1),
+            ("https://a/y", 4),
+            ("https://a:1/y", 4),
+        ] {
+            let mut token = HeaderValue::from_static("secret");
+            token.set_sensitive(true);
+            let mut request = Request::get("https://a/x")
+                .header("X-Api-Key", "secret")
+                .header("X-Access-Token", "secret")
+                .header("X-Of-Us", token)
+                .header("X-Plain", "1")
+                .body(Bytes::new())
+                .unwrap();
+            let from: Uri = "https://a/x".parse().unwrap();
+            aim(&mut request, &from, to.parse().unwrap(), &Method::GET);
+            assert_eq!(request.headers().len(), headers, "{to}");
+            assert!(request.headers().contains_key("X-Plain"), "{to}");
+        }
         assert_eq!(method(&Method::POST, StatusCode::SEE_OTHER), Method::GET);
         assert_eq!(
             method(&Method::POST, StatusCode::TEMPORARY_REDIRECT),

@@ -25,7 +25,8 @@ use crate::client::{
 /// `propagate_response` leaves the answer as a synchronous response for the input, with the
 /// metadata `http_status_code` and the headers of `extract_headers`.
 ///
-/// Redirects are followed, at most ten; credentials are not sent to another host. A
+/// Redirects are followed, at most ten; credentials are sent neither to another host nor from `https`
+/// on to `http`. A
 /// `traceparent` header continues the trace of the message.
 ///
 /// Where this differs from Bento: pauses between attempts double for every kind of failure; a

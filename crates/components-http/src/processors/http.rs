@@ -26,7 +26,8 @@ use crate::client::{
 /// and with `http_status_code` when there was an answer: handle it with `catch` or
 /// `reject_errored`.
 ///
-/// Redirects are followed, at most ten; credentials are not sent to another host. A
+/// Redirects are followed, at most ten; credentials are sent neither to another host nor from `https`
+/// on to `http`. A
 /// `traceparent` header continues the trace of the message. Pauses between attempts double for
 /// every kind of failure.
 #[derive(Clone, Debug, Spec)]
