@@ -128,7 +128,7 @@ impl Backoff {
     pub async fn pause_after(&mut self, error: &Error) -> bool {
         if self.pause >= LONGEST_PAUSE && !self.is_told {
             self.is_told = true;
-            tracing::warn!(%error, "it does not work yet, and is tried again");
+            tracing::warn!(%error, "what is asked of the cluster does not work yet, and is tried again");
         }
         self.pause().await
     }

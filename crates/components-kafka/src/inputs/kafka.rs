@@ -39,6 +39,9 @@ const WITHOUT_GROUP: &str = "whole topics are not read without a consumer_group"
 /// a kill, or when the group changes, messages behind it are read again. A message that is given up
 /// is read again too, with those behind it.
 ///
+/// A member that was killed belongs to its group until `group.session_timeout` is over: what is started
+/// in its place reads nothing before that, and says so in the log after four seconds.
+///
 /// Messages of a partition are read in their order, and up to `checkpoint_limit` of them are on their
 /// way at a time; with 1, each waits until the one before it is delivered. Messages are batched by
 /// partition; a batch may be larger than `checkpoint_limit`, and the next one waits for it then.

@@ -38,6 +38,9 @@ const BALANCERS: [&str; 2] = ["range", "cooperative_sticky"];
 /// message was acknowledged. After a kill, or when the group changes, messages behind it are read
 /// again. A message that is given up is read again too, with those behind it.
 ///
+/// A member that was killed belongs to its group until its session times out, after 45 seconds: what is
+/// started in its place reads nothing before that, and says so in the log after four seconds.
+///
 /// Messages of a partition are read in their order, and up to `checkpoint_limit` of them are on their
 /// way at a time; a partition of which so many are on their way holds up no other.
 ///

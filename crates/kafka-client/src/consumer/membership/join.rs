@@ -47,12 +47,11 @@ impl Membership {
         let mut is_named = false;
         loop {
             self.is_joining = true;
-            let group = self.group.clone();
-            let joined = told_when_late(&group, self.try_join()).await;
+            let joined = self.try_join().await;
             self.is_joining = false;
             let error = match joined {
                 Ok(assigned) => {
-                    let partitions = assigned.len();
+                    let (group, partitions) = (&self.group, assigned.len());
                     tracing::info!(%group, partitions, "the group has given partitions to read");
                     return Ok(assigned);
                 }
@@ -84,7 +83,9 @@ impl Membership {
 
     async fn try_join(&mut self) -> Result<Vec<TopicPartition>> {
         let connection = self.connection().await?;
-        let joined = self.send_join(&connection).await?;
+        let (group, session) = (self.group.clone(), self.settings.session_timeout);
+        let joining = self.send_join(&connection);
+        let joined = told_when_late(&group, session, joining).await?;
         self.generation = joined.generation_id;
         let assignments = match joined.leader == joined.member_id {
             true => self.assign(&joined).await?,
@@ -208,15 +209,16 @@ impl Membership {
 }
 
 /// Tells why nothing comes when the group lets a member wait.
-async fn told_when_late<T>(group: &Str, joining: impl Future<Output = T>) -> T {
+async fn told_when_late<T>(group: &Str, session: Duration, joining: impl Future<Output = T>) -> T {
     let mut joining = pin!(joining);
     if let Ok(joined) = timeout(TOLD_AFTER, &mut joining).await {
         return joined;
     }
     tracing::info!(
         %group,
-        "waits for the group: its other members join again first, and one that ended without leaving \
-         is waited for until its session times out"
+        "waits for the group: its other members join again first, and one that was killed is waited for \
+         until its session times out, which for members like this one takes {} s",
+        session.as_secs()
     );
     joining.await
 }
