@@ -126,7 +126,7 @@ fn the_configuration_that_is_shipped_is_valid() {
     let prometheus = PrometheusServer::start(&config, &files).unwrap();
     let loaded = prometheus.api("/api/v1/rules").unwrap();
     let groups = loaded["groups"].as_array().unwrap();
-    assert_eq!(groups.len(), 3, "{loaded}");
+    assert_eq!(groups.len(), 4, "{loaded}");
 }
 
 /// A broker with two log directories, and a Prometheus that watches it with minutes as seconds.
