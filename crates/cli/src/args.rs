@@ -133,7 +133,7 @@ pub struct RunArgs {
     /// Log from this level on: off, error, warn, info, debug, trace
     #[arg(long = "log.level", value_name = "LEVEL", value_parser = log_level)]
     pub log_level: Option<String>,
-    /// Take a changed config over without losing a message
+    /// Take a changed config over, after what is under way is delivered
     #[arg(short = 'w', long)]
     pub watcher: bool,
 }

@@ -468,3 +468,41 @@ output: {{ file: {{ path: '{}', codec: lines }} }}
         .wait_for_depth("q1", PATIENCE, |depth| depth.total() == 0)
         .unwrap();
 }
+
+#[test]
+fn what_a_changed_config_does_not_wait_for_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config.yaml");
+    let rows = folder.path().join("rows.db");
+    let service = free_port();
+    for (buffer, part) in [
+        ("memory: {}".to_owned(), "of the earlier config are dropped"),
+        (
+            format!("sqlite: {{ path: '{}' }}", rows.display()),
+            "wait in the buffer of the earlier config",
+        ),
+    ] {
+        let write = |buffer: &str, pause: &str| {
+            let text = format!(
+                "http: {{ address: '127.0.0.1:{service}' }}
+shutdown_timeout: 1s
+input: {{ generate: {{ count: 100, interval: '', mapping: 'root.n = counter()' }} }}
+buffer: {{ {buffer} }}
+pipeline: {{ threads: 1, processors: [ {{ sleep: {{ duration: {pause} }} }} ] }}
+output: {{ drop: {{}} }}
+"
+            );
+            std::fs::write(&config, text).unwrap();
+        };
+        write(&buffer, "1h");
+        let mut process = start(&config, &[]);
+        ready(service);
+        write("none: {}", "0s");
+        let line = process.wait_for_log("what is left", PATIENCE, |it| {
+            it["message"].as_str().is_some_and(|it| it.contains(part))
+        });
+        let line = line.unwrap();
+        assert!(line["messages"].as_u64().is_some_and(|it| it > 0), "{line}");
+        process.kill().unwrap();
+    }
+}

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use millrace_component::{Balance, Budget, Flow, Kept};
+use millrace_component::{Balance, Budget, Flow, Kept, Kind, LOST_WITH_BUFFER, Ledger, STOPPED};
 use millrace_components_http::HttpService;
 use millrace_components_http::service::Mount;
 use millrace_message::Error;
@@ -146,6 +146,7 @@ pub async fn run(
                 if let Err(error) = end.result {
                     error!("the stream of the earlier config ends: {error}");
                 }
+                tell_of_what_is_left(&flow);
                 warn_of_restart(&config, &next);
                 earlier = Some(std::mem::replace(&mut config, next));
             }
@@ -441,6 +442,37 @@ async fn next_change(changes: &mut Option<Changes>) -> Box<RootConfig> {
 }
 
 /// Names the blocks of a changed config that only a restart applies.
+/// Says what the stream of an earlier config has not delivered: the report comes only when the process
+/// ends.
+fn tell_of_what_is_left(flow: &Flow) {
+    let dropped = |ledger: &Ledger, reason: &str| {
+        let others = ledger.balance().others;
+        others
+            .get(&(Kind::Dropped, reason.into()))
+            .copied()
+            .unwrap_or(0)
+    };
+    let in_buffer = flow.buffer_ledger();
+    let messages = dropped(flow.ledger(), STOPPED)
+        + in_buffer.map_or(0, |it| {
+            dropped(&it, LOST_WITH_BUFFER) + dropped(&it, STOPPED)
+        });
+    if messages > 0 {
+        error!(
+            messages,
+            "messages of the earlier config are dropped: they were not delivered within \
+             `shutdown_timeout`, and their source takes nothing back"
+        );
+    }
+    for Kept { file, messages, .. } in flow.kept().into_iter().filter(|it| it.messages > 0) {
+        warn!(
+            messages,
+            file = &*file,
+            "messages wait in the buffer of the earlier config, for one that has the same buffer"
+        );
+    }
+}
+
 fn warn_of_restart(running: &RootConfig, next: &RootConfig) {
     let blocks: [(&str, [String; 2]); 6] = [
         ("http", [running, next].map(|it| format!("{:?}", it.http))),
