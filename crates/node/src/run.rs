@@ -454,9 +454,7 @@ fn tell_of_what_is_left(flow: &Flow) {
     };
     let in_buffer = flow.buffer_ledger();
     let messages = dropped(flow.ledger(), STOPPED)
-        + in_buffer.map_or(0, |it| {
-            dropped(&it, LOST_WITH_BUFFER) + dropped(&it, STOPPED)
-        });
+        + in_buffer.map_or(0, |it| dropped(it, LOST_WITH_BUFFER) + dropped(it, STOPPED));
     if messages > 0 {
         error!(
             messages,
