@@ -112,6 +112,8 @@ fn scan(factory: &dyn ScannerFactory, stream: &[u8], step: usize) -> Scanned {
             }
         }
     }
+    // What comes behind those may be damaged.
+    scanned.is_whole = false;
     scanned
 }
 
