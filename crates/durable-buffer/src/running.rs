@@ -11,7 +11,7 @@ use millrace_component::{
     AgeSlot, Backoff, Batches, BuiltProcessor, Charge, Kept, Source, SourceWriter, Urgency,
     process_all, track,
 };
-use millrace_message::{Error, MessageBatch, Origin, Outcome, Outcomes};
+use millrace_message::{Error, Message, MessageBatch, Origin, Outcome, Outcomes};
 use smallvec::{SmallVec, smallvec};
 
 use crate::DurableBuffer;
@@ -25,8 +25,6 @@ const LOAD_BYTES: usize = 1 << 20;
 /// Bytes of rows that wait in memory for their turn, to leave or to leave again. What is on its way is
 /// charged to the budget of the process; while the output fails, this bounds what came back.
 const HELD_BYTES: u64 = 32 << 20;
-/// What a message costs beside its payload, for the byte budget.
-const MESSAGE_OVERHEAD: usize = 512;
 /// The pauses before a message is sent again.
 const PAUSE_INITIAL: Duration = Duration::from_millis(1);
 const PAUSE_MAX: Duration = Duration::from_secs(30);
@@ -535,6 +533,6 @@ async fn wait_for<T>(future: &mut Option<BoxFuture<'static, T>>) -> T {
 fn cost(batch: &MessageBatch) -> usize {
     batch
         .iter()
-        .map(|it| it.bytes().len() + MESSAGE_OVERHEAD)
+        .map(|it| it.bytes().len() + Message::OVERHEAD)
         .sum()
 }

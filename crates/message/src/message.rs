@@ -29,6 +29,10 @@ pub struct Message {
 }
 
 impl Message {
+    /// Roughly how many bytes of memory a message costs beside its payload: itself, its transaction, and
+    /// the copy that is kept to send it again.
+    pub const OVERHEAD: usize = 512;
+
     /// A message of raw bytes, detached from any source.
     pub fn from_bytes(bytes: impl Into<Bytes>) -> Self {
         Self {

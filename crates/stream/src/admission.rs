@@ -12,7 +12,7 @@ use millrace_component::{
     Ack, AgeSlot, Ages, Charge, Flow, Incoming, Kind, Ledger, Pressing, ReplayPolicy, UNREADABLE,
     Urgency,
 };
-use millrace_message::{MessageBatch, Outcome, Outcomes, SettleRun, Transaction};
+use millrace_message::{Message, MessageBatch, Outcome, Outcomes, SettleRun, Transaction};
 use millrace_telemetry::metric::InputMetrics;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -23,10 +23,6 @@ use failures::{Failures, Retry};
 pub(crate) use failures::Due;
 
 mod failures;
-
-/// What a message costs beside its payload, for the byte budget: itself, its transaction, and
-/// the copy that is kept for a replay.
-const MESSAGE_OVERHEAD: usize = 512;
 
 /// The admission of one leaf input.
 pub(crate) struct Admission {
@@ -87,7 +83,7 @@ impl Admission {
 
     /// What a batch takes from the budget.
     fn cost(batch: &MessageBatch) -> usize {
-        batch.size() + batch.len() * MESSAGE_OVERHEAD
+        batch.size() + batch.len() * Message::OVERHEAD
     }
 
     /// Admits a batch, waiting for the byte budget.

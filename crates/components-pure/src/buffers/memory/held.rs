@@ -2,10 +2,7 @@
 
 use std::ops::{AddAssign, SubAssign};
 
-use millrace_message::MessageBatch;
-
-/// What a message costs beside its payload and its metadata: itself, its transaction, its copy.
-const MESSAGE_OVERHEAD: usize = 512;
+use millrace_message::{Message, MessageBatch};
 
 /// What some messages hold.
 #[derive(Clone, Copy, Debug, Default)]
@@ -24,7 +21,7 @@ impl Held {
         Self {
             messages: batch.len(),
             payload,
-            memory: payload + metadata + batch.len() * MESSAGE_OVERHEAD,
+            memory: payload + metadata + batch.len() * Message::OVERHEAD,
         }
     }
 }
