@@ -99,6 +99,12 @@ impl std::ops::AddAssign for Balance {
 }
 
 impl Balance {
+    /// How many messages ended this way for this reason.
+    pub fn count(&self, kind: Kind, reason: &str) -> u64 {
+        let key = (kind, reason.into());
+        self.others.get(&key).copied().unwrap_or(0)
+    }
+
     /// How many messages ended this way, over all reasons.
     pub fn total(&self, kind: Kind) -> u64 {
         self.others

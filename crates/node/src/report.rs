@@ -31,10 +31,10 @@ impl Report {
     pub fn complaint(&self) -> Option<String> {
         let balances = std::iter::once(&self.balance).chain(&self.behind_buffer);
         let in_flight: u64 = balances.map(Balance::in_flight).sum();
-        let stopped = dropped(&self.balance, STOPPED);
-        let unreadable = dropped(&self.balance, UNREADABLE);
+        let stopped = self.balance.count(Kind::Dropped, STOPPED);
+        let unreadable = self.balance.count(Kind::Dropped, UNREADABLE);
         let buffer = self.behind_buffer.as_ref();
-        let lost = buffer.map_or(0, |balance| dropped(balance, LOST_WITH_BUFFER));
+        let lost = buffer.map_or(0, |it| it.count(Kind::Dropped, LOST_WITH_BUFFER));
         let complaints = [
             told(
                 in_flight,
@@ -69,11 +69,6 @@ fn told(count: u64, one: &str, several: &str) -> Option<String> {
         1 => Some(one.to_owned()),
         _ => Some(several.replace("{}", &count.to_string())),
     }
-}
-
-fn dropped(balance: &Balance, reason: &str) -> u64 {
-    let key = (Kind::Dropped, reason.into());
-    balance.others.get(&key).copied().unwrap_or(0)
 }
 
 impl Report {

@@ -441,20 +441,15 @@ async fn next_change(changes: &mut Option<Changes>) -> Box<RootConfig> {
     std::future::pending().await
 }
 
-/// Names the blocks of a changed config that only a restart applies.
 /// Says what the stream of an earlier config has not delivered: the report comes only when the process
 /// ends.
 fn tell_of_what_is_left(flow: &Flow) {
-    let dropped = |ledger: &Ledger, reason: &str| {
-        let others = ledger.balance().others;
-        others
-            .get(&(Kind::Dropped, reason.into()))
-            .copied()
-            .unwrap_or(0)
-    };
-    let in_buffer = flow.buffer_ledger();
-    let messages = dropped(flow.ledger(), STOPPED)
-        + in_buffer.map_or(0, |it| dropped(it, LOST_WITH_BUFFER) + dropped(it, STOPPED));
+    let dropped = |balance: &Balance, reason| balance.count(Kind::Dropped, reason);
+    let in_buffer = flow.buffer_ledger().map(Ledger::balance);
+    let messages = dropped(&flow.ledger().balance(), STOPPED)
+        + in_buffer.map_or(0, |it| {
+            dropped(&it, LOST_WITH_BUFFER) + dropped(&it, STOPPED)
+        });
     if messages > 0 {
         error!(
             messages,
@@ -471,6 +466,7 @@ fn tell_of_what_is_left(flow: &Flow) {
     }
 }
 
+/// Names the blocks of a changed config that only a restart applies.
 fn warn_of_restart(running: &RootConfig, next: &RootConfig) {
     let blocks: [(&str, [String; 2]); 6] = [
         ("http", [running, next].map(|it| format!("{:?}", it.http))),

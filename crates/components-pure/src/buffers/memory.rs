@@ -410,8 +410,7 @@ impl Running {
 
 /// How many messages count as lost with the buffer.
 fn lost(ledger: &Ledger) -> u64 {
-    let key = (Kind::Dropped, LOST_WITH_BUFFER.into());
-    ledger.balance().others.get(&key).copied().unwrap_or(0)
+    ledger.balance().count(Kind::Dropped, LOST_WITH_BUFFER)
 }
 
 /// Accounts the messages of a batch that the buffer has acknowledged.

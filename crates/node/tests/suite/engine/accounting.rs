@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use millrace_component::{Kind, STOPPED};
 
-use super::bench::{Bench, ended};
+use super::bench::Bench;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_memory_buffer_that_is_given_up_counts_what_it_loses_as_dropped() {
@@ -29,7 +29,7 @@ output: { probe: { gated: true } }
     assert_eq!((before.received, before.delivered), (20, 20));
     let behind = behind();
     assert_eq!((behind.received, behind.delivered), (20, 3));
-    assert_eq!(ended(&behind, Kind::Dropped, "buffer_shutdown"), 17);
+    assert_eq!(behind.count(Kind::Dropped, "buffer_shutdown"), 17);
     assert_eq!(behind.in_flight(), 0);
 }
 
@@ -203,7 +203,7 @@ output: {{ probe: {{ {output} }} }}
         let case = format!("{acknowledged} {replays} {output}: {balance:?}");
         let (back, dropped) = if acknowledged { (5, 0) } else { (0, 5) };
         assert_eq!(balance.total(Kind::Returned), back, "{case}");
-        assert_eq!(ended(&balance, Kind::Dropped, STOPPED), dropped, "{case}");
+        assert_eq!(balance.count(Kind::Dropped, STOPPED), dropped, "{case}");
         assert_eq!(balance.in_flight(), 0, "{case}");
     }
 }

@@ -160,12 +160,3 @@ impl Bench {
         (balance, writes.map(|it| it.payloads.len()).sum())
     }
 }
-
-/// How many messages ended with this outcome and reason.
-pub fn ended(balance: &Balance, kind: millrace_component::Kind, reason: &str) -> u64 {
-    let found = balance
-        .others
-        .iter()
-        .find(|((of, why), _)| *of == kind && &**why == reason);
-    found.map_or(0, |(_, count)| *count)
-}

@@ -5,7 +5,7 @@ use std::time::Duration;
 use millrace_component::Kind;
 use millrace_message::Outcome;
 
-use super::bench::{Bench, ended};
+use super::bench::Bench;
 
 const REASON: &str = "drop_on_back_pressure";
 
@@ -31,7 +31,7 @@ output:
         bench.wires.gate.add_permits(100);
         let (balance, result) = bench.end().await;
         result.unwrap();
-        let dropped = ended(&balance, Kind::Dropped, REASON);
+        let dropped = balance.count(Kind::Dropped, REASON);
         assert!((1..=34).contains(&dropped), "{dropped}");
         assert_eq!(balance.delivered + dropped, 100);
     }

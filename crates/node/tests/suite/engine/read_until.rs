@@ -2,7 +2,7 @@
 
 use millrace_component::Kind;
 
-use super::bench::{Bench, ended};
+use super::bench::Bench;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_read_beyond_the_last_message_goes_back_to_its_source() {
@@ -29,7 +29,7 @@ output: { probe: {} }
     assert_eq!(balance.delivered, 2);
     assert_eq!(balance.total(Kind::Returned), balance.received - 2);
     assert_eq!(
-        ended(&balance, Kind::Returned, "end_of_input"),
+        balance.count(Kind::Returned, "end_of_input"),
         balance.received - 2
     );
     assert_eq!(balance.in_flight(), 0);

@@ -2,7 +2,7 @@
 
 use millrace_component::Kind;
 
-use super::bench::{Bench, ended};
+use super::bench::Bench;
 
 fn config(input: &str, dead: &str) -> String {
     format!(
@@ -83,7 +83,7 @@ async fn without_the_other_output_a_message_goes_back_or_is_counted_as_dropped()
     let bench = Bench::start(&config("acknowledged: false", ""));
     bench.send("bad 1");
     let (balance, _) = bench.end().await;
-    assert_eq!(ended(&balance, Kind::Dropped, "replay_exhausted"), 1);
+    assert_eq!(balance.count(Kind::Dropped, "replay_exhausted"), 1);
     assert_eq!(balance.in_flight(), 0);
 }
 

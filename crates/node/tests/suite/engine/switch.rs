@@ -2,7 +2,7 @@
 
 use millrace_component::Kind;
 
-use super::bench::{Bench, ended};
+use super::bench::Bench;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_that_one_of_its_cases_drops_counts_as_dropped() {
@@ -20,6 +20,6 @@ output:
     bench.send("one");
     let (balance, result) = bench.end().await;
     result.unwrap();
-    assert_eq!(ended(&balance, Kind::Dropped, "drop_on_error"), 1);
+    assert_eq!(balance.count(Kind::Dropped, "drop_on_error"), 1);
     assert_eq!(balance.delivered, 0);
 }
