@@ -32,4 +32,4 @@ pub use take::{Taken, take};
 pub(crate) use cut::{Cut, Lease, cut};
 pub(crate) use making::INCOMPLETE;
 pub(crate) use manifest::MANIFEST;
-pub(crate) use staging::{clear, remove};
+pub(crate) use staging::{clear_given_up, remove_given_up};

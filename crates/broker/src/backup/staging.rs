@@ -88,11 +88,34 @@ impl Drop for Stage {
     }
 }
 
+/// Has no links left in a data directory of backups whose makers are gone, and says so.
+pub fn clear_given_up(dir: &Path) {
+    tell(dir, clear(dir));
+}
+
+/// Has no directory of links of this name left in a data directory, whose maker is gone, and says so.
+pub fn remove_given_up(dir: &Path, name: &str) {
+    tell(&dir.join(name), remove(dir, name));
+}
+
+/// Says what became of the links of a backup that was given up.
+fn tell(path: &Path, is_removed: io::Result<bool>) {
+    let path = path.display();
+    match is_removed {
+        Ok(false) => {}
+        Ok(true) => tracing::info!(%path, "removed the links of a backup that was given up"),
+        Err(error) => {
+            tracing::warn!(%path, %error, "cannot remove the links of a backup that was given up: \
+                 they keep files on the disk; the next start does it");
+        }
+    }
+}
+
 /// Removes the directories of links in a data directory whose makers are gone; whether there were any.
 ///
 /// # Errors
 /// The system refuses.
-pub fn clear(dir: &Path) -> io::Result<bool> {
+fn clear(dir: &Path) -> io::Result<bool> {
     let mut is_cleared = false;
     for name in Disk.list_dirs(dir)? {
         if name.starts_with(PREFIX) && !is_held(&dir.join(&name))? {
@@ -111,7 +134,7 @@ fn is_held(stage: &Path) -> io::Result<bool> {
 ///
 /// # Errors
 /// The system refuses.
-pub fn remove(dir: &Path, name: &str) -> io::Result<bool> {
+fn remove(dir: &Path, name: &str) -> io::Result<bool> {
     match fs::remove_dir_all(dir.join(name)) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),

@@ -36,16 +36,8 @@ pub async fn start_here(config: BrokerConfig, scope: &Scope) -> Result<Running, 
 
 /// Removes what backups have linked whose end no broker has seen: it keeps files on the disk.
 fn clear_links(broker: &Broker) {
-    for dir in broker.partitions().dirs() {
-        let path = dir.path().display();
-        match backup::clear(dir.path()) {
-            Ok(false) => {}
-            Ok(true) => tracing::info!(%path, "removed the links of a backup that was given up"),
-            Err(error) => {
-                tracing::warn!(%path, %error, "cannot remove the links of a backup that was given up");
-            }
-        }
-    }
+    let dirs = broker.partitions().dirs().iter();
+    dirs.for_each(|dir| backup::clear_given_up(dir.path()));
 }
 
 /// Without a socket a broker serves its clients all the same.

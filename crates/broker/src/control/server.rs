@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::{LONGEST_LEASE, LONGEST_REQUEST, NAME, PATIENCE, address};
-use crate::backup::{Cut, Lease, cut, remove};
+use crate::backup::{Cut, Lease, cut, remove_given_up};
 use crate::broker::Broker;
 use crate::stop::Stop;
 
@@ -201,21 +201,8 @@ impl Connection {
 async fn unlink(broker: &Arc<Broker>, staging: String) {
     let broker = Arc::clone(broker);
     let removing = tokio::task::spawn_blocking(move || {
-        for dir in broker.partitions().dirs() {
-            let path = dir.path().join(&staging);
-            match remove(dir.path(), &staging) {
-                Ok(false) => {}
-                Ok(true) => {
-                    let path = path.display();
-                    tracing::info!(%path, "removed the links of a backup that was given up");
-                }
-                Err(error) => {
-                    let path = path.display();
-                    tracing::warn!(%path, %error, "cannot remove the links of a backup that was given up: \
-                         they keep files on the disk; the next start does it");
-                }
-            }
-        }
+        let dirs = broker.partitions().dirs().iter();
+        dirs.for_each(|dir| remove_given_up(dir.path(), &staging));
     });
     // Where the broker stops, its next start does it.
     let _ = removing.await;
