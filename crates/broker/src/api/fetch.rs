@@ -36,7 +36,7 @@ const TOPIC_IDS: i16 = 13;
 
 /// Who reads, and how far.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Reader {
+pub(super) enum Reader {
     /// A consumer: up to the high watermark.
     Uncommitted,
     /// A consumer: up to the last stable offset.
@@ -46,18 +46,17 @@ enum Reader {
 }
 
 impl Reader {
-    fn of(request: &FetchRequest) -> Self {
-        match (request.replica_id, request.isolation_level) {
-            (id @ 0.., _) => Self::Follower(Follower {
-                id,
-                broker_epoch: request.replica_state.replica_epoch,
-            }),
+    /// Whoever gives this id of a replica, −1 for none, and wants to read so far.
+    pub(super) fn of(replica_id: i32, broker_epoch: i64, isolation_level: i8) -> Self {
+        match (replica_id, isolation_level) {
+            (id @ 0.., _) => Self::Follower(Follower { id, broker_epoch }),
             (_, 0) => Self::Uncommitted,
             _ => Self::Committed,
         }
     }
 
-    fn end(self, view: &View) -> i64 {
+    /// Up to which offset it reads.
+    pub(super) fn end(self, view: &View) -> i64 {
         match self {
             Self::Uncommitted => view.high_watermark,
             Self::Committed => view.last_stable_offset,
@@ -192,7 +191,11 @@ impl Fetch {
     fn new(call: &Call, request: &FetchRequest, topics: Vec<FetchTopic>) -> Self {
         let asked = usize::try_from(request.max_bytes).unwrap_or(0);
         Self {
-            reader: Reader::of(request),
+            reader: Reader::of(
+                request.replica_id,
+                request.replica_state.replica_epoch,
+                request.isolation_level,
+            ),
             max_bytes: asked.min(call.broker.config().max_fetch_bytes),
             topics,
         }

@@ -6,7 +6,7 @@ use millrace_kafka_wire::api::list_offsets::{
 };
 
 use super::Call;
-use super::fetch::check_epoch;
+use super::fetch::{Reader, check_epoch};
 use crate::broker::{Found, Topic};
 use crate::compression::decompress;
 use crate::partitions::Refused;
@@ -55,12 +55,7 @@ fn find(
     let view = partition.view()?;
     check_epoch(asked.current_leader_epoch, view.leader_epoch)
         .map_err(|code| Refused::new(code, "the leader epoch is another"))?;
-    let end = match (request.replica_id, request.isolation_level) {
-        // A follower copies all of it.
-        (0.., _) => view.log.end_offset(),
-        (_, 0) => view.high_watermark,
-        _ => view.last_stable_offset,
-    };
+    let end = Reader::of(request.replica_id, -1, request.isolation_level).end(&view);
     let epoch_at = |offset| view.log.epoch_for(offset).unwrap_or(-1);
     let at = |offset: i64, timestamp: i64, leader_epoch: i32| ListOffsetsPartitionResponse {
         partition_index: index,
