@@ -36,7 +36,7 @@ pub use replicas::{Asking, Followed, InSync};
 pub use waits::{Wait, Waits};
 
 use open::OpenPartition;
-use replicas::{Assignment, Replicas};
+use replicas::Replicas;
 use worker::{Command, Worker};
 
 /// What has to be there of a partition that the metadata gives to this broker.
@@ -223,7 +223,7 @@ impl Partitions {
         let what = OpenPartition {
             id,
             topic: topic.name.clone(),
-            replicas: Replicas::new(self.node_id, self.lag_max, image.into(), Instant::now()),
+            replicas: Replicas::new(self.lag_max, image.clone(), Instant::now()),
             dir: self.dir(directory),
             files: Arc::clone(&self.files),
             config,
@@ -240,12 +240,9 @@ impl Partitions {
             return;
         };
         if known.epoch.swap(image.epoch, Ordering::AcqRel) != image.epoch {
-            let assignment = Assignment::from(image);
+            let image = image.clone();
             // A worker that is gone has no replicas.
-            let _ = (self.worker(partition)).send(Command::Assign {
-                partition,
-                assignment,
-            });
+            let _ = (self.worker(partition)).send(Command::Assign { partition, image });
         }
     }
 

@@ -65,6 +65,15 @@ pub struct PartitionImage {
     pub isr: Vec<i32>,
 }
 
+impl PartitionImage {
+    /// Whether fewer replicas are in sync than there have to be: `min_in_sync`, or all where there are
+    /// fewer.
+    pub fn has_too_few_in_sync(&self, min_in_sync: i32) -> bool {
+        let least = usize::try_from(min_in_sync).unwrap_or(0);
+        self.isr.len() < least.min(self.replicas.len())
+    }
+}
+
 impl Image {
     /// The topic of this name.
     pub fn topic(&self, name: &str) -> Option<&Arc<TopicImage>> {
@@ -109,13 +118,11 @@ impl TopicImage {
         self.partitions.get(usize::try_from(index).ok()?)
     }
 
-    /// Whether fewer replicas of a partition are in sync than there have to be: `min_in_sync`, or all
-    /// where there are fewer.
+    /// Whether [too few](PartitionImage::has_too_few_in_sync) replicas of a partition are in sync; of
+    /// one that there is not, none is.
     pub fn has_too_few_in_sync(&self, index: i32, min_in_sync: i32) -> bool {
-        self.partition(index).is_none_or(|it| {
-            let least = usize::try_from(min_in_sync).unwrap_or(0);
-            it.isr.len() < least.min(it.replicas.len())
-        })
+        let partition = self.partition(index);
+        partition.is_none_or(|it| it.has_too_few_in_sync(min_in_sync))
     }
 
     /// In which of its log directories a broker has a partition; none when it is not said.

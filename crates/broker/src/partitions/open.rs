@@ -13,10 +13,11 @@ use tokio::sync::mpsc;
 use super::dirs::Dir;
 use super::owned::Owned;
 use super::partition::{Partition, PartitionId, View};
-use super::replicas::{Assignment, Replicas};
+use super::replicas::Replicas;
 use super::waits::Waits;
 use super::worker::Command;
 use crate::config::TopicConfig;
+use crate::metadata::PartitionImage;
 
 /// What the metadata says of a partition that this broker leads.
 pub(super) struct OpenPartition {
@@ -72,11 +73,11 @@ pub(super) fn open(
     if stored.is_none_or(|it| it.topic_id != topic_id) {
         PartitionMetadata { topic_id }.write(&*what.files, &path)?;
     }
-    let Assignment {
+    let PartitionImage {
         leader_epoch,
         epoch,
         ..
-    } = *what.replicas.assignment();
+    } = *what.replicas.image();
     log.start_epoch(leader_epoch);
     log.sync()?;
     if what.replicas.is_alone() {

@@ -13,8 +13,9 @@ use tokio::time::{Duration, Instant};
 
 use super::dirs::Dir;
 use super::partition::{Acks, Described, Partition, Refused, View, Written};
-use super::replicas::{Assignment, Followed, InSync, Replicas};
+use super::replicas::{Followed, InSync, Replicas};
 use crate::config::{FlushMode, TopicConfig};
+use crate::metadata::PartitionImage;
 
 /// What nobody waits for is synced after this time at the latest,
 const SYNC_AFTER: Duration = Duration::from_millis(10);
@@ -221,11 +222,13 @@ impl Owned {
     /// Moves the high watermark to what all replicas have that count: of this one, what is durable,
     /// or where the topic leaves that to the system, all.
     pub fn advance(&mut self) {
-        let own_end = match self.flush_mode() {
+        let config = self.partition.config.load();
+        let own_end = match config.flush_mode {
             FlushMode::Group => self.log.durable_end(),
             FlushMode::Os => self.log.end_offset(),
         };
-        let min_in_sync = self.partition.config.load().min_insync_replicas;
+        let min_in_sync = config.min_insync_replicas;
+        drop(config);
         let now = Instant::now();
         let replicated = self.replicas.replicated(own_end, min_in_sync, now);
         if let Some(replicated) = replicated {
@@ -235,12 +238,12 @@ impl Owned {
     }
 
     fn leader_epoch(&self) -> i32 {
-        self.replicas.assignment().leader_epoch
+        self.replicas.image().leader_epoch
     }
 
     /// Takes over what the metadata says of the replicas now.
-    pub fn assign(&mut self, assignment: Assignment) {
-        self.replicas.assign(assignment, Instant::now());
+    pub fn assign(&mut self, image: PartitionImage) {
+        self.replicas.assign(image, Instant::now());
         self.advance();
     }
 
@@ -271,14 +274,15 @@ impl Owned {
     }
 
     fn in_sync(&self, in_sync: Vec<i32>) -> InSync {
-        let Assignment {
+        let PartitionImage {
+            leader,
             leader_epoch,
             epoch,
             ..
-        } = *self.replicas.assignment();
+        } = *self.replicas.image();
         InSync {
             partition: self.partition.id,
-            leader: self.replicas.own(),
+            leader,
             leader_epoch,
             epoch,
             in_sync,

@@ -13,27 +13,6 @@ use tokio::time::{Duration, Instant};
 use super::partition::PartitionId;
 use crate::metadata::PartitionImage;
 
-/// Who has to have what, as the metadata says.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Assignment {
-    pub leader_epoch: i32,
-    /// Grows with every change.
-    pub epoch: i32,
-    pub replicas: Vec<i32>,
-    pub in_sync: Vec<i32>,
-}
-
-impl From<&PartitionImage> for Assignment {
-    fn from(image: &PartitionImage) -> Self {
-        Self {
-            leader_epoch: image.leader_epoch,
-            epoch: image.epoch,
-            replicas: image.replicas.clone(),
-            in_sync: image.isr.clone(),
-        }
-    }
-}
-
 /// A fetch of a follower: it has all that is below this offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Followed {
@@ -87,10 +66,10 @@ impl Asking {
 /// The replicas of a partition that this broker leads.
 #[derive(Debug)]
 pub struct Replicas {
-    own: i32,
     /// `replica.lag.time.max.ms`: who has not had all that there was for longer is late.
     lag_max: Duration,
-    assignment: Assignment,
+    /// Who has to have what, as the metadata says.
+    image: PartitionImage,
     /// All but this one.
     followers: BTreeMap<i32, Follower>,
     /// In-sync replicas that the controller was asked for and has not decided on.
@@ -99,44 +78,39 @@ pub struct Replicas {
 
 impl Replicas {
     /// Those that are in sync count as such from now on, until they are late.
-    pub fn new(own: i32, lag_max: Duration, assignment: Assignment, now: Instant) -> Self {
+    pub fn new(lag_max: Duration, image: PartitionImage, now: Instant) -> Self {
         let follower = |id: &i32| Follower {
             end: None,
             is_eligible: true,
-            caught_up: assignment.in_sync.contains(id).then_some(now),
+            caught_up: image.isr.contains(id).then_some(now),
             last: None,
         };
-        let others = assignment.replicas.iter().filter(|it| **it != own);
+        let others = image.replicas.iter().filter(|it| **it != image.leader);
         Self {
             followers: others.map(|id| (*id, follower(id))).collect(),
-            own,
             lag_max,
-            assignment,
+            image,
             asked: None,
         }
     }
 
     /// Whether no other replica has to have anything.
     pub fn is_alone(&self) -> bool {
-        self.assignment.in_sync.len() <= 1
+        self.image.isr.len() <= 1
     }
 
-    /// The broker that leads.
-    pub fn own(&self) -> i32 {
-        self.own
-    }
-
-    pub fn assignment(&self) -> &Assignment {
-        &self.assignment
+    /// The partition as the metadata says.
+    pub fn image(&self) -> &PartitionImage {
+        &self.image
     }
 
     /// Takes over what the metadata says now; a later state is not undone by an earlier one.
-    pub fn assign(&mut self, assignment: Assignment, now: Instant) {
-        if assignment.epoch <= self.assignment.epoch {
+    pub fn assign(&mut self, image: PartitionImage, now: Instant) {
+        if image.epoch <= self.image.epoch {
             return;
         }
-        let mut next = Self::new(self.own, self.lag_max, assignment, now);
-        if next.assignment.leader_epoch == self.assignment.leader_epoch {
+        let mut next = Self::new(self.lag_max, image, now);
+        if next.image.leader_epoch == self.image.leader_epoch {
             for (id, follower) in &mut next.followers {
                 if let Some(known) = self.followers.get(id) {
                     *follower = *known;
@@ -174,12 +148,12 @@ impl Replicas {
     /// and those that keep up and would be left behind for ever otherwise. `None` when it is not known
     /// yet, or when fewer are in sync than there have to be.
     pub fn replicated(&self, own_end: i64, min_in_sync: i32, now: Instant) -> Option<i64> {
-        if self.is_under(min_in_sync) {
+        if self.image.has_too_few_in_sync(min_in_sync) {
             return None;
         }
         let asked = self.asked.as_deref().unwrap_or_default();
         let counts = |id: &i32, follower: &Follower| {
-            let in_sync = &self.assignment.in_sync;
+            let in_sync = &self.image.isr;
             let keeps_up = follower.is_eligible && !follower.is_late(own_end, now, self.lag_max);
             in_sync.contains(id) || asked.contains(id) || (follower.end.is_some() && keeps_up)
         };
@@ -190,25 +164,14 @@ impl Replicas {
         ends.chain([Some(own_end)]).min().flatten()
     }
 
-    /// Whether fewer replicas are in sync than there have to be, or than there are.
-    pub fn is_under(&self, min_in_sync: i32) -> bool {
-        let Assignment {
-            replicas, in_sync, ..
-        } = &self.assignment;
-        let least = usize::try_from(min_in_sync)
-            .unwrap_or(0)
-            .min(replicas.len());
-        in_sync.len() < least
-    }
-
     /// The in-sync replicas with a follower that has come as far as others, if it is to join them.
     pub fn joined_by(&mut self, id: i32, high_watermark: i64) -> Option<Vec<i32>> {
         let follower = self.followers.get(&id)?;
         let has_come = follower.is_eligible && follower.end >= Some(high_watermark);
-        if self.asked.is_some() || self.assignment.in_sync.contains(&id) || !has_come {
+        if self.asked.is_some() || self.image.isr.contains(&id) || !has_come {
             return None;
         }
-        let mut in_sync = self.assignment.in_sync.clone();
+        let mut in_sync = self.image.isr.clone();
         in_sync.push(id);
         self.asked = Some(in_sync.clone());
         Some(in_sync)
@@ -223,9 +186,9 @@ impl Replicas {
             let follower = self.followers.get(id);
             follower.is_some_and(|it| it.is_late(own_end, now, self.lag_max))
         };
-        let mut in_sync = self.assignment.in_sync.clone();
+        let mut in_sync = self.image.isr.clone();
         in_sync.retain(|id| !is_late(id));
-        if in_sync.len() == self.assignment.in_sync.len() {
+        if in_sync.len() == self.image.isr.len() {
             return None;
         }
         self.asked = Some(in_sync.clone());
@@ -249,13 +212,15 @@ mod tests {
     const LAG_MAX: Duration = Duration::from_secs(30);
 
     fn replicas(in_sync: &[i32], now: Instant) -> Replicas {
-        let assignment = Assignment {
+        let image = PartitionImage {
+            leader: 1,
             leader_epoch: 3,
             epoch: 7,
             replicas: vec![1, 2, 3],
-            in_sync: in_sync.to_vec(),
+            isr: in_sync.to_vec(),
+            ..PartitionImage::default()
         };
-        Replicas::new(1, LAG_MAX, assignment, now)
+        Replicas::new(LAG_MAX, image, now)
     }
 
     fn has(replica: i32, offset: i64) -> Followed {
@@ -285,9 +250,13 @@ mod tests {
         assert_eq!(of.replicated(10, 2, now), None);
         assert_eq!(of.replicated(10, 1, now), Some(10));
         // There cannot be more in sync than there are.
-        let mut alone = Assignment::default();
-        (alone.replicas, alone.in_sync) = (vec![1], vec![1]);
-        let alone = Replicas::new(1, LAG_MAX, alone, now);
+        let alone = PartitionImage {
+            leader: 1,
+            replicas: vec![1],
+            isr: vec![1],
+            ..PartitionImage::default()
+        };
+        let alone = Replicas::new(LAG_MAX, alone, now);
         assert_eq!(alone.replicated(10, 2, now), Some(10));
     }
 
@@ -331,15 +300,15 @@ mod tests {
         let now = Instant::now();
         let mut of = replicas(&[1, 2], now);
         assert!(of.followed(has(2, 4), 10, now));
-        let mut next = of.assignment().clone();
-        (next.epoch, next.in_sync) = (8, vec![1, 2, 3]);
+        let mut next = of.image().clone();
+        (next.epoch, next.isr) = (8, vec![1, 2, 3]);
         of.assign(next.clone(), now);
         assert_eq!(of.replicated(10, 1, now), None, "nobody knows what 3 has");
         assert!(of.followed(has(3, 9), 10, now));
         assert_eq!(of.replicated(10, 1, now), Some(4));
         let mut earlier = next;
-        (earlier.epoch, earlier.in_sync) = (7, vec![1]);
+        (earlier.epoch, earlier.isr) = (7, vec![1]);
         of.assign(earlier, now);
-        assert_eq!(of.assignment().in_sync, [1, 2, 3]);
+        assert_eq!(of.image().isr, [1, 2, 3]);
     }
 }

@@ -17,10 +17,11 @@ use super::dirs::Dir;
 use super::open::{OpenPartition, open};
 use super::owned::{Owned, WrittenTo};
 use super::partition::{Acks, Described, Partition, PartitionId, Refused};
-use super::replicas::{Asking, Assignment, Followed};
+use super::replicas::{Asking, Followed};
 use crate::clock::Clock;
 use crate::config::TopicConfig;
 use crate::driver::Driver;
+use crate::metadata::PartitionImage;
 
 /// So many commands are one turn at most.
 const TURN: usize = 1024;
@@ -51,7 +52,7 @@ pub(super) enum Command {
     /// What the metadata says of the replicas.
     Assign {
         partition: PartitionId,
-        assignment: Assignment,
+        image: PartitionImage,
     },
     /// A follower has fetched; replies whether it is a replica.
     Followed {
@@ -208,10 +209,9 @@ impl Worker {
                 self.unsynced.insert(partition);
                 reply_to(reply, deleted);
             }
-            Command::Assign {
-                partition,
-                assignment,
-            } => self.change(partition, |it| it.assign(assignment)),
+            Command::Assign { partition, image } => {
+                self.change(partition, |it| it.assign(image));
+            }
             Command::InSyncRefused { partition } => {
                 self.change(partition, Owned::in_sync_refused);
             }
@@ -503,12 +503,12 @@ mod tests {
             },
             topic: "orders".into(),
             replicas: Replicas::new(
-                1,
                 Duration::from_secs(30),
-                Assignment {
+                PartitionImage {
+                    leader: 1,
                     replicas: vec![1],
-                    in_sync: vec![1],
-                    ..Assignment::default()
+                    isr: vec![1],
+                    ..PartitionImage::default()
                 },
                 Instant::now(),
             ),

@@ -206,8 +206,7 @@ fn with_fewer_in_sync_than_there_have_to_be_nothing_more_is_shown() {
         mut client,
         mut follower,
     } = cluster(config_with_lag(dir.path(), lag), "2");
-    let one = client.send(12, &produce(TOPIC, 0, batch(&[b"a"]), 1));
-    let mut answer = client.receive::<ProduceRequest>(12, one);
+    let mut answer = client.ask(12, &produce(TOPIC, 0, batch(&[b"a"]), 1));
     let answer = answer.responses.remove(0).partition_responses.remove(0);
     assert_eq!(answer.error_code, 0);
     wait_for(&broker, &[1], || {});
@@ -256,8 +255,7 @@ fn who_does_not_follow_or_is_of_another_time_is_refused() {
     follower.broker_epoch = before;
     assert_eq!(follower.is_refused(0), Some(ErrorCode::NotLeaderOrFollower));
     // None of them has moved anything.
-    let sent = client.send(12, &produce(TOPIC, 0, batch(&[b"a"]), 1));
-    client.receive::<ProduceRequest>(12, sent);
+    client.ask(12, &produce(TOPIC, 0, batch(&[b"a"]), 1));
     assert!(client.read_all(TOPIC, 0, 0).is_empty());
     assert!(broker.stop());
 }
@@ -270,15 +268,13 @@ fn a_follower_whose_log_parts_from_this_one_is_told_where() {
         client: mut producer,
         mut follower,
     } = cluster(config(dir.path()), "1");
-    let sent = producer.send(12, &produce(TOPIC, 0, batch(&[b"a", b"b", b"c"]), 1));
-    producer.receive::<ProduceRequest>(12, sent);
+    producer.ask(12, &produce(TOPIC, 0, batch(&[b"a", b"b", b"c"]), 1));
     follower.fetch(3);
     assert!(broker.stop());
 
     let broker = TestBroker::start(config(dir.path()));
     let mut client = broker.client();
-    let sent = client.send(12, &produce(TOPIC, 0, batch(&[b"d"]), 1));
-    client.receive::<ProduceRequest>(12, sent);
+    client.ask(12, &produce(TOPIC, 0, batch(&[b"d"]), 1));
     follower.client = broker.client();
     assert_eq!(follower.is_refused(3), Some(ErrorCode::FencedLeaderEpoch));
     (follower.leader_epoch, follower.last_epoch) = (1, 0);
