@@ -8,6 +8,7 @@ use millrace_message::{Text, Value};
 use crate::ast::Operator;
 use crate::budget;
 use crate::eval_error::EvalError;
+use crate::go;
 use crate::outcome::Outcome;
 use crate::program::Binary;
 
@@ -225,10 +226,7 @@ fn joined_bytes(left: &Value, right: &Value) -> Value {
     let mut joined = Vec::new();
     left.write_text(&mut joined);
     right.write_text(&mut joined);
-    match String::from_utf8(joined) {
-        Ok(text) => Value::from(text),
-        Err(error) => Value::from(error.into_bytes()),
-    }
+    go::string(joined)
 }
 
 fn divide(left: &Value, right: &Value) -> Result<Value, OperandFault> {

@@ -7,12 +7,11 @@ use millrace_message::json::Reason;
 use millrace_message::{Object, Value};
 
 use super::target;
-use super::target::go_string;
 use crate::arguments::{Arguments, Call};
 use crate::budget;
 use crate::environment::Environment;
 use crate::eval_error::EvalError;
-use crate::go::{csv, url};
+use crate::go::{self, csv, url};
 use crate::registry::{Category, Default, Example, Method, Parameter, PreparedMethod, Reach};
 
 mod decimal;
@@ -255,7 +254,7 @@ fn parse_form(target: &Value) -> Result<Value, EvalError> {
             fields.push((key, Vec::new()));
             fields.len() - 1
         });
-        fields[place].1.push(go_string(value));
+        fields[place].1.push(go::string(value));
     }
     let object: Object = fields
         .into_iter()

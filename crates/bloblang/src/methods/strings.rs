@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use millrace_message::{Text, Value};
 
-use super::target::{self, characters, go_string};
+use super::target::{self, characters};
 use crate::arguments::Call;
 use crate::budget;
 use crate::eval_error::EvalError;
@@ -175,7 +175,7 @@ pub(super) const METHODS: &[Method] = &[
     )]),
     Method::value("unquote", "The text that a string literal stands for.", |target, _| {
         crate::lexer::unquote(&target::text(&target)?)
-            .map(go_string)
+            .map(go::string)
             .ok_or_else(|| EvalError::new("invalid syntax"))
     })
     .category(Category::Strings)
@@ -212,7 +212,7 @@ pub(super) const METHODS: &[Method] = &[
         &[(r#"{"value":"foo & bar é"}"#, r#"{"escaped":"foo+%26+bar+%C3%A9"}"#)],
     )]),
     Method::value("unescape_url_query", "What a text from the query of a URL stands for.", |target, _| {
-        go::url::unescape_query(&target::text(&target)?).map(go_string).map_err(EvalError::new)
+        go::url::unescape_query(&target::text(&target)?).map(go::string).map_err(EvalError::new)
     })
     .category(Category::Strings)
     .examples(&[Example::new(

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use millrace_message::{Text, Value};
 
 use crate::eval_error::EvalError;
+use crate::go;
 
 pub(super) mod characters;
 pub(super) mod stand_ins;
@@ -74,7 +75,7 @@ pub(super) fn map_bytes(
     change: impl FnOnce(&[u8]) -> Result<Vec<u8>, EvalError>,
 ) -> Result<Value, EvalError> {
     match &*target {
-        Value::String(text) => change(text.as_bytes()).map(go_string),
+        Value::String(text) => change(text.as_bytes()).map(go::string),
         Value::Bytes(bytes) => change(bytes).map(Value::from),
         other => Err(EvalError::wrong_type(other, &["string"])),
     }
@@ -112,7 +113,7 @@ pub(super) fn to_string(
     match target {
         Value::Bytes(bytes) if std::str::from_utf8(bytes).is_err() => {
             let changed = change(&Text::from(stand_ins::of(bytes)))?;
-            Ok(go_string(stand_ins::undone(&changed.to_text())))
+            Ok(go::string(stand_ins::undone(&changed.to_text())))
         }
         _ => change(&text(target)?),
     }
@@ -141,9 +142,4 @@ pub(super) fn cut(
         Value::Bytes(bytes) => Ok(Value::from(bytes.slice(cut(bytes)))),
         other => Err(EvalError::wrong_type(other, &["string"])),
     }
-}
-
-/// A string, or bytes where Go's string would not be UTF-8.
-pub(super) fn go_string(bytes: Vec<u8>) -> Value {
-    String::from_utf8(bytes).map_or_else(|error| Value::from(error.into_bytes()), Value::from)
 }

@@ -2,6 +2,7 @@
 //! ours, `tests/interop/pytest_outcomes.py`.
 
 use std::fs;
+use std::iter;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -28,10 +29,10 @@ pub const KAFKA_PYTHON: Suite = Suite {
             "zstandard",
             "python-snappy",
         ];
-        let mut pytest = pytest(round, &packages.map(str::to_owned))?;
-        pytest.arg("test/integration");
         // The client is that of the checkout.
-        add_path(&mut pytest, &round.checkout)?;
+        let modules = [&*round.checkout];
+        let mut pytest = pytest(round, &packages.map(str::to_owned), &modules)?;
+        pytest.arg("test/integration");
         pytest.env("KAFKA_VERSION", "4.3.0");
         // Its fixtures look for a directory of Kafka, and for nothing in it.
         pytest.env("KAFKA_ROOT", &round.work);
@@ -51,11 +52,10 @@ pub const CONFLUENT_KAFKA_PYTHON: Suite = Suite {
         let version = version(&round.checkout.join("pyproject.toml"))?;
         let mut packages = vec![format!("confluent-kafka=={version}")];
         packages.extend(CONFLUENT_PACKAGES.iter().map(|it| (*it).to_owned()));
-        let mut pytest = pytest(round, &packages)?;
+        let mut pytest = pytest(round, &packages, &[&round.checkout])?;
         for part in ["admin", "producer", "consumer"] {
             pytest.arg(format!("tests/integration/{part}"));
         }
-        add_path(&mut pytest, &round.checkout)?;
         round.with_broker(settings, |broker| {
             outcomes(round, pytest.env("BROKERS", broker.address()))
         })
@@ -99,7 +99,7 @@ pub const AIOKAFKA: Suite = Suite {
             "pytest-timeout",
             "docker==7.1.0",
         ];
-        let mut pytest = pytest(round, &packages.map(str::to_owned))?;
+        let mut pytest = pytest(round, &packages.map(str::to_owned), &[])?;
         pytest.args(["tests", "-p", "aiokafka_fixtures"]);
         // The image says what the tests may expect of the broker.
         pytest.args(["--docker-image", "broker:2.13_2.8.1"]);
@@ -118,8 +118,8 @@ const PATIENCE: Duration = Duration::from_secs(2400);
 /// Where the plugin writes.
 const OUTCOMES: &str = "MILLRACE_OUTCOMES";
 
-/// pytest in the checkout, with packages, which writes nothing there.
-fn pytest(round: &Round, packages: &[String]) -> Result<Command> {
+/// pytest in the checkout, with packages and directories of modules, which writes nothing there.
+fn pytest(round: &Round, packages: &[String], modules: &[&Path]) -> Result<Command> {
     let name = round.checkout.file_name().unwrap_or_default();
     let name = format!("suite-{}", name.to_string_lossy());
     let mut pytest = Command::new(python::environment(round.cache, &name, packages)?);
@@ -143,24 +143,13 @@ fn pytest(round: &Round, packages: &[String]) -> Result<Command> {
     ]);
     pytest.arg("--tb=short");
     pytest.env("PYTHONSAFEPATH", "1");
-    pytest.env(
-        "PYTHONPATH",
-        Path::new(SCRIPTS)
-            .canonicalize()
-            .context("find the plugin")?,
-    );
+    let scripts = Path::new(SCRIPTS).canonicalize();
+    let scripts = scripts.context("find the plugin")?;
+    let modules = iter::once(&*scripts).chain(modules.iter().copied());
+    let modules = std::env::join_paths(modules).context("name the modules")?;
+    pytest.env("PYTHONPATH", modules);
     pytest.env(OUTCOMES, round.work.join("outcomes"));
     Ok(pytest)
-}
-
-/// Adds a directory from which modules are imported.
-fn add_path(pytest: &mut Command, dir: &Path) -> Result<()> {
-    let scripts = Path::new(SCRIPTS)
-        .canonicalize()
-        .context("find the plugin")?;
-    let path = std::env::join_paths([&scripts, dir]).context("name the modules")?;
-    pytest.env("PYTHONPATH", path);
-    Ok(())
 }
 
 fn outcomes(round: &Round, pytest: &mut Command) -> Result<Outcomes> {
@@ -182,7 +171,6 @@ fn outcomes(round: &Round, pytest: &mut Command) -> Result<Outcomes> {
 /// The plugin's lines: `begun`, `passed`, `skipped` or `failed`, a test, and why, behind tabs.
 fn parse(written: &str) -> Outcomes {
     let mut outcomes = Outcomes::default();
-    let mut ended = Vec::new();
     let lines = || {
         written
             .lines()
@@ -197,12 +185,11 @@ fn parse(written: &str) -> Outcomes {
             "skipped" => Outcome::Skipped,
             _ => Outcome::Failed(why.to_owned()),
         };
-        ended.push(test);
         outcomes.add(test, outcome);
     }
     for line in lines().filter(|it| it[0] == "begun") {
         let test = line.get(1).copied().unwrap_or_default();
-        if !ended.contains(&test) {
+        if outcomes.get(test).is_none() {
             outcomes.add(test, Outcome::Failed("it was not done".to_owned()));
         }
     }
