@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where something is wrong")]
 
 use std::collections::BTreeSet;
+use std::io::Write;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -469,40 +470,165 @@ output: {{ file: {{ path: '{}', codec: lines }} }}
         .unwrap();
 }
 
+/// A config that delivers nothing within its `shutdown_timeout`: `stage` waits for an hour.
+fn stuck(source: &str, service: u16) -> String {
+    format!(
+        "http: {{ address: '127.0.0.1:{service}' }}
+shutdown_timeout: 1s
+{source}
+pipeline: {{ threads: 1, processors: [ {{ sleep: {{ duration: 1h }} }} ] }}
+output: {{ drop: {{}} }}
+"
+    )
+}
+
+/// A config that writes to a file at once.
+fn writing(source: &str, service: u16, out: &Path) -> String {
+    format!(
+        "http: {{ address: '127.0.0.1:{service}' }}
+{source}
+pipeline: {{ threads: 1 }}
+output: {{ file: {{ path: '{}', codec: lines }} }}
+",
+        out.display()
+    )
+}
+
+const TAKEN_OVER: &str = "the changed config begins with them";
+
+/// Waits until the log has said `times` that the changed config begins with messages.
+fn taken_over(process: &mut Millrace, times: usize) {
+    process
+        .wait_for("what is taken over", PATIENCE, |it| {
+            let logs = it.logs();
+            let texts = logs.iter().filter_map(|it| it["message"].as_str());
+            (texts.filter(|it| it.contains(TAKEN_OVER)).count() == times).then_some(())
+        })
+        .unwrap();
+}
+
+fn lines(path: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    text.lines().map(str::to_owned).collect()
+}
+
 #[test]
-fn what_a_changed_config_does_not_wait_for_is_told() {
+fn what_the_standard_input_gave_goes_to_the_changed_config() {
+    const FIRST: usize = 150;
+    let folder = tempfile::tempdir().unwrap();
+    let (config, out) = (folder.path().join("config.yaml"), folder.path().join("out"));
+    let service = free_port();
+    let source = "input: { stdin: {}, processors: [ { mapping: 'root = content() + \"!\"' } ] }";
+    std::fs::write(&config, stuck(source, service)).unwrap();
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let mut command = millrace::command().unwrap();
+    command.args(["run", "--watcher"]).arg(&config);
+    command.stdin(reader);
+    let mut process = Millrace::start_with_stdin(&mut command).unwrap();
+    drop(command);
+    let numbers = |numbers: std::ops::Range<usize>| -> Vec<u8> {
+        numbers
+            .flat_map(|it| format!("{it}\n").into_bytes())
+            .collect()
+    };
+    writer.write_all(&numbers(0..FIRST)).unwrap();
+    ready(service);
+    // They go through another config that is stuck, too.
+    std::fs::write(&config, stuck(source, service).replace("1h", "2h")).unwrap();
+    taken_over(&mut process, 1);
+    std::fs::write(&config, writing(source, service, &out)).unwrap();
+    taken_over(&mut process, 2);
+    writer.write_all(&numbers(FIRST..FIRST + 10)).unwrap();
+    drop(writer);
+    assert!(process.wait(PATIENCE).unwrap().success());
+    // The processors of the input have seen each once.
+    let wanted: Vec<_> = (0..FIRST + 10).map(|it| format!("{it}!")).collect();
+    assert_eq!(lines(&out), wanted);
+}
+
+#[test]
+fn what_a_buffer_in_memory_holds_goes_to_the_changed_config() {
+    // Its other input keeps it open, so that what is collected has not left yet.
+    let open = "input: { broker: { inputs: [
+  { generate: { count: 500, interval: '', mapping: 'root = counter()' } },
+  { http_server: { path: /post } } ] } }";
+    let ending = "input: { generate: { count: 1, mapping: 'root = 501' } }";
+    for (buffer, next_buffer) in [
+        ("memory: {}", "none: {}"),
+        ("memory: {}", "memory: {}"),
+        (
+            "memory: { batch_policy: { enabled: true, count: 7 } }",
+            "none: {}",
+        ),
+        (
+            "memory: { batch_policy: { enabled: true, count: 1000 } }",
+            "none: {}",
+        ),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let (config, out) = (folder.path().join("config.yaml"), folder.path().join("out"));
+        let service = free_port();
+        let source = format!("{open}\nbuffer: {{ {buffer} }}");
+        std::fs::write(&config, stuck(&source, service)).unwrap();
+        let mut process = start(&config, &[]);
+        ready(service);
+        let source = format!("{ending}\nbuffer: {{ {next_buffer} }}");
+        std::fs::write(&config, writing(&source, service, &out)).unwrap();
+        taken_over(&mut process, 1);
+        assert!(process.wait(PATIENCE).unwrap().success(), "{buffer}");
+        let read: BTreeSet<u64> = lines(&out).iter().map(|it| it.parse().unwrap()).collect();
+        assert_eq!(read, (1..=501).collect(), "{buffer}, then {next_buffer}");
+    }
+}
+
+#[test]
+fn what_no_config_takes_over_is_told_at_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config.yaml");
+    // Its output cannot go on, and what it read waits for a change that does not come.
+    let folder_as_file = folder.path().join("out");
+    std::fs::create_dir(&folder_as_file).unwrap();
+    for (buffer, reason) in [("none", "stopped"), ("memory", "buffer_shutdown")] {
+        let source = format!(
+            "input: {{ generate: {{ count: 100, interval: '', mapping: 'root.n = counter()' }} }}
+buffer: {{ {buffer}: {{}} }}"
+        );
+        let text = writing(&source, free_port(), &folder_as_file);
+        std::fs::write(&config, text).unwrap();
+        let mut process = start(&config, &[]);
+        taken_over(&mut process, 1);
+        assert_eq!(process.terminate(PATIENCE).unwrap().code(), Some(1));
+        let logs = process.logs();
+        let lost = |reason: &str| -> u64 {
+            let counts = logs.iter().map(|it| &it["dropped_reasons"][reason]);
+            counts.filter_map(serde_json::Value::as_u64).sum()
+        };
+        assert!(lost(reason) > 0, "{logs:?}");
+        // What the buffer had no room for yet is still the input's.
+        assert_eq!(lost("stopped") + lost("buffer_shutdown"), 100, "{logs:?}");
+    }
+}
+
+#[test]
+fn what_waits_on_disk_for_another_config_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("config.yaml");
     let rows = folder.path().join("rows.db");
     let service = free_port();
-    for (buffer, part) in [
-        ("memory: {}".to_owned(), "of the earlier config are dropped"),
-        (
-            format!("sqlite: {{ path: '{}' }}", rows.display()),
-            "wait in the buffer of the earlier config",
-        ),
-    ] {
-        let write = |buffer: &str, pause: &str| {
-            let text = format!(
-                "http: {{ address: '127.0.0.1:{service}' }}
-shutdown_timeout: 1s
-input: {{ generate: {{ count: 100, interval: '', mapping: 'root.n = counter()' }} }}
-buffer: {{ {buffer} }}
-pipeline: {{ threads: 1, processors: [ {{ sleep: {{ duration: {pause} }} }} ] }}
-output: {{ drop: {{}} }}
-"
-            );
-            std::fs::write(&config, text).unwrap();
-        };
-        write(&buffer, "1h");
-        let mut process = start(&config, &[]);
-        ready(service);
-        write("none: {}", "0s");
-        let line = process.wait_for_log("what is left", PATIENCE, |it| {
-            it["message"].as_str().is_some_and(|it| it.contains(part))
-        });
-        let line = line.unwrap();
-        assert!(line["messages"].as_u64().is_some_and(|it| it > 0), "{line}");
-        process.kill().unwrap();
-    }
+    let source = "input: { generate: { count: 100, interval: '', mapping: 'root.n = counter()' } }";
+    let buffered = format!(
+        "{source}\nbuffer: {{ sqlite: {{ path: '{}' }} }}",
+        rows.display()
+    );
+    std::fs::write(&config, stuck(&buffered, service)).unwrap();
+    let mut process = start(&config, &[]);
+    ready(service);
+    std::fs::write(&config, stuck(source, service)).unwrap();
+    let part = "wait in the buffer of the earlier config";
+    let line = process.wait_for_log("what is left", PATIENCE, |it| {
+        it["message"].as_str().is_some_and(|it| it.contains(part))
+    });
+    let line = line.unwrap();
+    assert!(line["messages"].as_u64().is_some_and(|it| it > 0), "{line}");
+    process.kill().unwrap();
 }

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::pressure::Pressure;
 use crate::queue::QueueGauge;
-use crate::{Ages, Budget, Ledger, Pressing, Urgency};
+use crate::{Ages, Budget, Ledger, Leftovers, Pressing, Urgency};
 
 /// How long a write that is under way at the abort may go on, to tell what became of it.
 const WRITES_GRACE: Duration = Duration::from_secs(1);
@@ -26,6 +26,7 @@ pub struct Flow {
 struct Shared {
     budget: Budget,
     ledger: Ledger,
+    leftovers: Leftovers,
     behind_buffer: OnceLock<Ledger>,
     pressure: Pressure,
     connections: Mutex<Vec<Connection>>,
@@ -42,14 +43,21 @@ struct Shared {
 }
 
 impl Flow {
-    /// A stream that takes its memory from `budget` and accounts in `ledger`.
+    /// A stream that takes its memory from `budget` and accounts in `ledger`, and that no other one
+    /// follows.
     pub fn new(budget: Budget, ledger: Ledger) -> Self {
+        Self::in_turn(budget, ledger, Leftovers::default())
+    }
+
+    /// As [`Flow::new`], in a process whose streams leave to the next one what they have not delivered.
+    pub fn in_turn(budget: Budget, ledger: Ledger, leftovers: Leftovers) -> Self {
         let pressure = Pressure::new();
         budget.press(&pressure);
         Self {
             shared: Arc::new(Shared {
                 budget,
                 ledger,
+                leftovers,
                 behind_buffer: OnceLock::new(),
                 pressure,
                 connections: Mutex::default(),
@@ -74,6 +82,11 @@ impl Flow {
     /// The accounting of source messages.
     pub fn ledger(&self) -> &Ledger {
         &self.shared.ledger
+    }
+
+    /// What one stream of the process leaves to the next.
+    pub fn leftovers(&self) -> &Leftovers {
+        &self.shared.leftovers
     }
 
     /// The accounting behind a buffer that acknowledges before delivery, which splits the ledger

@@ -24,6 +24,10 @@ pub const UNREADABLE: &str = "unreadable";
 /// the process.
 pub const LOST_WITH_BUFFER: &str = "buffer_shutdown";
 
+/// The reason by which messages count as returned that their stream left to the one that takes its
+/// place: see [`Leftovers`](crate::Leftovers). As an outcome it is a drop, of which no source hears.
+pub const HANDED_OVER: &str = "handed_over";
+
 /// The ledger of one stream. Cloning copies a pointer.
 #[derive(Clone, Default)]
 pub struct Ledger {
@@ -114,6 +118,24 @@ impl Balance {
             .sum()
     }
 
+    /// Counts messages as dropped for `reason` that were handed over and that no stream has taken.
+    pub fn drop_handed_over(&mut self, messages: u64, reason: &str) {
+        if messages == 0 {
+            return;
+        }
+        let returned = (Kind::Returned, HANDED_OVER.into());
+        if let Some(count) = self.others.get_mut(&returned) {
+            *count = count.saturating_sub(messages);
+            if *count == 0 {
+                self.others.remove(&returned);
+            }
+        }
+        *self
+            .others
+            .entry((Kind::Dropped, reason.into()))
+            .or_default() += messages;
+    }
+
     /// Messages received and not settled.
     pub fn in_flight(&self) -> u64 {
         let settled = self.delivered
@@ -176,6 +198,9 @@ impl Ledger {
         match outcome {
             Outcome::Delivered => self.deliver(1),
             Outcome::Filtered { by } => self.count(Kind::Filtered, by),
+            Outcome::Dropped { reason } if **reason == *HANDED_OVER => {
+                self.count(Kind::Returned, reason);
+            }
             Outcome::Dropped { reason } => self.count(Kind::Dropped, reason),
             Outcome::Failed(error) => self.count(Kind::Returned, &error.class().name().into()),
         }

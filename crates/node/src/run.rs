@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use millrace_component::{Balance, Budget, Flow, Kept, Kind, LOST_WITH_BUFFER, Ledger, STOPPED};
+use millrace_component::{
+    Balance, Budget, Flow, Kept, Kind, LOST_WITH_BUFFER, Ledger, Leftover, Leftovers, STOPPED,
+};
 use millrace_components_http::HttpService;
 use millrace_components_http::service::Mount;
 use millrace_message::Error;
@@ -37,6 +39,9 @@ const SIGNALS_TOGETHER: Duration = Duration::from_millis(500);
 /// How long the HTTP server, the last traces and metrics have together when the process ends; more
 /// than each of them takes.
 const CLOSE_LIMIT: Duration = Duration::from_secs(10);
+
+/// Where the buffer of a stream stands.
+const BUFFER: &str = "root.buffer";
 
 /// How long requests to the service's own paths have to finish.
 const HTTP_GRACE: Duration = Duration::from_secs(1);
@@ -80,6 +85,7 @@ pub async fn run(
     // First of all: whoever sees the process answer may ask it to stop.
     let mut signals = Signals::listen().map_err(RunError::Start)?;
     let process = Process::start(config).await?;
+    process.leftovers.want(changes.is_some());
     let mut config = Box::new(config.clone());
     let mut earlier: Option<Box<RootConfig>> = None;
     let mut balance = Balance::default();
@@ -153,8 +159,9 @@ pub async fn run(
             None => match end.result {
                 // To start it again would only fail again.
                 Err(error) if end.by_itself && changes.is_some() => {
-                    error!("the stream cannot go on, a changed config is waited for: {error}");
                     process.current.set(None);
+                    error!("the stream cannot go on, a changed config is waited for: {error}");
+                    tell_of_what_is_left(&flow);
                     has_failed = true;
                     earlier = None;
                     let Some(next) = next_or_signal(&mut changes, &mut signals).await else {
@@ -167,11 +174,13 @@ pub async fn run(
             },
         }
     };
+    let leftovers = process.leftovers.clone();
     tokio::select! {
         () = process.close() => {}
         // The threads that would close it may still compute.
         () = signals.control.sleep(CLOSE_LIMIT) => warn!("the process is not closed in order"),
     }
+    drop_leftovers(&leftovers, &mut balance, behind_buffer.as_mut());
     kept.retain(|it| it.messages > 0);
     // A run that failed early has written nothing.
     files.retain(|it| std::path::Path::new(&**it).exists());
@@ -202,6 +211,7 @@ struct Process {
     traces: Traces,
     log: Option<EmbeddedLog>,
     budget: Budget,
+    leftovers: Leftovers,
     current: Arc<CurrentFlow>,
     mounts: Vec<Mount>,
     logging: JoinHandle<()>,
@@ -237,6 +247,7 @@ impl Process {
             log,
             logging: tokio::spawn(Arc::clone(&metrics).log_regularly()),
             budget: Budget::new(limit),
+            leftovers: Leftovers::default(),
             metrics,
             http,
             current,
@@ -248,6 +259,7 @@ impl Process {
     fn environment(&self, config: &RootConfig) -> Environment {
         Environment {
             budget: self.budget.clone(),
+            leftovers: self.leftovers.clone(),
             scope: self.metrics.new_scope(),
             services: components::services(
                 Arc::clone(&self.http),
@@ -381,6 +393,7 @@ impl StreamRun<'_> {
             }
         }
         if next.is_none() {
+            process.leftovers.want(false);
             process.http.end_stream();
         }
         stop.cancel();
@@ -390,6 +403,7 @@ impl StreamRun<'_> {
             name = signals.next() => {
                 info!("received {name}{}", if next.is_some() { "; stopping" } else { " again" });
                 // Asked to stop while the config is replaced: then nothing takes over.
+                process.leftovers.want(false);
                 match next.take() {
                     Some(_) => tokio::select! {
                         finished = &mut finished => finished,
@@ -457,6 +471,14 @@ fn tell_of_what_is_left(flow: &Flow) {
              `shutdown_timeout`, and their source takes nothing back"
         );
     }
+    let messages = flow.leftovers().messages();
+    if messages > 0 {
+        warn!(
+            messages,
+            "messages of the earlier config are not delivered, and their source takes nothing back: \
+             the changed config begins with them"
+        );
+    }
     for Kept { file, messages, .. } in flow.kept().into_iter().filter(|it| it.messages > 0) {
         warn!(
             messages,
@@ -464,6 +486,16 @@ fn tell_of_what_is_left(flow: &Flow) {
             "messages wait in the buffer of the earlier config, for one that has the same buffer"
         );
     }
+}
+
+/// Counts as dropped what no stream has taken over.
+fn drop_leftovers(left: &Leftovers, balance: &mut Balance, behind_buffer: Option<&mut Balance>) {
+    let count = |left: Vec<Leftover>| left.iter().map(|it| it.batch.len() as u64).sum::<u64>();
+    if let Some(behind_buffer) = behind_buffer {
+        let messages = count(left.take(|it| it == BUFFER));
+        behind_buffer.drop_handed_over(messages, LOST_WITH_BUFFER);
+    }
+    balance.drop_handed_over(count(left.take(|_| true)), STOPPED);
 }
 
 /// Names the blocks of a changed config that only a restart applies.

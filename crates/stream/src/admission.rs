@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use millrace_component::{
-    Ack, AgeSlot, Ages, Charge, Flow, Incoming, Kind, Ledger, Pressing, ReplayPolicy, UNREADABLE,
-    Urgency,
+    Ack, AgeSlot, Ages, BuildContext, Charge, Flow, Incoming, Kind, Ledger, Pressing, ReplayPolicy,
+    UNREADABLE, Urgency,
 };
 use millrace_message::{Message, MessageBatch, Outcome, Outcomes, SettleRun, Transaction};
 use millrace_telemetry::metric::InputMetrics;
@@ -27,6 +27,8 @@ mod failures;
 /// The admission of one leaf input.
 pub(crate) struct Admission {
     flow: Flow,
+    /// Where the input stands in the config.
+    path: Box<str>,
     metrics: InputMetrics,
     spans: SpanSource,
     replay: Option<ReplayPolicy>,
@@ -56,19 +58,18 @@ struct Pending {
 impl Admission {
     /// An admission whose failures are replayed by `replay`, or go back to the source.
     pub(crate) fn new(
-        flow: Flow,
+        cx: &BuildContext,
         metrics: InputMetrics,
-        spans: SpanSource,
         replay: Option<ReplayPolicy>,
-        ages: Ages,
         is_internal: bool,
     ) -> Self {
         Self {
-            flow,
+            flow: cx.flow().clone(),
+            path: cx.path().into(),
             metrics,
-            spans,
+            spans: SpanSource::of_input(cx),
             replay,
-            ages,
+            ages: cx.flow().ages(cx.path()),
             failures: Failures::default(),
             outstanding: AtomicUsize::new(0),
             settled: Notify::new(),

@@ -18,8 +18,8 @@ use tokio_util::sync::CancellationToken;
 
 use self::link::Link;
 use crate::admission::{Admission, Due};
+use crate::legacy::Legacy;
 use crate::own_thread::OwnThread;
-use crate::spans::SpanSource;
 
 /// Messages that may wait between a leaf input and what reads from it.
 const EDGE_CAPACITY: usize = 128;
@@ -29,11 +29,15 @@ const RUN_MAX: usize = 64;
 const PAUSE_INITIAL: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
-/// Starts a leaf input.
+/// Starts a leaf input, which begins with what an earlier stream has left it.
 ///
 /// # Errors
 /// The output `replay.exhausted` cannot be built.
-pub(crate) fn run(leaf: LeafInput, cx: &BuildContext) -> Result<Source, Error> {
+pub(crate) fn run(
+    leaf: LeafInput,
+    legacy: Option<Legacy>,
+    cx: &BuildContext,
+) -> Result<Source, Error> {
     let replay = (leaf.auto_replay == Some(true)).then_some(leaf.replay);
     if let Some(policy) = replay.as_ref().filter(|it| it.max_attempts > 0) {
         cx.flow().bound_attempts(policy.max_attempts);
@@ -52,13 +56,10 @@ pub(crate) fn run(leaf: LeafInput, cx: &BuildContext) -> Result<Source, Error> {
         identity: Arc::clone(cx.identity()),
         unreadable: Flood::new(),
     };
-    let ages = cx.flow().ages(cx.path());
     let admission = Arc::new(Admission::new(
-        cx.flow().clone(),
+        cx,
         metrics,
-        SpanSource::of_input(cx),
         replay,
-        ages,
         matches!(&leaf.input, BuiltInput::Async(input) if input.is_internal()),
     ));
     let abort = cx.flow().abort().clone();
@@ -70,6 +71,9 @@ pub(crate) fn run(leaf: LeafInput, cx: &BuildContext) -> Result<Source, Error> {
             abort.clone(),
             writer.stop().clone(),
         ));
+        if let Some(legacy) = legacy {
+            emit(legacy, &admission, &writer).await;
+        }
         let result = match leaf.input {
             BuiltInput::Async(mut input) => {
                 let read = read_loop(&mut *input, &admission, &writer, &link).await;
@@ -91,6 +95,15 @@ pub(crate) fn run(leaf: LeafInput, cx: &BuildContext) -> Result<Source, Error> {
         }
         result
     }))
+}
+
+/// Emits what an earlier stream has left; what nobody reads any more fails, as all that is read does.
+async fn emit(legacy: Legacy, admission: &Arc<Admission>, writer: &SourceWriter) {
+    for leftover in legacy.taken_over().await {
+        let incoming = Incoming::unacknowledged(leftover.batch);
+        let mut admitted = admission.admit(incoming).await;
+        writer.batches.push_run(&mut admitted).await;
+    }
 }
 
 /// Waits until everything emitted has settled; at the abort, as long as writes may be under way.

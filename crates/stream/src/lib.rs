@@ -14,6 +14,7 @@ mod engine;
 mod faulted;
 mod leaf_input;
 mod leaf_output;
+mod legacy;
 mod on_error;
 mod own_thread;
 mod processed;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use millrace_component::{
-    Balance, Budget, BuildContext, Engine, Flow, Ledger, Query, Services, Sink, Source, queue,
+    Balance, Budget, BuildContext, Engine, Flow, Ledger, Leftovers, Query, Services, Sink, Source,
+    queue,
 };
 use millrace_message::Error;
 use millrace_telemetry::Scope;
@@ -35,6 +36,8 @@ pub struct Stream {
 pub struct Environment {
     /// The byte budget.
     pub budget: Budget,
+    /// What the stream before has left, and where this one leaves what it has not delivered.
+    pub leftovers: Leftovers,
     /// The scope of the stream's metrics.
     pub scope: Scope,
     /// What the process lends to components.
@@ -50,7 +53,7 @@ impl Environment {
         resources: PlacedResources,
         starting: Starting,
     ) -> Arc<StreamEngine> {
-        let flow = Flow::new(self.budget, Ledger::default());
+        let flow = Flow::in_turn(self.budget, Ledger::default(), self.leftovers);
         let on_error = OnError::new(self.error_handling, flow.clone());
         StreamEngine::new(
             resources,
@@ -87,8 +90,17 @@ impl Stream {
     ) -> Result<Option<Self>, Error> {
         let engine = environment.engine(config.resources.clone().into(), Starting::until(stop));
         match Self::build(config, &engine) {
-            Err(_) if engine.starting().has_stopped() => Ok(None),
-            built => built.map(Some),
+            Ok(stream) => {
+                engine.heirs().hand_over();
+                Ok(Some(stream))
+            }
+            Err(error) => {
+                engine.heirs().disown();
+                match engine.starting().has_stopped() {
+                    true => Ok(None),
+                    false => Err(error),
+                }
+            }
         }
     }
 
@@ -111,6 +123,7 @@ impl Stream {
         )?);
         engine.starting().begin_to_read()?;
         let source = start_source(config, &root)?;
+        let source = engine.heirs().before(source, &root)?;
         let edges = Edges {
             flow: &flow,
             chain: &chain,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use millrace_component::conformance::Workbench;
-use millrace_component::{Budget, Services};
+use millrace_component::{Budget, Leftovers, Services};
 use millrace_stream::{Environment, Stream, StreamConfig};
 use millrace_telemetry::Scope;
 use millrace_testkit::poll::{PATIENCE, until};
@@ -26,6 +26,7 @@ fn start(yaml: &str) -> Stream {
     let config: StreamConfig = bench.read(yaml).unwrap_or_else(|error| panic!("{error}"));
     let environment = Environment {
         budget: Budget::new(64 << 20),
+        leftovers: Leftovers::default(),
         scope: Scope::detached(),
         services: Services::default(),
         error_handling: millrace_stream::ErrorHandling::default(),

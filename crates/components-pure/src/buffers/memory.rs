@@ -2,15 +2,15 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use millrace_component::{
     AgeSlot, Ages, Backoff, BatchPolicy, Batcher, Buffer, BufferConfig, BuildContext, BuiltBuffer,
-    Descriptor, Flow, Guarantee, Identity, Kind, LOST_WITH_BUFFER, Ledger, Source, SourceWriter,
-    Urgency, track,
+    Descriptor, Flow, Guarantee, HANDED_OVER, Identity, Kind, LOST_WITH_BUFFER, Ledger, Leftover,
+    Source, SourceWriter, Urgency, track,
 };
 use millrace_message::{Error, MessageBatch, Origin, Outcome, Outcomes, Settle, Transaction};
 use millrace_spec::{Node, ReadContext, Spec, codes};
@@ -26,7 +26,8 @@ mod held;
 ///
 /// The input is acknowledged when its message is in the buffer: what the buffer holds is lost
 /// with the process. A message that the output does not accept is sent again from the buffer.
-/// What is left when the time for an orderly end is over is counted and reported as dropped.
+/// What is left when the time for an orderly end is over is counted and reported as dropped, or goes to
+/// the changed config where that is why it ends (`--watcher`).
 ///
 /// Messages cost memory beside their payloads: with their metadata and 512 bytes for each, what is
 /// held stays within `memory_limit`, too.
@@ -131,6 +132,7 @@ struct Returned {
 
 /// What a batch of the buffer keeps from one attempt to the next.
 struct Attempt {
+    since: Instant,
     backoff: Backoff,
     age: AgeSlot,
 }
@@ -268,9 +270,11 @@ impl Running {
     }
 
     fn first_attempt(&self) -> Attempt {
+        let since = Instant::now();
         Attempt {
+            since,
             backoff: Backoff::new(PAUSE_INITIAL, PAUSE_MAX),
-            age: self.memory.ages.enter(std::time::Instant::now(), 1),
+            age: self.memory.ages.enter(since, 1),
         }
     }
 
@@ -340,7 +344,7 @@ impl Running {
         self.emit(batch);
         let latency = self.memory.metrics.latency.clone();
         let flow = self.memory.flow.clone();
-        let started = std::time::Instant::now();
+        let started = Instant::now();
         self.under_way.push(Box::pin(async move {
             let outcomes = outcomes.await;
             latency.observe(started.elapsed());
@@ -368,14 +372,33 @@ impl Running {
         } = returned;
         self.sent -= held;
         let failed = take_failed(batch, origins, &outcomes);
-        // What is let go of counts as lost with the buffer.
         if failed.is_empty() || self.memory.flow.abort().is_cancelled() {
             self.memory.ages.leave(attempt.age);
+            self.leave(failed, attempt.since);
         } else {
             self.memory.ledger.replay(failed.len());
             self.send(failed, attempt);
         }
         self.show_active();
+    }
+
+    /// Lets go of what the buffer has acknowledged: it is left to the next stream, or lost with the buffer
+    /// when there is none.
+    fn leave(&self, mut batch: MessageBatch, since: Instant) {
+        let leftovers = self.memory.flow.leftovers();
+        if batch.is_empty() || !leftovers.is_wanted() {
+            return;
+        }
+        for origin in batch.take_origins() {
+            origin.settle(Outcome::Dropped {
+                reason: HANDED_OVER.into(),
+            });
+        }
+        leftovers.keep(Leftover {
+            path: self.memory.identity.path.as_ref().into(),
+            since,
+            batch,
+        });
     }
 
     /// Counts what is left as dropped, because its source believes that it was delivered; what
@@ -389,7 +412,9 @@ impl Running {
         // input waits for what was not taken in.
         self.waiting = None;
         self.ready.clear();
-        self.memory.batcher = None;
+        if let Some(mut batcher) = self.memory.batcher.take() {
+            self.leave(batcher.take(), Instant::now());
+        }
         while let Some(returned) = self.under_way.next().await {
             self.settle(returned);
         }

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use millrace_component::{Budget, ProcessorChild, Registry, check_resource_uses, resources_named};
+use millrace_component::{
+    Budget, Leftovers, ProcessorChild, Registry, check_resource_uses, resources_named,
+};
 use millrace_diagnostics::{Diagnostics, Renderer, SourceMap};
 use millrace_spec::env::Environment;
 use millrace_spec::path::{self, Schema};
@@ -287,6 +289,7 @@ fn mocked<'c>(
 fn build((processors, resources): Target) -> Result<Processors, String> {
     let environment = millrace_stream::Environment {
         budget: Budget::new(memory::default_limit()),
+        leftovers: Leftovers::default(),
         scope: Scope::detached(),
         services: services_of_tests(),
         error_handling: ErrorHandling::default(),

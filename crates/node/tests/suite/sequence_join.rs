@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use millrace_component::{Balance, Budget, Kind, Services};
+use millrace_component::{Balance, Budget, Kind, Leftovers, Services};
 use millrace_node::{Files, Main, load, registry};
 use millrace_stream::{Environment, Stream};
 use millrace_telemetry::Scope;
@@ -44,6 +44,7 @@ fn start(folder: &Path, config: &str) -> Stream {
     let config = loaded.config.unwrap_or_else(|| panic!("{shown}"));
     let environment = Environment {
         budget: Budget::new(1 << 30),
+        leftovers: Leftovers::default(),
         scope: Scope::detached(),
         services: Services::default(),
         error_handling: millrace_stream::ErrorHandling::default(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use millrace_component::{Ack, Backoff, ReplayPolicy, STOPPED};
+use millrace_component::{Ack, Backoff, HANDED_OVER, Leftover, ReplayPolicy, STOPPED};
 use millrace_message::{Error, ErrorClass, MessageBatch, Outcome, Outcomes};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
@@ -129,8 +129,8 @@ impl Admission {
         })
     }
 
-    /// Gives up on the batches that wait to be sent again: they go back to their source, or are
-    /// lost where it takes nothing back.
+    /// Gives up on the batches that wait to be sent again: they go back to their source. Where it takes
+    /// nothing back they are left to the next stream, or lost when there is none.
     pub(crate) fn abandon_replays(&self) {
         let waiting = std::mem::take(&mut *self.failures.waiting.lock());
         for mut pending in waiting.batches.into_values() {
@@ -140,13 +140,38 @@ impl Admission {
             let failure = Outcome::Failed(Error::retry(
                 "the stream was stopped before the message could be sent again",
             ));
-            let failure = self.last_word(&pending.ack, failure);
+            let failure = match self.leave(&mut pending) {
+                true => Outcome::Dropped {
+                    reason: HANDED_OVER.into(),
+                },
+                false => self.last_word(&pending.ack, failure),
+            };
             for index in std::mem::take(&mut retry.indices) {
                 retry.outcomes[index] = Some(failure.clone());
             }
             self.flow.ledger().recover();
             self.settle_each(pending, retry.into_outcomes());
         }
+    }
+
+    /// Leaves what failed of a batch to the next stream, if it is to.
+    fn leave(&self, pending: &mut Pending) -> bool {
+        let is_left = self.leaves(&pending.ack);
+        if is_left {
+            self.flow.leftovers().keep(Leftover {
+                path: self.path.clone(),
+                since: pending.received,
+                batch: std::mem::take(&mut pending.copies),
+            });
+        }
+        is_left
+    }
+
+    /// Whether what fails now is left to the next stream.
+    fn leaves(&self, ack: &Ack) -> bool {
+        matches!(ack, Ack::None)
+            && self.flow.abort().is_cancelled()
+            && self.flow.leftovers().is_wanted()
     }
 
     /// Sorts the outcomes of an attempt into what is final and what is tried again.
@@ -200,6 +225,7 @@ impl Admission {
     fn next_step(&self, ack: &Ack, retry: &Retry) -> Step {
         match &self.replay {
             None => Step::Finish,
+            Some(_) if self.leaves(ack) => Step::Again,
             // What the other output did not take goes back to its source, if there is a way.
             Some(_) if retry.given_up => match ack {
                 Ack::None => Step::GiveUp,

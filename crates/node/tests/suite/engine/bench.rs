@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use millrace_component::conformance::Workbench;
-use millrace_component::{Balance, Budget, Flow, Registry, Services};
+use millrace_component::{Balance, Budget, Flow, Leftovers, Registry, Services};
 use millrace_components_pure::{Limiters, Pipes};
 use millrace_message::{Error, Outcome};
 use millrace_stream::{Environment, ErrorHandling, Stream, StreamConfig};
@@ -76,6 +76,7 @@ impl Bench {
             .with(Arc::new(Pipes::default()));
         let environment = Environment {
             budget: Budget::new(limit),
+            leftovers: Leftovers::default(),
             scope: Scope::detached(),
             services,
             error_handling,
