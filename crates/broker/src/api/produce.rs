@@ -11,15 +11,13 @@ use millrace_kafka_wire::api::produce::{
     BatchIndexAndErrorMessage, PartitionProduceData, PartitionProduceResponse, ProduceRequest,
     ProduceResponse, TopicProduceData, TopicProduceResponse,
 };
-use millrace_kafka_wire::batch::{Compression, HEADER_SIZE};
 use millrace_kafka_wire::{ApiKey, ErrorCode, Reader, Str, Uuid};
-use millrace_log::{Batch, Invalid, InvalidKind, Origin, Rules, check_records, validate};
+use millrace_log::{Batch, Invalid, Origin, Rules, validate};
 
 use super::verify::{Producer, verify};
 use super::{Answer, Call, Work, read, write};
 use crate::broker::{Found, Topic};
-use crate::compression::decompress;
-use crate::config::{TopicConfig, Validation};
+use crate::compression::as_stored;
 use crate::metrics::Metrics;
 use crate::partitions::{Acks, Partition, Refused, Reply, Written, answered};
 
@@ -151,9 +149,9 @@ fn check_partition(
         ..config.rules.clone()
     };
     let bytes = data.records.clone().unwrap_or_default();
-    let batch = validate(bytes, &rules, broker.clock().now());
-    let batch = batch.map_err(|invalid| invalid_batch(data.index, &invalid))?;
-    check_compressed(&batch, &config, &rules, broker.clock().now())
+    let now = broker.clock().now();
+    let batch = validate(bytes, &rules, now)
+        .and_then(|batch| as_stored(batch, &config, &rules, now))
         .map_err(|invalid| invalid_batch(data.index, &invalid))?;
     let origin = Origin::Client {
         transaction_version: if call.version >= TRANSACTIONS_2 { 2 } else { 1 },
@@ -290,28 +288,6 @@ async fn settle(call: &Call, topics: Vec<AppendingTopic>, reply: &Answering) -> 
             write(ApiKey::Produce, call, &response)
         }
     }
-}
-
-/// Opens a compressed batch where the topic is compacted, which needs a key of every record, or asks
-/// for it.
-fn check_compressed(
-    batch: &Batch,
-    config: &TopicConfig,
-    rules: &Rules,
-    now: i64,
-) -> Result<(), Invalid> {
-    let header = batch.header();
-    let codec = header.attributes.compression().unwrap_or(Compression::None);
-    let is_opened = rules.needs_keys || config.validation == Validation::Full;
-    if codec == Compression::None || !is_opened {
-        return Ok(());
-    }
-    let records = decompress(codec, &batch.bytes()[HEADER_SIZE..]).map_err(|_| Invalid {
-        kind: InvalidKind::Corrupt,
-        records: Vec::new(),
-        reason: "cannot be decompressed",
-    })?;
-    check_records(header, &records, rules, now).map(drop)
 }
 
 async fn settled(

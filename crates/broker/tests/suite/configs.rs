@@ -1,7 +1,6 @@
 //! Settings of topics and brokers, changed while they are in use.
 
 use crate::support::{TestBroker, config};
-use millrace_kafka_wire::ErrorCode;
 use millrace_kafka_wire::api::create_topics::{
     CreatableTopic, CreatableTopicConfig, CreateTopicsRequest,
 };
@@ -11,7 +10,10 @@ use millrace_kafka_wire::api::describe_configs::{
 use millrace_kafka_wire::api::incremental_alter_configs::{
     AlterConfigsResource, AlterableConfig, IncrementalAlterConfigsRequest,
 };
-use millrace_kafka_wire::batch::{BatchBuilder, Compression, HEADER_SIZE, checksum, compress};
+use millrace_kafka_wire::batch::{
+    BatchBuilder, Compression, HEADER_SIZE, Records, compress_batch, decompress, is_intact,
+};
+use millrace_kafka_wire::{ErrorCode, Segment};
 use millrace_testkit::kafka::{Client, batch};
 
 const TOPIC: i8 = 2;
@@ -191,14 +193,38 @@ fn each_record_that_a_topic_does_not_take_is_named() {
 
 /// The batch with its records compressed with zstd.
 fn compressed(batch: &[u8]) -> bytes::Bytes {
-    let records = compress(Compression::Zstd, &batch[HEADER_SIZE..]).unwrap();
-    let mut bytes = [&batch[..HEADER_SIZE], &records].concat();
-    let length = (bytes.len() - 12) as u32;
-    bytes[8..12].copy_from_slice(&length.to_be_bytes());
-    bytes[22] |= Compression::Zstd as u8;
-    let crc = checksum(&bytes);
-    bytes[17..21].copy_from_slice(&crc.to_be_bytes());
-    bytes.into()
+    let compressed = compress_batch(Compression::Zstd, batch.to_vec());
+    compressed.unwrap().into()
+}
+
+#[test]
+fn a_topic_with_a_codec_stores_what_it_is_sent_with_it_from_then_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let broker = TestBroker::start(config(dir.path()));
+    let mut client = broker.client();
+    client.create_topic("orders", 1);
+    let record = vec![b'x'; 2000];
+    for codec in ["producer", "gzip", "uncompressed"] {
+        let changed = set(&mut client, TOPIC, "orders", "compression.type", codec);
+        assert_eq!(changed, 0);
+        let sent = compressed(&batch(&[&record, &record]));
+        assert_eq!(client.produce("orders", 0, sent).error_code, 0);
+    }
+    for (offset, codec) in [
+        (0, Compression::Zstd),
+        (2, Compression::Gzip),
+        (4, Compression::None),
+    ] {
+        let Segment::Bytes(fetched) = client.fetch("orders", 0, offset, 0).records else {
+            unreachable!("the codec reads bytes");
+        };
+        let header = is_intact(&fetched).unwrap();
+        assert_eq!(header.base_offset, offset);
+        assert_eq!(header.attributes.compression(), Some(codec));
+        let records = decompress(codec, &fetched[HEADER_SIZE..header.size()], 1 << 20).unwrap();
+        let values = Records::new(&records, 2).map(|it| it.unwrap().value.unwrap());
+        assert_eq!(values.collect::<Vec<_>>(), [&record, &record]);
+    }
 }
 
 #[test]

@@ -34,15 +34,28 @@ pub fn compress_batch(codec: Compression, batch: Vec<u8>) -> io::Result<Vec<u8>>
     if codec == Compression::None {
         return Ok(batch);
     }
-    let mut header = BatchHeader::read(&batch).map_err(io::Error::other)?;
-    let records = compress(codec, &batch[HEADER_SIZE..])?;
+    let header = BatchHeader::read(&batch).map_err(io::Error::other)?;
+    batch_of(header, codec, &batch[HEADER_SIZE..])
+}
+
+/// A batch of records that are not compressed, as `codec` has them; its length, its codec and its
+/// checksum are set, all else is as the header says.
+///
+/// # Errors
+/// The codec refuses, or a batch cannot be so large.
+pub fn batch_of(
+    mut header: BatchHeader,
+    codec: Compression,
+    records: &[u8],
+) -> io::Result<Vec<u8>> {
+    let records = compress(codec, records)?;
     let length = HEADER_SIZE - PREFIX_SIZE + records.len();
     header.length = i32::try_from(length).map_err(io::Error::other)?;
     header.attributes = header.attributes.with_compression(codec);
-    let mut compressed = [&header.to_bytes()[..], &records].concat();
-    header.crc = checksum(&compressed);
-    compressed[..HEADER_SIZE].copy_from_slice(&header.to_bytes());
-    Ok(compressed)
+    let mut batch = [&header.to_bytes()[..], &records].concat();
+    header.crc = checksum(&batch);
+    batch[..HEADER_SIZE].copy_from_slice(&header.to_bytes());
+    Ok(batch)
 }
 
 /// Compresses records.
