@@ -6,7 +6,7 @@ use crate::reference::REFERENCE;
 use crate::step::{Steps, succeeds};
 use crate::test::{self, cargo};
 use crate::wire::WIRE;
-use crate::{chaos, conformance, examples, power_loss};
+use crate::{chaos, conformance, examples, interop, power_loss};
 
 /// A check of the tree: its name and what it does. True when the tree is in order.
 type Check = (&'static str, fn() -> Result<bool>);
@@ -28,6 +28,10 @@ const EXAMPLES: &[Check] = &[
         chaos::broker_in_ci,
     ),
     ("nothing is lost when the power goes", power_loss::run_in_ci),
+    (
+        "foreign clients have what they were told",
+        interop::run_in_ci,
+    ),
 ];
 
 /// Runs all steps; true when all have passed.

@@ -13,11 +13,13 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use millrace_testkit::{programs, python};
+use millrace_testkit::programs::{self, Program};
+use millrace_testkit::python;
 
 use crate::packages;
 use crate::test_counts::TestCounts;
 use broker::Broker;
+use clients::JAVA;
 use options::Options;
 
 /// The name under which what the broker has left is judged.
@@ -25,17 +27,24 @@ const FILES: &str = "files";
 
 /// Runs the clients, and the suites that are asked for; true when all is well.
 pub fn run(arguments: &[String]) -> Result<bool> {
-    let options = options::parse(arguments)?;
+    judge(&options::parse(arguments)?)
+}
+
+/// As [`run`], with the part of the clients that every change is tried with.
+pub fn run_in_ci() -> Result<bool> {
+    judge(&options::in_ci())
+}
+
+fn judge(options: &Options) -> Result<bool> {
     let binary = crate::test::binary(options.binary.clone(), &[])?;
     let cache = python::cache()?;
     let mut verdicts = Verdicts::default();
     // Each client says by itself what it lacks.
-    let programs = [programs::CLIENTS, &[programs::PYTHON]].concat();
-    if let Err(error) = packages::install(&programs) {
+    if let Err(error) = packages::install(&needed(options)) {
         eprintln!("error: {error:#}");
     }
     if !options.clients.is_empty() {
-        run_stories(&options, &binary, &cache, &mut verdicts)?;
+        run_stories(options, &binary, &cache, &mut verdicts)?;
     }
     for suite in &options.suites {
         let place = suites::Place {
@@ -47,6 +56,16 @@ pub fn run(arguments: &[String]) -> Result<bool> {
         verdicts.add(&format!("{SUITE}{}", suite.name), || suite.judge(&place));
     }
     Ok(verdicts.report())
+}
+
+/// What is needed of Debian; a suite may need any of it.
+fn needed(options: &Options) -> Vec<Program> {
+    if !options.suites.is_empty() {
+        return [programs::CLIENTS, &[programs::PYTHON]].concat();
+    }
+    let files: &[Program] = if options.reads_files { JAVA } else { &[] };
+    let clients = options.clients.iter().flat_map(|it| it.programs);
+    clients.chain(files).copied().collect()
 }
 
 /// What stands before the name of a suite, which may be that of a client.
@@ -68,6 +87,9 @@ fn run_stories(
             story::run(&mut command, &mut broker)?;
             Ok(String::new())
         });
+    }
+    if !options.reads_files {
+        return broker.stop();
     }
     verdicts.add(FILES, || {
         broker.stop()?;

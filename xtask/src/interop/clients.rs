@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Result;
+use millrace_testkit::programs::{self, Program};
 use millrace_testkit::python;
 
 use super::install;
@@ -11,37 +12,49 @@ use super::install;
 /// A client, and how its story is begun.
 pub struct Client {
     pub name: &'static str,
+    /// What its story needs of Debian.
+    pub programs: &'static [Program],
     /// Installs it below the directory that is kept; the command lacks the address and the name.
     pub begin: fn(&Path) -> Result<Command>,
 }
 
+/// What Kafka's own clients and tools, and its reader of files, need of Debian.
+pub const JAVA: &[Program] = &[programs::JAVAC, programs::MAVEN];
+
 pub const CLIENTS: &[Client] = &[
     Client {
         name: "kcat",
+        programs: &[programs::KCAT],
         begin: |_| Ok(shell("kcat_story.sh")),
     },
     Client {
         name: "confluent-kafka",
+        programs: &[programs::PYTHON],
         begin: |cache| python(cache, "confluent_kafka_story.py", "confluent-kafka==2.16.1"),
     },
     Client {
         name: "kafka-python",
+        programs: &[programs::PYTHON],
         begin: |cache| python(cache, "kafka_python_story.py", "kafka-python==3.0.12"),
     },
     Client {
         name: "aiokafka",
+        programs: &[programs::PYTHON],
         begin: |cache| python(cache, "aiokafka_story.py", "aiokafka[lz4]==0.14.0"),
     },
     Client {
         name: "franz-go",
+        programs: &[programs::GO],
         begin: |cache| Ok(Command::new(install::go_story(cache)?)),
     },
     Client {
         name: "platformatic-kafka",
+        programs: &[programs::NODE, programs::NPM],
         begin: install::node_story,
     },
     Client {
         name: "java-clients",
+        programs: JAVA,
         begin: |cache| {
             let mut java = install::java(&install::kafka(cache)?);
             java.arg(script("Story.java"));
@@ -50,6 +63,7 @@ pub const CLIENTS: &[Client] = &[
     },
     Client {
         name: "java-tools",
+        programs: JAVA,
         begin: |cache| {
             let mut tools = shell("java_tools_story.sh");
             tools.env("CLASS_PATH", install::kafka(cache)?);

@@ -12,6 +12,8 @@ use super::suites::{SUITES, Suite};
 pub struct Options {
     pub clients: Vec<&'static Client>,
     pub suites: Vec<&'static Suite>,
+    /// Whether Kafka's own reader reads what the broker has left.
+    pub reads_files: bool,
     pub binary: Option<PathBuf>,
     /// Where the checkouts of the suites are.
     pub checkouts: PathBuf,
@@ -19,9 +21,26 @@ pub struct Options {
     pub logs: PathBuf,
 }
 
+/// What `cargo xtask ci` runs: the clients that Debian and PyPI have. The others need Go's, npm's and
+/// Maven's registries, and Kafka's reader of files Java.
+pub fn in_ci() -> Options {
+    let is_chosen = |it: &&Client| IN_CI.contains(&it.name);
+    Options {
+        clients: CLIENTS.iter().filter(is_chosen).collect(),
+        suites: Vec::new(),
+        reads_files: false,
+        binary: None,
+        checkouts: PathBuf::new(),
+        logs: PathBuf::from(LOGS),
+    }
+}
+
+const IN_CI: &[&str] = &["kcat", "confluent-kafka", "kafka-python", "aiokafka"];
+const LOGS: &str = "target/interop";
+
 pub fn parse(arguments: &[String]) -> Result<Options> {
     let (mut only, mut is_full, mut checkouts) = (Vec::new(), false, None);
-    let (mut binary, mut logs) = (None, PathBuf::from("target/interop"));
+    let (mut binary, mut logs) = (None, PathBuf::from(LOGS));
     let mut rest = arguments.iter();
     while let Some(flag) = rest.next() {
         if flag == "--full" {
@@ -59,6 +78,7 @@ pub fn parse(arguments: &[String]) -> Result<Options> {
             .iter()
             .filter(|it| is_chosen(&suite_name(it)))
             .collect(),
+        reads_files: true,
         binary,
         checkouts: checkouts.unwrap_or_default(),
         logs,
@@ -72,6 +92,11 @@ mod tests {
     fn parse(words: &[&str]) -> Result<Options> {
         let words: Vec<_> = words.iter().map(|it| (*it).to_owned()).collect();
         super::parse(&words)
+    }
+
+    #[test]
+    fn every_client_of_the_change_check_is_one() {
+        assert_eq!(in_ci().clients.len(), IN_CI.len());
     }
 
     #[test]
