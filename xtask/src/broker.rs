@@ -8,7 +8,7 @@ use millrace_testkit::millrace::Millrace;
 
 const START: Duration = Duration::from_secs(60);
 /// What the log says when clients are heard.
-const READY: &str = "the broker is ready";
+pub const READY: &str = "the broker is ready";
 
 /// Starts it and waits until it hears clients.
 ///

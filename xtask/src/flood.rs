@@ -70,7 +70,7 @@ pub fn run(arguments: &[String]) -> Result<bool> {
     };
     let mut broker = start(&options.binary, folder.path(), doors)?;
     let mut client = Client::connect(doors.open)?;
-    client.create_topic("orders", 1)?;
+    client.create_topic("orders", 1, &[])?;
     let tally = Tally::default();
     let (most, took) = thread::scope(|scope| {
         let working = scope.spawn(|| work(&mut client, &tally));

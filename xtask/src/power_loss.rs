@@ -9,6 +9,7 @@ mod medium;
 mod strace;
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,13 +21,14 @@ use anyhow::{Context, Result, bail};
 use millrace_log::files::sim::Skip;
 use millrace_testkit::millrace::Millrace;
 use millrace_testkit::programs;
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process};
 
 use self::medium::{Moment, leave};
-use self::strace::Call;
+use self::strace::{Call, Change};
+use crate::broker::READY;
 use crate::packages;
 use crate::promises::check;
-use crate::promises::story::{End, Story};
+use crate::promises::story::{COMPACTED, End, RETAINED, Story};
 use crate::random::Random;
 
 /// How many states are looked at, and how many in CI.
@@ -37,6 +39,8 @@ const FORGOTTEN_STATES: usize = 100;
 /// How long clients work.
 const LASTING: Duration = Duration::from_secs(3);
 const STOP: Duration = Duration::from_secs(60);
+/// How long it compacts and deletes after it was started again.
+const AFTERWARDS: Duration = Duration::from_millis(500);
 /// States that are looked at side by side.
 const THREADS: usize = 2;
 
@@ -93,27 +97,66 @@ pub fn run_in_ci() -> Result<bool> {
     run(&["--states".to_owned(), CI_STATES.to_string()])
 }
 
-/// Runs the broker under `strace` while clients work.
+/// Runs the broker under `strace` while clients work, kills it, and lets it start again and stop in
+/// order: what it mends at a start may be cut off by the power, too.
 fn record(binary: &Path, folder: &Path) -> Result<Recording> {
     let (root, traces) = (folder.join("data"), folder.join("traces"));
     fs::create_dir(&traces)?;
     let address = check::free_address();
+    let mut broker = traced(binary, folder, address)?;
+    let story = Story::play(address, LASTING, End::Asked).context("work with the broker")?;
+    // The clients are gone, so that no call of its is cut off.
+    kill_process(tracee(&broker)?, Signal::KILL)?;
+    broker.wait(STOP)?;
+    let mut broker = traced(binary, folder, address)?;
+    broker.wait_for_stderr(READY, STOP)?;
+    thread::sleep(AFTERWARDS);
+    kill_process(tracee(&broker)?, Signal::TERM)?;
+    broker.wait(STOP)?;
+    let calls = strace::read(&traces, &root).context("read the traces")?;
+    for (what, is_it) in [
+        ("compacted", is_compaction as fn(&Change) -> bool),
+        ("deleted for its age", is_retention),
+    ] {
+        if !calls.iter().any(|it| is_it(&it.change)) {
+            bail!("nothing was {what} while it was recorded");
+        }
+    }
+    Ok(Recording { calls, story, root })
+}
+
+/// Starts the broker on the directory `data` of a folder, where `traces` are left.
+fn traced(binary: &Path, folder: &Path, address: SocketAddr) -> Result<Millrace> {
     let mut command = Command::new(programs::STRACE.path()?);
     command.args(["-ff", "-ttt", "-T", "-xx", "-y", "-s", "100000000"]);
     command.arg(format!("--trace={}", strace::CALLS));
-    command.arg("-o").arg(traces.join("thread"));
-    command.args(check::command(binary, address, &root));
-    let mut broker = Millrace::start(&mut command)?;
-    let story = Story::play(address, LASTING, End::Asked).context("work with the broker")?;
-    // The tracer blocks the signal, and the broker stops in order.
-    let group = Pid::from_raw(broker.id() as i32).context("a process id is above 0")?;
-    kill_process_group(group, Signal::TERM)?;
-    broker.wait(STOP)?;
-    let calls = strace::read(&traces, &root).context("read the traces")?;
-    if calls.is_empty() {
-        bail!("nothing was recorded");
-    }
-    Ok(Recording { calls, story, root })
+    command.arg("-o").arg(folder.join("traces/thread"));
+    command.args(check::busy_command(binary, address, folder)?);
+    Millrace::start(&mut command)
+}
+
+/// The process that the tracer runs.
+fn tracee(tracer: &Millrace) -> Result<Pid> {
+    let id = tracer.id();
+    let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children"))?;
+    let child = children.split_whitespace().next();
+    let child = child.context("the tracer runs nothing")?.parse()?;
+    Pid::from_raw(child).context("a process id is above 0")
+}
+
+fn is_compaction(change: &Change) -> bool {
+    matches!(change, Change::Renamed(from, to)
+        if is_in(from, COMPACTED) && to.extension().is_some_and(|it| it == "log"))
+}
+
+fn is_retention(change: &Change) -> bool {
+    matches!(change, Change::Unlinked(file) if is_in(file, RETAINED))
+}
+
+/// Whether a file is one of the only partition of a topic.
+fn is_in(file: &Path, topic: &str) -> bool {
+    let partition = file.parent().and_then(Path::file_name);
+    partition.is_some_and(|it| it.to_string_lossy() == format!("{topic}-0"))
 }
 
 /// Looks at so many states; what is wrong with the first that breaks a promise.

@@ -42,7 +42,7 @@ fn killed(binary: &Path, folder: &Path, lasting: Duration) -> Result<usize> {
     let data = folder.join("data");
     fs::create_dir(&data)?;
     let address = free_address();
-    let mut broker: Millrace = start(&check::command(binary, address, &data))?;
+    let mut broker: Millrace = start(&check::busy_command(binary, address, folder)?)?;
     let mut kill = || broker.kill().map(drop);
     let story = Story::play(address, lasting, End::Sudden(&mut kill))?;
     for _ in 0..2 {

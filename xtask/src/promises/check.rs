@@ -1,6 +1,7 @@
 //! Starts the broker on what a power loss has left, and compares it with what clients were told.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::Command;
@@ -11,7 +12,8 @@ use millrace_testkit::port::free_port;
 
 use super::client::Client;
 use super::story::{
-    GROUP, PARTITIONS, RECORDS, Story, TRANSACTIONAL_ID, TRANSACTIONS, number, value,
+    COMPACTED, GROUP, KEYS, PARTITIONS, RECORDS, RETAINED, RETAINED_BYTES, RETAINED_RECORD, Story,
+    TRANSACTIONAL_ID, TRANSACTIONS, number, value,
 };
 use crate::broker::started;
 
@@ -28,6 +30,33 @@ pub fn command(binary: &Path, address: SocketAddr, data: &Path) -> Vec<String> {
         data.display().to_string(),
     ]
     .to_vec()
+}
+
+/// As [`command`], for a broker that compacts and deletes while clients work; its settings are written
+/// to a file of the folder, its data is in the directory `data` there.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn busy_command(binary: &Path, address: SocketAddr, folder: &Path) -> Result<Vec<String>> {
+    let settings = folder.join("broker.properties");
+    let text = format!(
+        "node.id=1
+listeners=PLAINTEXT://{address}
+log.cleaner.backoff.ms=50
+log.retention.check.interval.ms=100
+"
+    );
+    fs::write(&settings, text).context("write the settings of the broker")?;
+    let text = |path: &Path| path.display().to_string();
+    Ok([
+        text(binary),
+        "broker".to_owned(),
+        "--config".to_owned(),
+        text(&settings),
+        "--data".to_owned(),
+        text(&folder.join("data")),
+    ]
+    .to_vec())
 }
 
 /// An address that nobody listens on.
@@ -56,6 +85,8 @@ pub fn check(binary: &Path, data: &Path, story: &Story, at: f64) -> Result<()> {
     topics(&mut client, story, at)?;
     commits(&mut client, story, at)?;
     transactions(&mut client, story, at)?;
+    compacted(&mut client, story, at).context(COMPACTED)?;
+    retained(&mut client, story, at).context(RETAINED)?;
     broker.kill()?;
     Ok(())
 }
@@ -109,7 +140,7 @@ fn topics(client: &mut Client, story: &Story, at: f64) -> Result<()> {
 }
 
 fn commits(client: &mut Client, story: &Story, at: f64) -> Result<()> {
-    let told = story.commits.iter().filter(|told| **told <= at).count() as i64;
+    let told = count_told(&story.commits, at) as i64;
     let found = client.committed(GROUP, RECORDS)?.max(0);
     // One more may have been on its way.
     ensure!(
@@ -117,6 +148,69 @@ fn commits(client: &mut Client, story: &Story, at: f64) -> Result<()> {
         "offset {told} was committed, and {found} is"
     );
     Ok(())
+}
+
+/// How many were told.
+fn count_told(told: &[f64], at: f64) -> usize {
+    told.iter().filter(|told| **told <= at).count()
+}
+
+/// What is left stands where it stood, and of each key it is what was told last, or newer.
+fn compacted(client: &mut Client, story: &Story, at: f64) -> Result<()> {
+    let told = count_told(&story.compacted, at) as i64;
+    let Some(found) = client.read(COMPACTED, 0, false)? else {
+        ensure!(told == 0, "the topic is gone");
+        return Ok(());
+    };
+    let numbers = numbered(&found)?;
+    for last in (told - KEYS).max(0)..told {
+        let key = last % KEYS;
+        let newest = numbers.iter().rev().find(|it| *it % KEYS == key);
+        ensure!(
+            newest.is_some_and(|newest| *newest >= last),
+            "of key {key} record {last} was told, and {newest:?} is the newest"
+        );
+    }
+    Ok(())
+}
+
+/// From the first record that is left on each is there, and no fewer are left than are to be kept.
+fn retained(client: &mut Client, story: &Story, at: f64) -> Result<()> {
+    let told = count_told(&story.retained, at) as i64;
+    let Some(found) = client.read(RETAINED, 0, false)? else {
+        ensure!(told == 0, "the topic is gone");
+        return Ok(());
+    };
+    let numbers = numbered(&found)?;
+    let first = numbers.first().copied().unwrap_or_default();
+    let next = first + numbers.len() as i64;
+    ensure!(
+        numbers.iter().copied().eq(first..next),
+        "records are missing in between: {numbers:?}"
+    );
+    ensure!(
+        next >= told,
+        "{told} records were told, and the next is {next}"
+    );
+    // One that was on its way may be gone after it has counted; each has a header.
+    let least = RETAINED_BYTES / (RETAINED_RECORD + 200);
+    ensure!(
+        first == 0 || numbers.len() >= least,
+        "{} records are left from {first} on, and {least} were to be kept",
+        numbers.len()
+    );
+    Ok(())
+}
+
+/// The numbers in records, which are their offsets.
+fn numbered(found: &[(i64, Vec<u8>)]) -> Result<Vec<i64>> {
+    for (offset, value) in found {
+        ensure!(
+            number(value) == Some(*offset),
+            "at {offset} there is another record"
+        );
+    }
+    Ok(found.iter().map(|(offset, _)| *offset).collect())
 }
 
 /// Each transaction is in both partitions or in none; those that were told are as they were told.

@@ -14,6 +14,9 @@ use millrace_kafka_wire::api::end_txn::EndTxnRequest;
 use millrace_kafka_wire::api::fetch::{FetchResponse, PartitionData};
 use millrace_kafka_wire::api::find_coordinator::FindCoordinatorRequest;
 use millrace_kafka_wire::api::init_producer_id::InitProducerIdRequest;
+use millrace_kafka_wire::api::list_offsets::{
+    ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic,
+};
 use millrace_kafka_wire::api::offset_commit::{
     OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic,
 };
@@ -59,16 +62,22 @@ impl Client {
         response.context("the broker does not answer")
     }
 
-    pub fn create_topic(&mut self, name: &str, partitions: i32) -> Result<()> {
+    pub fn create_topic(
+        &mut self,
+        name: &str,
+        partitions: i32,
+        settings: &[(&str, &str)],
+    ) -> Result<()> {
+        let configs = settings.iter().map(|(name, value)| CreatableTopicConfig {
+            name: (*name).into(),
+            value: Some((*value).into()),
+        });
         let request = CreateTopicsRequest {
             topics: vec![CreatableTopic {
                 name: name.into(),
                 num_partitions: partitions,
                 replication_factor: 1,
-                configs: vec![CreatableTopicConfig {
-                    name: "segment.bytes".into(),
-                    value: Some("1048576".into()),
-                }],
+                configs: configs.collect(),
                 ..CreatableTopic::default()
             }],
             timeout_ms: 10_000,
@@ -140,7 +149,8 @@ impl Client {
         self.ask(4, &request).map(drop)
     }
 
-    /// Sends a batch; the offset of its first record.
+    /// Sends a batch; the offset of its first record. As long as the transaction before it is on its way
+    /// to its end it is sent again.
     pub fn produce(
         &mut self,
         (topic, partition): (&str, i32),
@@ -149,11 +159,21 @@ impl Client {
     ) -> Result<i64> {
         let mut request = kafka::produce(topic, partition, batch, -1);
         request.transactional_id = transactional_id.map(Into::into);
-        let response: ProduceResponse = self.ask(12, &request)?;
-        let answers = response.responses.iter();
-        let answers: Vec<_> = answers.flat_map(|it| &it.partition_responses).collect();
-        all_well("produce", answers.iter().map(|it| it.error_code))?;
-        Ok(answers.first().context("there is an answer")?.base_offset)
+        let busy = ErrorCode::ConcurrentTransactions.number();
+        let mut offset = None;
+        poll::until_ok("a place for a batch", PATIENCE, || {
+            let response: ProduceResponse = self.ask(12, &request)?;
+            let answers = response.responses.iter();
+            let mut answers = answers.flat_map(|it| &it.partition_responses);
+            let answer = answers.next().context("there is an answer")?;
+            if answer.error_code == busy {
+                return Ok(false);
+            }
+            all_well("produce", [answer.error_code])?;
+            offset = Some(answer.base_offset);
+            Ok(true)
+        })?;
+        offset.context("there is an offset")
     }
 
     /// Ends a transaction; the number for the next one.
@@ -259,6 +279,31 @@ impl Client {
         found.context("there is an answer")
     }
 
+    /// The first offset that a partition still has; `None` when there is no such topic.
+    pub fn first_offset(&mut self, topic: &str, partition: i32) -> Result<Option<i64>> {
+        const EARLIEST: i64 = -2;
+        let request = ListOffsetsRequest {
+            replica_id: -1,
+            topics: vec![ListOffsetsTopic {
+                name: topic.into(),
+                partitions: vec![ListOffsetsPartition {
+                    partition_index: partition,
+                    current_leader_epoch: -1,
+                    timestamp: EARLIEST,
+                }],
+            }],
+            ..ListOffsetsRequest::default()
+        };
+        let response = self.ask(7, &request)?;
+        let mut partitions = response.topics.iter().flat_map(|it| &it.partitions);
+        let found = partitions.next().context("the partition is answered")?;
+        if found.error_code == ErrorCode::UnknownTopicOrPartition.number() {
+            return Ok(None);
+        }
+        all_well("ask for the first offset", [found.error_code])?;
+        Ok(Some(found.offset))
+    }
+
     /// All values of a partition, with their offsets; `None` when there is no such topic.
     pub fn read(
         &mut self,
@@ -267,7 +312,9 @@ impl Client {
         is_committed: bool,
     ) -> Result<Option<Values>> {
         let mut all = Vec::new();
-        let mut offset = 0;
+        let Some(mut offset) = self.first_offset(topic, partition)? else {
+            return Ok(None);
+        };
         loop {
             let mut request = fetch(topic, &[(partition, offset)], 0);
             request.isolation_level = i8::from(is_committed);
@@ -295,6 +342,13 @@ impl Client {
             offset = reader.position();
         }
     }
+}
+
+/// A batch with one record that has a key.
+pub fn keyed(of: Identity, sequence: i32, key: &[u8], value: &[u8]) -> Bytes {
+    let mut builder = BatchBuilder::new(0).producer(of.id, of.epoch, sequence);
+    builder.add((now() * 1000.0) as i64, Some(key), Some(value), &[]);
+    builder.finish().into()
 }
 
 /// A batch with one value.

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use bytes::Bytes;
 
-use super::client::{Client, batch, now};
+use super::client::{Client, batch, keyed, now};
 
 /// Records of an idempotent producer, a number in each; those of the last partition are large, so
 /// that segments are rolled.
@@ -20,6 +20,15 @@ pub const TRANSACTIONS: &str = "payments";
 pub const TRANSACTIONAL_ID: &str = "cashier";
 /// Commits offsets of a topic, one after the other.
 pub const GROUP: &str = "billing";
+/// A compacted topic, with a number in each record, whose key is that number's rest by [`KEYS`].
+pub const COMPACTED: &str = "profiles";
+pub const KEYS: i64 = 7;
+/// A topic of which only the newest is kept, with a number in each record.
+pub const RETAINED: &str = "events";
+/// What is kept of it at least, and how large its records are.
+pub const RETAINED_BYTES: usize = 64 << 10;
+pub const RETAINED_RECORD: usize = 2000;
+const COMPACTED_RECORD: usize = 500;
 
 /// How a story ends.
 pub enum End<'a> {
@@ -37,6 +46,10 @@ pub struct Story {
     /// When each of the offsets 1, 2, 3, … was known to be committed.
     pub commits: Vec<f64>,
     pub transactions: Vec<Transaction>,
+    /// When the records 0, 1, 2, … of the compacted topic were told.
+    pub compacted: Vec<f64>,
+    /// When those of the topic were told of which only the newest is kept.
+    pub retained: Vec<f64>,
 }
 
 /// A record that was acknowledged.
@@ -71,8 +84,20 @@ impl Story {
     /// The broker refuses something before its end.
     pub fn play(address: SocketAddr, lasting: Duration, end: End<'_>) -> Result<Self> {
         let mut client = Client::connect(address)?;
-        client.create_topic(RECORDS, PARTITIONS)?;
-        client.create_topic(TRANSACTIONS, 2)?;
+        let large = [("segment.bytes", "1048576")];
+        client.create_topic(RECORDS, PARTITIONS, &large)?;
+        client.create_topic(TRANSACTIONS, 2, &large)?;
+        let compacted = [
+            ("cleanup.policy", "compact"),
+            ("min.cleanable.dirty.ratio", "0.01"),
+            ("internal.segment.bytes", "8192"),
+        ];
+        client.create_topic(COMPACTED, 1, &compacted)?;
+        let retained = [
+            ("internal.segment.bytes", "16384"),
+            ("retention.bytes", &RETAINED_BYTES.to_string()),
+        ];
+        client.create_topic(RETAINED, 1, &retained)?;
         let stage = Stage::default();
         thread::scope(|scope| {
             let on = &stage;
@@ -81,6 +106,8 @@ impl Story {
             let topics = scope.spawn(|| make_topics(address, on));
             let commits = scope.spawn(|| commit(address, on));
             let transactions = scope.spawn(|| transact(address, on));
+            let compacted = scope.spawn(|| count(address, COMPACTED, COMPACTED_RECORD, on));
+            let retained = scope.spawn(|| count(address, RETAINED, RETAINED_RECORD, on));
             thread::sleep(lasting);
             on.end(end)?;
             let mut records = Vec::new();
@@ -92,6 +119,8 @@ impl Story {
                 topics: on.joined(topics)?,
                 commits: on.joined(commits)?,
                 transactions: on.joined(transactions)?,
+                compacted: on.joined(compacted)?,
+                retained: on.joined(retained)?,
             })
         })
     }
@@ -103,7 +132,10 @@ impl Story {
         let topics = topics.flat_map(|it| [Some(it.told), it.end.map(|(_, told)| told)]);
         let transactions = self.transactions.iter().map(|it| it.told);
         let others = records.chain(topics.flatten()).chain(transactions);
-        others.chain(self.commits.iter().copied()).collect()
+        let counted = [&self.commits, &self.compacted, &self.retained];
+        others
+            .chain(counted.into_iter().flatten().copied())
+            .collect()
     }
 }
 
@@ -190,7 +222,7 @@ fn make_topics(address: SocketAddr, stage: &Stage) -> Result<Vec<Topic>> {
     stage.repeat(|number| {
         thread::sleep(Duration::from_millis(20));
         let name = format!("topic-{number}");
-        client.create_topic(&name, 1)?;
+        client.create_topic(&name, 1, &[])?;
         client.produce((&name, 0), None, batch(identity, 0, false, name.as_bytes()))?;
         let told = now();
         let mut end = None;
@@ -200,6 +232,24 @@ fn make_topics(address: SocketAddr, stage: &Stage) -> Result<Vec<Topic>> {
             end = Some((asked, now()));
         }
         Ok(Topic { name, told, end })
+    })
+}
+
+/// Sends records of one size, with a key, to a topic of one partition.
+fn count(address: SocketAddr, topic: &str, size: usize, stage: &Stage) -> Result<Vec<f64>> {
+    let mut client = Client::connect(address)?;
+    let identity = client.producer(None)?;
+    stage.repeat(|number| {
+        let mut value = format!("{number} ").into_bytes();
+        value.resize(size, b'.');
+        let key = (i64::from(number) % KEYS).to_string();
+        let batch = keyed(identity, number, key.as_bytes(), &value);
+        let offset = client.produce((topic, 0), None, batch)?;
+        ensure!(
+            offset == i64::from(number),
+            "{topic}: record {number} is at {offset}"
+        );
+        Ok(now())
     })
 }
 
