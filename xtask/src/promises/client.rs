@@ -325,6 +325,15 @@ impl Client {
             if data.error_code == ErrorCode::UnknownTopicOrPartition.number() {
                 return Ok(None);
             }
+            // The oldest were deleted in the meantime.
+            if data.error_code == ErrorCode::OffsetOutOfRange.number()
+                && let Some(first) = self.first_offset(topic, partition)?
+                && first > offset
+            {
+                all.clear();
+                offset = first;
+                continue;
+            }
             all_well("fetch", [data.error_code])?;
             let Segment::Bytes(bytes) = data.records else {
                 bail!("the records are no bytes");
