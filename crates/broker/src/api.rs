@@ -77,6 +77,11 @@ pub fn is_produce(frame: &Bytes) -> bool {
     frame.starts_with(&ApiKey::Produce.number().to_be_bytes())
 }
 
+/// Whether a frame holds a SaslHandshake.
+pub fn is_handshake(frame: &Bytes) -> bool {
+    frame.starts_with(&ApiKey::SaslHandshake.number().to_be_bytes())
+}
+
 /// Begins to work on a request; `None` closes the connection, as Kafka does for what it does not
 /// know.
 pub fn begin(broker: &Arc<Broker>, peer: &Arc<Peer>, frame: Bytes) -> Option<Work> {

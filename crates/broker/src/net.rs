@@ -7,6 +7,7 @@ mod limits;
 mod listener;
 mod login;
 mod secured;
+mod session;
 
 pub use connection::Peer;
 pub use frames::Budget;

@@ -23,7 +23,6 @@ pub(super) const POOLS: &str = "there is no such pool of threads";
 pub(super) const PREALLOCATE: &str = "segments grow as they are written";
 pub(super) const QUORUM: &str = "a broker is its own controller";
 pub(super) const QUOTAS: &str = "quotas are not built";
-pub(super) const REAUTHENTICATION: &str = "sessions of SASL do not end before their connections";
 /// Why a change differs, not why there is no effect.
 pub(super) const RUNNING: &str = "Kafka takes a new value while it runs";
 pub(super) const SHARE: &str = "share groups are not built";

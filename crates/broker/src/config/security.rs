@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use millrace_sasl::{Mechanism, jaas};
 use millrace_spec::{Secret, codes};
@@ -62,6 +63,16 @@ pub struct SaslServer {
     pub plain_users: BTreeMap<String, Secret<String>>,
     /// `sasl.server.max.receive.size`: no request before the login is larger.
     pub max_receive_bytes: usize,
+    /// `connections.max.reauth.ms`: how long a login holds, where it does not hold for ever.
+    pub lasting: Vec<(Mechanism, Duration)>,
+}
+
+impl SaslServer {
+    /// How long a login by this mechanism holds; `None` for ever.
+    pub fn lasting(&self, mechanism: Mechanism) -> Option<Duration> {
+        let mut all = self.lasting.iter();
+        all.find(|(of, _)| *of == mechanism).map(|(_, it)| *it)
+    }
 }
 
 const LISTENERS: &str = "listeners";
@@ -78,6 +89,7 @@ const CIPHER_SUITES: &str = "ssl.cipher.suites";
 const MECHANISMS: &str = "sasl.enabled.mechanisms";
 const JAAS: &str = "sasl.jaas.config";
 const RECEIVE: &str = "sasl.server.max.receive.size";
+const REAUTHENTICATION: &str = "connections.max.reauth.ms";
 
 /// What stands in the key store's place in PEM form cannot be encrypted here.
 const ENCRYPTED: &str = "decrypt it, such as with `openssl pkey -in key.pem -out plain.pem`, and \
@@ -250,10 +262,23 @@ fn sasl(own: &Own, complaints: &mut Vec<Complaint>) -> SaslServer {
     }
     let largest = own.text(RECEIVE).and_then(|it| it.parse().ok());
     SaslServer {
+        lasting: lasting(own, &mechanisms),
         mechanisms,
         plain_users,
         max_receive_bytes: largest.unwrap_or(0),
     }
+}
+
+/// How long logins hold: as the mechanism says, else the listener, else the broker.
+fn lasting(own: &Own, mechanisms: &[Mechanism]) -> Vec<(Mechanism, Duration)> {
+    let of = |mechanism: &Mechanism| {
+        let name = mechanism.name().to_ascii_lowercase();
+        let text = own.text(&format!("{name}.{REAUTHENTICATION}"));
+        let text = text.or_else(|| own.text(REAUTHENTICATION))?;
+        let millis = text.parse().ok().filter(|it| *it > 0)?;
+        Some((*mechanism, Duration::from_millis(millis)))
+    };
+    mechanisms.iter().filter_map(of).collect()
 }
 
 /// The users of PLAIN, as the notation of JAAS has them: those of this mechanism and listener, else

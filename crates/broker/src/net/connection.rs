@@ -15,6 +15,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Duration, Instant, sleep_until};
 
 use super::frames::{Framed, Frames};
+use super::session::Session;
 use crate::api::{self, Answer, Work};
 use crate::broker::Broker;
 use crate::stop::Stop;
@@ -41,17 +42,19 @@ pub struct Peer {
     pub listener: usize,
 }
 
-/// Serves a connection until the client closes it, it breaks the protocol, or the broker stops.
+/// Serves a connection until the client closes it, it breaks the protocol, or the broker stops; or until
+/// the client begins to log in again, with the request that is returned.
 ///
 /// # Errors
-/// The connection broke.
+/// The connection broke, or the login does not hold any more.
 pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut S,
-    mut frames: Frames,
+    frames: &mut Frames,
     broker: &Arc<Broker>,
     peer: &Arc<Peer>,
     stopping: Stop,
-) -> io::Result<()> {
+    session: Option<&Session>,
+) -> io::Result<Option<Bytes>> {
     let config = broker.config();
     let idle =
         Duration::from_millis(u64::try_from(config.connections.max_idle_ms).unwrap_or(u64::MAX));
@@ -60,13 +63,19 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     let mut held: Option<Framed> = None;
     loop {
         if let Some(frame) = held.take() {
-            match may_begin(&frame.bytes, &working) {
+            let is_over = session.is_some_and(Session::is_over);
+            match may_begin(&frame.bytes, &working) && (!is_over || working.is_empty()) {
+                true if renews(session, &frame.bytes) => return Ok(Some(frame.bytes)),
+                true if is_over => {
+                    let reason = "the login does not hold any more (`connections.max.reauth.ms`)";
+                    return Err(io::Error::other(reason));
+                }
                 true => match api::begin(broker, peer, frame.bytes) {
                     Some(work) => working.push_back(Begun {
                         work,
                         share: frame.share,
                     }),
-                    None => return Ok(()),
+                    None => return Ok(None),
                 },
                 false => held = Some(frame),
             }
@@ -79,7 +88,7 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
                 match answer {
                     Answer::Frame(frame) => send(stream, frame).await?,
                     Answer::Nothing => {}
-                    Answer::Close => return Ok(()),
+                    Answer::Close => return Ok(None),
                 }
             }
             frame = frames.next(stream), if may_read => match frame? {
@@ -87,14 +96,19 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
                     used = Instant::now();
                     held = Some(frame);
                 }
-                None => return Ok(()),
+                None => return Ok(None),
             },
             () = sleep_until(used + idle), if working.is_empty() => {
                 return Err(io::Error::other("nothing came for `connections.max.idle.ms`"));
             }
-            () = stopping.told(), if working.is_empty() => return Ok(()),
+            () = stopping.told(), if working.is_empty() => return Ok(None),
         }
     }
+}
+
+/// Whether a client logs in again with this request.
+fn renews(session: Option<&Session>, frame: &Bytes) -> bool {
+    api::is_handshake(frame) && session.is_some_and(Session::may_be_renewed)
 }
 
 /// Whether a request may begin while those before it are being worked on.

@@ -22,7 +22,7 @@ pub const NO_LISTENER: usize = usize::MAX;
 /// Outside of a runtime.
 pub fn connect(broker: &Arc<Broker>) -> DuplexStream {
     let (client, mut server) = duplex(PIPE_BYTES);
-    let frames = Frames::new(
+    let mut frames = Frames::new(
         broker.config().max_request_bytes,
         broker.request_budget().clone(),
     );
@@ -35,7 +35,8 @@ pub fn connect(broker: &Arc<Broker>) -> DuplexStream {
     let broker = Arc::clone(broker);
     tokio::spawn(async move {
         let stopping = broker.stopping();
-        if let Err(error) = serve(&mut server, frames, &broker, &peer, stopping).await {
+        let served = serve(&mut server, &mut frames, &broker, &peer, stopping, None).await;
+        if let Err(error) = served {
             tracing::debug!(%error, "a connection within the process broke");
         }
     });

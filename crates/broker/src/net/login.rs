@@ -1,6 +1,6 @@
 //! The login of a client (SASL): nothing else of it is read before.
 //!
-//! Source: KIP-43, KIP-84, KIP-152.
+//! Source: KIP-43, KIP-84, KIP-152, KIP-368.
 
 use std::io;
 use std::sync::Arc;
@@ -15,12 +15,13 @@ use millrace_kafka_wire::{
     ApiKey, ErrorCode, Message, Reader, read_request_header, write_response,
 };
 use millrace_sasl::scram::{Exchange, Step};
-use millrace_sasl::{Denied, Hash, Mechanism, plain};
+use millrace_sasl::{Hash, Mechanism, plain};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::time::sleep;
 
 use super::connection::{Peer, send};
 use super::frames::Frames;
+use super::session::Session;
 use crate::api::{self, Answer};
 use crate::broker::Broker;
 use crate::config::SaslServer;
@@ -34,11 +35,21 @@ enum Wrapping {
     Bare,
 }
 
+/// Why a client is not let in.
+type Denial = Box<dyn std::error::Error + Send + Sync>;
+
 /// The header of a request, and what is behind it.
 struct Asked {
     version: i16,
     correlation_id: i32,
     body: Reader,
+}
+
+/// A login that is to go on.
+pub struct Renewing {
+    pub session: Session,
+    /// The request by which the client began to log in again.
+    pub first: Bytes,
 }
 
 /// One client that logs in.
@@ -48,6 +59,9 @@ struct Login<'a, S> {
     broker: &'a Arc<Broker>,
     peer: &'a Arc<Peer>,
     sasl: &'a SaslServer,
+    /// What the client may not change when it logs in again.
+    earlier: Option<Session>,
+    first: Option<Bytes>,
 }
 
 /// Lets a client log in; who it is, or `None` when it has closed the connection.
@@ -60,21 +74,27 @@ pub async fn log_in<S: AsyncRead + AsyncWrite + Unpin>(
     broker: &Arc<Broker>,
     peer: &Arc<Peer>,
     sasl: &SaslServer,
-) -> io::Result<Option<String>> {
+    renewing: Option<Renewing>,
+) -> io::Result<Option<Session>> {
+    let (earlier, first) = renewing.map(|it| (it.session, it.first)).unzip();
     let mut login = Login {
         stream,
         frames,
         broker,
         peer,
         sasl,
+        earlier,
+        first,
     };
     let Some((mechanism, wrapping)) = login.choose().await? else {
         return Ok(None);
     };
-    match mechanism {
-        Mechanism::Plain => login.plain(wrapping).await,
-        Mechanism::Scram(hash) => login.scram(hash, wrapping).await,
-    }
+    let lasting = sasl.lasting(mechanism);
+    let user = match mechanism {
+        Mechanism::Plain => login.plain(wrapping, lasting).await?,
+        Mechanism::Scram(hash) => login.scram(hash, wrapping, lasting).await?,
+    };
+    Ok(user.map(|user| Session::new(user, mechanism, lasting)))
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Login<'_, S> {
@@ -108,7 +128,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Login<'_, S> {
 
     async fn agree(&mut self, asked: &Asked, name: &str) -> io::Result<(Mechanism, Wrapping)> {
         let offered = &self.sasl.mechanisms;
-        let chosen = Mechanism::of(name).filter(|it| offered.contains(it));
+        let chosen = Mechanism::of(name).filter(|it| match &self.earlier {
+            Some(earlier) => *it == earlier.mechanism,
+            None => offered.contains(it),
+        });
         let error = match chosen {
             Some(_) => ErrorCode::None,
             None => ErrorCode::UnsupportedSaslMechanism,
@@ -129,7 +152,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Login<'_, S> {
         Ok((chosen, wrapping))
     }
 
-    async fn plain(&mut self, wrapping: Wrapping) -> io::Result<Option<String>> {
+    async fn plain(
+        &mut self,
+        wrapping: Wrapping,
+        lasting: Option<Duration>,
+    ) -> io::Result<Option<String>> {
         let Some((message, asked)) = self.message(wrapping).await? else {
             return Ok(None);
         };
@@ -137,14 +164,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Login<'_, S> {
         let password = |user: &str| users.get(user).map(|it| it.expose().as_str());
         match plain::check(&message, password) {
             Ok(user) => {
-                self.answer(asked.as_ref(), Bytes::new()).await?;
-                Ok(Some(user.to_owned()))
+                let user = user.to_owned();
+                self.let_in(asked.as_ref(), Bytes::new(), &user, lasting)
+                    .await?;
+                Ok(Some(user))
             }
             Err(denied) => Err(self.deny(asked.as_ref(), denied).await?),
         }
     }
 
-    async fn scram(&mut self, hash: Hash, wrapping: Wrapping) -> io::Result<Option<String>> {
+    async fn scram(
+        &mut self,
+        hash: Hash,
+        wrapping: Wrapping,
+        lasting: Option<Duration>,
+    ) -> io::Result<Option<String>> {
         let mut exchange = Exchange::new(hash, self.broker.random_bytes());
         loop {
             let Some((message, asked)) = self.message(wrapping).await? else {
@@ -153,9 +187,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Login<'_, S> {
             let image = self.broker.metadata().image();
             let find = |user: &str| image.credential(user, hash).cloned();
             match exchange.step(&message, find) {
-                Ok(Step::Challenge(answer)) => self.answer(asked.as_ref(), answer.into()).await?,
+                Ok(Step::Challenge(answer)) => {
+                    self.answer(asked.as_ref(), answer.into(), None).await?;
+                }
                 Ok(Step::LoggedIn { user, answer }) => {
-                    self.answer(asked.as_ref(), answer.into()).await?;
+                    self.let_in(asked.as_ref(), answer.into(), &user, lasting)
+                        .await?;
                     return Ok(Some(user));
                 }
                 Err(denied) => return Err(self.deny(asked.as_ref(), denied).await?),
@@ -180,15 +217,37 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Login<'_, S> {
         Ok(Some((request.auth_bytes, Some(asked))))
     }
 
-    async fn answer(&mut self, asked: Option<&Asked>, auth_bytes: Bytes) -> io::Result<()> {
+    /// Tells a client that it has logged in, and how long that holds.
+    async fn let_in(
+        &mut self,
+        asked: Option<&Asked>,
+        auth_bytes: Bytes,
+        user: &str,
+        lasting: Option<Duration>,
+    ) -> io::Result<()> {
+        if (self.earlier.as_ref()).is_some_and(|earlier| earlier.user != user) {
+            let reason = "the client logs in again as another user";
+            return Err(self.deny(asked, reason).await?);
+        }
+        self.answer(asked, auth_bytes, lasting).await
+    }
+
+    async fn answer(
+        &mut self,
+        asked: Option<&Asked>,
+        auth_bytes: Bytes,
+        lasting: Option<Duration>,
+    ) -> io::Result<()> {
         let Some(asked) = asked else {
             let size = u32::try_from(auth_bytes.len()).map_err(io::Error::other)?;
             self.stream.write_u32(size).await?;
             self.stream.write_all(&auth_bytes).await?;
             return self.stream.flush().await;
         };
+        let lasting = lasting.map_or(0, |it| i64::try_from(it.as_millis()).unwrap_or(i64::MAX));
         let response = SaslAuthenticateResponse {
             auth_bytes,
+            session_lifetime_ms: lasting,
             ..SaslAuthenticateResponse::default()
         };
         self.respond(ApiKey::SaslAuthenticate, asked, &response)
@@ -197,19 +256,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Login<'_, S> {
 
     /// Tells a client that it is not let in, late: who guesses passwords is slowed down. Returns why
     /// the connection ends.
-    async fn deny(&mut self, asked: Option<&Asked>, denied: Denied) -> io::Result<io::Error> {
+    async fn deny(
+        &mut self,
+        asked: Option<&Asked>,
+        reason: impl Into<Denial>,
+    ) -> io::Result<io::Error> {
+        let reason = reason.into();
         let delay = self.broker.config().connections.failed_login_delay_ms;
         sleep(Duration::from_millis(delay)).await;
         if let Some(asked) = asked {
             let response = SaslAuthenticateResponse {
                 error_code: ErrorCode::SaslAuthenticationFailed.number(),
-                error_message: Some(format!("Authentication failed: {denied}").into()),
+                error_message: Some(format!("Authentication failed: {reason}").into()),
                 ..SaslAuthenticateResponse::default()
             };
             self.respond(ApiKey::SaslAuthenticate, asked, &response)
                 .await?;
         }
-        Ok(io::Error::other(denied))
+        Ok(io::Error::other(reason))
     }
 
     async fn respond(
@@ -223,6 +287,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Login<'_, S> {
     }
 
     async fn next(&mut self) -> io::Result<Option<Bytes>> {
+        if let Some(first) = self.first.take() {
+            return Ok(Some(first));
+        }
         let frame = self.frames.next(self.stream).await?;
         Ok(frame.map(|it| it.bytes))
     }

@@ -12,7 +12,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::connection::{Peer, serve};
 use super::frames::Frames;
-use super::login::log_in;
+use super::login::{Renewing, log_in};
 use crate::broker::Broker;
 use crate::config::{Listener, SaslServer};
 use crate::stop::Stop;
@@ -89,18 +89,28 @@ impl Door {
     ) -> io::Result<()> {
         let largest = broker.config().max_request_bytes;
         let mut frames = Frames::new(largest, broker.request_budget().clone());
-        if let Some(sasl) = &self.sasl {
+        let Some(sasl) = &self.sasl else {
+            let served = serve(stream, &mut frames, broker, peer, stopping, None).await;
+            return served.map(drop);
+        };
+        let mut renewing = None;
+        loop {
             frames.set_largest(sasl.max_receive_bytes.min(largest));
-            let login = log_in(stream, &mut frames, broker, peer, sasl);
+            let login = log_in(stream, &mut frames, broker, peer, sasl, renewing.take());
             let login = before_the_end(login, stopping.clone()).await;
             let login = login.inspect_err(|reason| refused(peer.address, reason));
-            let Some(user) = login?.flatten() else {
+            let Some(session) = login?.flatten() else {
                 return Ok(());
             };
-            tracing::debug!(client = %peer.address, user, "a client has logged in");
+            tracing::debug!(client = %peer.address, session.user, "a client has logged in");
             frames.set_largest(largest);
+            let stopping = stopping.clone();
+            let served = serve(stream, &mut frames, broker, peer, stopping, Some(&session));
+            match served.await? {
+                Some(first) => renewing = Some(Renewing { session, first }),
+                None => return Ok(()),
+            }
         }
-        serve(stream, frames, broker, peer, stopping).await
     }
 }
 

@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -103,14 +104,82 @@ fn nothing_is_read_of_a_client_before_it_has_logged_in() {
         0
     );
     works(&mut client, "orders");
-    // It is over: a second login has no place.
-    let illegal = ErrorCode::IllegalSaslState.number();
-    assert_eq!(handshake(&mut client, 1, "PLAIN"), illegal);
+    // It is over.
     assert_eq!(
         authenticate(&mut client, &b"\0alice\0wonderland"[..]).error_code,
-        illegal
+        ErrorCode::IllegalSaslState.number()
     );
     works(&mut client, "orders");
+    assert!(broker.stop());
+}
+
+/// After which a client may log in again.
+const RENEWABLE: Duration = Duration::from_millis(1100);
+
+#[test]
+fn a_client_logs_in_again_as_the_same_user_by_the_same_mechanism() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = "sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256\n\
+                    listener.name.outside.connections.max.reauth.ms=60000\n\
+                    listener.name.outside.plain.sasl.jaas.config=\
+                    org.apache.kafka.common.security.plain.PlainLoginModule required \
+                    user_alice=\"wonderland\" user_bob=\"builder\";\n";
+    let broker = TestBroker::start(config(dir.path(), "SASL_PLAINTEXT", settings).unwrap());
+    broker.client_of(INSIDE).create_topic("orders", 1);
+    let mut clients = [broker.client_of(OUTSIDE), broker.client_of(OUTSIDE)];
+    for client in &mut clients {
+        assert_eq!(handshake(client, 1, "PLAIN"), 0);
+        let let_in = authenticate(client, &b"\0alice\0wonderland"[..]);
+        assert_eq!((let_in.error_code, let_in.session_lifetime_ms), (0, 60_000));
+        works(client, "orders");
+    }
+    std::thread::sleep(RENEWABLE);
+    let [mut client, mut other] = clients;
+    // What was sent before is answered before.
+    let metadata = client.send(12, &MetadataRequest::default());
+    let again = client.send(
+        1,
+        &SaslHandshakeRequest {
+            mechanism: "PLAIN".into(),
+        },
+    );
+    let answer = client.receive::<MetadataRequest>(12, metadata);
+    assert_eq!(answer.brokers.len(), 1);
+    let answer = client.receive::<SaslHandshakeRequest>(1, again);
+    assert_eq!(answer.error_code, 0);
+    assert!(authenticate(&mut client, &b"\0alice\0wonderland"[..]).session_lifetime_ms > 0);
+    works(&mut client, "orders");
+    let unsupported = ErrorCode::UnsupportedSaslMechanism.number();
+    assert_eq!(handshake(&mut other, 1, "SCRAM-SHA-256"), unsupported);
+    assert!(is_shut(&mut other));
+    std::thread::sleep(RENEWABLE);
+    assert_eq!(handshake(&mut client, 1, "PLAIN"), 0);
+    let denied = authenticate(&mut client, &b"\0bob\0builder"[..]);
+    let failed = ErrorCode::SaslAuthenticationFailed.number();
+    assert_eq!(denied.error_code, failed);
+    assert!(is_shut(&mut client));
+    assert!(broker.stop());
+}
+
+#[test]
+fn a_login_that_is_over_ends_the_connection_unless_it_is_renewed() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = format!("{PLAIN}listener.name.outside.plain.connections.max.reauth.ms=1\n");
+    let broker = TestBroker::start(config(dir.path(), "SASL_PLAINTEXT", &settings).unwrap());
+    for renews in [true, false] {
+        let mut client = broker.client_of(OUTSIDE);
+        assert_eq!(handshake(&mut client, 1, "PLAIN"), 0);
+        let let_in = authenticate(&mut client, &b"\0alice\0wonderland"[..]);
+        assert_eq!((let_in.error_code, let_in.session_lifetime_ms), (0, 1));
+        std::thread::sleep(RENEWABLE);
+        if renews {
+            assert_eq!(handshake(&mut client, 1, "PLAIN"), 0);
+            let let_in = authenticate(&mut client, &b"\0alice\0wonderland"[..]);
+            assert_eq!(let_in.error_code, 0);
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        assert!(is_shut(&mut client));
+    }
     assert!(broker.stop());
 }
 

@@ -1,7 +1,7 @@
 //! Listeners and connections.
 
 use crate::config::key::{Key, int, list, long, string};
-use crate::config::note::{ALONE, POOLS, REAUTHENTICATION, RUNNING};
+use crate::config::note::{ALONE, POOLS, RUNNING};
 
 pub(super) const KEYS: &[Key] = &[
     list("listeners")
@@ -68,8 +68,8 @@ pub(super) const KEYS: &[Key] = &[
         .doc("After how long a connection is closed on which nothing happens."),
     long("connections.max.reauth.ms")
         .default("0")
-        .refused(REAUTHENTICATION)
-        .doc("How long a session of SASL lasts."),
+        .at_least(0)
+        .doc("How long a login of SASL holds: after that a request that is no new login ends the connection; 0 for ever."),
     int("connection.failed.authentication.delay.ms")
         .default("100")
         .at_least(0)
