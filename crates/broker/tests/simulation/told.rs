@@ -146,6 +146,14 @@ impl Told {
         self.known.lock().starts.get(&place).copied().unwrap_or(0)
     }
 
+    /// Where it begins at the latest: what lies below may be deleted.
+    pub fn latest_start(&self, place: Place) -> i64 {
+        let known = self.known.lock();
+        let all = [&known.starts, &known.asked_starts];
+        let of_place = all.into_iter().filter_map(|it| it.get(&place));
+        of_place.copied().max().unwrap_or(0)
+    }
+
     /// What a reader was told of a partition.
     pub fn watermarks(&self, place: Place, high: i64, stable: i64) {
         let mut known = self.known.lock();
@@ -184,8 +192,7 @@ impl Told {
         is_compacted: bool,
     ) {
         let deleted = self.start(place);
-        let asked = self.known.lock().asked_starts.get(&place).copied();
-        let latest = asked.unwrap_or(0).max(deleted);
+        let latest = self.latest_start(place);
         if start < deleted || (start > latest && !is_compacted) {
             self.wrong(|| format!("{place:?} starts at {start}, and not at {deleted} to {latest}"));
         }

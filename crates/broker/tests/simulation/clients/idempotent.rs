@@ -37,6 +37,8 @@ struct State {
     number: i64,
     unanswered: VecDeque<Sent>,
     acknowledged: Vec<i64>,
+    /// The offset behind the last record that was acknowledged.
+    end_offset: i64,
     /// The power was gone since something was acknowledged that may be lost by that.
     may_have_lost: bool,
 }
@@ -164,6 +166,7 @@ impl Idempotent {
         }
         let mut state = self.state.lock();
         state.unanswered.pop_front();
+        state.end_offset = offset + sent.values.len() as i64;
         let numbers = sent.first..sent.first + sent.values.len() as i64;
         state.acknowledged.extend(numbers);
     }
@@ -176,7 +179,10 @@ impl Idempotent {
         ];
         let mut state = self.state.lock();
         if lost.map(ErrorCode::number).contains(&code) {
-            if !state.may_have_lost {
+            // Of batches that are deleted a snapshot has the last one alone, as in Kafka: those before
+            // it may have been written, and not be answered.
+            let may_be_deleted = stage.told.latest_start(self.place) > state.end_offset;
+            if !state.may_have_lost && !may_be_deleted {
                 stage.told.wrong(|| {
                     format!(
                         "{} was refused with {code} although all before was acknowledged",
