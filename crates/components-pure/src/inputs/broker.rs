@@ -8,7 +8,7 @@ use millrace_message::Error;
 use millrace_spec::{Node, ReadContext, Spec, codes};
 
 use super::batched;
-use super::relay::{EDGE_CAPACITY, finish_all, follow, pass_on};
+use super::relay::{EDGE_CAPACITY, Ends, pass_on_to_end};
 use crate::copies::check_copies;
 
 /// Reads from several inputs at the same time.
@@ -73,13 +73,13 @@ pub const COMPONENT: Descriptor = Descriptor::input::<Config>();
 
 fn merge(sources: Vec<Source>) -> Source {
     Source::spawn(EDGE_CAPACITY, |writer| async move {
-        let relays = join_all(
-            sources
-                .iter()
-                .map(|source| pass_on(source, &writer.batches)),
-        );
-        let (_all_read, ()) = tokio::join!(relays, follow(&sources, &writer));
-        finish_all(sources).await
+        let ends = Ends::of(&sources);
+        let relays = sources
+            .into_iter()
+            .map(|source| pass_on_to_end(source, &writer.batches));
+        let (ended, ()) = tokio::join!(join_all(relays), ends.follow(&writer));
+        // The first error is the result.
+        ended.into_iter().collect()
     })
 }
 

@@ -181,14 +181,14 @@ impl Reader {
                 },
             };
             self.backoff.reset();
-            if self.emit(batch, writer).await {
-                return End::Last;
+            if let Some(end) = self.emit(batch, writer).await {
+                return end;
             }
         }
     }
 
-    /// Emits a batch; true when it is the last one.
-    async fn emit(&self, mut batch: MessageBatch, writer: &SourceWriter) -> bool {
+    /// Emits a batch; says why it is the last one, if it is.
+    async fn emit(&self, mut batch: MessageBatch, writer: &SourceWriter) -> Option<End> {
         let last = self.config.check.as_ref().and_then(|check| {
             (0..batch.len()).find(|index| {
                 check.check(&batch, *index).unwrap_or_else(|error| {
@@ -201,7 +201,11 @@ impl Reader {
         if let Some(message) = last.and_then(|index| batch.get_mut(index)) {
             message.metadata.set("bento_read_until", "final");
         }
-        writer.batches.push(batch).await.is_err() || last.is_some()
+        match writer.batches.push(batch).await {
+            Ok(()) => last.map(|_| End::Last),
+            // Nobody reads any more: the check has not passed.
+            Err(_) => Some(End::Finished),
+        }
     }
 }
 

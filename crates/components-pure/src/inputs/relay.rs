@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 
 use millrace_component::{Flow, Sender, Source, SourceWriter, Urgency};
 use millrace_message::{Error, MessageBatch};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 /// Messages that may wait behind a combining input.
 pub(super) const EDGE_CAPACITY: usize = 128;
@@ -34,33 +36,74 @@ pub(super) async fn press_at_end(source: &Source, flow: &Flow) {
     std::future::pending::<()>().await;
 }
 
-/// Stops the sources when the combining input is stopped, and says that it is exhausted when all
-/// of them are. Runs until then.
-pub(super) async fn follow(sources: &[Source], writer: &SourceWriter) {
-    let all_exhausted = async {
-        for source in sources {
-            // A source that is gone is exhausted too.
-            let mut exhausted = source.exhausted();
-            let _gone = exhausted.wait_for(|exhausted| *exhausted).await;
-        }
-    };
-    tokio::pin!(all_exhausted);
-    tokio::select! {
-        () = &mut all_exhausted => {}
-        () = writer.stop().cancelled() => {
-            sources.iter().for_each(Source::stop);
-            all_exhausted.await;
-        }
-    }
-    writer.exhaust();
+/// Passes everything on until the source ends or nobody reads any more, and waits for its end: what is
+/// on its way then fails, so that the source is not held up.
+pub(super) async fn pass_on_to_end(source: Source, to: &Sender<MessageBatch>) -> Result<(), Error> {
+    pass_on(&source, to).await;
+    source.finish().await
 }
 
-/// Waits for the end of every source; the first error is the result.
-pub(super) async fn finish_all(sources: Vec<Source>) -> Result<(), Error> {
-    let mut result = Ok(());
-    for source in sources {
-        let ended = source.finish().await;
-        result = result.and(ended);
+/// How sources are told to stop, and tell that they are exhausted.
+pub(super) struct Ends(Vec<(CancellationToken, watch::Receiver<bool>)>);
+
+impl Ends {
+    pub(super) fn of(sources: &[Source]) -> Self {
+        let ends = sources.iter().map(|it| (it.stopper(), it.exhausted()));
+        Self(ends.collect())
     }
-    result
+
+    /// Stops the sources when the combining input is stopped, and says that it is exhausted when all
+    /// of them are. Runs until then.
+    pub(super) async fn follow(mut self, writer: &SourceWriter) {
+        let stops: Vec<_> = self.0.iter().map(|(stop, _)| stop.clone()).collect();
+        let all_exhausted = async {
+            for (_, exhausted) in &mut self.0 {
+                // A source that is gone is exhausted too.
+                let _gone = exhausted.wait_for(|exhausted| *exhausted).await;
+            }
+        };
+        tokio::pin!(all_exhausted);
+        tokio::select! {
+            () = &mut all_exhausted => {}
+            () = writer.stop().cancelled() => {
+                stops.iter().for_each(CancellationToken::cancel);
+                all_exhausted.await;
+            }
+        }
+        writer.exhaust();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::testing::bench;
+
+    /// More than the queues between inputs hold.
+    const MANY: usize = 1000;
+
+    #[tokio::test]
+    async fn an_input_of_inputs_that_nobody_reads_any_more_ends_with_full_queues() {
+        let messages = vec!["x"; MANY].join(", ");
+        let child = format!("{{ scripted: {{ messages: [{messages}] }} }}");
+        for yaml in [
+            format!("broker: {{ inputs: [{child}, {child}] }}"),
+            format!("sequence: {{ inputs: [{child}, {child}] }}"),
+            format!("batched: {{ child: {child}, policy: {{ count: 2 }} }}"),
+            format!("read_until: {{ input: {child}, check: 'false' }}"),
+        ] {
+            let bench = bench();
+            let source = bench.source(&yaml);
+            let batch = source.batches().pop().await.expect("there are messages");
+            // The queues fill, and then the stream is given up.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            bench.flow().abort().cancel();
+            drop(batch);
+            let ended = tokio::time::timeout(Duration::from_secs(30), source.finish()).await;
+            ended
+                .expect(&yaml[..20])
+                .expect("nothing is wrong with the source");
+        }
+    }
 }

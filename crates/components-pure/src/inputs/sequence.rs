@@ -5,6 +5,7 @@ use millrace_component::{
 };
 use millrace_message::{Error, Message, Origin};
 use millrace_spec::{Node, ReadContext, Spec, codes};
+use tokio_util::sync::CancellationToken;
 
 use super::relay::{EDGE_CAPACITY, pass_on, press_at_end};
 
@@ -156,23 +157,30 @@ async fn read_all(
     let mut next = 1;
     loop {
         let last = next >= config.inputs.len();
+        let unread = CancellationToken::new();
         let follow_end = async {
             let mut exhausted = source.exhausted();
             tokio::select! {
                 // A source that is gone is exhausted too.
                 _gone = exhausted.wait_for(|exhausted| *exhausted) => {}
                 () = writer.stop().cancelled() => source.stop(),
+                // What it emits then fails, as soon as it is let go of.
+                () = unread.cancelled() => {}
             }
             if last || writer.stop().is_cancelled() {
                 writer.exhaust();
             }
         };
         let pass_on = async {
-            tokio::select! {
+            let read = tokio::select! {
                 read = pass_on(&source, &writer.batches) => read,
                 // The next one waits until this one has settled.
                 () = press_at_end(&source, cx.flow()), if !last => false,
+            };
+            if !read {
+                unread.cancel();
             }
+            read
         };
         let (read, ()) = tokio::join!(pass_on, follow_end);
         source.finish().await?;
