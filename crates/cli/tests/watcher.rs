@@ -632,3 +632,167 @@ fn what_waits_on_disk_for_another_config_is_told() {
     assert!(line["messages"].as_u64().is_some_and(|it| it > 0), "{line}");
     process.kill().unwrap();
 }
+
+/// Starts with a pipe as the standard input, which is returned.
+fn start_with_pipe(config: &Path) -> (Millrace, std::io::PipeWriter) {
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut command = millrace::command().unwrap();
+    command.args(["run", "--watcher"]).arg(config);
+    command.stdin(reader);
+    (Millrace::start_with_stdin(&mut command).unwrap(), writer)
+}
+
+/// Waits until a change has taken over so often.
+fn changed(process: &mut Millrace, times: usize) {
+    let seen = process.wait_for("the takeover", PATIENCE, |it| {
+        (takeovers(it) >= times).then_some(())
+    });
+    seen.unwrap();
+}
+
+#[test]
+fn what_a_scanner_of_the_standard_input_holds_is_kept_over_a_change() {
+    for (scanner, parts, wanted) in [
+        (
+            "lines: {}",
+            ["abc\nd", "ef\ngh\n"],
+            &["abc", "def", "gh"][..],
+        ),
+        (
+            "csv: {}",
+            ["id,name\n1,a\n2,", "b\n3,c\n"],
+            &[
+                r#"{"id":"1","name":"a"}"#,
+                r#"{"id":"2","name":"b"}"#,
+                r#"{"id":"3","name":"c"}"#,
+            ][..],
+        ),
+        ("to_the_end: {}", ["abc", "def"], &["abcdef"][..]),
+        (
+            "json_documents: {}",
+            [r#"{"a":1}{"i"#, r#"d":3}"#],
+            &[r#"{"a":1}"#, r#"{"id":3}"#][..],
+        ),
+        (
+            "chunker: { size: 4 }",
+            ["abcdef", "ghij"],
+            &["abcd", "efgh", "ij"][..],
+        ),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let (config, out) = (folder.path().join("config.yaml"), folder.path().join("out"));
+        let service = free_port();
+        let source = format!("input: {{ stdin: {{ scanner: {{ {scanner} }} }} }}");
+        let text = writing(&source, service, &out);
+        std::fs::write(&config, &text).unwrap();
+        let (mut process, mut writer) = start_with_pipe(&config);
+        ready(service);
+        let [first, second] = parts;
+        writer.write_all(first.as_bytes()).unwrap();
+        // The place in the file is another one, the scanner is not.
+        std::fs::write(&config, format!("# changed\n{text}")).unwrap();
+        changed(&mut process, 1);
+        ready(service);
+        writer.write_all(second.as_bytes()).unwrap();
+        drop(writer);
+        assert!(process.wait(PATIENCE).unwrap().success(), "{scanner}");
+        assert_eq!(lines(&out), wanted, "{scanner}");
+    }
+}
+
+#[test]
+fn a_changed_scanner_gets_what_the_earlier_one_has_not_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let (config, out) = (folder.path().join("config.yaml"), folder.path().join("out"));
+    let service = free_port();
+    let text = |scanner: &str| {
+        let source = format!("input: {{ stdin: {{ scanner: {{ {scanner} }} }} }}");
+        writing(&source, service, &out)
+    };
+    std::fs::write(&config, text("lines: {}")).unwrap();
+    let (mut process, mut writer) = start_with_pipe(&config);
+    ready(service);
+    writer.write_all(b"a\nb\n").unwrap();
+    poll::until("two lines", PATIENCE, || {
+        (lines(&out).len() == 2).then_some(())
+    })
+    .unwrap();
+    std::fs::write(&config, text("chunker: { size: 2 }")).unwrap();
+    changed(&mut process, 1);
+    ready(service);
+    writer.write_all(b"cdef").unwrap();
+    drop(writer);
+    assert!(process.wait(PATIENCE).unwrap().success());
+    assert_eq!(lines(&out), ["a", "b", "cd", "ef"]);
+}
+
+#[test]
+fn a_file_as_the_standard_input_is_read_once_over_changes() {
+    const LINES: usize = 60_000;
+    let folder = tempfile::tempdir().unwrap();
+    let (config, out) = (folder.path().join("config.yaml"), folder.path().join("out"));
+    let rows = folder.path().join("rows");
+    let numbers: Vec<String> = (0..LINES).map(|it| it.to_string()).collect();
+    std::fs::write(&rows, numbers.join("\n")).unwrap();
+    let service = free_port();
+    let source = "input: { stdin: {} }";
+    std::fs::write(&config, stuck(source, service)).unwrap();
+    let mut command = millrace::command().unwrap();
+    command.args(["run", "--watcher"]).arg(&config);
+    command.stdin(std::fs::File::open(&rows).unwrap());
+    let mut process = Millrace::start_with_stdin(&mut command).unwrap();
+    ready(service);
+    std::fs::write(&config, writing(source, service, &out)).unwrap();
+    assert!(process.wait(PATIENCE).unwrap().success());
+    assert_eq!(lines(&out), numbers);
+}
+
+#[test]
+fn a_full_buffer_leaves_nothing_of_the_standard_input_uncounted() {
+    const LINES: usize = 40_000;
+    let folder = tempfile::tempdir().unwrap();
+    let (config, out) = (folder.path().join("config.yaml"), folder.path().join("out"));
+    let rows = folder.path().join("rows.db");
+    for (buffer, input) in [
+        ("memory: { limit: 100000 }".to_owned(), "stdin: {}"),
+        (
+            format!(
+                "sqlite: {{ path: '{}', max_bytes: 100000 }}",
+                rows.display()
+            ),
+            "stdin: {}",
+        ),
+        (
+            "memory: { limit: 100000 }".to_owned(),
+            "broker: { inputs: [ { stdin: {} } ] }",
+        ),
+        (
+            "memory: { limit: 100000 }".to_owned(),
+            "read_until: { check: 'false', input: { stdin: {} } }",
+        ),
+        (
+            "memory: { limit: 100000 }".to_owned(),
+            "sequence: { inputs: [ { stdin: {} } ] }",
+        ),
+    ] {
+        let service = free_port();
+        let source = format!("input: {{ {input} }}\nbuffer: {{ {buffer} }}");
+        std::fs::write(&config, stuck(&source, service)).unwrap();
+        let (mut process, mut writer) = start_with_pipe(&config);
+        ready(service);
+        let text: String = (0..LINES).map(|it| format!("{it}\n")).collect();
+        let writing_all = std::thread::spawn(move || writer.write_all(text.as_bytes()));
+        // It is stuck twice, so that what waits is given on in between.
+        std::fs::write(&config, stuck(&source, service).replace("1h", "2h")).unwrap();
+        taken_over(&mut process, 1);
+        let _ = std::fs::remove_file(&out);
+        std::fs::write(&config, writing(&source, service, &out)).unwrap();
+        assert!(
+            process.wait(PATIENCE).unwrap().success(),
+            "{buffer} {input}"
+        );
+        writing_all.join().unwrap().unwrap();
+        let read: BTreeSet<u64> = lines(&out).iter().map(|it| it.parse().unwrap()).collect();
+        assert_eq!(read.len(), LINES, "{buffer} {input}");
+    }
+}

@@ -4,6 +4,7 @@
 //! comes after it and may open things.
 
 use std::any::Any;
+use std::fmt;
 use std::sync::Arc;
 
 use millrace_diagnostics::Span;
@@ -84,7 +85,7 @@ pub trait RateLimitConfig: Send + Sync {
 }
 
 /// The typed config of a scanner.
-pub trait ScannerConfig: Send + Sync {
+pub trait ScannerConfig: fmt::Debug + Send + Sync {
     /// Builds what opens the scanners.
     ///
     /// # Errors
@@ -142,16 +143,26 @@ impl<C: ?Sized> Clone for Configured<C> {
     }
 }
 
-impl<C: ?Sized> std::fmt::Debug for Configured<C> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}({:?})", self.name, self.label)
-    }
+/// What is shown of a child beside its name: of a scanner, which has no label, its fields.
+macro_rules! shown {
+    (ScannerChild, $child:ident) => {
+        $child.config
+    };
+    ($alias:ident, $child:ident) => {
+        $child.label
+    };
 }
 
 macro_rules! children {
     ($($(#[$doc:meta])* $alias:ident: $kind:ident, $config:ident;)*) => {$(
         $(#[$doc])*
         pub type $alias = Configured<dyn $config>;
+
+        impl fmt::Debug for $alias {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({:?})", self.name, shown!($alias, self))
+            }
+        }
 
         impl FieldType for $alias {
             fn kind() -> FieldKind {

@@ -10,9 +10,10 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::heirs::Heirs;
 use crate::pressure::Pressure;
 use crate::queue::QueueGauge;
-use crate::{Ages, Budget, Ledger, Leftovers, Pressing, Urgency};
+use crate::{Ages, Budget, Ledger, Leftovers, Legacy, Pressing, Urgency};
 
 /// How long a write that is under way at the abort may go on, to tell what became of it.
 const WRITES_GRACE: Duration = Duration::from_secs(1);
@@ -27,6 +28,7 @@ struct Shared {
     budget: Budget,
     ledger: Ledger,
     leftovers: Leftovers,
+    heirs: Heirs,
     behind_buffer: OnceLock<Ledger>,
     pressure: Pressure,
     connections: Mutex<Vec<Connection>>,
@@ -57,6 +59,7 @@ impl Flow {
             shared: Arc::new(Shared {
                 budget,
                 ledger,
+                heirs: Heirs::new(leftovers.clone()),
                 leftovers,
                 behind_buffer: OnceLock::new(),
                 pressure,
@@ -87,6 +90,25 @@ impl Flow {
     /// What one stream of the process leaves to the next.
     pub fn leftovers(&self) -> &Leftovers {
         &self.shared.leftovers
+    }
+
+    /// What the component at `path` takes over from the one that was there, to begin with; `None` when
+    /// nothing is left. Ask while the stream is built.
+    pub fn legacy(&self, path: &str) -> Option<Legacy> {
+        self.shared.heirs.promise(path)
+    }
+
+    /// What no component has asked for with [`Flow::legacy`]; `None` when nothing is.
+    pub fn rest(&self) -> Option<Legacy> {
+        self.shared.heirs.promise_rest()
+    }
+
+    /// Says whether the stream has started: then what was promised is given.
+    pub fn settle_legacies(&self, has_started: bool) {
+        match has_started {
+            true => self.shared.heirs.hand_over(),
+            false => self.shared.heirs.disown(),
+        }
     }
 
     /// The accounting behind a buffer that acknowledges before delivery, which splits the ledger

@@ -136,6 +136,16 @@ impl Balance {
             .or_default() += messages;
     }
 
+    /// Counts messages as received and dropped for `reason` that were taken from a source and that no
+    /// input has emitted.
+    pub fn drop_unread(&mut self, messages: u64, reason: &str) {
+        if messages > 0 {
+            self.received += messages;
+            let dropped = self.others.entry((Kind::Dropped, reason.into()));
+            *dropped.or_default() += messages;
+        }
+    }
+
     /// Messages received and not settled.
     pub fn in_flight(&self) -> u64 {
         let settled = self.delivered

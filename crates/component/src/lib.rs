@@ -16,6 +16,7 @@ mod descriptor;
 pub mod files;
 mod flood;
 mod flow;
+mod heirs;
 mod input;
 mod ledger;
 mod leftovers;
@@ -55,6 +56,7 @@ pub use config::{
 pub use descriptor::{Descriptor, Registry};
 pub use flood::{Flood, TextFlood};
 pub use flow::{Connection, Edge, Flow, Kept, Side};
+pub use heirs::Legacy;
 pub use input::{Ack, BLOCKING_READ_MAX, BlockingInput, BuiltInput, Incoming, Input, LeafInput};
 pub use ledger::{Balance, HANDED_OVER, Kind, LOST_WITH_BUFFER, Ledger, STOPPED, UNREADABLE};
 pub use leftovers::{Leftover, Leftovers};

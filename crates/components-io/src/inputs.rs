@@ -10,6 +10,8 @@ mod file;
 mod stdin;
 mod subprocess;
 
+pub use stdin::end_standard_input;
+
 /// The inputs of this family.
 pub const INPUTS: &[Descriptor] = &[
     csv::COMPONENT,

@@ -12,7 +12,7 @@ mod testing;
 mod whole_file;
 
 pub use caches::CACHES;
-pub use inputs::INPUTS;
+pub use inputs::{INPUTS, end_standard_input};
 pub use outputs::OUTPUTS;
 pub use process_group::kill_commands;
 pub use processors::PROCESSORS;

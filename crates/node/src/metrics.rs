@@ -133,6 +133,14 @@ impl Metrics {
         }
         now.budget();
         now.show_waits();
+        // A reason that only the earlier stream knows counts on, too: else more is received than settled.
+        for (now, earlier) in now
+            .settled
+            .iter_mut()
+            .zip(watched.iter().flat_map(|it| &it.settled))
+        {
+            earlier.shown.keys().for_each(|it| now.show(it.clone(), 0));
+        }
         // The earlier scope goes last: what it counted is absorbed by the series that exist again.
         *watched = Some(now);
     }
@@ -356,6 +364,31 @@ mod tests {
         let error = bench.read::<MetricsConfig>("logger: { push_interval: 0s }");
         let error = error.expect_err("that is no pause");
         assert!(error.contains("push_interval"), "{error}");
+    }
+
+    #[test]
+    fn what_an_earlier_stream_has_settled_counts_on_beside_what_it_has_received() {
+        let bench = Workbench::of(Arc::new(crate::registry()));
+        let config: MetricsConfig = bench.read("prometheus: {}").expect("a config");
+        let metrics = Metrics::new(&config);
+        for outcome in ["handed_over", "other"] {
+            let flow = Flow::new(Budget::new(1000), Ledger::default());
+            metrics.watch(&flow);
+            flow.ledger().receive(3);
+            for _ in 0..3 {
+                flow.ledger().settle(&Outcome::Dropped {
+                    reason: outcome.into(),
+                });
+            }
+        }
+        let (_, text) = metrics.text().expect("they are served");
+        let counts = |name: &str| -> f64 {
+            let lines = text.lines().filter(|it| it.starts_with(name));
+            let numbers = lines.filter_map(|it| it.rsplit_once(' ')?.1.parse::<f64>().ok());
+            numbers.sum()
+        };
+        assert_eq!(counts("millrace_messages_received_total"), 6.0, "{text}");
+        assert_eq!(counts("millrace_messages_settled_total"), 6.0, "{text}");
     }
 
     #[tokio::test]

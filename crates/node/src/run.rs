@@ -8,6 +8,7 @@ use millrace_component::{
 };
 use millrace_components_http::HttpService;
 use millrace_components_http::service::Mount;
+use millrace_components_io::end_standard_input;
 use millrace_message::Error;
 use millrace_stream::{Environment, Stream};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -92,7 +93,7 @@ pub async fn run(
     let mut behind_buffer: Option<Balance> = None;
     let (mut files, mut kept) = (Vec::<Box<str>>::new(), Vec::new());
     let mut other_outputs = Vec::<Box<str>>::new();
-    let mut has_failed = false;
+    let mut has_run = false;
     let ended = loop {
         let start = start(&process, &config, &mut signals).await;
         let stream = match start.stream {
@@ -100,7 +101,7 @@ pub async fn run(
             Ok(None) => break Ok(()),
             Err(error) if start.is_asked_to_stop => break Err(error),
             Err(error) => match earlier.take() {
-                None if has_failed => {
+                None if has_run => {
                     error!(
                         "the changed config cannot be started, the next one is waited for: {error}"
                     );
@@ -120,7 +121,7 @@ pub async fn run(
                 }
             },
         };
-        has_failed = false;
+        has_run = true;
         process.show(stream.flow());
         started(stream.flow());
         let flow = stream.flow().clone();
@@ -162,7 +163,6 @@ pub async fn run(
                     process.current.set(None);
                     error!("the stream cannot go on, a changed config is waited for: {error}");
                     tell_of_what_is_left(&flow);
-                    has_failed = true;
                     earlier = None;
                     let Some(next) = next_or_signal(&mut changes, &mut signals).await else {
                         break Err(error);
@@ -181,6 +181,7 @@ pub async fn run(
         () = signals.control.sleep(CLOSE_LIMIT) => warn!("the process is not closed in order"),
     }
     drop_leftovers(&leftovers, &mut balance, behind_buffer.as_mut());
+    balance.drop_unread(end_standard_input() as u64, STOPPED);
     kept.retain(|it| it.messages > 0);
     // A run that failed early has written nothing.
     files.retain(|it| std::path::Path::new(&**it).exists());

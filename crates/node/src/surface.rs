@@ -93,7 +93,10 @@ pub(crate) fn mount_stream(
                 "Whether every input and output is connected.",
                 move |_| match current.0.lock().clone() {
                     Some(flow) => readiness(&flow),
-                    None => text(StatusCode::SERVICE_UNAVAILABLE, "no stream runs yet\n"),
+                    None => text(
+                        StatusCode::SERVICE_UNAVAILABLE,
+                        "no stream runs: it starts, or a changed config takes over\n",
+                    ),
                 },
             )
         })

@@ -19,7 +19,6 @@ use crate::blocking_output::BlockingSink;
 use crate::chain::{Chain, ChainLink};
 use crate::config::PlacedResources;
 use crate::leaf_output::{Above, LeafSink};
-use crate::legacy::Heirs;
 use crate::on_error::OnError;
 use crate::processed::{ProcessedSink, processed_source};
 use crate::resources::Resources;
@@ -38,7 +37,6 @@ pub(crate) struct StreamEngine {
     services: Services,
     on_error: Arc<OnError>,
     starting: Starting,
-    heirs: Heirs,
     caches: Resources<CacheChild, BuiltCache>,
     rate_limits: Resources<RateLimitChild, BuiltRateLimit>,
     processors: Resources<ProcessorChild, BuiltProcessor>,
@@ -93,7 +91,6 @@ impl StreamEngine {
         let on_error = Arc::new(on_error);
         Arc::new_cyclic(|this| Self {
             this: Weak::clone(this),
-            heirs: Heirs::new(flow.leftovers().clone()),
             flow,
             // Its own, so that the series of this stream end with it.
             scope: scope.child("", ""),
@@ -125,11 +122,6 @@ impl StreamEngine {
     /// How far the start of the stream is.
     pub(crate) fn starting(&self) -> &Starting {
         &self.starting
-    }
-
-    /// Who takes over what an earlier stream has left.
-    pub(crate) fn heirs(&self) -> &Heirs {
-        &self.heirs
     }
 
     /// Builds a component, unless the start of the stream has ended.
@@ -279,7 +271,7 @@ impl Engine for StreamEngine {
         }
         let source = match placed(child.config.build(cx), cx)? {
             InputPart::Composite(source) => source,
-            InputPart::Leaf(leaf) => leaf_input::run(leaf, self.heirs.promise(cx.path()), cx)?,
+            InputPart::Leaf(leaf) => leaf_input::run(leaf, cx.flow().legacy(cx.path()), cx)?,
         };
         cx.flow().edge(cx.path(), source.batches().gauge());
         if child.processors.is_empty() {

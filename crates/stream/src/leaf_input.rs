@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use millrace_component::{
     Backoff, BlockingInput, BuildContext, BuiltInput, Flood, Flow, Incoming, Input, LeafInput,
-    Sender, Side, Sink, Source, SourceWriter,
+    Legacy, Sender, Side, Sink, Source, SourceWriter,
 };
 use millrace_message::{Error, ErrorClass, MessageBatch, settle_all};
 use millrace_telemetry::metric::InputMetrics;
@@ -18,7 +18,6 @@ use tokio_util::sync::CancellationToken;
 
 use self::link::Link;
 use crate::admission::{Admission, Due};
-use crate::legacy::Legacy;
 use crate::own_thread::OwnThread;
 
 /// Messages that may wait between a leaf input and what reads from it.
@@ -368,11 +367,17 @@ impl Reader {
         Ok(())
     }
 
-    /// Hands over what nobody can read again.
+    /// Hands over what nobody can read again; where nobody reads it any more either, it is accounted.
     fn hand_over_taken(&mut self) {
         let (mut incoming, mut run) = (Vec::new(), VecDeque::new());
-        while self.input.read_taken(&mut incoming) && self.hand_over(&mut incoming, &mut run) {}
-        self.hand_over(&mut incoming, &mut run);
+        loop {
+            let goes_on = self.input.read_taken(&mut incoming);
+            self.hand_over(&mut incoming, &mut run);
+            run.clear();
+            if !goes_on {
+                return;
+            }
+        }
     }
 
     /// Admits what was read and hands it over; false when nobody reads any more.

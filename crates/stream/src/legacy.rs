@@ -1,116 +1,36 @@
-//! Who takes over what an earlier stream of the process has left.
-//!
-//! An input begins with what the input at its place was left with. All else goes to the pipeline at
-//! once: what a buffer in memory held, and what inputs read that the config does not have any more.
+//! What an earlier stream has left and no component of this one begins with: what a buffer in memory
+//! held, where there is none any more, and what inputs read that the config does not have any more. It
+//! goes to the pipeline first.
 
 use async_trait::async_trait;
 use millrace_component::{
-    BuildContext, BuiltInput, Incoming, Input, LeafInput, Leftover, Leftovers, ReplayPolicy, Source,
+    BuildContext, BuiltInput, Incoming, Input, LeafInput, ReplayPolicy, Source,
 };
 use millrace_message::Error;
-use parking_lot::Mutex;
-use tokio::sync::oneshot;
 
 use crate::leaf_input;
 
 /// Messages that may wait behind the two sources.
 const EDGE_CAPACITY: usize = 128;
 
-/// The inputs of a stream that take over what is left, until it has started: a stream that cannot be
-/// started takes nothing.
-pub(crate) struct Heirs {
-    leftovers: Leftovers,
-    waiting: Mutex<Vec<Heir>>,
-}
-
-struct Heir {
-    /// The path whose leftovers it takes; `None` for all that is left then.
-    path: Option<Box<str>>,
-    sender: oneshot::Sender<Vec<Leftover>>,
-}
-
-/// What an input is to begin with.
-pub(crate) struct Legacy {
-    receiver: oneshot::Receiver<Vec<Leftover>>,
-}
-
-impl Legacy {
-    /// Waits for the start of the stream; nothing is taken over when it fails.
-    pub(crate) async fn taken_over(self) -> Vec<Leftover> {
-        self.receiver.await.unwrap_or_default()
-    }
-}
-
-impl Heirs {
-    pub(crate) fn new(leftovers: Leftovers) -> Self {
-        Self {
-            leftovers,
-            waiting: Mutex::default(),
-        }
-    }
-
-    /// Promises the leaf input at `path` what is left of the one that was there; `None` when there is
-    /// nothing.
-    pub(crate) fn promise(&self, path: &str) -> Option<Legacy> {
-        let is_left = self.leftovers.any(|it| it == path);
-        is_left.then(|| self.add(Some(path.into())))
-    }
-
-    /// Promises what no input was promised; `None` when there is nothing.
-    fn promise_rest(&self) -> Option<Legacy> {
-        let is_left = {
-            let waiting = self.waiting.lock();
-            let is_promised =
-                |path: &str| waiting.iter().any(|it| it.path.as_deref() == Some(path));
-            self.leftovers.any(|it| !is_promised(it))
-        };
-        is_left.then(|| self.add(None))
-    }
-
-    fn add(&self, path: Option<Box<str>>) -> Legacy {
-        let (sender, receiver) = oneshot::channel();
-        self.waiting.lock().push(Heir { path, sender });
-        Legacy { receiver }
-    }
-
-    /// Gives what was promised: the stream has started.
-    pub(crate) fn hand_over(&self) {
-        // The rest was promised last.
-        for Heir { path, sender } in self.waiting.lock().drain(..) {
-            let left = self
-                .leftovers
-                .take(|it| path.as_deref().is_none_or(|path| it == path));
-            // Who is gone already leaves it to the next stream.
-            for leftover in sender.send(left).err().into_iter().flatten() {
-                self.leftovers.keep(leftover);
-            }
-        }
-    }
-
-    /// Takes every promise back: the stream has not started.
-    pub(crate) fn disown(&self) {
-        self.waiting.lock().clear();
-    }
-
-    /// A source that begins with what no input was promised.
-    ///
-    /// # Errors
-    /// As [`leaf_input::run`]; none for an input that gives nothing up.
-    pub(crate) fn before(&self, source: Source, root: &BuildContext) -> Result<Source, Error> {
-        let Some(rest) = self.promise_rest() else {
-            return Ok(source);
-        };
-        let leaf = LeafInput {
-            input: BuiltInput::Async(Box::new(Nothing)),
-            auto_replay: Some(true),
-            replay: ReplayPolicy::default(),
-        };
-        let cx = root.child("leftovers", "", "leftovers");
-        Ok(one_after_the_other(
-            leaf_input::run(leaf, Some(rest), &cx)?,
-            source,
-        ))
-    }
+/// The source of a stream, which begins with the rest that is left, if there is one.
+///
+/// # Errors
+/// As [`leaf_input::run`]; none for an input that gives nothing up.
+pub(crate) fn rest_before(source: Source, root: &BuildContext) -> Result<Source, Error> {
+    let Some(rest) = root.flow().rest() else {
+        return Ok(source);
+    };
+    let leaf = LeafInput {
+        input: BuiltInput::Async(Box::new(Nothing)),
+        auto_replay: Some(true),
+        replay: ReplayPolicy::default(),
+    };
+    let cx = root.child("leftovers", "", "leftovers");
+    Ok(one_after_the_other(
+        leaf_input::run(leaf, Some(rest), &cx)?,
+        source,
+    ))
 }
 
 /// An input that has nothing but what it was left with.
@@ -158,13 +78,23 @@ fn one_after_the_other(first: Source, second: Source) -> Source {
                 Ok(()) = first_end.changed() => continue,
                 Ok(()) = second_end.changed() => continue,
             };
-            match batch {
-                Some(batch) => {
-                    if writer.batches.push(batch).await.is_err() {
-                        break;
-                    }
+            let Some(batch) = batch else {
+                *open = false;
+                continue;
+            };
+            let pushed = writer.batches.push(batch);
+            tokio::pin!(pushed);
+            let pushed = tokio::select! {
+                pushed = &mut pushed => pushed,
+                () = stop.cancelled(), if !stopping => {
+                    stopping = true;
+                    first_stop.cancel();
+                    second_stop.cancel();
+                    pushed.await
                 }
-                None => *open = false,
+            };
+            if pushed.is_err() {
+                break;
             }
         }
         let (first, second) = tokio::join!(first.finish(), second.finish());

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::chain::Chain;
 use crate::config::{PlacedResources, StreamConfig};
 use crate::engine::{RootOutput, StreamEngine};
+use crate::legacy::rest_before;
 use crate::on_error::{ErrorHandling, OnError};
 use crate::own_thread::OwnThread;
 use crate::starting::Starting;
@@ -89,19 +90,15 @@ impl Stream {
         stop: CancellationToken,
     ) -> Result<Option<Self>, Error> {
         let engine = environment.engine(config.resources.clone().into(), Starting::until(stop));
-        match Self::build(config, &engine) {
-            Ok(stream) => {
-                engine.heirs().hand_over();
-                Ok(Some(stream))
-            }
-            Err(error) => {
-                engine.heirs().disown();
-                match engine.starting().has_stopped() {
-                    true => Ok(None),
-                    false => Err(error),
-                }
-            }
-        }
+        let started = match Self::build(config, &engine) {
+            Err(_) if engine.starting().has_stopped() => Ok(None),
+            built => built.map(Some),
+        };
+        engine
+            .root()
+            .flow()
+            .settle_legacies(matches!(started, Ok(Some(_))));
+        started
     }
 
     fn build(config: &StreamConfig, engine: &Arc<StreamEngine>) -> Result<Self, Error> {
@@ -123,7 +120,7 @@ impl Stream {
         )?);
         engine.starting().begin_to_read()?;
         let source = start_source(config, &root)?;
-        let source = engine.heirs().before(source, &root)?;
+        let source = rest_before(source, &root)?;
         let edges = Edges {
             flow: &flow,
             chain: &chain,

@@ -63,6 +63,8 @@ pub(super) fn open_to_wait(path: &Path) -> io::Result<File> {
 /// What is read.
 pub(super) enum Source {
     File(File),
+    /// One that others read on, from where it was left.
+    Shared(File),
     #[cfg(test)]
     Memory(&'static [u8]),
 }
@@ -72,6 +74,7 @@ impl Source {
     pub(super) fn is_live(&self) -> bool {
         match self {
             Self::File(file) => !file.metadata().is_ok_and(|it| it.is_file()),
+            Self::Shared(_) => true,
             #[cfg(test)]
             Self::Memory(_) => false,
         }
@@ -82,12 +85,11 @@ impl Source {
     pub(super) fn heeding(self, stop: &Stop) -> Box<dyn Read + Send> {
         let is_live = self.is_live();
         match self {
-            Self::File(file) if is_live => Box::new(Waiting {
+            Self::File(file) if !is_live => Box::new(file),
+            Self::File(file) | Self::Shared(file) => Box::new(Waiting {
                 file,
                 stop: stop.clone(),
             }),
-            // It never waits.
-            Self::File(file) => Box::new(file),
             #[cfg(test)]
             Self::Memory(bytes) => Box::new(bytes),
         }

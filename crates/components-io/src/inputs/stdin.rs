@@ -1,16 +1,21 @@
 //! The `stdin` input.
 
+mod kept;
+
 use std::os::fd::AsFd;
 
 use millrace_component::{
-    BuildContext, BuiltInput, Descriptor, InputConfig, InputPart, LeafInput, OldCodec,
-    ReplayPolicy, ScannerChild,
+    BlockingInput, BuildContext, BuiltInput, Descriptor, InputConfig, InputPart, LeafInput,
+    OldCodec, ReplayPolicy, ScannerChild,
 };
 use millrace_message::Error;
 use millrace_spec::{Node, ReadContext, Spec};
 
+use self::kept::KeptInput;
 use super::scanned::{ScannedInput, Stream};
 use super::source::Source;
+
+pub use kept::end_standard_input;
 
 /// Reads the standard input and ends with it.
 #[derive(Clone, Debug, Spec)]
@@ -39,7 +44,7 @@ impl InputConfig for Config {
         // Past the buffer of the standard library, in which something may wait that nobody sees.
         let own = std::io::stdin().as_fd().try_clone_to_owned();
         let own = own.map_err(|error| Error::fatal(format!("open the standard input: {error}")))?;
-        Ok(InputPart::Leaf(self.leaf(Source::File(own.into()), cx)?))
+        Ok(InputPart::Leaf(self.leaf(Source::Shared(own.into()), cx)?))
     }
 }
 
@@ -47,13 +52,17 @@ impl Config {
     fn leaf(&self, source: Source, cx: &BuildContext) -> Result<LeafInput, Error> {
         let stream = Stream::Open("the standard input".to_owned(), source);
         let scanner = cx.scanner(&self.scanner, "scanner")?;
+        let open = || ScannedInput::new([stream], scanner, false, cx.identity());
+        let leftovers = cx.flow().leftovers().clone();
+        let input: Box<dyn BlockingInput> = match leftovers.is_wanted() {
+            true => {
+                let scanner = format!("{:?}", self.scanner);
+                Box::new(KeptInput::new(scanner, leftovers, open)?)
+            }
+            false => Box::new(open()),
+        };
         Ok(LeafInput {
-            input: BuiltInput::Blocking(Box::new(ScannedInput::new(
-                [stream],
-                scanner,
-                false,
-                cx.identity(),
-            ))),
+            input: BuiltInput::Blocking(input),
             auto_replay: Some(self.auto_replay_nacks),
             replay: self.replay.clone(),
         })

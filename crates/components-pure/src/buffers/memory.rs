@@ -10,7 +10,7 @@ use futures::stream::FuturesUnordered;
 use millrace_component::{
     AgeSlot, Ages, Backoff, BatchPolicy, Batcher, Buffer, BufferConfig, BuildContext, BuiltBuffer,
     Descriptor, Flow, Guarantee, HANDED_OVER, Identity, Kind, LOST_WITH_BUFFER, Ledger, Leftover,
-    Source, SourceWriter, Urgency, track,
+    Legacy, Source, SourceWriter, Urgency, track,
 };
 use millrace_message::{Error, MessageBatch, Origin, Outcome, Outcomes, Settle, Transaction};
 use millrace_spec::{Node, ReadContext, Spec, codes};
@@ -79,6 +79,7 @@ impl BufferConfig for Config {
         Ok(Box::new(Memory {
             limit: usize::try_from(self.limit).unwrap_or(usize::MAX),
             batcher,
+            legacy: cx.flow().legacy(cx.path()),
             flow: cx.flow().clone(),
             ledger: cx.flow().behind_buffer(),
             ages: cx.flow().ages(cx.path()),
@@ -104,6 +105,8 @@ const PAUSE_MAX: Duration = Duration::from_secs(1);
 struct Memory {
     limit: usize,
     batcher: Option<Batcher>,
+    /// What the buffer of an earlier stream held.
+    legacy: Option<Legacy>,
     flow: Flow,
     ledger: Ledger,
     ages: Ages,
@@ -172,6 +175,7 @@ impl Running {
         let flow = self.memory.flow.clone();
         let mut exhausted = self.upstream.exhausted();
         let (mut stopping, mut stalled) = (false, None);
+        self.take_over().await;
         while !self.is_done() {
             let deadline = self.memory.batcher.as_ref().and_then(Batcher::deadline);
             tokio::select! {
@@ -278,11 +282,26 @@ impl Running {
         }
     }
 
+    /// Takes in what an earlier buffer was left with, before anything is read.
+    async fn take_over(&mut self) {
+        let Some(legacy) = self.memory.legacy.take() else {
+            return;
+        };
+        for leftover in legacy.taken_over().await {
+            self.hold(leftover.batch).await;
+        }
+    }
+
     async fn accept(&mut self, mut batch: MessageBatch) {
-        self.count_in(batch.len());
         for origin in batch.take_origins() {
             origin.deliver();
         }
+        self.hold(batch).await;
+    }
+
+    /// Takes charge of messages that nobody else has any more.
+    async fn hold(&mut self, mut batch: MessageBatch) {
+        self.count_in(batch.len());
         self.account(&mut batch);
         let Some(batcher) = &mut self.memory.batcher else {
             let attempt = self.first_attempt();
