@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use super::scenarios::{Figure, Outcome};
 use super::{Idle, Run, Series};
 use crate::bench::measure::median;
 
@@ -33,6 +34,76 @@ pub fn told(idle: Idle) -> Idle {
         idle.cpu_with_partitions * 100.0,
     );
     idle
+}
+
+/// Prints one run of a scenario when it has ended.
+pub fn tell(scenario: &str, broker: &str, figures: &[Figure], is_warm_up: bool) {
+    let figures = figures
+        .iter()
+        .map(|it| format!("{} {}", it.name, shown(it.value)));
+    println!(
+        "{scenario:<8} {broker:<9} {}{}",
+        figures.collect::<Vec<_>>().join(", "),
+        if is_warm_up { "  (warm-up)" } else { "" },
+    );
+}
+
+/// The medians of the scenarios, each a Markdown table.
+pub fn scenarios(outcomes: &[Outcome]) -> String {
+    let mut text = String::new();
+    let mut before = "";
+    for outcome in outcomes {
+        let Some(first) = outcome.runs.first() else {
+            continue;
+        };
+        let scenario = outcome.scenario;
+        if scenario.name != before {
+            before = scenario.name;
+            let names: Vec<&str> = first.iter().map(|it| it.name).collect();
+            let heading = format!("{} {}", scenario.name.to_uppercase(), scenario.title);
+            writeln!(
+                text,
+                "\n| {heading} | {} |\n|---{}|",
+                names.join(" | "),
+                "|---".repeat(names.len())
+            )
+            .expect("a String takes all");
+        }
+        let cells: Vec<String> = (0..first.len())
+            .map(|index| {
+                cell(
+                    outcome
+                        .runs
+                        .iter()
+                        .filter_map(|it| Some(it.get(index)?.value)),
+                )
+            })
+            .collect();
+        writeln!(text, "| {} | {} |", outcome.broker, cells.join(" | "))
+            .expect("a String takes all");
+    }
+    text
+}
+
+/// The median, with the smallest and the largest value.
+fn cell(values: impl Iterator<Item = f64> + Clone) -> String {
+    let smallest = values.clone().fold(f64::INFINITY, f64::min);
+    let largest = values.clone().fold(f64::NEG_INFINITY, f64::max);
+    let middle = shown(median(values.collect()));
+    match smallest < largest {
+        true => format!("{middle} ({}–{})", shown(smallest), shown(largest)),
+        false => middle,
+    }
+}
+
+/// With the digits that mean something.
+fn shown(value: f64) -> String {
+    let digits = match value.abs() {
+        0.0..1.0 => 3,
+        1.0..100.0 => 2,
+        _ => 0,
+    };
+    format!("{value:.digits$}")
 }
 
 /// The medians as Markdown tables.
@@ -91,4 +162,17 @@ fn bytes(series: &Series) -> f64 {
 
 fn millis(times: &[Duration]) -> f64 {
     median(times.iter().map(|it| it.as_secs_f64() * 1e3).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_is_a_median_with_its_bounds() {
+        let values = |all: &'static [f64]| cell(all.iter().copied());
+        assert_eq!(values(&[3.0, 0.25, 1234.5]), "3.00 (0.250–1234)");
+        assert_eq!(values(&[7.0]), "7.00");
+        assert_eq!(values(&[2.0, 2.0]), "2.00");
+    }
 }
