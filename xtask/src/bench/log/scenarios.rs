@@ -2,6 +2,7 @@
 
 mod distribution;
 mod latency;
+mod partitions;
 
 use anyhow::{Context, Result};
 
@@ -63,6 +64,13 @@ pub const SCENARIOS: &[Scenario] = &[
         warms_up: true,
         is_ours_only: false,
         measure: latency::on_disk,
+    },
+    Scenario {
+        name: "b12",
+        title: "1,000 partitions",
+        warms_up: true,
+        is_ours_only: false,
+        measure: partitions::measure,
     },
 ];
 
