@@ -1,6 +1,7 @@
 //! What is measured otherwise than with the client program alone.
 
 mod distribution;
+mod first_produce;
 mod latency;
 mod partitions;
 
@@ -71,6 +72,13 @@ pub const SCENARIOS: &[Scenario] = &[
         warms_up: true,
         is_ours_only: false,
         measure: partitions::measure,
+    },
+    Scenario {
+        name: "b14",
+        title: "from the start of the process to the first acknowledged produce",
+        warms_up: false,
+        is_ours_only: false,
+        measure: first_produce::measure,
     },
 ];
 
