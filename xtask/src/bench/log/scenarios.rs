@@ -4,6 +4,7 @@ mod distribution;
 mod first_produce;
 mod latency;
 mod partitions;
+mod recovery;
 
 use anyhow::{Context, Result};
 
@@ -79,6 +80,13 @@ pub const SCENARIOS: &[Scenario] = &[
         warms_up: false,
         is_ours_only: false,
         measure: first_produce::measure,
+    },
+    Scenario {
+        name: "b15",
+        title: "start after a kill, 1,000 partitions with 2 GiB",
+        warms_up: false,
+        is_ours_only: false,
+        measure: recovery::measure,
     },
 ];
 
