@@ -4,6 +4,7 @@ mod distribution;
 mod first_produce;
 mod latency;
 mod partitions;
+mod pipelines;
 mod recovery;
 
 use anyhow::{Context, Result};
@@ -87,6 +88,34 @@ pub const SCENARIOS: &[Scenario] = &[
         warms_up: false,
         is_ours_only: false,
         measure: recovery::measure,
+    },
+    Scenario {
+        name: "b21a",
+        title: "pipeline over the log in its process, batches of 100",
+        warms_up: false,
+        is_ours_only: true,
+        measure: pipelines::in_process,
+    },
+    Scenario {
+        name: "b21b",
+        title: "two pipelines over a broker, batches of 100",
+        warms_up: false,
+        is_ours_only: true,
+        measure: pipelines::over_tcp,
+    },
+    Scenario {
+        name: "b21a-single",
+        title: "pipeline over the log in its process, one by one",
+        warms_up: false,
+        is_ours_only: true,
+        measure: pipelines::single_in_process,
+    },
+    Scenario {
+        name: "b21b-single",
+        title: "two pipelines over a broker, one by one",
+        warms_up: false,
+        is_ours_only: true,
+        measure: pipelines::single_over_tcp,
     },
 ];
 
