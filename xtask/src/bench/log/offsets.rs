@@ -5,6 +5,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
+use millrace_kafka_wire::api::api_versions::ApiVersionsRequest;
 use millrace_kafka_wire::api::list_offsets::{
     ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic,
 };
@@ -13,6 +14,8 @@ use crate::promises::client::Client;
 
 /// The version of ListOffsets that both brokers know.
 const VERSION: i16 = 5;
+/// The version of ApiVersions that both brokers know.
+const API_VERSIONS: i16 = 0;
 /// The timestamp that asks for the end.
 const END: i64 = -1;
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -60,17 +63,20 @@ pub fn all(broker: SocketAddr, topic: &str, partitions: i32) -> Result<Vec<i64>>
     Ok(ends)
 }
 
-/// When partitions were served.
+/// When a broker that was started served.
 pub struct Served {
-    /// One of them at least.
+    /// Any request. The system takes connections for it before that.
+    pub any: Instant,
+    /// One of the partitions at least.
     pub first: Instant,
     pub all: Instant,
 }
 
 /// Asks until each partition says where it ends.
 pub fn wait_until_served(broker: SocketAddr, topic: &str, partitions: i32) -> Result<Served> {
-    let mut client = Client::connect(broker)?;
-    let since = Instant::now();
+    let mut client = Client::connect_for(broker, PATIENCE)?;
+    client.ask(API_VERSIONS, &ApiVersionsRequest::default())?;
+    let any = Instant::now();
     let mut first = None;
     loop {
         let ends = ask(&mut client, topic, partitions)?;
@@ -79,8 +85,14 @@ pub fn wait_until_served(broker: SocketAddr, topic: &str, partitions: i32) -> Re
             first.get_or_insert(now);
         }
         match (first, ends.iter().find_map(|it| it.err())) {
-            (Some(first), None) => return Ok(Served { first, all: now }),
-            (_, error) if since.elapsed() > PATIENCE => {
+            (Some(first), None) => {
+                return Ok(Served {
+                    any,
+                    first,
+                    all: now,
+                });
+            }
+            (_, error) if any.elapsed() > PATIENCE => {
                 bail!("partitions are not served: error {error:?}")
             }
             _ => sleep(Duration::from_millis(1)),

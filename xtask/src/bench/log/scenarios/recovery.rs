@@ -45,7 +45,8 @@ pub fn measure(setting: &mut Setting) -> Result<Vec<Figure>> {
     client.delete_topic(broker, topic)?;
     let millis = |it: Duration| it.as_secs_f64() * 1e3;
     Ok(vec![
-        Figure::new("ms: connections", millis(connected)),
+        Figure::new("ms: port", millis(connected)),
+        Figure::new("first answer", millis(served.any - since)),
         Figure::new("first partition", millis(served.first - since)),
         Figure::new("all partitions", millis(served.all - since)),
         Figure::new("broker CPU s", cpu.as_secs_f64()),
