@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
@@ -58,11 +59,10 @@ fn over_buffer(setting: &Setting, size: &Size) -> Result<Vec<Figure>> {
         generate(size)
     );
     let used = run(setting, folder.path(), &config, size, BUFFER_ENDED)?;
-    Ok(figures(
-        size,
-        used.wall.as_secs_f64(),
-        used.cpu.as_secs_f64(),
-    ))
+    Ok(vec![
+        rate("messages/s", size, used.wall),
+        rate("messages per CPU second", size, used.cpu),
+    ])
 }
 
 fn over_broker(setting: &Setting, size: &Size) -> Result<Vec<Figure>> {
@@ -74,10 +74,11 @@ fn over_broker(setting: &Setting, size: &Size) -> Result<Vec<Figure>> {
         "{SETTINGS}{}output: {{ kafka: {{ {place}, topic: {topic}, ack_replicas: true }} }}\n",
         generate(size)
     );
-    // In one partition the last message has the last offset.
+    // In one partition the last message has the last offset. The partition is named, as a group would
+    // wait for further members first.
     let consumer = format!(
         "{SETTINGS}input:\n  read_until:\n    check: '@kafka_offset.number() == {}'\n    input:\n      \
-         kafka: {{ {place}, topics: [ {topic} ], consumer_group: {topic} }}\n{DROP}",
+         kafka: {{ {place}, topics: [ '{topic}:0' ], consumer_group: {topic} }}\n{DROP}",
         size.messages - 1
     );
     let before = broker.cpu()?;
@@ -85,17 +86,16 @@ fn over_broker(setting: &Setting, size: &Size) -> Result<Vec<Figure>> {
     let consumed = run(setting, folder.path(), &consumer, size, ENDED).context("consume")?;
     let cpu = produced.cpu + consumed.cpu + broker.cpu()?.saturating_sub(before);
     setting.client.delete_topic(broker, topic)?;
-    let wall = produced.wall + consumed.wall;
-    Ok(figures(size, wall.as_secs_f64(), cpu.as_secs_f64()))
+    Ok(vec![
+        rate("messages/s", size, produced.wall + consumed.wall),
+        rate("messages per CPU second", size, cpu),
+        rate("produced/s", size, produced.wall),
+        rate("consumed/s", size, consumed.wall),
+    ])
 }
 
-fn figures(size: &Size, wall: f64, cpu: f64) -> Vec<Figure> {
-    let messages = size.messages as f64;
-    vec![
-        Figure::new("messages/s", messages / wall),
-        Figure::new("messages per CPU second", messages / cpu),
-        Figure::new("wall s", wall),
-    ]
+fn rate(name: &'static str, size: &Size, time: Duration) -> Figure {
+    Figure::new(name, size.messages as f64 / time.as_secs_f64())
 }
 
 /// The input that makes all messages, of about 200 bytes.
