@@ -106,7 +106,12 @@ pub fn run(arguments: &[String]) -> Result<bool> {
     for broker in &mut brokers {
         broker.stop()?;
     }
-    println!("\n{}", report::tables(&all, &idle, &memory));
+    if !all.is_empty() {
+        println!("\n{}", report::workloads(&all));
+    }
+    if !idle.is_empty() {
+        println!("\n{}", report::idle(&idle, &memory));
+    }
     println!("{}", report::scenarios(&outcomes));
     Ok(true)
 }

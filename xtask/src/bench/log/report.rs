@@ -106,8 +106,8 @@ fn shown(value: f64) -> String {
     format!("{value:.digits$}")
 }
 
-/// The medians as Markdown tables.
-pub fn tables(all: &[Series], idle: &[Idle], memory: &[(&str, u64)]) -> String {
+/// The medians of the workloads as a Markdown table.
+pub fn workloads(all: &[Series]) -> String {
     let mut text = String::from(
         "| workload | broker | wall s (min–max) | MB/s | messages/s | broker CPU s per GB | broker \
          CPU s per million | client CPU s |\n|---|---|---|---|---|---|---|---|\n",
@@ -134,8 +134,13 @@ pub fn tables(all: &[Series], idle: &[Idle], memory: &[(&str, u64)]) -> String {
         )
         .expect("a String takes all");
     }
-    text.push_str(
-        "\n| broker | start ms | memory MiB: idle | with 1000 partitions | after the load | CPU with \
+    text
+}
+
+/// What idle brokers take, as a Markdown table.
+pub fn idle(idle: &[Idle], memory: &[(&str, u64)]) -> String {
+    let mut text = String::from(
+        "| broker | start ms | memory MiB: idle | with 1000 partitions | after the load | CPU with \
          1000 partitions |\n|---|---|---|---|---|---|\n",
     );
     for one in idle {
