@@ -26,8 +26,9 @@ const SIZE: usize = 1024;
 const VERSION: i16 = 12;
 /// How long a reader waits in one request.
 const WAIT_MS: i32 = 500;
-/// How long after the last message was due nothing is missing any more.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long after the last message was due all must be there. One that syncs each message by itself
+/// needs minutes.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// When each message is due.
 #[derive(Clone, Copy)]
