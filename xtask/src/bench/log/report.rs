@@ -69,16 +69,11 @@ pub fn scenarios(outcomes: &[Outcome]) -> String {
             )
             .expect("a String takes all");
         }
-        let cells: Vec<String> = (0..first.len())
-            .map(|index| {
-                cell(
-                    outcome
-                        .runs
-                        .iter()
-                        .filter_map(|it| Some(it.get(index)?.value)),
-                )
-            })
-            .collect();
+        let cells = (0..first.len()).map(|index| {
+            let values = outcome.runs.iter().filter_map(|it| it.get(index));
+            cell(values.map(|it| it.value))
+        });
+        let cells: Vec<String> = cells.collect();
         writeln!(text, "| {} | {} |", outcome.broker, cells.join(" | "))
             .expect("a String takes all");
     }
@@ -171,7 +166,29 @@ fn millis(times: &[Duration]) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::scenarios::SCENARIOS;
     use super::*;
+
+    #[test]
+    fn a_scenario_has_one_table_with_a_row_for_each_broker() {
+        let outcome = |broker, runs: [f64; 3]| Outcome {
+            scenario: &SCENARIOS[0],
+            broker,
+            runs: runs
+                .map(|value| vec![Figure { name: "ms", value }])
+                .to_vec(),
+        };
+        let text = scenarios(&[
+            outcome("one", [2.0, 1.0, 3.0]),
+            outcome("two", [5.0, 5.0, 5.0]),
+        ]);
+        let (heading, rows) = text.trim().split_once(" | ms |\n").unwrap();
+        assert!(heading.starts_with("| B7A latency"), "{heading}");
+        assert_eq!(
+            rows,
+            "|---|---|\n| one | 2.00 (1.00–3.00) |\n| two | 5.00 |"
+        );
+    }
 
     #[test]
     fn a_cell_is_a_median_with_its_bounds() {
