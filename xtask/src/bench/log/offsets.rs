@@ -18,6 +18,8 @@ const VERSION: i16 = 5;
 const API_VERSIONS: i16 = 0;
 /// The timestamp that asks for the end.
 const END: i64 = -1;
+/// Between two questions, which themselves take of the broker's CPU.
+const PAUSE: Duration = Duration::from_millis(20);
 const PATIENCE: Duration = Duration::from_secs(180);
 
 /// The end of each partition that has one, or the number of the error.
@@ -95,7 +97,7 @@ pub fn wait_until_served(broker: SocketAddr, topic: &str, partitions: i32) -> Re
             (_, error) if any.elapsed() > PATIENCE => {
                 bail!("partitions are not served: error {error:?}")
             }
-            _ => sleep(Duration::from_millis(1)),
+            _ => sleep(PAUSE),
         }
     }
 }
