@@ -46,6 +46,11 @@ usage: cargo xtask COMMAND
         [--peer NAME=PATH] [--binary PATH] [--write docs/benchmarks/FILE.md]
         run the workloads of bench/pipelines, verify their outputs, print a table; a peer is any
         binary that runs the same configuration with `-c FILE`
+  bench log --client PATH [--only idle,b1,b7a] [--runs 5] [--count N] [--kafka JARS] [--binary PATH]
+        measure the broker with librdkafka's `rdkafka_performance`, beside Apache Kafka where its jars
+        are given, and print tables; `idle`, b7a (latency in memory), b7b (on disk), b12 (1,000
+        partitions), b14 (start), b15 (start after a kill) and b21a, b21b (pipelines over the log) are
+        measured otherwise, in as many runs
   chaos cities [--variant NAME] [--seed N] [--kills 20] [--workers 3] [--binary PATH] [--logs DIR]
         run the pipelines of examples/cities on real servers, kill, stop and disconnect them at
         random, and prove that no city is lost; without `--variant` all of them, RabbitMQ last

@@ -6,8 +6,10 @@
 
 mod brokers;
 mod client;
+mod offsets;
 mod options;
 mod report;
+mod scenarios;
 mod workload;
 
 use std::time::Duration;
@@ -16,7 +18,8 @@ use anyhow::{Context, Result, bail};
 
 use brokers::Broker;
 use client::Client;
-use options::Options;
+use options::{IDLE, Options};
+use scenarios::SCENARIOS;
 use workload::{WORKLOADS, Workload};
 
 /// What one run has taken.
@@ -61,7 +64,7 @@ pub fn run(arguments: &[String]) -> Result<bool> {
     }
     let client = Client::new(&options.client, brokers[0].millrace_binary())?;
     let mut idle = Vec::new();
-    for broker in &mut brokers {
+    for broker in brokers.iter_mut().filter(|_| options.wants(IDLE)) {
         idle.push(report::told(measure_idle(broker, &client)?));
     }
     for broker in &mut brokers {
@@ -92,6 +95,10 @@ pub fn run(arguments: &[String]) -> Result<bool> {
         }
         all.extend(series);
     }
+    let mut outcomes = Vec::new();
+    for scenario in SCENARIOS.iter().filter(|it| options.wants(it.name)) {
+        outcomes.extend(scenario.run(&mut brokers, &client, options.runs, report::tell)?);
+    }
     let memory: Vec<(&str, u64)> = brokers
         .iter()
         .map(|it| Ok((it.name, it.memory()?)))
@@ -99,7 +106,13 @@ pub fn run(arguments: &[String]) -> Result<bool> {
     for broker in &mut brokers {
         broker.stop()?;
     }
-    println!("\n{}", report::tables(&all, &idle, &memory));
+    if !all.is_empty() {
+        println!("\n{}", report::workloads(&all));
+    }
+    if !idle.is_empty() {
+        println!("\n{}", report::idle(&idle, &memory));
+    }
+    println!("{}", report::scenarios(&outcomes));
     Ok(true)
 }
 

@@ -48,8 +48,13 @@ pub struct Client(kafka::Client);
 impl Client {
     /// Connects to a broker that may still be on its way.
     pub fn connect(address: SocketAddr) -> Result<Self> {
-        let stream = poll::until("the broker", PATIENCE, || TcpStream::connect(address).ok())?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        Self::connect_for(address, PATIENCE)
+    }
+
+    /// As [`Client::connect`] to a broker that takes so long to start, or to answer.
+    pub fn connect_for(address: SocketAddr, patience: Duration) -> Result<Self> {
+        let stream = poll::until("the broker", patience, || TcpStream::connect(address).ok())?;
+        stream.set_read_timeout(Some(patience))?;
         stream.set_nodelay(true)?;
         Ok(Self(kafka::Client::over(stream)))
     }

@@ -12,7 +12,7 @@ use millrace_testkit::port::free_port;
 use millrace_testkit::process::Process;
 use millrace_testkit::run_to_end;
 
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_secs(180);
 const STOP: Duration = Duration::from_secs(60);
 
 /// A broker on a port of its own, which is started and stopped.
@@ -100,6 +100,11 @@ impl Broker {
         })
     }
 
+    /// Whether it is the broker under test.
+    pub fn is_ours(&self) -> bool {
+        self.kind == 0
+    }
+
     pub fn address(&self) -> String {
         self.socket().to_string()
     }
@@ -136,6 +141,14 @@ impl Broker {
     pub fn stop(&mut self) -> Result<()> {
         if let Some(mut process) = self.process.take() {
             process.terminate(STOP)?;
+        }
+        Ok(())
+    }
+
+    /// Kills it as `kill -9` does.
+    pub fn kill(&mut self) -> Result<()> {
+        if let Some(mut process) = self.process.take() {
+            process.kill()?;
         }
         Ok(())
     }

@@ -5,19 +5,12 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use millrace_kafka_wire::api::list_offsets::{
-    ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic,
-};
-use millrace_testkit::{kafka, run_to_end};
+use millrace_testkit::run_to_end;
 use wait4::Wait4;
 
 use super::brokers::Broker;
-use super::workload::Workload;
-
-/// The version of ListOffsets that both brokers know.
-const LIST_OFFSETS: i16 = 5;
-/// The timestamp that asks for the end.
-const END: i64 = -1;
+use super::offsets;
+use super::workload::{Durability, Workload};
 
 /// What the client has taken.
 pub struct Used {
@@ -45,16 +38,27 @@ impl Client {
 
     /// Makes the topic of a run.
     pub fn create_topic(&self, broker: &Broker, topic: &str, workload: &Workload) -> Result<()> {
-        let settings = workload.durability.settings()[broker.kind];
-        self.create(broker, topic, workload.partitions, settings)
+        self.create(broker, topic, workload.partitions, workload.durability)
+    }
+
+    /// Makes a topic that is as durable as that.
+    pub fn create(
+        &self,
+        broker: &Broker,
+        topic: &str,
+        partitions: i32,
+        durability: Durability,
+    ) -> Result<()> {
+        let setting = durability.settings()[broker.kind];
+        self.create_with(broker, topic, partitions, setting)
     }
 
     /// Makes a topic of so many partitions.
     pub fn create_partitions(&self, broker: &Broker, topic: &str, partitions: i32) -> Result<()> {
-        self.create(broker, topic, partitions, None)
+        self.create_with(broker, topic, partitions, None)
     }
 
-    fn create(
+    fn create_with(
         &self,
         broker: &Broker,
         topic: &str,
@@ -116,34 +120,8 @@ impl Client {
 
     /// How many messages a topic holds.
     pub fn stored(&self, broker: &Broker, topic: &str, workload: &Workload) -> Result<u64> {
-        let partition = |partition_index| ListOffsetsPartition {
-            partition_index,
-            current_leader_epoch: -1,
-            timestamp: END,
-        };
-        let request = ListOffsetsRequest {
-            replica_id: -1,
-            topics: vec![ListOffsetsTopic {
-                name: topic.into(),
-                partitions: (0..workload.partitions).map(partition).collect(),
-            }],
-            ..ListOffsetsRequest::default()
-        };
-        let mut client = kafka::Client::connect(broker.socket());
-        let response = client.ask(LIST_OFFSETS, &request);
-        let partitions = response.topics.iter().flat_map(|it| &it.partitions);
-        let mut stored = 0;
-        for found in partitions {
-            if found.error_code != 0 {
-                bail!(
-                    "partition {}: error {}",
-                    found.partition_index,
-                    found.error_code
-                );
-            }
-            stored += u64::try_from(found.offset)?;
-        }
-        Ok(stored)
+        let ends = offsets::all(broker.socket(), topic, workload.partitions)?;
+        Ok(u64::try_from(ends.iter().sum::<i64>())?)
     }
 }
 

@@ -4,8 +4,12 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 
+use super::scenarios::SCENARIOS;
 use super::workload::{WORKLOADS, Workload};
 use crate::bench::options::names;
+
+/// The name of what an idle broker takes.
+pub const IDLE: &str = "idle";
 
 /// What to measure.
 pub struct Options {
@@ -15,7 +19,7 @@ pub struct Options {
     pub binary: Option<PathBuf>,
     /// The folder of Apache Kafka's jars.
     pub kafka: Option<PathBuf>,
-    /// Names of workloads; empty means all.
+    /// Names of workloads and scenarios, or [`IDLE`]; empty means all.
     only: Vec<String>,
     /// Measured runs after the warm-up.
     pub runs: u32,
@@ -41,7 +45,7 @@ impl Options {
                 "--client" => client = Some(PathBuf::from(value)),
                 "--binary" => binary = Some(PathBuf::from(value)),
                 "--kafka" => kafka = Some(PathBuf::from(value)),
-                "--only" => only = names(value, WORKLOADS.iter().map(|it| it.name))?,
+                "--only" => only = names(value, known())?,
                 "--runs" => runs = u32::try_from(number()?)?,
                 "--count" => count = Some(number()?),
                 other => bail!("`{other}` is no option of `cargo xtask bench log`"),
@@ -72,6 +76,13 @@ impl Options {
     }
 }
 
+/// Everything that can be asked for.
+fn known() -> impl Iterator<Item = &'static str> {
+    let workloads = WORKLOADS.iter().map(|it| it.name);
+    let scenarios = SCENARIOS.iter().map(|it| it.name);
+    [IDLE].into_iter().chain(workloads).chain(scenarios)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,8 +97,9 @@ mod tests {
         let error = |words| parse(words).err().map(|it| it.to_string());
         assert!(error("").is_some_and(|it| it.contains("rdkafka_performance")));
         assert!(error("--client x --only b9").is_some_and(|it| it.contains("b3a")));
-        let options = parse("--client x --only B1,c2 --runs 3 --count 10").unwrap();
+        let options = parse("--client x --only B1,c2,b7a --runs 3 --count 10").unwrap();
         assert!(options.wants("b1") && !options.wants("b2"));
+        assert!(options.wants("b7a") && !options.wants(IDLE));
         assert_eq!((options.runs, options.messages(&WORKLOADS[0])), (3, 10));
     }
 }

@@ -36,7 +36,8 @@ impl Durability {
     }
 }
 
-const PLAIN: Workload = Workload {
+/// What the workloads have in common.
+pub const PLAIN: Workload = Workload {
     name: "",
     title: "",
     messages: 1_000_000,
@@ -46,6 +47,16 @@ const PLAIN: Workload = Workload {
     client: &["-a", "1", "-X", "linger.ms=5"],
     consumes: false,
 };
+
+/// Arguments of a client that takes a partition at random for each message.
+pub const SPREAD: &[&str] = &[
+    "-a",
+    "1",
+    "-X",
+    "linger.ms=50",
+    "-X",
+    "sticky.partitioning.linger.ms=0",
+];
 
 /// All workloads, in the order in which they run.
 pub const WORKLOADS: &[Workload] = &[
