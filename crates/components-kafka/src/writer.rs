@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use millrace_component::{BatchPolicy, BuiltOutput, LeafOutput, Output, OutputPart, WriteError};
-use millrace_kafka_client::{Cluster, Delivery, Producer, ProducerSettings};
+use millrace_kafka_client::{Cluster, NewRecord, Producer, ProducerSettings};
 use millrace_message::{Error, ErrorClass, MessageBatch};
 use parking_lot::Mutex;
 
@@ -95,16 +95,26 @@ impl Writer {
 
     /// Writes these messages of a batch, in their order.
     async fn write_once(&self, link: &Arc<Link>, batch: &MessageBatch, wanted: &[usize]) -> Failed {
-        let mut waiting: Vec<(usize, Delivery)> = Vec::with_capacity(wanted.len());
+        let mut records = Vec::with_capacity(wanted.len());
         let mut failed = Failed::new();
         for index in wanted {
-            match self.send(link, batch, *index).await {
-                Ok(delivery) => waiting.push((*index, delivery)),
+            match self.record(link, batch, *index).await {
+                Ok(record) => records.push((*index, record)),
                 Err(error) => failed.push((*index, error)),
             }
         }
+        let (indices, records): (Vec<_>, Vec<_>) = records.into_iter().unzip();
+        // Together, so that a batch stays one as far as it can.
+        let deliveries = link.producer.send_all(records).await;
         let mut is_broken = false;
-        for (index, delivery) in waiting {
+        for (index, delivery) in indices.into_iter().zip(deliveries) {
+            let delivery = match delivery {
+                Ok(delivery) => delivery,
+                Err(error) => {
+                    failed.push((index, not_written(&error)));
+                    continue;
+                }
+            };
             if let Err(error) = delivery.await {
                 is_broken |= error.is_lost() || self.config.producer.is_idempotent();
                 failed.push((index, not_written(&error)));
@@ -116,19 +126,19 @@ impl Writer {
         failed
     }
 
-    async fn send(
+    /// The record of a message, whose topic is there.
+    async fn record(
         &self,
         link: &Link,
         batch: &MessageBatch,
         index: usize,
-    ) -> Result<Delivery, Error> {
+    ) -> Result<NewRecord, Error> {
         let record = self.config.shape.record(batch, index)?;
         if let Some(creation) = &self.config.creation {
             let made = self.created.see_to(creation, &link.cluster, &record.topic);
             made.await.map_err(|error| not_written(&error))?;
         }
-        let sent = link.producer.send(record).await;
-        sent.map_err(|error| not_written(&error))
+        Ok(record)
     }
 
     /// An idempotent producer that failed once takes nothing more, and a connection that was lost may

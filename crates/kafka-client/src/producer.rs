@@ -15,7 +15,7 @@ use bytes::Bytes;
 use millrace_kafka_wire::Str;
 use millrace_kafka_wire::api::init_producer_id::InitProducerIdRequest;
 use parking_lot::Mutex;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use self::partitioner::{Counted, Spreader};
 use self::queue::{Accepted, Identity, Room};
@@ -54,6 +54,9 @@ impl NewRecord {
         part(&self.key) + part(&self.value) + headers.sum::<usize>() + RECORD_OVERHEAD
     }
 }
+
+/// Records that have room, and were not handed over yet.
+type Ready = Vec<(TopicPartition, Accepted)>;
 
 /// Where a record is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,6 +128,36 @@ impl Producer {
     /// # Errors
     /// The topic or the partition is not there, or the record is too large.
     pub async fn send(&self, record: NewRecord) -> Result<Delivery> {
+        let mut ready = Vec::with_capacity(1);
+        let delivery = self.accept(record, &mut ready).await?;
+        self.hand_over(&mut ready).await?;
+        Ok(delivery)
+    }
+
+    /// As [`send`](Self::send) for several records in their order, which are handed over together as far
+    /// as there is room for them: they stand in as few batches as they fit into, also without `linger`.
+    ///
+    /// Not cancel safe: some may be handed over, and some not.
+    pub async fn send_all(
+        &self,
+        records: impl IntoIterator<Item = NewRecord>,
+    ) -> Vec<Result<Delivery>> {
+        let mut ready = Vec::new();
+        let mut deliveries = Vec::new();
+        for record in records {
+            deliveries.push(self.accept(record, &mut ready).await);
+        }
+        if let Err(error) = self.hand_over(&mut ready).await {
+            deliveries = deliveries
+                .into_iter()
+                .map(|it| it.and(Err(error.clone())))
+                .collect();
+        }
+        deliveries
+    }
+
+    /// Finds room and a partition for a record, which is ready then.
+    async fn accept(&self, record: NewRecord, ready: &mut Ready) -> Result<Delivery> {
         let size = record.size();
         let largest = self.settings.max_record_bytes;
         if size > largest {
@@ -134,12 +167,10 @@ impl Producer {
             return Err(Error::invalid(text).of(crate::cluster::subject(&record.topic)));
         }
         let places = self.cluster.places(&record.topic, true).await?;
-        let place = Arc::clone(&self.records).acquire_owned().await;
-        let place = place.map_err(|_| is_closed())?;
+        let place = self.permits(&self.records, 1, ready).await?;
         let (partition, counted) = self.partition(&record, size, places.count())?;
         let permits = size.min(self.settings.buffer_bytes).min(u32::MAX as usize);
-        let room = Arc::clone(&self.room).acquire_many_owned(permits as u32);
-        let room = room.await.map_err(|_| is_closed())?;
+        let room = self.permits(&self.room, permits as u32, ready).await?;
         let (answer, delivery) = oneshot::channel();
         let accepted = Accepted {
             timestamp: record.timestamp.unwrap_or_else(now),
@@ -151,9 +182,31 @@ impl Producer {
                 _counted: counted,
             },
         };
-        let command = Command::Record(partition, accepted);
-        self.commands.send(command).await.map_err(|_| is_closed())?;
+        ready.push((partition, accepted));
         Ok(Delivery(delivery))
+    }
+
+    /// Waits for permits; what is ready goes on its way first, as it may be what others wait for.
+    async fn permits(
+        &self,
+        semaphore: &Arc<Semaphore>,
+        count: u32,
+        ready: &mut Ready,
+    ) -> Result<OwnedSemaphorePermit> {
+        if let Ok(permits) = Arc::clone(semaphore).try_acquire_many_owned(count) {
+            return Ok(permits);
+        }
+        self.hand_over(ready).await?;
+        let permits = Arc::clone(semaphore).acquire_many_owned(count).await;
+        permits.map_err(|_| is_closed())
+    }
+
+    async fn hand_over(&self, ready: &mut Ready) -> Result<()> {
+        if ready.is_empty() {
+            return Ok(());
+        }
+        let command = Command::Records(std::mem::take(ready));
+        self.commands.send(command).await.map_err(|_| is_closed())
     }
 
     /// The partition of a record, and what is to be kept as long as it is on its way there.

@@ -22,7 +22,8 @@ use crate::error::{Error, Reason};
 const TAKEN_AT_ONCE: usize = 1024;
 
 pub enum Command {
-    Record(TopicPartition, Accepted),
+    /// They come together, so that they stand in as few batches as they fit into.
+    Records(Vec<(TopicPartition, Accepted)>),
     Flush(oneshot::Sender<()>),
 }
 
@@ -109,7 +110,11 @@ impl Sender {
         while let Some(command) = next {
             match command {
                 Command::Flush(done) => self.flushes.push(done),
-                Command::Record(partition, accepted) => self.add(partition, accepted, now),
+                Command::Records(records) => {
+                    for (partition, accepted) in records {
+                        self.add(partition, accepted, now);
+                    }
+                }
             }
             taken += 1;
             next = (taken < TAKEN_AT_ONCE)

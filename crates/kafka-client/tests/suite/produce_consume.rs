@@ -5,11 +5,14 @@ use std::time::Duration;
 use crate::support::{
     PATIENCE, TestBroker, read, reader, reader_with, record, send_all, texts, topic,
 };
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use millrace_kafka_client::{
     Acks, Compression, Consumer, ConsumerSettings, Isolation, NewRecord, OffsetAt, Producer,
     ProducerSettings, Reset, Start, TopicPartition, partition_of_key,
 };
+use millrace_kafka_wire::Segment;
+use millrace_kafka_wire::batch::BatchHeader;
+use millrace_testkit::kafka;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_comes_back_with_key_headers_and_time_in_every_codec() {
@@ -265,4 +268,82 @@ async fn an_offset_that_is_not_there_is_reset_or_refused_as_the_settings_say() {
         refused.to_string().contains("auto_offset_reset"),
         "{refused}"
     );
+}
+
+/// How many records each batch of a partition has.
+fn batches(address: &str, topic: &str) -> Vec<i32> {
+    let mut client = kafka::Client::connect(address.parse().unwrap());
+    let mut counts = Vec::new();
+    let mut offset = 0;
+    loop {
+        let Segment::Bytes(mut bytes) = client.fetch(topic, 0, offset, 0).records else {
+            unreachable!("the codec reads bytes");
+        };
+        if bytes.is_empty() {
+            return counts;
+        }
+        while !bytes.is_empty() {
+            let header = BatchHeader::read(&bytes).unwrap();
+            counts.push(header.record_count);
+            offset = header.next_offset();
+            bytes.advance(header.size());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_that_are_sent_together_stand_in_one_batch_also_without_linger() {
+    let broker = TestBroker::start().await;
+    let cluster = broker.cluster().await;
+    topic(&cluster, "together", 1).await;
+    let settings = ProducerSettings {
+        linger: Duration::ZERO,
+        ..ProducerSettings::default()
+    };
+    let producer = Producer::start(cluster.clone(), settings).await.unwrap();
+    for _ in 0..5 {
+        let records = (0..100).map(|it| record("together", it.to_string()));
+        for delivery in producer.send_all(records).await {
+            delivery.unwrap().await.unwrap();
+        }
+    }
+    assert_eq!(batches(&broker.address, "together"), [100; 5]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_records_than_there_is_room_for_are_sent_as_room_is_made() {
+    let broker = TestBroker::start().await;
+    let cluster = broker.cluster().await;
+    topic(&cluster, "narrow", 1).await;
+    let settings = ProducerSettings {
+        linger: Duration::ZERO,
+        buffer_records: 7,
+        ..ProducerSettings::default()
+    };
+    let producer = Producer::start(cluster.clone(), settings).await.unwrap();
+    let large = vec![b'x'; ProducerSettings::default().max_record_bytes + 1];
+    let records = (0..50).map(|it| match it {
+        20 => record("narrow", large.clone()),
+        it => record("narrow", it.to_string()),
+    });
+    let sending = producer.send_all(records);
+    let deliveries = tokio::time::timeout(PATIENCE, sending).await.unwrap();
+    let mut refused = Vec::new();
+    for (index, delivery) in deliveries.into_iter().enumerate() {
+        match delivery {
+            Ok(delivery) => drop(delivery.await.unwrap()),
+            Err(_) => refused.push(index),
+        }
+    }
+    assert_eq!(
+        refused,
+        [20],
+        "one that is too large leaves the others alone"
+    );
+    let mut consumer = reader(&cluster, "narrow", 1);
+    let expected: Vec<_> = (0..50)
+        .filter(|it| *it != 20)
+        .map(|it| it.to_string())
+        .collect();
+    assert_eq!(texts(&read(&mut consumer, 49).await), expected);
 }
