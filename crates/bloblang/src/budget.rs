@@ -244,8 +244,9 @@ pub(crate) fn afford(count: usize) -> Result<(), EvalError> {
     }
 }
 
+/// More was about to be made than may be.
 #[cold]
-fn too_many_bytes() -> EvalError {
+pub(crate) fn too_many_bytes() -> EvalError {
     EvalError::too_many_bytes(ACCOUNT.with(|account| account.allowance.get().bytes))
 }
 

@@ -83,6 +83,9 @@ root = if $a { 1 }"#,
     r#"root = "a".repeat(3000000).re_find_all_submatch("(a)")"#,
     r#"root = "%[1]1000000d".repeat(100).format(1)"#,
     r#"root = "[".repeat(900).parse_json().catch(range(0, 900).fold([], i -> [i.tally])).format_json("x".repeat(100000))"#,
+    // Indentation multiplies with the depth.
+    r#"root = range(0, 20000).fold(1, i -> {"a": i.tally}).format_yaml()"#,
+    r#"root = range(0, 900).fold(1, i -> {"a": i.tally}).format_xml("x".repeat(10000))"#,
     r#"root = range(0, 2000).fold({}, i -> {"k": i.tally}).collapse(true).length() + range(0, 2000).map_each(i -> range(0, 2000).fold({}, j -> {"k": j.tally}).collapse(true)).length()"#,
     // Maps.
     "map a { root = [this.apply(\"a\").catch(1), this.apply(\"a\").catch(2)] }\nroot = this.apply(\"a\")",
