@@ -12,6 +12,7 @@ mod format;
 mod number;
 
 use crate::json_schema::number::Decimal;
+use crate::go::regex::Pattern;
 
 /// A compiled schema.
 #[derive(Debug)]
@@ -98,7 +99,7 @@ struct Rules {
 
     min_length: Option<usize>,
     max_length: Option<usize>,
-    pattern: Option<(regex::Regex, String)>,
+    pattern: Option<(Pattern, String)>,
     format: Option<String>,
 
     items: Option<Items>,
@@ -109,7 +110,7 @@ struct Rules {
     contains: Option<At>,
 
     properties: Vec<(String, At)>,
-    pattern_properties: Vec<(regex::Regex, At)>,
+    pattern_properties: Vec<(Pattern, At)>,
     additional_properties: Additional,
     property_names: Option<At>,
     required: Vec<String>,

@@ -6,7 +6,7 @@ use millrace_message::{Object, Value};
 
 use super::number::Decimal;
 use super::{Additional, At, Bound, Dependency, Items, Part, Rules, Schema};
-use crate::go::regex;
+use crate::go::regex::Pattern;
 
 /// How deep the parts of a schema may nest.
 const DEPTH_MAX: usize = 200;
@@ -197,7 +197,7 @@ impl Compiler<'_> {
                 "maxProperties" => rules.max_properties = Some(count(&word, value)?),
                 "pattern" => {
                     let pattern = text(&word, value)?;
-                    rules.pattern = Some((regex::compile(&pattern)?, pattern));
+                    rules.pattern = Some((compiled(&pattern)?, pattern));
                 }
                 "format" => rules.format = Some(text(&word, value)?),
                 "items" => {
@@ -238,7 +238,7 @@ impl Compiler<'_> {
                 "patternProperties" => {
                     for (name, part) in members(&word, value)? {
                         let at = child(&part, &format!("patternProperties/{}", escaped(&name)))?;
-                        rules.pattern_properties.push((regex::compile(&name)?, at));
+                        rules.pattern_properties.push((compiled(&name)?, at));
                     }
                 }
                 "required" => rules.required = texts(&word, value)?,
@@ -343,3 +343,7 @@ fn unescaped_percent(path: &str) -> String {
         _ => path.to_owned(),
     }
 }
+fn compiled(pattern: &str) -> Result<Pattern, String> {
+    Pattern::compile(pattern).map_err(|error| error.to_string())
+}
+
