@@ -109,6 +109,11 @@ root = range(0, 100000).map_each($text.hash("sha256").length()).length()"#,
     r#"root = range(0, 1000).map_each(i -> ("a".repeat(100000) + i.string()).re_match("[ab]*b.{20}")).length()"#,
     r#"root = range(0, 1000).map_each(i -> ("a".repeat(1000) + i.string()).re_find_all(".*?b|a").length()).length()"#,
     r#"root = "a".repeat(1000).re_replace_all("a", "$1".repeat(200000))"#,
+    r#"root = {"a": range(0, 300)}.json_path("$..[?($..[?($..[?($..a)])])]")"#,
+    r#"root = {"a": range(0, 300)}.json_path("$.a[?($.a[?($.a[?(@ =~ 'x')])])]")"#,
+    r#"root = {"a": range(0, 300)}.json_path("$.a[?($.a[?($.a[?(@ in $.a)])])]")"#,
+    r#"let a = range(0, 10000)
+root = range(0, 10000).filter(_ -> $a.contains("x")).length()"#,
     r#"root = range(0, 100000).sort(i -> i.left > i.right).length() + range(0, 100000).sort_by(i -> -i).length()"#,
 ];
 
