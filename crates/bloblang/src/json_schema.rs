@@ -2,7 +2,8 @@
 //!
 //! References point into the same schema (`#`, `#/definitions/x`, or the `$id` of a part);
 //! nothing is ever loaded. A reference stands alone: what is beside it in its object is passed
-//! over. A schema that does not name its draft may use the words of all three.
+//! over. `$schema` says which draft's words count; a schema that names none of them may use the
+//! words of all three.
 
 use millrace_message::Value;
 
@@ -11,8 +12,8 @@ mod compile;
 mod format;
 mod number;
 
-use crate::json_schema::number::Decimal;
 use crate::go::regex::Pattern;
+use crate::json_schema::number::Decimal;
 
 /// A compiled schema.
 #[derive(Debug)]
