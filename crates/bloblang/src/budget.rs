@@ -244,8 +244,9 @@ pub(crate) fn afford(count: usize) -> Result<(), EvalError> {
     }
 }
 
+/// More was about to be made than may be.
 #[cold]
-fn too_many_bytes() -> EvalError {
+pub(crate) fn too_many_bytes() -> EvalError {
     EvalError::too_many_bytes(ACCOUNT.with(|account| account.allowance.get().bytes))
 }
 
@@ -319,6 +320,15 @@ fn held_heavy(value: &Value) -> usize {
 /// Pays for arguments that are prepared for one call.
 pub(crate) fn prepared() -> Result<(), EvalError> {
     steps(PREPARED)
+}
+
+/// Does what takes no steps: what is prepared once, when a mapping is compiled, is bounded by the
+/// text of the mapping.
+pub(crate) fn without_steps<T>(run: impl FnOnce() -> T) -> T {
+    let left = ACCOUNT.with(|account| account.steps.replace(u64::MAX));
+    let result = run();
+    ACCOUNT.with(|account| account.steps.set(left));
+    result
 }
 
 /// Notes that a value is held once more: an array or object, or a large text.

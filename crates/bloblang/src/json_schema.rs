@@ -2,7 +2,8 @@
 //!
 //! References point into the same schema (`#`, `#/definitions/x`, or the `$id` of a part);
 //! nothing is ever loaded. A reference stands alone: what is beside it in its object is passed
-//! over. A schema that does not name its draft may use the words of all three.
+//! over. `$schema` says which draft's words count; a schema that names none of them may use the
+//! words of all three.
 
 use millrace_message::Value;
 
@@ -11,6 +12,7 @@ mod compile;
 mod format;
 mod number;
 
+use crate::go::regex::Pattern;
 use crate::json_schema::number::Decimal;
 
 /// A compiled schema.
@@ -98,7 +100,7 @@ struct Rules {
 
     min_length: Option<usize>,
     max_length: Option<usize>,
-    pattern: Option<(regex::Regex, String)>,
+    pattern: Option<(Pattern, String)>,
     format: Option<String>,
 
     items: Option<Items>,
@@ -109,7 +111,7 @@ struct Rules {
     contains: Option<At>,
 
     properties: Vec<(String, At)>,
-    pattern_properties: Vec<(regex::Regex, At)>,
+    pattern_properties: Vec<(Pattern, At)>,
     additional_properties: Additional,
     property_names: Option<At>,
     required: Vec<String>,

@@ -73,7 +73,9 @@ pub use go::format::{quote, sprintf};
 pub use go::literal::{
     float as parse_float, integer as parse_integer, parse_duration, unsigned as parse_unsigned,
 };
-pub use go::regex::{compile as compile_regex, translate as translate_regex};
+pub use go::regex::{
+    Replacement, compile as compile_regex, replacement_size, translate as translate_regex,
+};
 pub use go::time::{MONTHS, WEEKDAYS, format as format_time, parse as parse_time};
 pub use go::url::{Url, escape_query};
 pub use imported::Imported;

@@ -83,6 +83,12 @@ root = if $a { 1 }"#,
     r#"root = "a".repeat(3000000).re_find_all_submatch("(a)")"#,
     r#"root = "%[1]1000000d".repeat(100).format(1)"#,
     r#"root = "[".repeat(900).parse_json().catch(range(0, 900).fold([], i -> [i.tally])).format_json("x".repeat(100000))"#,
+    // Groups within a replacement.
+    r#"root = "a".repeat(10000).re_replace_all("(.*)", "$1".repeat(20000))"#,
+    r#"root = "a".repeat(3000000).re_replace_all("a", "$0$0")"#,
+    // Indentation multiplies with the depth.
+    r#"root = range(0, 20000).fold(1, i -> {"a": i.tally}).format_yaml()"#,
+    r#"root = range(0, 900).fold(1, i -> {"a": i.tally}).format_xml("x".repeat(10000))"#,
     r#"root = range(0, 2000).fold({}, i -> {"k": i.tally}).collapse(true).length() + range(0, 2000).map_each(i -> range(0, 2000).fold({}, j -> {"k": j.tally}).collapse(true)).length()"#,
     // Maps.
     "map a { root = [this.apply(\"a\").catch(1), this.apply(\"a\").catch(2)] }\nroot = this.apply(\"a\")",
@@ -95,6 +101,19 @@ root = if $a { 1 }"#,
     r#"let text = "a".repeat(1000000)
 root = range(0, 100000).map_each($text.hash("sha256").length()).length()"#,
     r#"root = range(0, 100000).map_each(i -> "x".re_match(i.string())).length()"#,
+    r#"root = range(0, 100).map_each(i -> "x".re_match("(a.{900}){1}" + i.string()).catch(0)).length()"#,
+    r#"root = range(0, 100).map_each(i -> "x".re_match("\\pL{1000}" + i.string()).catch(0)).length()"#,
+    r#"root = "a".repeat(100000).re_find_all(".*?b|a").length()"#,
+    r#"root = "a".repeat(100000).re_find_all_object(".*?b|a").length()"#,
+    r#"root = "a".repeat(100000).re_replace_all(".*?b|a", "c").length()"#,
+    r#"root = range(0, 1000).map_each(i -> ("a".repeat(100000) + i.string()).re_match("[ab]*b.{20}")).length()"#,
+    r#"root = range(0, 1000).map_each(i -> ("a".repeat(1000) + i.string()).re_find_all(".*?b|a").length()).length()"#,
+    r#"root = "a".repeat(1000).re_replace_all("a", "$1".repeat(200000))"#,
+    r#"root = {"a": range(0, 300)}.json_path("$..[?($..[?($..[?($..a)])])]")"#,
+    r#"root = {"a": range(0, 300)}.json_path("$.a[?($.a[?($.a[?(@ =~ 'x')])])]")"#,
+    r#"root = {"a": range(0, 300)}.json_path("$.a[?($.a[?($.a[?(@ in $.a)])])]")"#,
+    r#"let a = range(0, 10000)
+root = range(0, 10000).filter(_ -> $a.contains("x")).length()"#,
     r#"root = range(0, 100000).sort(i -> i.left > i.right).length() + range(0, 100000).sort_by(i -> -i).length()"#,
 ];
 
@@ -338,5 +357,23 @@ proptest! {
             // An escape takes six bytes at most, an indent is counted.
             prop_assert!(result.len() as u64 <= 8 * BYTES, "{} bytes", result.len());
         }
+    }
+}
+
+#[test]
+fn patterns_of_a_mapping_are_compiled_whatever_steps_compiling_it_may_take() {
+    let patterns: String = (0..100)
+        .map(|i| format!("root.a{i} = content().string().re_match(\"^\\\\p{{L}}{{9}}{i}$\")\n"))
+        .collect();
+    let large = "root = content().string().re_replace_all(\"(a)\", \"$1\".repeat(400000)).length()";
+    let environment = Environment::new();
+    for (text, expected) in [(&*patterns, "false"), (large, "800004")] {
+        let mapping = Mapping::compile(text, &environment).expect("it compiles");
+        let message = Message::from("[\"aa\"]");
+        let mapped = mapping.map(std::slice::from_ref(&message), 0);
+        let mut changed = message;
+        assert!(mapped.expect("it is bounded").apply_to(&mut changed));
+        let text = String::from_utf8_lossy(changed.bytes()).into_owned();
+        assert!(text.contains(expected), "{text}");
     }
 }

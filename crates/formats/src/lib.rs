@@ -3,7 +3,8 @@
 //!
 //! What is read comes from anybody, so every reader is bounded: decompression and Parquet by the
 //! size that they may reach, the others by how deep they nest ([`DEPTH_MAX`]) and, where a format can repeat what it
-//! has read, by how large that may grow. None of them panics on any input.
+//! has read, by how large that may grow. None of them panics on any input. Indentation multiplies
+//! with the depth, so what writes lines stops at the length that it is given.
 
 use std::fmt;
 
@@ -26,6 +27,8 @@ pub use whole::read_whole;
 /// How deep the containers of a document may nest, as for JSON.
 pub const DEPTH_MAX: usize = millrace_message::json::DEPTH_MAX;
 
+const TOO_LONG: &str = "the text is longer than";
+
 /// Why something cannot be read or written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FormatError(String);
@@ -37,6 +40,15 @@ impl FormatError {
 
     fn too_deep() -> FormatError {
         FormatError(format!("nested deeper than {DEPTH_MAX} levels"))
+    }
+
+    fn too_long(limit: usize) -> FormatError {
+        FormatError(format!("{TOO_LONG} {limit} bytes"))
+    }
+
+    /// Whether nothing is wrong with what was written but its length.
+    pub fn is_too_long(&self) -> bool {
+        self.0.starts_with(TOO_LONG)
     }
 
     /// Whether it is well-formed as far as it was read, and only nests too deep.

@@ -87,6 +87,8 @@ fn a_template_that_hoards_is_stopped_by_its_memory() {
             "{{ $x := \"x\" }}{{ range 100 }}{{ $x = cat $x $x }}{{ end }}",
             "{{ $x := \"x\" }}{{ range 100 }}{{ $x = replace \"x\" \"xxxx\" $x }}{{ end }}",
             "{{ $x := \"x\" }}{{ range 100 }}{{ $x = regexReplaceAll \"x\" $x \"xxxx\" }}{{ end }}",
+            "{{ regexReplaceAll \"(.*)\" (repeat 100000 \"x\") (repeat 20000 \"$1\") }}",
+            "{{ regexReplaceAll \"x\" \"x\" (repeat 1000000 \"$1\") }}",
             "{{ $x := \"x\" }}{{ range 100 }}{{ $x = quote $x $x }}{{ end }}",
             "{{ $x := \"\\\"\" }}{{ range 100 }}{{ $x = toJson $x }}{{ end }}",
             "{{ $x := \"x\" }}{{ range 100 }}{{ $x = b64enc $x }}{{ $x = print $x $x }}{{ end }}",

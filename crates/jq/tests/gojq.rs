@@ -76,6 +76,48 @@ fn answers_are_those_of_gojq() {
     );
 }
 
+/// gojq leaves an empty container there.
+#[test]
+fn a_deletion_below_null_changes_nothing() {
+    for (query, input, expected) in [
+        (r#"del(.a)"#, r#"null"#, r#"null"#),
+        (r#"del(.a.b)"#, r#"null"#, r#"null"#),
+        (r#"del(.a.b)"#, r#"{"a":null}"#, r#"{"a":null}"#),
+        (r#"delpaths([["a"]])"#, r#"null"#, r#"null"#),
+        (r#"del(.[0])"#, r#"null"#, r#"null"#),
+        (r#"del(.a[0])"#, r#"{"a":null}"#, r#"{"a":null}"#),
+        (r#"del(.a,.b)"#, r#"null"#, r#"null"#),
+        (r#"del(.[1:])"#, r#"null"#, r#"null"#),
+        (r#"del(.[-1])"#, r#"null"#, r#"null"#),
+        (
+            r#"delpaths([["a","b","c"]])"#,
+            r#"{"a":{"b":null}}"#,
+            r#"{"a":{"b":null}}"#,
+        ),
+        (r#"delpaths([["a"],[0]])"#, r#"null"#, r#"null"#),
+        (r#"delpaths([["a"],["b",0]])"#, r#"null"#, r#"null"#),
+        (r#"del(.[0].a, .[1])"#, r#"[null,2]"#, r#"[null]"#),
+        (
+            r#"delpaths([[{"start":0,"end":1},0,"a"]])"#,
+            r#"[null,2]"#,
+            r#"[null,2]"#,
+        ),
+        (
+            r#"to_entries | del(.[0].value.x)"#,
+            r#"{"a":null}"#,
+            r#"[{"key":"a","value":null}]"#,
+        ),
+        (r#"del(.x.a)"#, r#"{"x":null}"#, r#"{"x":null}"#),
+        (r#"del(.a?)"#, r#"null"#, r#"null"#),
+        (r#"del(.a.b.c)"#, r#"null"#, r#"null"#),
+        (r#".a |= empty"#, r#"null"#, r#"null"#),
+        (r#"del(.[0:1])"#, r#"null"#, r#"null"#),
+        (r#"del(.a, .b.c)"#, r#"{"a":1,"b":null}"#, r#"{"b":null}"#),
+    ] {
+        assert_eq!(answer(query, input), expected, "{query} {input}");
+    }
+}
+
 #[test]
 fn comments_reach_to_the_end_of_their_line() {
     assert_eq!(

@@ -88,12 +88,12 @@ pub(super) fn run(data: &[u8]) {
             msgpack::read(&written).ok()
         }),
         1 => value_of(yaml::read(rest).ok(), |it| {
-            yaml::read(yaml::write(it).as_bytes()).ok()
+            yaml::read(yaml::write(it, usize::MAX).ok()?.as_bytes()).ok()
         }),
         2 | 3 => {
             // XML has no types: what is read is looked at, not compared.
             if let Ok(value) = xml::read(rest, *selector == 3) {
-                let _written = xml::write(&value, None);
+                let _written = xml::write(&value, None, usize::MAX);
             }
         }
         4..=11 => unfold(ALGORITHMS[usize::from(*selector) - 4], rest),

@@ -6,6 +6,7 @@ use millrace_message::{Text, Value};
 use super::Compiler;
 use crate::arguments::{self, Argument, Arguments};
 use crate::ast::{Arguments as AstArguments, Expr as Ast, Name, Span};
+use crate::budget;
 use crate::environment::Environment;
 use crate::error::SyntaxError;
 use crate::eval::{Cx, Frame, Top};
@@ -53,8 +54,11 @@ impl Compiler<'_> {
         if let FunctionRun::Prepare(prepare) = function.run
             && is_static(&arguments)
         {
-            match prepare(&Arguments::fixed(&arguments), self.environment) {
+            match budget::without_steps(|| prepare(&Arguments::fixed(&arguments), self.environment))
+            {
                 Ok(step) => prepared = Some(step),
+                // With the bytes of a message it may go well.
+                Err(error) if error.is_limit() => {}
                 Err(error) => return self.error(tree.span, error.to_string()),
             }
         }
@@ -91,8 +95,11 @@ impl Compiler<'_> {
         if let MethodRun::Prepare(prepare) = method.run
             && is_static(&arguments)
         {
-            match prepare(&Arguments::fixed(&arguments), self.environment) {
+            match budget::without_steps(|| prepare(&Arguments::fixed(&arguments), self.environment))
+            {
                 Ok(step) => prepared = Some(step),
+                // With the bytes of a message it may go well.
+                Err(error) if error.is_limit() => {}
                 Err(error) => return self.error(tree.span, error.to_string()),
             }
         }

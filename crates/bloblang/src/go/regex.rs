@@ -3,11 +3,22 @@
 //! Both engines are of the RE2 family, so a pattern only needs its spelling changed where the two
 //! read it differently: `\d`, `\w`, `\s` and `\b` know ASCII alone in Go, `\Q…\E` quotes, brackets
 //! and doubled operators inside a class are text, and braces that hold no count are text.
+//! Counts that multiply where they nest are bounded as they are there.
 
 use std::iter::Peekable;
 use std::str::Chars;
 
-use regex::Regex;
+use regex::{Regex, RegexBuilder};
+
+pub(crate) use pattern::{Pattern, Searches};
+pub use replacement::{Replacement, replacement_size};
+
+mod pattern;
+mod repeats;
+mod replacement;
+
+/// The largest compiled pattern, in bytes.
+const SIZE_MAX: usize = 10 << 20;
 
 /// Compiles a pattern.
 ///
@@ -15,12 +26,23 @@ use regex::Regex;
 ///
 /// What is wrong with the pattern.
 pub fn compile(pattern: &str) -> Result<Regex, String> {
-    Regex::new(&translate(pattern)).map_err(|error| match error {
+    let translated = translate(pattern);
+    repeats::check(&translated)?;
+    sized(&translated, SIZE_MAX).map_err(|error| complaint(&error))
+}
+
+/// Compiles a translated pattern that takes so many bytes at most.
+fn sized(translated: &str, size: usize) -> Result<Regex, regex::Error> {
+    RegexBuilder::new(translated).size_limit(size).build()
+}
+
+fn complaint(error: &regex::Error) -> String {
+    match error {
         regex::Error::CompiledTooBig(limit) => {
             format!("error parsing regexp: expression is larger than {limit} bytes when compiled")
         }
         other => format!("error parsing regexp: {}", last_line(&other.to_string())),
-    })
+    }
 }
 
 /// The reason at the end of the several lines that show the place.

@@ -10,6 +10,7 @@ use millrace_message::{Array, Object, Value};
 
 use super::number::Decimal;
 use super::{Additional, At, Dependency, Items, Part, Rules, format};
+use crate::go::regex::Pattern;
 
 /// How deep values and references may take the check.
 const DEPTH_MAX: usize = 2_000;
@@ -335,7 +336,7 @@ impl<'a> Checker<'a> {
         for (name, member) in object.entries().filter(|_| looks_at_each) {
             let mut is_described = rules.properties.iter().any(|(it, _)| **it == *name);
             for (pattern, part) in &rules.pattern_properties {
-                if pattern.is_match(&name) {
+                if fits(pattern, &name) {
                     is_described = true;
                     let found = self.below(name.to_string(), *part, &member);
                     findings.merge(found);
@@ -404,7 +405,7 @@ impl<'a> Checker<'a> {
             self.complain(findings, text);
         }
         if let Some((pattern, source)) = &rules.pattern
-            && !pattern.is_match(text)
+            && !fits(pattern, text)
         {
             self.complain(findings, format!("does not match pattern '{source}'"));
         }
@@ -415,6 +416,12 @@ impl<'a> Checker<'a> {
         }
         findings.score += 1;
     }
+}
+
+/// Whether a text has a match. Where the steps of a mapping are used up, it fails whatever is said
+/// here.
+fn fits(pattern: &Pattern, text: &str) -> bool {
+    pattern.is_match(text).unwrap_or(false)
 }
 
 /// What a value is called in schemas; bytes and times are texts.

@@ -6,13 +6,58 @@ use millrace_message::{Object, Value};
 
 use super::number::Decimal;
 use super::{Additional, At, Bound, Dependency, Items, Part, Rules, Schema};
-use crate::go::regex;
+use crate::go::regex::Pattern;
 
 /// How deep the parts of a schema may nest.
 const DEPTH_MAX: usize = 200;
 
+/// Which words a schema may use; others are passed over.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Draft {
+    Four,
+    Six,
+    Seven,
+    /// The words of all three, which no draft has.
+    All,
+}
+
+impl Draft {
+    /// The draft that a schema names; one that is not known is as none.
+    fn of(source: &Value) -> Result<Draft, String> {
+        let Some(name) = source.get("$schema") else {
+            return Ok(Draft::All);
+        };
+        let name = name.as_str().ok_or_else(|| wrong("$schema", "a string"))?;
+        Ok(match name.strip_suffix('#').unwrap_or(name) {
+            "http://json-schema.org/draft-04/schema" => Draft::Four,
+            "http://json-schema.org/draft-06/schema" => Draft::Six,
+            "http://json-schema.org/draft-07/schema" => Draft::Seven,
+            _ => Draft::All,
+        })
+    }
+
+    fn knows(self, word: &str) -> bool {
+        match word {
+            "if" | "then" | "else" => self >= Draft::Seven,
+            "const" | "contains" | "propertyNames" | "$id" => self >= Draft::Six,
+            "id" => matches!(self, Draft::Four | Draft::All),
+            _ => true,
+        }
+    }
+
+    /// An exclusive bound is a boolean about the bound beside it in draft 4, and a number since.
+    fn check_exclusive(self, word: &str, value: &Value) -> Result<(), String> {
+        match (self, value.as_bool().is_some()) {
+            (Draft::Four, false) => Err(wrong(word, "a boolean")),
+            (Draft::Six | Draft::Seven, true) => Err(wrong(word, "a number")),
+            _ => Ok(()),
+        }
+    }
+}
+
 pub(super) fn schema(source: &Value) -> Result<Schema, String> {
     let mut compiler = Compiler {
+        draft: Draft::of(source)?,
         source,
         parts: Vec::new(),
         known: HashMap::new(),
@@ -26,6 +71,7 @@ pub(super) fn schema(source: &Value) -> Result<Schema, String> {
 }
 
 struct Compiler<'a> {
+    draft: Draft,
     source: &'a Value,
     parts: Vec<Part>,
     /// Parts by the JSON Pointer to their source: references may be circular.
@@ -51,7 +97,8 @@ impl Compiler<'_> {
         let children: Vec<(String, Value)> = match source {
             Value::Object(object) => {
                 for word in ["$id", "id"] {
-                    if let Some(id) = object.get(word)
+                    if self.draft.knows(word)
+                        && let Some(id) = object.get(word)
                         && let Some(id) = id.as_str()
                     {
                         let id = id.strip_suffix('#').unwrap_or(id);
@@ -92,7 +139,7 @@ impl Compiler<'_> {
         self.parts.push(Part::Constant(true));
         self.known.insert(pointer.to_owned(), at);
         self.parts[at] = match source {
-            Value::Bool(constant) => Part::Constant(*constant),
+            Value::Bool(constant) if self.draft >= Draft::Six => Part::Constant(*constant),
             Value::Object(object) => match object.get("$ref") {
                 Some(reference) => {
                     let reference = reference
@@ -103,10 +150,11 @@ impl Compiler<'_> {
                 None => Part::Rules(Box::new(self.rules(object, pointer, depth)?)),
             },
             other => {
-                return Err(format!(
-                    "a schema must be an object or a boolean, not {}",
-                    other.kind()
-                ));
+                let expected = match self.draft {
+                    Draft::Four => "an object",
+                    _ => "an object or a boolean",
+                };
+                return Err(format!("a schema must be {expected}, not {}", other.kind()));
             }
         };
         Ok(at)
@@ -146,11 +194,15 @@ impl Compiler<'_> {
     }
 
     fn rules(&mut self, object: &Object, pointer: &str, depth: usize) -> Result<Rules, String> {
+        let draft = self.draft;
         let mut child =
             |value: &Value, path: &str| self.part(value, &format!("{pointer}/{path}"), depth + 1);
         let mut rules = Rules::default();
-        for (word, value) in object {
+        for (word, value) in object.entries().filter(|(word, _)| draft.knows(word)) {
             let value = &*value;
+            if matches!(word.as_str(), "exclusiveMinimum" | "exclusiveMaximum") {
+                draft.check_exclusive(&word, value)?;
+            }
             match word.as_str() {
                 "type" => rules.types = types(value)?,
                 "anyOf" | "oneOf" | "allOf" => {
@@ -197,7 +249,7 @@ impl Compiler<'_> {
                 "maxProperties" => rules.max_properties = Some(count(&word, value)?),
                 "pattern" => {
                     let pattern = text(&word, value)?;
-                    rules.pattern = Some((regex::compile(&pattern)?, pattern));
+                    rules.pattern = Some((compiled(&pattern)?, pattern));
                 }
                 "format" => rules.format = Some(text(&word, value)?),
                 "items" => {
@@ -238,7 +290,7 @@ impl Compiler<'_> {
                 "patternProperties" => {
                     for (name, part) in members(&word, value)? {
                         let at = child(&part, &format!("patternProperties/{}", escaped(&name)))?;
-                        rules.pattern_properties.push((regex::compile(&name)?, at));
+                        rules.pattern_properties.push((compiled(&name)?, at));
                     }
                 }
                 "required" => rules.required = texts(&word, value)?,
@@ -294,6 +346,10 @@ fn types(value: &Value) -> Result<Vec<String>, String> {
         )),
         None => Ok(types),
     }
+}
+
+fn compiled(pattern: &str) -> Result<Pattern, String> {
+    Pattern::compile(pattern).map_err(|error| error.to_string())
 }
 
 fn wrong(word: &str, expected: &str) -> String {

@@ -7,6 +7,7 @@ use jiff::civil::{Date, Time};
 use regex::Regex;
 
 use crate::go;
+use crate::go::regex::Pattern;
 
 /// Whether a text has a format; a format that is not known is no condition.
 pub(super) fn fits(format: &str, text: &str) -> bool {
@@ -24,7 +25,7 @@ pub(super) fn fits(format: &str, text: &str) -> bool {
         "uri-reference" | "iri-reference" => is_reference(text),
         "uri-template" => matches(&URI_TEMPLATE, text),
         "uuid" => matches(&UUID, text),
-        "regex" => text.is_empty() || go::regex::compile(text).is_ok(),
+        "regex" => text.is_empty() || Pattern::compile(text).is_ok(),
         "json-pointer" => matches(&JSON_POINTER, text),
         "relative-json-pointer" => matches(&RELATIVE_JSON_POINTER, text),
         _ => true,

@@ -16,6 +16,85 @@ fn check(schema: &str, value: &str) -> String {
 }
 
 #[test]
+fn words_that_the_draft_of_a_schema_does_not_have_are_passed_over() {
+    let condition = r#""if":{"type":"integer"},"then":{"minimum":5}"#;
+    let names = r#""$ref":"x""#;
+    let ids = [
+        r##""definitions":{"a":{"$id":"x"}}"##,
+        r##""definitions":{"a":{"id":"x"}}"##,
+    ];
+    let fails = [
+        (condition.to_owned(), "1", "7*"),
+        (r#""const":2"#.to_owned(), "1", "67*"),
+        (r#""contains":{"const":2}"#.to_owned(), "[1]", "67*"),
+        (
+            r#""propertyNames":{"maxLength":1}"#.to_owned(),
+            r#"{"ab":1}"#,
+            "67*",
+        ),
+        (r#""minimum":5"#.to_owned(), "1", "467*"),
+        (
+            r#""minimum":1,"exclusiveMinimum":true"#.to_owned(),
+            "1",
+            "467*",
+        ),
+        (r#""exclusiveMaximum":1"#.to_owned(), "1", "467*"),
+        (r#""items":false"#.to_owned(), "[1]", "467*"),
+        (format!(r#""items":{{{names}}},{}"#, ids[0]), "[1]", "4"),
+        (format!(r#""items":{{{names}}},{}"#, ids[1]), "[1]", "67"),
+    ];
+    for (words, value, expected) in fails {
+        let drafts = [
+            (
+                "4",
+                r#""$schema":"http://json-schema.org/draft-04/schema#","#,
+            ),
+            (
+                "6",
+                r#""$schema":"http://json-schema.org/draft-06/schema","#,
+            ),
+            (
+                "7",
+                r#""$schema":"http://json-schema.org/draft-07/schema#","#,
+            ),
+            ("*", ""),
+        ];
+        for (draft, name) in drafts {
+            let complaint = check(&format!("{{{name}{words}}}"), value);
+            let fits = complaint.is_empty();
+            assert_eq!(
+                !fits,
+                expected.contains(draft),
+                "{words} {draft}: {complaint}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_the_draft_of_a_schema_does_not_allow_is_an_error() {
+    let draft =
+        |number: u32| format!(r#""$schema":"http://json-schema.org/draft-0{number}/schema#""#);
+    for (schema, expected) in [
+        (
+            format!(r#"{{{},"exclusiveMinimum":1}}"#, draft(4)),
+            "exclusiveMinimum must be a boolean",
+        ),
+        (
+            format!(r#"{{{},"exclusiveMaximum":true}}"#, draft(7)),
+            "exclusiveMaximum must be a number",
+        ),
+        (
+            format!(r#"{{{},"not":true}}"#, draft(4)),
+            "a schema must be an object, not bool",
+        ),
+        (r#"{"$schema":7}"#.to_owned(), "$schema must be a string"),
+    ] {
+        assert_eq!(check(&schema, "1"), format!("error: {expected}"));
+    }
+}
+
+#[test]
 fn each_word_is_checked() {
     for (schema, value, expected) in [
         (

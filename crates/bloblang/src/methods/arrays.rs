@@ -272,6 +272,9 @@ fn concat(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError> {
     Ok(Value::from(joined))
 }
 
+/// Elements that are compared in the time of a step.
+const STEP_ELEMENTS: usize = 4;
+
 fn contains(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError> {
     let wanted = call.arguments.value(0);
     let found = match &*target {
@@ -284,10 +287,15 @@ fn contains(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError>
             wanted.write_text(&mut part);
             memchr::memmem::find(bytes, &part).is_some()
         }
-        Value::Array(array) => array.iter().any(|element| wanted.loosely_equals(&element)),
-        Value::Object(object) => object
-            .entries()
-            .any(|(_, value)| wanted.loosely_equals(&value)),
+        Value::Array(array) => {
+            budget::steps(array.len() / STEP_ELEMENTS)?;
+            array.iter().any(|element| wanted.loosely_equals(&element))
+        }
+        Value::Object(object) => {
+            budget::steps(object.len() / STEP_ELEMENTS)?;
+            let mut values = object.entries().map(|(_, value)| value);
+            values.any(|value| wanted.loosely_equals(&value))
+        }
         other => return Err(EvalError::wrong_type(other, &["string", "array", "object"])),
     };
     Ok(Value::Bool(found))

@@ -142,9 +142,7 @@ pub(super) const METHODS: &[Method] = &[
             }
             let indent = call.arguments.text(0)?;
             let indent = (!call.arguments.bool(1)?).then_some(indent.as_str());
-            xml::write(&target, indent)
-                .map(|text| Value::from(text.into_bytes()))
-                .map_err(|error| EvalError::new(error.to_string()))
+            written(xml::write(&target, indent, budget::left()))
         },
     )
     .reach(Reach::Deep)
@@ -187,7 +185,7 @@ pub(super) const METHODS: &[Method] = &[
         ],
     )]),
     Method::value("format_yaml", "The target as a YAML document, as bytes.", |target, _| {
-        Ok(Value::from(yaml::write(&target).into_bytes()))
+        written(yaml::write(&target, budget::left()))
     })
     .reach(Reach::Deep)
     .category(Category::Parsing)
@@ -202,6 +200,15 @@ pub(super) const METHODS: &[Method] = &[
         ),
     ]),
 ];
+
+/// A text that was written up to what may still be made.
+fn written(text: Result<String, FormatError>) -> Result<Value, EvalError> {
+    text.map(|text| Value::from(text.into_bytes()))
+        .map_err(|error| match error.is_too_long() {
+            true => budget::too_many_bytes(),
+            false => EvalError::new(error.to_string()),
+        })
+}
 
 fn failed(doing: &str, error: &FormatError) -> EvalError {
     EvalError::new(format!("{doing}: {error}"))

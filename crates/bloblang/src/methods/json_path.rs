@@ -23,6 +23,7 @@ use crate::arguments::Arguments;
 use crate::budget;
 use crate::environment::Environment;
 use crate::eval_error::EvalError;
+use crate::go::regex::Pattern;
 use crate::registry::{Category, Example, Method, Parameter, PreparedMethod, Reach, Status};
 
 mod evaluate;
@@ -109,7 +110,7 @@ enum Node {
     /// A pattern that was known when the expression was read.
     Matches {
         text: Box<Node>,
-        pattern: Box<regex::Regex>,
+        pattern: Box<Pattern>,
         is_negated: bool,
     },
     Choice(Box<[Node; 3]>),
@@ -138,7 +139,10 @@ fn json_path(arguments: &Arguments<'_>, _: &Environment) -> Result<PreparedMetho
         EvalError::new(format!("failed to evaluate json path expression: {error}"))
     })?;
     Ok(Box::new(move |target: Cow<'_, Value>| {
-        let found = evaluate::value(&expression, &target).map_err(EvalError::new)?;
+        let found = evaluate::value(&expression, &target);
+        // A filter passes over the elements that it fails for.
+        budget::within_steps()?;
+        let found = found.map_err(EvalError::new)?;
         if found.is_built() {
             // With `..` a value is found together with all those it stands in.
             budget::share(evaluate::FOUND_MAX.ilog2());

@@ -1,16 +1,16 @@
 //! Methods that match regular expressions.
 
-use std::borrow::Cow;
+use std::ops::Range;
 
 use millrace_message::{Array, Object, Text, Value};
-use regex::{Captures, Regex};
+use regex::Captures;
 
 use super::target;
 use crate::arguments::Arguments;
 use crate::budget;
 use crate::environment::Environment;
 use crate::eval_error::EvalError;
-use crate::go;
+use crate::go::regex::{Pattern, Replacement, Searches, replacement_size};
 use crate::registry::{Category, Example, Method, Parameter, PreparedMethod, Status};
 
 const PATTERN: Parameter = Parameter::string("pattern", "The regular expression, in RE2 syntax.");
@@ -21,7 +21,7 @@ const REPLACEMENT: Parameter = Parameter::string(
 
 pub(super) const METHODS: &[Method] = &[
     Method::prepared("re_match", "Whether the pattern matches anywhere in the text.", |arguments, _| {
-        matching(arguments, |regex, text| Ok(Value::Bool(regex.is_match(text))))
+        matching(arguments, |pattern, text| pattern.is_match(text).map(Value::Bool))
     })
     .category(Category::Regex)
     .parameters(&[PATTERN])
@@ -30,8 +30,12 @@ pub(super) const METHODS: &[Method] = &[
         &[(r#"{"v":"there are 10 puppies"}"#, r#"{"matches":true}"#), (r#"{"v":"no"}"#, r#"{"matches":false}"#)],
     )]),
     Method::prepared("re_find_all", "Every match of the pattern.", |arguments, _| {
-        matching(arguments, |regex, text| {
-            list(regex.find_iter(text).map(|found| part(text, found.range())))
+        matching(arguments, |pattern, text| {
+            let mut searches = pattern.searches(text)?;
+            list(pattern.regex().find_iter(text).map(|found| {
+                searches.found(found.end())?;
+                Ok(part(text, found.range()))
+            }))
         })
     })
     .category(Category::Regex)
@@ -44,9 +48,7 @@ pub(super) const METHODS: &[Method] = &[
         "re_find_all_submatch",
         "For every match an array of the match and what each group matched.",
         |arguments, _| {
-            matching(arguments, |regex, text| {
-                list(regex.captures_iter(text).map(|found| groups(text, &found)))
-            })
+            matching(arguments, |pattern, text| all(pattern, text, |it| groups(text, it)))
         },
     )
     .category(Category::Regex)
@@ -59,8 +61,9 @@ pub(super) const METHODS: &[Method] = &[
         "re_find_object",
         "An object of what each group matched first, by name, else by number; `0` is the whole match.",
         |arguments, _| {
-            named(arguments, |regex, names, text| {
-                let captures = regex.captures(text);
+            named(arguments, |pattern, names, text| {
+                pattern.pay(text.len())?;
+                let captures = pattern.regex().captures(text);
                 Ok(captures.map_or_else(Object::new, |it| object(names, text, &it)).into())
             })
         },
@@ -84,8 +87,8 @@ pub(super) const METHODS: &[Method] = &[
         "re_find_all_object",
         "As `re_find_object`, an object for every match.",
         |arguments, _| {
-            named(arguments, |regex, names, text| {
-                list(regex.captures_iter(text).map(|it| object(names, text, &it).into()))
+            named(arguments, |pattern, names, text| {
+                all(pattern, text, |it| object(names, text, it).into())
             })
         },
     )
@@ -108,30 +111,31 @@ pub(super) const METHODS: &[Method] = &[
         .parameters(&[PATTERN, REPLACEMENT]),
 ];
 
-fn regex(arguments: &Arguments<'_>) -> Result<Regex, EvalError> {
-    go::regex::compile(arguments.text(0)?).map_err(EvalError::new)
+fn pattern(arguments: &Arguments<'_>) -> Result<Pattern, EvalError> {
+    Pattern::compile(arguments.text(0)?)
 }
 
 fn matching(
     arguments: &Arguments<'_>,
-    find: impl Fn(&Regex, &Text) -> Result<Value, EvalError> + Send + Sync + 'static,
+    find: impl Fn(&Pattern, &Text) -> Result<Value, EvalError> + Send + Sync + 'static,
 ) -> Result<PreparedMethod, EvalError> {
-    let regex = regex(arguments)?;
-    Ok(Box::new(move |target| find(&regex, &text(&target)?)))
+    let pattern = pattern(arguments)?;
+    Ok(Box::new(move |target| find(&pattern, &text(&target)?)))
 }
 
 fn named(
     arguments: &Arguments<'_>,
-    find: impl Fn(&Regex, &[Text], &Text) -> Result<Value, EvalError> + Send + Sync + 'static,
+    find: impl Fn(&Pattern, &[Text], &Text) -> Result<Value, EvalError> + Send + Sync + 'static,
 ) -> Result<PreparedMethod, EvalError> {
-    let regex = regex(arguments)?;
-    let names: Vec<Text> = regex
+    let pattern = pattern(arguments)?;
+    let names: Vec<Text> = pattern
+        .regex()
         .capture_names()
         .enumerate()
         .map(|(number, name)| name.map_or_else(|| number.to_string().into(), Text::from))
         .collect();
     Ok(Box::new(move |target| {
-        find(&regex, &names, &text(&target)?)
+        find(&pattern, &names, &text(&target)?)
     }))
 }
 
@@ -144,16 +148,35 @@ fn text(target: &Value) -> Result<Text, EvalError> {
 }
 
 /// What was found, each paid for.
-fn list(values: impl Iterator<Item = Value>) -> Result<Value, EvalError> {
+fn list(values: impl Iterator<Item = Result<Value, EvalError>>) -> Result<Value, EvalError> {
     let mut list = Vec::new();
     for value in values {
+        let value = value?;
         budget::held(&value)?;
         list.push(value);
     }
     Ok(list.into())
 }
 
-fn part(text: &Text, range: std::ops::Range<usize>) -> Value {
+/// What is made of every match.
+fn all(
+    pattern: &Pattern,
+    text: &Text,
+    make: impl Fn(&Captures<'_>) -> Value,
+) -> Result<Value, EvalError> {
+    let mut searches = pattern.searches(text)?;
+    list(pattern.regex().captures_iter(text).map(|captures| {
+        searches.found(whole(&captures).end)?;
+        Ok(make(&captures))
+    }))
+}
+
+/// Where the whole match stands.
+fn whole(captures: &Captures<'_>) -> Range<usize> {
+    captures.get(0).map_or(0..0, |found| found.range())
+}
+
+fn part(text: &Text, range: Range<usize>) -> Value {
     Value::String(text.substring(range))
 }
 
@@ -177,36 +200,80 @@ fn object(names: &[Text], text: &Text, captures: &Captures<'_>) -> Object {
 }
 
 fn replace(arguments: &Arguments<'_>, _: &Environment) -> Result<PreparedMethod, EvalError> {
-    let regex = regex(arguments)?;
-    let replacement = arguments.text(1)?.detach();
+    let pattern = pattern(arguments)?;
+    let source = arguments.text(1)?.detach();
+    budget::make(replacement_size(&source))?;
+    let replacement = Replacement::new(source, pattern.regex());
     Ok(Box::new(move |target| match &*target {
         Value::Timestamp(_) => Err(EvalError::wrong_type(&target, &["string"])),
-        _ => target::to_string(&target, |text| replaced(&regex, text, &replacement)),
+        _ => target::to_string(&target, |text| replaced(&pattern, text, &replacement)),
     }))
 }
 
 /// The text with every match replaced.
-fn replaced(regex: &Regex, text: &Text, replacement: &str) -> Result<Value, EvalError> {
-    /// A result that can not be longer than this is not counted while it is made.
-    const COUNTED_MIN: usize = 64 << 10;
-    let groups = replacement.bytes().filter(|it| *it == b'$').count();
-    let longest = replacement.len() + groups.saturating_mul(text.len());
-    if (text.len() + 1).saturating_mul(longest) < COUNTED_MIN {
-        return Ok(match regex.replace_all(text, replacement) {
-            Cow::Borrowed(_) => Value::String(text.clone()),
-            Cow::Owned(new) => Value::from(new),
-        });
+fn replaced(
+    pattern: &Pattern,
+    text: &Text,
+    replacement: &Replacement<Text>,
+) -> Result<Value, EvalError> {
+    /// Pieces of a replacement that take as long as a step.
+    const STEP_PIECES: usize = 16;
+    let mut changed = Changed {
+        text,
+        searches: pattern.searches(text)?,
+        growth: budget::Growth::default(),
+        new: String::new(),
+        end: 0,
+    };
+    // Finding groups takes far longer than finding matches.
+    if let Some(plain) = replacement.plain() {
+        for found in pattern.regex().find_iter(text) {
+            changed.replace(found.range(), plain.len(), |new| new.push_str(plain))?;
+        }
+        return Ok(changed.finish());
     }
-    let mut growth = budget::Growth::default();
-    let mut new = String::new();
-    let mut end = 0;
-    for captures in regex.captures_iter(text) {
-        let found = captures.get(0).map_or(0..0, |found| found.range());
-        new.push_str(&text[end..found.start]);
-        captures.expand(replacement, &mut new);
-        end = found.end;
-        growth.grow(new.as_bytes(), 0)?;
+    for captures in pattern.regex().captures_iter(text) {
+        budget::steps(replacement.pieces() / STEP_PIECES)?;
+        let length = replacement.length(&captures);
+        changed.replace(whole(&captures), length, |new| {
+            replacement.push(&captures, new);
+        })?;
     }
-    new.push_str(&text[end..]);
-    Ok(Value::from(new))
+    Ok(changed.finish())
+}
+
+/// A text in which matches are replaced, up to the end of the last one.
+struct Changed<'a> {
+    text: &'a Text,
+    searches: Searches<'a>,
+    growth: budget::Growth,
+    new: String,
+    end: usize,
+}
+
+impl Changed<'_> {
+    /// Puts so many bytes in the place of a match, once there is room for them.
+    fn replace(
+        &mut self,
+        found: Range<usize>,
+        length: usize,
+        push: impl FnOnce(&mut String),
+    ) -> Result<(), EvalError> {
+        self.searches.found(found.end)?;
+        let before = &self.text[self.end..found.start];
+        let more = length.saturating_add(before.len());
+        self.growth.grow(self.new.as_bytes(), more)?;
+        self.new.push_str(before);
+        push(&mut self.new);
+        self.end = found.end;
+        Ok(())
+    }
+
+    fn finish(mut self) -> Value {
+        if self.end == 0 && self.new.is_empty() {
+            return Value::String(self.text.clone());
+        }
+        self.new.push_str(&self.text[self.end..]);
+        Value::from(self.new)
+    }
 }

@@ -21,7 +21,8 @@ const FILE_MAX: usize = 64 << 20;
 #[derive(Clone, Debug, Spec)]
 #[spec(processor = "json_schema", category = "Mapping", check = check)]
 pub struct Config {
-    /// The schema as JSON (draft 4, 6 or 7); `$ref` points to parts of it, never elsewhere.
+    /// The schema as JSON; `$ref` points to parts of it, never elsewhere. Its `$schema` says whether it
+    /// is of draft 4, 6 or 7, whose words count; without one those of all three do.
     #[spec(optional, sample = "{\"type\":\"object\"}")]
     schema: Option<String>,
     /// A file that holds the schema, as `file://` and its path; wins over `schema`.

@@ -29,8 +29,8 @@ mod tests;
 pub struct Config {
     /// The format of the lines.
     format: Format,
-    /// Accepted for compatibility: a line that is not of the format is never taken apart in part, as
-    /// in Bento, whatever this says.
+    /// Accepted for compatibility: a line that is not of the format is never taken apart in part,
+    /// whatever this says.
     #[spec(rename = "best_effort", default = true, advanced)]
     _best_effort: bool,
     /// Whether `syslog_rfc3164` also takes timestamps as RFC 3339 writes them.

@@ -9,17 +9,19 @@ use crate::{FormatError, nested};
 
 /// An object as a document: the element of its only member, or an element `doc` around its members
 /// when there are several, none, or an array. `indent` is what each level is indented by; without
-/// one, everything stands on one line.
+/// one, everything stands on one line. The text has `limit` bytes at most.
 ///
 /// # Errors
-/// The value is no object, or an attribute (`-name`) is null, an array or an object.
-pub fn write(value: &Value, indent: Option<&str>) -> Result<String, FormatError> {
+/// The value is no object, an attribute (`-name`) is null, an array or an object, or the text would
+/// be longer.
+pub fn write(value: &Value, indent: Option<&str>, limit: usize) -> Result<String, FormatError> {
     let Value::Object(object) = value else {
         return Err(FormatError::new("only an object can be written as XML"));
     };
     let mut writer = Writer {
         out: quick_xml::Writer::new(Vec::new()),
         indent,
+        limit,
     };
     match only_element(object, indent.is_some()) {
         Some((key, value)) => writer.element(&key, &value, 0)?,
@@ -44,6 +46,7 @@ fn only_element(object: &Object, is_indented: bool) -> Option<(millrace_message:
 struct Writer<'a> {
     out: quick_xml::Writer<Vec<u8>>,
     indent: Option<&'a str>,
+    limit: usize,
 }
 
 const TEXT: &str = "#text";
@@ -53,18 +56,29 @@ fn is_attribute(key: &str) -> bool {
 }
 
 impl Writer<'_> {
-    fn event(&mut self, event: Event<'_>) {
+    fn event(&mut self, event: Event<'_>) -> Result<(), FormatError> {
         let written = self.out.write_event(event);
         written.expect("a vector takes what is written to it");
+        self.check(0)
     }
 
-    fn text(&mut self, text: &str) {
-        self.event(Event::Text(BytesText::from_escaped(partial_escape(text))));
+    /// Makes sure that there is room for so many more bytes.
+    fn check(&self, more: usize) -> Result<(), FormatError> {
+        match self.out.get_ref().len().saturating_add(more) > self.limit {
+            true => Err(FormatError::too_long(self.limit)),
+            false => Ok(()),
+        }
+    }
+
+    fn text(&mut self, text: &str) -> Result<(), FormatError> {
+        self.check(text.len())?;
+        self.event(Event::Text(BytesText::from_escaped(partial_escape(text))))
     }
 
     /// Begins a line. The library's own indentation repeats a character, not a text.
-    fn line(&mut self, depth: usize) {
+    fn line(&mut self, depth: usize) -> Result<(), FormatError> {
         if let Some(indent) = self.indent {
+            self.check(depth.saturating_mul(indent.len()))?;
             let out = self.out.get_mut();
             if !out.is_empty() {
                 out.push(b'\n');
@@ -73,6 +87,7 @@ impl Writer<'_> {
                 out.extend_from_slice(indent.as_bytes());
             }
         }
+        Ok(())
     }
 
     /// An element, or one for each element of an array, each on a line of its own.
@@ -84,37 +99,34 @@ impl Writer<'_> {
                 }
                 return Ok(());
             }
-            _ => self.line(depth),
+            _ => self.line(depth)?,
         }
         let mut start = BytesStart::new(key);
         match value {
             Value::Object(object) => {
                 push_attributes(object, &mut start)?;
                 if object.keys().all(|key| is_attribute(&key)) {
-                    self.event(Event::Empty(start));
-                    return Ok(());
+                    return self.event(Event::Empty(start));
                 }
-                self.event(Event::Start(start));
+                self.event(Event::Start(start))?;
                 self.content(object, depth)?;
             }
             scalar => {
                 let text = text(scalar);
                 if text.is_empty() {
-                    self.event(Event::Empty(start));
-                    return Ok(());
+                    return self.event(Event::Empty(start));
                 }
-                self.event(Event::Start(start));
-                self.text(&text);
+                self.event(Event::Start(start))?;
+                self.text(&text)?;
             }
         }
-        self.event(Event::End(BytesEnd::new(key)));
-        Ok(())
+        self.event(Event::End(BytesEnd::new(key)))
     }
 
     /// The text and the elements of an element.
     fn content(&mut self, object: &Object, depth: usize) -> Result<(), FormatError> {
         if let Some(value) = object.get(TEXT) {
-            self.text(&text(&value));
+            self.text(&text(&value))?;
         }
         let mut has_elements = false;
         for (key, value) in object {
@@ -124,7 +136,7 @@ impl Writer<'_> {
             }
         }
         if has_elements {
-            self.line(depth);
+            self.line(depth)?;
         }
         Ok(())
     }
@@ -166,7 +178,7 @@ mod tests {
 
     fn xml(json: &str, indent: Option<&str>) -> String {
         let value = Value::parse_json(Bytes::copy_from_slice(json.as_bytes())).unwrap();
-        match write(&value, indent) {
+        match write(&value, indent, usize::MAX) {
             Ok(text) => text,
             Err(error) => format!("error: {error}"),
         }
@@ -226,6 +238,26 @@ mod tests {
         );
     }
 
+    /// An object that holds another one, and so on, `depth` times.
+    fn deep(depth: usize) -> Value {
+        (0..depth).fold(Value::I64(1), |inner, _| {
+            Value::Object(Object::from_iter([("a", inner)]))
+        })
+    }
+
+    #[test]
+    fn a_text_stops_at_its_limit() {
+        let value = deep(100);
+        let text = write(&value, Some("    "), usize::MAX).unwrap();
+        assert_eq!(write(&value, Some("    "), text.len()), Ok(text.clone()));
+        for limit in [0, 1, 400, 10_000, text.len() - 1] {
+            let error = write(&value, Some("    "), limit).unwrap_err();
+            assert!(error.is_too_long(), "{limit}: {error}");
+        }
+        let error = write(&value, Some(&" ".repeat(1 << 20)), 1 << 20).unwrap_err();
+        assert!(error.is_too_long(), "{error}");
+    }
+
     fn element() -> impl Strategy<Value = Value> {
         let text = "[a-c<&>\"' ]{0,6}[a-c]".prop_map(Value::from);
         text.prop_recursive(3, 24, 4, |inner| {
@@ -245,7 +277,7 @@ mod tests {
         fn what_is_written_is_read_back(value in element(), is_indented in any::<bool>()) {
             let document = Value::Object(Object::from_iter([("root", value)]));
             let indent = is_indented.then_some("  ");
-            let text = write(&document, indent).unwrap();
+            let text = write(&document, indent, usize::MAX).unwrap();
             let back = read(text.as_bytes(), false)
                 .map_err(|error| TestCaseError::fail(format!("{error}\n{text}")))?;
             let trimmed = trimmed(&document);

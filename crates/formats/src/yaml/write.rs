@@ -10,21 +10,29 @@ use base64::engine::general_purpose::STANDARD;
 use millrace_message::{Object, Text, Value};
 
 use super::quote::{self, Style};
-use crate::nested;
 use crate::number::float_text;
+use crate::{FormatError, nested};
 
-/// The value as a YAML document that ends with a line break. Bytes are written as `!!binary`.
-pub fn write(value: &Value) -> String {
-    let mut writer = Writer { out: String::new() };
+/// The value as a YAML document that ends with a line break, of `limit` bytes at most. Bytes are
+/// written as `!!binary`.
+///
+/// # Errors
+/// The document would be longer.
+pub fn write(value: &Value, limit: usize) -> Result<String, FormatError> {
+    let mut writer = Writer {
+        out: String::new(),
+        limit,
+    };
     match value {
-        Value::Object(object) if !object.is_empty() => writer.object(object, 0),
-        Value::Array(array) if !array.is_empty() => writer.array(value, 0),
-        scalar => writer.scalar(scalar, 0, INDENT),
+        Value::Object(object) if !object.is_empty() => writer.object(object, 0)?,
+        Value::Array(array) if !array.is_empty() => writer.array(value, 0)?,
+        scalar => writer.scalar(scalar, 0, INDENT)?,
     }
     if !writer.out.ends_with('\n') {
         writer.out.push('\n');
     }
-    writer.out
+    writer.check(0)?;
+    Ok(writer.out)
 }
 
 const INDENT: usize = 4;
@@ -33,6 +41,7 @@ const KEY_MAX: usize = 128;
 
 struct Writer {
     out: String,
+    limit: usize,
 }
 
 /// The column of what is nested below `column`.
@@ -41,84 +50,99 @@ fn below(column: usize) -> usize {
 }
 
 impl Writer {
-    fn margin(&mut self, column: usize) {
+    /// Makes sure that there is room for so many more bytes.
+    fn check(&self, more: usize) -> Result<(), FormatError> {
+        match self.out.len().saturating_add(more) > self.limit {
+            true => Err(FormatError::too_long(self.limit)),
+            false => Ok(()),
+        }
+    }
+
+    fn margin(&mut self, column: usize) -> Result<(), FormatError> {
+        self.check(column)?;
         self.out.extend(std::iter::repeat_n(' ', column));
+        Ok(())
     }
 
     /// A line break, unless the text before has ended its line.
-    fn line(&mut self, column: usize) {
+    fn line(&mut self, column: usize) -> Result<(), FormatError> {
         if !self.out.ends_with('\n') {
             self.out.push('\n');
         }
-        self.margin(column);
+        self.margin(column)
     }
 
     /// The members, the first one where the writer stands.
-    fn object(&mut self, object: &Object, column: usize) {
+    fn object(&mut self, object: &Object, column: usize) -> Result<(), FormatError> {
         let mut members: Vec<_> = object.entries().collect();
         members.sort_by(|(a, _), (b, _)| natural(a, b));
         for (at, (key, value)) in members.iter().enumerate() {
             if at > 0 {
-                self.line(column);
+                self.line(column)?;
             }
-            self.key(key, column);
-            self.member(value, column);
+            self.key(key, column)?;
+            self.member(value, column)?;
         }
+        Ok(())
     }
 
-    fn key(&mut self, key: &Text, column: usize) {
+    fn key(&mut self, key: &Text, column: usize) -> Result<(), FormatError> {
         let is_long = key.len() > KEY_MAX;
         if is_long {
             self.out.push_str("? ");
         }
-        self.string(key, quote::style(key, true), column, INDENT);
+        self.string(key, quote::style(key, true), column, INDENT)?;
         if is_long {
-            self.line(column);
+            self.line(column)?;
         }
         self.out.push(':');
+        Ok(())
     }
 
     /// What stands behind the colon of a key in `column`.
-    fn member(&mut self, value: &Value, column: usize) {
+    fn member(&mut self, value: &Value, column: usize) -> Result<(), FormatError> {
         match value {
             Value::Object(object) if !object.is_empty() => {
-                self.line(below(column));
-                nested(|| self.object(object, below(column)));
+                self.line(below(column))?;
+                nested(|| self.object(object, below(column)))
             }
             Value::Array(array) if !array.is_empty() => {
-                self.line(below(column));
-                nested(|| self.array(value, below(column)));
+                self.line(below(column))?;
+                nested(|| self.array(value, below(column)))
             }
             scalar => {
                 self.out.push(' ');
-                self.scalar(scalar, column, below(column) - column);
+                self.scalar(scalar, column, below(column) - column)
             }
         }
     }
 
     /// The elements, the first one where the writer stands.
-    fn array(&mut self, array: &Value, column: usize) {
+    fn array(&mut self, array: &Value, column: usize) -> Result<(), FormatError> {
         for (at, element) in array.as_array().into_iter().flatten().enumerate() {
             if at > 0 {
-                self.line(column);
+                self.line(column)?;
             }
             self.out.push_str("- ");
             match &*element {
                 Value::Object(object) if !object.is_empty() => {
-                    nested(|| self.object(object, column + 2));
+                    nested(|| self.object(object, column + 2))?;
                 }
                 Value::Array(inner) if !inner.is_empty() => {
-                    nested(|| self.array(&element, column + 2));
+                    nested(|| self.array(&element, column + 2))?;
                 }
-                scalar => self.scalar(scalar, column, 2),
+                scalar => self.scalar(scalar, column, 2)?,
             }
         }
+        Ok(())
     }
 
     /// A scalar below a parent in `column`; the lines of a block stand `step` further right.
-    fn scalar(&mut self, value: &Value, column: usize, step: usize) {
+    fn scalar(&mut self, value: &Value, column: usize, step: usize) -> Result<(), FormatError> {
         match value {
-            Value::String(text) => self.string(text, quote::style(text, false), column, step),
+            Value::String(text) => {
+                return self.string(text, quote::style(text, false), column, step);
+            }
             Value::Bytes(bytes) => {
                 self.out.push_str("!!binary ");
                 quote::push_double(&STANDARD.encode(bytes.as_ref()), &mut self.out);
@@ -133,18 +157,27 @@ impl Writer {
             Value::Array(_) => self.out.push_str("[]"),
             other => self.out.push_str(&other.to_text()),
         }
+        self.check(0)
     }
 
-    fn string(&mut self, text: &str, style: Style, column: usize, step: usize) {
+    fn string(
+        &mut self,
+        text: &str,
+        style: Style,
+        column: usize,
+        step: usize,
+    ) -> Result<(), FormatError> {
+        self.check(text.len())?;
         match style {
             Style::Plain => self.out.push_str(text),
             Style::Single => quote::push_single(text, &mut self.out),
             Style::Double => quote::push_double(text, &mut self.out),
-            Style::Literal => self.block(text, column, step),
+            Style::Literal => return self.block(text, column, step),
         }
+        self.check(0)
     }
 
-    fn block(&mut self, text: &str, column: usize, step: usize) {
+    fn block(&mut self, text: &str, column: usize, step: usize) -> Result<(), FormatError> {
         self.out.push('|');
         if text.starts_with([' ', '\n']) {
             self.out.push_str(&step.to_string());
@@ -158,7 +191,7 @@ impl Writer {
         for line in body.split('\n') {
             self.out.push('\n');
             if !line.is_empty() {
-                self.margin(column + step);
+                self.margin(column + step)?;
                 self.out.push_str(line);
             }
         }
@@ -166,6 +199,7 @@ impl Writer {
         if text.ends_with('\n') {
             self.out.push('\n');
         }
+        Ok(())
     }
 }
 
@@ -225,7 +259,8 @@ mod tests {
     use crate::yaml::read;
 
     fn yaml(json: &str) -> String {
-        write(&Value::parse_json(Bytes::copy_from_slice(json.as_bytes())).unwrap())
+        let value = Value::parse_json(Bytes::copy_from_slice(json.as_bytes())).unwrap();
+        write(&value, usize::MAX).unwrap()
     }
 
     #[test]
@@ -291,6 +326,23 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_document_stops_at_its_limit() {
+        let lines = Value::from("x\n".repeat(100));
+        let arrays = (0..100).fold(Value::I64(1), |inner, _| Value::from(vec![inner]));
+        let objects = (0..100).fold(lines, |inner, _| {
+            Value::Object(Object::from_iter([("a", inner)]))
+        });
+        for value in [arrays, objects, Value::from("a")] {
+            let text = write(&value, usize::MAX).unwrap();
+            assert_eq!(write(&value, text.len()), Ok(text.clone()));
+            for limit in [0, 1, text.len() / 2, text.len() - 1] {
+                let error = write(&value, limit).unwrap_err();
+                assert!(error.is_too_long(), "{limit}: {error}");
+            }
+        }
+    }
+
     fn values() -> impl Strategy<Value = Value> {
         let scalar = prop_oneof![
             Just(Value::Null),
@@ -311,7 +363,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_is_read_back(value in values()) {
-            let text = write(&value);
+            let text = write(&value, usize::MAX).unwrap();
             let back = read(text.as_bytes()).map_err(|error| TestCaseError::fail(format!("{error}\n{text}")))?;
             prop_assert_eq!(back, value, "{}", text);
         }

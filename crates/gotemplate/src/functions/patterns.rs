@@ -1,8 +1,8 @@
 //! Regular expressions in Go's syntax, bounded in size and searched in linear time.
 
-use regex::{Regex, RegexBuilder};
+use regex::{Captures, Regex, RegexBuilder};
 
-use millrace_bloblang::translate_regex;
+use millrace_bloblang::{Replacement, replacement_size, translate_regex};
 
 use super::Type::{Int, Text};
 use super::{Answer, Call, Function};
@@ -138,30 +138,51 @@ fn find_all(call: &mut Call<'_, '_>) -> Answer {
 }
 
 fn replace(call: &mut Call<'_, '_>) -> Answer {
-    replaced(call, true)
+    /// Pieces of a replacement that take as long as a step.
+    const STEP_PIECES: usize = 16;
+    let regex = pattern(call)?;
+    let by = call.text(2);
+    call.room(replacement_size(&by))?;
+    let by = Replacement::new(by, &regex);
+    replaced(call, &regex, |groups, out| {
+        call.step(by.pieces() / STEP_PIECES)?;
+        make_room(call, out, by.length(groups))?;
+        by.push(groups, out);
+        Ok(())
+    })
 }
 
 fn replace_literal(call: &mut Call<'_, '_>) -> Answer {
-    replaced(call, false)
+    let regex = pattern(call)?;
+    let by = call.text(2);
+    replaced(call, &regex, |_, out| {
+        make_room(call, out, by.len())?;
+        out.push_str(&by);
+        Ok(())
+    })
 }
 
-fn replaced(call: &mut Call<'_, '_>, expands: bool) -> Answer {
-    let regex = pattern(call)?;
-    let (text, by) = (search(call, 1)?.0, call.text(2));
+/// Refuses to add so many bytes when there is no room for them, and takes steps for them.
+fn make_room(call: &Call<'_, '_>, out: &str, more: usize) -> Result<(), Fault> {
+    call.meter().room(out.len().saturating_add(more))?;
+    call.step(more / 64)
+}
+
+/// The text with what `push` adds in the place of each match.
+fn replaced(
+    call: &Call<'_, '_>,
+    regex: &Regex,
+    push: impl Fn(&Captures<'_>, &mut String) -> Result<(), Fault>,
+) -> Answer {
+    let text = search(call, 1)?.0;
     let mut out = String::new();
     let mut at = 0;
     for groups in regex.captures_iter(&text) {
         call.step(1)?;
         let whole = groups.get(0).expect("a match has a place");
         out.push_str(&text[at..whole.start()]);
-        match expands {
-            // A name in the text goes as far as it can, in Go and here.
-            true => groups.expand(&by, &mut out),
-            false => out.push_str(&by),
-        }
+        push(&groups, &mut out)?;
         at = whole.end();
-        call.meter().room(out.len())?;
-        call.step(by.len() / 64)?;
     }
     out.push_str(&text[at..]);
     call.made(out)

@@ -76,17 +76,13 @@ pub(crate) fn delete_paths(budget: &Budget, value: Value, paths: &Value) -> Resu
         return Err(not_for_with("delpaths", paths, &value));
     };
     let mut plain = Vec::new();
-    let mut value = value;
     for path in all {
-        let resolved = resolve_path(budget, &value, &path, &mut plain).map_err(|fail| {
+        resolve_path(budget, &value, &path, &mut plain).map_err(|fail| {
             let call = format!("delpaths({})", short(paths));
             said(&call, &value, fail)
         })?;
-        // As in gojq: where a path leads through null, an empty container is left.
-        if let Some((keys, empty)) = resolved {
-            value = Change::set(budget, empty).apply(value, &keys, 0)?;
-        }
     }
+    let mut value = value;
     // The last ones first: no deletion moves what another one means.
     let order = crate::order::sorted(budget, &plain)?;
     let mut order = order.into_iter().rev().map(|at| &plain[at]).peekable();
@@ -124,14 +120,13 @@ fn is_beside(path: &Value, keys: &[Value]) -> bool {
             })
 }
 
-/// The paths of what is there, in keys and positions from the start. Where there is null on the
-/// way, it is told with the container that the next key belongs to.
+/// The paths of what is there, in keys and positions from the start. Below null there is nothing.
 fn resolve_path(
     budget: &Budget,
     value: &Value,
     path: &Value,
     plain: &mut Vec<Value>,
-) -> Result<Option<(Vec<Value>, Value)>, Fail> {
+) -> Result<(), Fail> {
     let Value::Array(keys) = path else {
         return Err(expected("an array", path));
     };
@@ -142,12 +137,12 @@ fn resolve_path(
     for key in keys {
         budget.step()?;
         if current.is_null() {
-            return empty_for(&key).map(|empty| Some((found, empty)));
+            return check_key(&key);
         }
         match (&*key, &current, of(&key)) {
             (Value::String(name), Value::Object(object), _) => {
                 if !object.contains_key(name) {
-                    return Ok(None);
+                    return Ok(());
                 }
                 found.push(key.clone().into_owned());
                 current = index(budget, &current, &key)?;
@@ -164,7 +159,7 @@ fn resolve_path(
             (_, Value::Array(array), Some(position)) => {
                 let part = view.take().unwrap_or(0..array.len());
                 let Some(position) = resolve(position.index(), part.len()) else {
-                    return Ok(None);
+                    return Ok(());
                 };
                 let position = count(part.start + position);
                 current = index(budget, &current, &position)?;
@@ -186,18 +181,17 @@ fn resolve_path(
         path.extend(view.is_some().then(|| count(position)));
         plain.push(Value::from(path));
     }
-    Ok(None)
+    Ok(())
 }
 
-/// The empty container that a key belongs to.
-fn empty_for(key: &Value) -> Result<Value, Fail> {
+/// Refuses what is no key of any container.
+fn check_key(key: &Value) -> Result<(), Fail> {
     match key {
-        Value::String(_) => Ok(Value::Object(Object::new())),
         Value::Object(_) if key.get("start").is_none() || key.get("end").is_none() => {
             Err(expected("\"start\" and \"end\" for slicing", key))
         }
-        Value::Object(_) => Ok(Value::Array(Array::new())),
-        key if of(key).is_some() => Ok(Value::Array(Array::new())),
+        Value::String(_) | Value::Object(_) => Ok(()),
+        key if of(key).is_some() => Ok(()),
         _ => Err(expected("a string for object key", key)),
     }
 }

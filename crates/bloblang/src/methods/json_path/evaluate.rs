@@ -9,7 +9,9 @@ use millrace_message::{Array, Object, Value};
 
 use super::operators::{apply, boolean, is_zero, number};
 use super::{Node, Operator, Sign, Step};
-use crate::go::regex;
+use crate::budget;
+use crate::eval_error::EvalError;
+use crate::go::regex::Pattern;
 use crate::timestamps;
 
 /// How many values one path may find: `..` multiplies them.
@@ -45,7 +47,8 @@ impl<'a> Place<'a> {
                 is_negated,
             } => {
                 let text = self.value(text)?.to_text();
-                Cow::Owned(Value::Bool(pattern.is_match(&text) != *is_negated))
+                let is_match = pattern.is_match(&text).map_err(told)?;
+                Cow::Owned(Value::Bool(is_match != *is_negated))
             }
             Node::Choice(choice) => {
                 let [condition, then, otherwise] = &**choice;
@@ -88,11 +91,16 @@ impl<'a> Place<'a> {
         match operator {
             Operator::Coalesce => Ok(b.into_owned()),
             Operator::Matches | Operator::MatchesNot => {
-                let pattern = regex::compile(&b.to_text())?;
-                let is_match = pattern.is_match(&a.to_text());
+                let pattern = Pattern::compile(&b.to_text()).map_err(told)?;
+                let is_match = pattern.is_match(&a.to_text()).map_err(told)?;
                 Ok(Value::Bool(is_match == (operator == Operator::Matches)))
             }
-            _ => apply(operator, &a, &b),
+            _ => {
+                // Texts and lists are compared, joined and searched.
+                budget::operand(&a).map_err(told)?;
+                budget::operand(&b).map_err(told)?;
+                apply(operator, &a, &b)
+            }
         }
     }
 
@@ -132,6 +140,7 @@ impl<'a> Place<'a> {
                     root: self.root,
                     current: Some(value),
                 };
+                pay(1)?;
                 match place.step(step, value, &mut next) {
                     // In a list, what a step cannot be taken from is left out.
                     Err(error) if !is_list => return Err(error),
@@ -236,6 +245,7 @@ impl<'a> Place<'a> {
             return Ok(());
         }
         let length = array.len();
+        pay(length)?;
         let bound = |at: i64| match usize::try_from(at) {
             Ok(at) => at.min(length),
             Err(_) => length.saturating_sub(usize::try_from(at.unsigned_abs()).unwrap_or(length)),
@@ -263,6 +273,10 @@ impl<'a> Place<'a> {
 
 /// Every member or element.
 fn each(value: &Value, mut visit: impl FnMut(Value) -> Result<(), String>) -> Result<(), String> {
+    let mut visit = |child: Value| {
+        pay(1)?;
+        visit(child)
+    };
     match value {
         Value::Array(array) => array.iter().try_for_each(|it| visit(it.into_owned())),
         Value::Object(object) => object
@@ -270,6 +284,15 @@ fn each(value: &Value, mut visit: impl FnMut(Value) -> Result<(), String>) -> Re
             .try_for_each(|(_, it)| visit(it.into_owned())),
         _ => Ok(()),
     }
+}
+
+/// Pays for so many values that are looked at.
+fn pay(count: usize) -> Result<(), String> {
+    budget::steps(count).map_err(told)
+}
+
+fn told(error: EvalError) -> String {
+    error.to_string()
 }
 
 /// The value, and everything below it.

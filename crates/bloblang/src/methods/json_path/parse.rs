@@ -4,7 +4,7 @@ use millrace_message::Value;
 
 use super::tokens::{self, Token};
 use super::{Node, Operator, Sign, Step};
-use crate::go::regex;
+use crate::go::regex::Pattern;
 
 /// How deep expressions may nest.
 const DEPTH_MAX: usize = 200;
@@ -283,7 +283,8 @@ fn binary(operator: Operator, left: Node, right: Node) -> Result<Node, String> {
     let is_negated = operator == Operator::MatchesNot;
     match (operator, &right) {
         (Operator::Matches | Operator::MatchesNot, Node::Constant(pattern)) => {
-            let pattern = regex::compile(&pattern.to_text())?;
+            let pattern =
+                Pattern::compile(&pattern.to_text()).map_err(|error| error.to_string())?;
             Ok(Node::Matches {
                 text: Box::new(left),
                 pattern: Box::new(pattern),
