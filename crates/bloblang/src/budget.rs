@@ -7,6 +7,8 @@
 //!
 //! - A step is one element that an expression is evaluated for, one call of a map, or
 //!   [`STEP_BYTES`] bytes that a method looks through or makes.
+//!   Regular expressions cost more, by their size, when they are compiled and when they search
+//!   ([`Pattern`](crate::go::regex::Pattern)).
 //! - Bytes are those of values that were made and may still be held: when the evaluation for one
 //!   element or of one statement has ended, those that its result does not hold are given back
 //!   ([`Mark::settle`]).

@@ -42,6 +42,7 @@ struct Shared {
     attempts_max: AtomicU64,
     abort: CancellationToken,
     failure: watch::Sender<Option<Error>>,
+    unfinished: Mutex<Option<Error>>,
 }
 
 impl Flow {
@@ -73,6 +74,7 @@ impl Flow {
                 attempts_max: AtomicU64::new(u64::MAX),
                 abort: CancellationToken::new(),
                 failure: watch::Sender::new(None),
+                unfinished: Mutex::default(),
             }),
         }
     }
@@ -306,6 +308,17 @@ impl Flow {
             Some(error) => error,
             None => std::future::pending().await,
         }
+    }
+
+    /// Notes that an output could not finish what it had taken when it was closed: no source can get
+    /// that back, so the stream ends with this error. The first one counts.
+    pub fn note_unfinished(&self, error: Error) {
+        self.shared.unfinished.lock().get_or_insert(error);
+    }
+
+    /// What an output could not finish.
+    pub fn unfinished(&self) -> Option<Error> {
+        self.shared.unfinished.lock().clone()
     }
 
     /// Registers the connection of a leaf input or output; it starts as not connected.

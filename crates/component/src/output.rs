@@ -96,7 +96,8 @@ pub trait Output: Send + Sync {
     /// Closes the connection after the last write has returned.
     ///
     /// # Errors
-    /// What could not be finished.
+    /// What could not be finished. One of the class [`Fatal`](millrace_message::ErrorClass::Fatal) says
+    /// that messages are lost which were told to be written: the stream ends with it.
     async fn close(&self) -> Result<(), Error>;
 }
 

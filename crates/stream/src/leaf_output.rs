@@ -216,8 +216,12 @@ impl Sink for LeafSink {
     async fn close(&self) {
         self.places.close();
         self.connector.abort();
-        if let Err(error) = self.output.close().await {
-            self.identity.log_warning(format_args!("close: {error}"));
+        match self.output.close().await {
+            Err(error) if error.class() == ErrorClass::Fatal => {
+                self.flow.note_unfinished(self.identity.locate(&error));
+            }
+            Err(error) => self.identity.log_warning(format_args!("close: {error}")),
+            Ok(()) => {}
         }
     }
 }

@@ -159,8 +159,8 @@ impl Stream {
     /// Cancelling [`Flow::abort`] ends it early: what has not settled goes back to its source.
     ///
     /// # Errors
-    /// What ended the input, or what could not be told to its source; the balance is that of
-    /// the end in any case.
+    /// What ended the input, or what could not be told to its source, or what an output could not
+    /// finish; the balance is that of the end in any case.
     pub async fn finish(self) -> (Balance, Result<(), Error>) {
         let Self {
             engine,
@@ -186,6 +186,7 @@ impl Stream {
         }
         chain.close().await;
         engine.close_resources().await;
+        let ended = ended.and_then(|()| flow.unfinished().map_or(Ok(()), Err));
         (flow.ledger().balance(), ended)
     }
 }

@@ -27,8 +27,9 @@ use crate::process_group::{ProcessGroup, log_errors, next_line};
 /// its standard error are logged as warnings, those of its standard output at the level `DEBUG`.
 ///
 /// When the stream ends, the standard input is closed, and the command is waited for: one that ends
-/// with an exit code other than 0, or by a signal, is an error. One that is still running when
-/// `shutdown_timeout` is over is killed with everything it started.
+/// with an exit code other than 0, or by a signal, ends the run with an error, though the messages that
+/// it was given count as delivered. One that is still running when `shutdown_timeout` is over is killed
+/// with everything it started, which is an error, too.
 #[derive(Clone, Debug, Spec)]
 #[spec(
     output = "subprocess",

@@ -56,6 +56,34 @@ async fn a_stream_with_another_way_for_its_messages_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stream_whose_output_fails_in_the_end_ends_with_its_error() {
+    for output in [
+        "COMMAND",
+        "COMMAND\n  processors: [ { mapping: 'root = this' } ]",
+        "broker: { outputs: [ { COMMAND }, { drop: {} } ], batching: { count: 1 } }",
+        "fallback: [ { COMMAND }, { drop: {} } ]",
+    ] {
+        for (code, fails) in [(3, true), (0, false)] {
+            let command =
+                format!("subprocess: {{ name: sh, args: [ -c, 'cat > /dev/null; exit {code}' ] }}");
+            let output = output.replace("COMMAND", &command);
+            let mut bench =
+                Bench::start(&format!("input: {{ probe: {{}} }}\noutput:\n  {output}\n"));
+            bench.send("1");
+            bench.acks(1).await;
+            let (balance, result) = bench.end().await;
+            assert_eq!(balance.delivered, 1, "{output}");
+            let error = result.err().map(|it| it.text().to_owned());
+            let is_told = error
+                .as_ref()
+                .is_some_and(|it| it.contains("exit status: 3") && it.contains("root.output"));
+            assert_eq!(is_told, fails, "{output}: {error:?}");
+            assert_eq!(error.is_some(), fails, "{output}: {error:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_output_for_exhausted_replays_that_can_never_write_ends_the_stream() {
     let bench = Bench::start(&format!(
         "
