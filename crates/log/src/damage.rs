@@ -57,7 +57,7 @@ pub(crate) fn judge(
     };
     let to = next_position.unwrap_or(first.size);
     let is_lost = Walker::new(&*first.file, first.size, MANY)
-        .has_lost_pages(place.position, to)
+        .has_lost_pages(place.position, to, place.offset)
         .on_disk("read", &first.path)?;
     let is_lost = is_lost || next_position.is_none() && place.is_short;
     Ok(match is_lost && !is_durable {

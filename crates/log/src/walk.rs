@@ -176,15 +176,16 @@ impl<'a> Walker<'a> {
         }
     }
 
-    /// Whether some of the bytes from `from` to `to` look as if they had never reached the disk.
+    /// Whether some of the bytes from `from`, where a batch with `offset` or a later one begins, to `to`
+    /// look as if they had never reached the disk.
     ///
     /// A file system writes pages as a whole, in any order, and a disk writes sectors as a whole:
     /// what was lost is zeros from the start of a sector to the end of a page or of the file.
-    pub fn has_lost_pages(&mut self, from: u64, to: u64) -> io::Result<bool> {
+    pub fn has_lost_pages(&mut self, from: u64, to: u64, offset: i64) -> io::Result<bool> {
         const PAGE: u64 = 4096;
         const SECTOR: u64 = 512;
         // A batch begins with its offset, whose first bytes are zeros on every disk: they tell
-        // nothing at `from`, and hide nothing at `to`.
+        // nothing at `from`, unless the offset has others, and hide nothing at `to`.
         const OFFSET: u64 = 8;
         let mut start = from;
         while start < to {
@@ -199,7 +200,9 @@ impl<'a> Walker<'a> {
             // The few bytes of a last page may well have been zeros, and yet it is far more likely that
             // the page is lost than that a bit has changed in what was written just now.
             let is_end = end == self.end && start >= from + OFFSET;
-            let is_whole = zeros == length as u64 && (zeros >= OFFSET || is_end);
+            let is_of_offset =
+                start == from && (offset.to_be_bytes().iter().take(length)).any(|byte| *byte != 0);
+            let is_whole = zeros == length as u64 && (zeros >= OFFSET || is_end || is_of_offset);
             if is_whole || sector < end.min(to) && zeros < length as u64 {
                 return Ok(true);
             }

@@ -1,9 +1,12 @@
 //! A bit that turns is found, and only what was never durable is ever cut.
 
-use crate::support::{CLIENT, append, dir, disk, open, path, plain, small, try_open};
+use std::io::IoSlice;
+
+use crate::support::{CLIENT, append, dir, disk, open, path, plain, produced, small, try_open};
 use millrace_kafka_wire::batch::is_intact;
 use millrace_log::files::sim::Simulated;
-use millrace_log::{Corruption, Log, LogError, OpenReport, Opening};
+use millrace_log::files::{Files, Open};
+use millrace_log::{Config, Corruption, Log, LogError, OpenReport, Opening};
 
 /// Two sealed segments and one that grows, ten batches of 1,500 bytes in each; 20 and a half
 /// batches are durable. Power is lost, nothing with it.
@@ -81,6 +84,49 @@ fn a_bit_in_the_tail_is_cut_at_when_the_tail_was_not_durable() {
         assert_eq!((cut.offset, cut.position), (29, (BATCH * 9) as u64));
         assert_eq!((cut.bytes, cut.had_sound_batches), (BATCH as u64, false));
         assert_eq!(disk.content(&path(20, "log")).unwrap().len(), BATCH * 9);
+    }
+}
+
+/// A page ends within the offset of a batch, and was lost from there on.
+#[test]
+fn the_end_of_a_page_that_was_lost_within_an_offset_is_cut_at() {
+    const PAGE: usize = 4096;
+    const OF_OFFSET: usize = 7;
+    let config = || Config {
+        segment_bytes: 1 << 20,
+        ..small()
+    };
+    for (recovery_point, is_cut) in [(301, true), (302, false)] {
+        let disk = disk(1);
+        let mut log = open(&disk, config());
+        // Offsets from 256 on have more than one byte.
+        append(&mut log, produced(7, 0, 0, 300), CLIENT).unwrap();
+        let size = disk.content(&path(0, "log")).unwrap().len();
+        let begins = (size + 200).next_multiple_of(PAGE) - OF_OFFSET;
+        let mut fillers = (1..2 * PAGE).map(|it| plain(it, 0));
+        let filler = fillers.find(|it| size + it.len() == begins);
+        append(&mut log, filler.unwrap(), CLIENT).unwrap();
+        for number in 0..2 {
+            append(&mut log, plain(100, number), CLIENT).unwrap();
+        }
+        log.sync().unwrap();
+        drop(log);
+        let file = disk.open(&path(0, "log"), Open::Write).unwrap();
+        file.write_at(&[IoSlice::new(&[0; OF_OFFSET])], begins as u64)
+            .unwrap();
+        let opening = Opening {
+            recovery_point,
+            ..Opening::default()
+        };
+        let opened = try_open(&disk, config(), opening);
+        if !is_cut {
+            assert_eq!(corruption(opened).offset, 301);
+            continue;
+        }
+        let (log, report) = opened.unwrap();
+        let cut = report.cut.unwrap();
+        assert_eq!((log.end_offset(), cut.offset), (301, 301));
+        assert_eq!((cut.position, cut.had_sound_batches), (begins as u64, true));
     }
 }
 
