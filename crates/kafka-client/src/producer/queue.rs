@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use millrace_kafka_wire::batch::{BatchBuilder, compress_batch};
+use millrace_kafka_wire::batch::{
+    BatchBuilder, BatchHeader, HEADER_SIZE, Records, compress_batch, decompress,
+};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::Instant;
 
@@ -12,6 +14,9 @@ use super::settings::ProducerSettings;
 use super::{Delivered, NewRecord};
 use crate::Result;
 use crate::error::Error;
+
+/// Between the numbers of batches, so that there are some for what they are divided into.
+const GAP: u64 = 1 << 24;
 
 /// A record that was taken, with who waits for it.
 pub struct Accepted {
@@ -68,6 +73,9 @@ struct Batch {
     receipts: Vec<Receipt>,
     since: Instant,
     attempts: u32,
+    /// Whether it is a part of one that was divided. Such go one by one: one that has to be divided again
+    /// would come behind those that were sent after it.
+    is_part: bool,
     state: State,
 }
 
@@ -167,9 +175,10 @@ impl Queue {
             receipts: open.receipts,
             since: open.since,
             attempts: 0,
+            is_part: false,
             state,
         });
-        self.next_number += 1;
+        self.next_number += GAP;
     }
 
     /// When the batch that is open has waited long enough.
@@ -189,7 +198,8 @@ impl Queue {
     /// The batch that may be sent next.
     pub fn next(&self, now: Instant) -> Option<(u64, Bytes)> {
         let waits = self.not_before.is_some_and(|it| it > now);
-        let goes_alone = self.is_recovering || !self.is_begun;
+        let is_divided = self.batches.front().is_some_and(|it| it.is_part);
+        let goes_alone = self.is_recovering || !self.is_begun || is_divided;
         if waits || (goes_alone && self.in_flight > 0) {
             return None;
         }
@@ -234,6 +244,39 @@ impl Queue {
         true
     }
 
+    /// Has the halves of a batch sent that is too large for its topic, as Java's producer does; false when
+    /// it is one record, or cannot be divided.
+    pub fn split(&mut self, number: u64, settings: &ProducerSettings) -> bool {
+        let Some(at) = self.batches.iter().position(|it| it.number == number) else {
+            return true;
+        };
+        let next = self.batches.get(at + 1).map(|it| it.number);
+        let between = number + (next.unwrap_or(self.next_number) - number) / 2;
+        if between == number {
+            return false;
+        }
+        let batch = &mut self.batches[at];
+        let Some((first, second)) = halves(&batch.bytes, settings) else {
+            return false;
+        };
+        let receipts = batch.receipts.split_off(batch.receipts.len() / 2);
+        batch.bytes = first;
+        batch.is_part = true;
+        let second = Batch {
+            number: between,
+            bytes: second,
+            receipts,
+            since: batch.since,
+            attempts: batch.attempts,
+            is_part: true,
+            state: State::Ready,
+        };
+        self.set(number, State::Ready);
+        self.batches.insert(at + 1, second);
+        self.is_recovering = true;
+        true
+    }
+
     /// How often a batch was sent in vain.
     pub fn attempts(&mut self, number: u64) -> u32 {
         self.find(number).map_or(0, |it| it.attempts)
@@ -255,9 +298,10 @@ impl Queue {
                 receipts: open.receipts,
                 since: open.since,
                 attempts: 0,
+                is_part: false,
                 state: State::Ready,
             });
-            self.next_number += 1;
+            self.next_number += GAP;
         }
         for batch in &mut self.batches {
             if matches!(batch.state, State::Ready) {
@@ -290,6 +334,36 @@ impl Queue {
             }
         }
     }
+}
+
+/// The two halves of a batch with more than one record, which go on with its sequence; `None` when there
+/// are none.
+fn halves(bytes: &Bytes, settings: &ProducerSettings) -> Option<(Bytes, Bytes)> {
+    let header = BatchHeader::read(bytes).ok()?;
+    let codec = header.attributes.compression()?;
+    let records = decompress(codec, bytes.get(HEADER_SIZE..)?, i32::MAX as usize).ok()?;
+    let (count, first_count) = (header.record_count, header.record_count / 2);
+    let builder = |behind: i32| match header.is_idempotent() {
+        true => {
+            let sequence = header.base_sequence.wrapping_add(behind) & i32::MAX;
+            BatchBuilder::new(0).producer(header.producer_id, header.producer_epoch, sequence)
+        }
+        false => BatchBuilder::new(0),
+    };
+    let (mut first, mut second) = (builder(0), builder(first_count));
+    for (index, record) in (0..).zip(Records::new(&records, count)) {
+        let record = record.ok()?;
+        let half = match index < first_count {
+            true => &mut first,
+            false => &mut second,
+        };
+        let headers: Vec<_> = record.headers.iter().map(|it| (it.key, it.value)).collect();
+        let timestamp = header.base_timestamp.saturating_add(record.timestamp_delta);
+        half.add(timestamp, record.key, record.value, &headers);
+    }
+    let whole = |half: BatchBuilder| compress_batch(settings.compression, half.finish()).ok();
+    (first_count > 0).then_some(())?;
+    Some((whole(first)?.into(), whole(second)?.into()))
 }
 
 fn tell(partition: i32, receipts: Vec<Receipt>, result: &Result<Written>) {

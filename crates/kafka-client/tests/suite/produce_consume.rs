@@ -7,11 +7,11 @@ use crate::support::{
 };
 use bytes::{Buf, Bytes};
 use millrace_kafka_client::{
-    Acks, Compression, Consumer, ConsumerSettings, Isolation, NewRecord, OffsetAt, Producer,
-    ProducerSettings, Reset, Start, TopicPartition, partition_of_key,
+    Acks, Compression, Consumer, ConsumerSettings, Isolation, NewRecord, NewTopic, OffsetAt,
+    Producer, ProducerSettings, Reset, Start, TopicPartition, partition_of_key,
 };
-use millrace_kafka_wire::Segment;
 use millrace_kafka_wire::batch::BatchHeader;
+use millrace_kafka_wire::{ErrorCode, Segment};
 use millrace_testkit::kafka;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -346,4 +346,54 @@ async fn more_records_than_there_is_room_for_are_sent_as_room_is_made() {
         .map(|it| it.to_string())
         .collect();
     assert_eq!(texts(&read(&mut consumer, 49).await), expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_its_topic_does_not_take_is_divided_until_only_what_never_fits_fails() {
+    let broker = TestBroker::start().await;
+    let cluster = broker.cluster().await;
+    let narrow = NewTopic {
+        name: "divided".into(),
+        partitions: Some(1),
+        replication_factor: Some(1),
+        configs: vec![("max.message.bytes".into(), "1000".into())],
+    };
+    cluster.create_topic(&narrow, false).await.unwrap();
+    let mut sent = Vec::new();
+    for idempotent in [true, false] {
+        for compression in [Compression::None, Compression::Lz4] {
+            let settings = ProducerSettings {
+                linger: Duration::ZERO,
+                enable_idempotence: Some(idempotent),
+                compression,
+                ..ProducerSettings::default()
+            };
+            let producer = Producer::start(cluster.clone(), settings).await.unwrap();
+            // No codec makes it small.
+            let never = |it: u32| (!idempotent && it == 77).then(|| noise(3000));
+            let values = (0..200).map(|it| never(it).unwrap_or_else(|| noise(90)));
+            let values: Vec<_> = values.collect();
+            let records = values.iter().map(|it| record("divided", it.clone()));
+            let mut refused = Vec::new();
+            for (index, delivery) in producer.send_all(records).await.into_iter().enumerate() {
+                match delivery.unwrap().await {
+                    Ok(_) => sent.push(values[index].clone()),
+                    Err(error) => refused.push((index, error.code())),
+                }
+            }
+            let expected = (!idempotent).then_some((77, Some(ErrorCode::MessageTooLarge)));
+            assert_eq!(refused, Vec::from_iter(expected));
+        }
+    }
+    let mut consumer = reader(&cluster, "divided", 1);
+    let found = read(&mut consumer, sent.len()).await;
+    let found: Vec<_> = found
+        .into_iter()
+        .map(|it| it.value.unwrap().to_vec())
+        .collect();
+    assert!(found == sent, "each once, and in order");
+}
+
+fn noise(bytes: usize) -> Vec<u8> {
+    (0..bytes).map(|_| rand::random()).collect()
 }

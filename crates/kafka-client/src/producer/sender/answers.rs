@@ -41,6 +41,10 @@ impl Sender {
         let Some(queue) = self.queues.get_mut(partition) else {
             return;
         };
+        let is_too_large = error.code() == Some(ErrorCode::MessageTooLarge);
+        if self.fatal.is_none() && is_too_large && queue.split(number, &self.settings) {
+            return;
+        }
         // What was sent behind a batch that failed has no place yet.
         let is_behind =
             error.code() == Some(ErrorCode::OutOfOrderSequenceNumber) && queue.has_earlier(number);
