@@ -6,9 +6,10 @@
 //!
 //! The tape holds no decoded text: a string with escapes is decoded when it is read.
 
-use std::cmp::Ordering;
+use std::cmp;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use smallvec::SmallVec;
@@ -21,6 +22,27 @@ use crate::text::Text;
 pub struct Document {
     source: Bytes,
     nodes: Vec<Node>,
+    counted: Counted,
+}
+
+/// The container that was counted last, and how many members it has: who asks for the length of a large
+/// one asks for each of its members.
+#[derive(Default)]
+struct Counted(AtomicU64);
+
+impl Counted {
+    fn get(&self, container: u32) -> Option<usize> {
+        let both = self.0.load(Ordering::Relaxed);
+        // A count is not 0: what is empty is not remembered.
+        let (of, count) = ((both >> 32) as u32, both as u32);
+        (of == container && count > 0).then_some(count as usize)
+    }
+
+    fn set(&self, container: u32, count: usize) {
+        // There are fewer nodes than 2^32.
+        let both = u64::from(container) << 32 | count as u64;
+        self.0.store(both, Ordering::Relaxed);
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +83,9 @@ pub(crate) const ENCODED: u8 = 2;
 /// The keys of the object stand in ascending order, each once.
 pub(crate) const SORTED: u8 = 4;
 
+/// From this position on an array that is too large to know its size is counted, rather than walked.
+const FAR: usize = 256;
+
 const _: () = assert!(size_of::<Node>() == 16);
 
 /// First and last byte of a key: most keys that differ, differ here.
@@ -81,7 +106,11 @@ impl Document {
     /// exceed 4 GiB.
     pub fn parse(source: Bytes) -> Result<Document, JsonError> {
         let nodes = crate::json::parse::parse(&source)?;
-        Ok(Document { source, nodes })
+        Ok(Document {
+            source,
+            nodes,
+            counted: Counted::default(),
+        })
     }
 
     /// Bytes to be shared by slices, without a tape; `None` above 4 GiB.
@@ -90,6 +119,7 @@ impl Document {
         Some(Document {
             source,
             nodes: Vec::new(),
+            counted: Counted::default(),
         })
     }
 
@@ -173,15 +203,27 @@ impl Document {
     /// How many members a container has.
     pub(crate) fn count(&self, container: u32) -> usize {
         let node = self.node(container);
-        if node.kind == NodeKind::Object && node.flags & SORTED == 0 {
-            return self.sorted_keys(container).len();
-        }
-        if node.extra != u16::MAX {
+        let is_unsorted = node.kind == NodeKind::Object && node.flags & SORTED == 0;
+        if !is_unsorted && node.extra != u16::MAX {
             return usize::from(node.extra);
         }
+        if let Some(count) = self.counted.get(container) {
+            return count;
+        }
+        let count = match is_unsorted {
+            true => self.sorted_keys(container).len(),
+            false => self.walk(container),
+        };
+        self.counted.set(container, count);
+        count
+    }
+
+    /// How many nodes stand directly below a container.
+    fn walk(&self, container: u32) -> usize {
+        let end = self.node(container).next;
         let mut index = container + 1;
         let mut count = 0;
-        while index < node.next {
+        while index < end {
             index = self.node(index).next;
             count += 1;
         }
@@ -191,8 +233,11 @@ impl Document {
     /// The node of element `position` of an array.
     pub(crate) fn element(&self, array: u32, position: usize) -> Option<u32> {
         let node = self.node(array);
-        let count = usize::from(node.extra);
-        if node.extra != u16::MAX && node.next as usize == array as usize + 1 + count {
+        let count = match node.extra {
+            u16::MAX if position >= FAR => self.count(array),
+            count => usize::from(count),
+        };
+        if count != usize::from(u16::MAX) && node.next as usize == array as usize + 1 + count {
             // Every element is one node: no walk.
             return (position < count).then(|| array + 1 + position as u32);
         }
@@ -238,7 +283,7 @@ impl Document {
         let mut sorted = KeyList::with_capacity(keys.len());
         for (i, (prefix, key)) in keys.iter().enumerate() {
             let is_replaced = keys.get(i + 1).is_some_and(|(next_prefix, next)| {
-                prefix == next_prefix && self.compare_keys(*key, *next) == Ordering::Equal
+                prefix == next_prefix && self.compare_keys(*key, *next) == cmp::Ordering::Equal
             });
             if !is_replaced {
                 sorted.push(*key);
@@ -261,7 +306,7 @@ impl Document {
         }
     }
 
-    fn compare_keys(&self, a: u32, b: u32) -> Ordering {
+    fn compare_keys(&self, a: u32, b: u32) -> cmp::Ordering {
         let (a, b) = (self.node(a), self.node(b));
         if (a.flags | b.flags) & ENCODED == 0 {
             return self.raw(a).cmp(self.raw(b));
@@ -275,7 +320,7 @@ impl Document {
 
     /// How the text of a key node orders against `name`.
     #[inline]
-    pub(crate) fn compare_key(&self, key: u32, name: &str) -> Ordering {
+    pub(crate) fn compare_key(&self, key: u32, name: &str) -> cmp::Ordering {
         let node = self.node(key);
         match node.flags & ENCODED {
             0 => self.raw(node).cmp(name.as_bytes()),
@@ -298,6 +343,7 @@ impl Document {
         Document {
             source: Bytes::copy_from_slice(self.raw(&first)),
             nodes,
+            counted: Counted::default(),
         }
     }
 }

@@ -610,3 +610,38 @@ fn a_container_is_shared_as_long_as_somebody_else_holds_it() {
     let other = object.clone();
     assert!(object.is_shared() && other.is_shared());
 }
+
+#[test]
+fn the_length_of_a_large_container_is_right_however_often_and_in_which_turn_it_is_asked_for() {
+    let elements = |count: usize| (0..count).map(|it| it.to_string()).collect::<Vec<_>>();
+    let unsorted = |count: usize| {
+        let keys = (0..count)
+            .rev()
+            .map(|it| format!("\"k{it}\":{it},\"k{it}\":0"));
+        keys.collect::<Vec<_>>().join(",")
+    };
+    let text = format!(
+        "{{\"b\":[{}],\"a\":[{},[1,2],3],\"o\":{{{}}},\"e\":[]}}",
+        elements(70_000).join(","),
+        elements(66_000).join(","),
+        unsorted(3_000),
+    );
+    let value = Value::parse_json(Bytes::from(text)).unwrap();
+    let array = |name: &str| match value.get(name).unwrap().into_owned() {
+        Value::Array(array) => array,
+        other => panic!("{other:?}"),
+    };
+    let Some(Value::Object(object)) = value.get("o").map(std::borrow::Cow::into_owned) else {
+        panic!("it is an object");
+    };
+    let (a, b, empty) = (array("a"), array("b"), array("e"));
+    for _ in 0..3 {
+        assert_eq!((a.len(), b.len(), object.len()), (66_002, 70_000, 3_000));
+        assert_eq!((empty.len(), b.len(), b.len()), (0, 70_000, 70_000));
+        let at = |array: &Array, place| array.get(place).map(|it| printed(&it));
+        assert_eq!(at(&b, 69_999), Some("69999".to_owned()));
+        assert_eq!(at(&b, 70_000), None);
+        assert_eq!(at(&a, 66_001), Some("3".to_owned()));
+        assert_eq!(at(&a, 300), Some("300".to_owned()));
+    }
+}
