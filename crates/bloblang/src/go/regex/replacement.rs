@@ -1,6 +1,7 @@
 //! What matches are replaced by, with the groups that it names.
 
 use std::ops::{Deref, Range};
+use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
 
@@ -93,12 +94,15 @@ fn pieces(source: &str, regex: &Regex) -> Vec<Piece> {
     pieces
 }
 
+/// What a name is of: letters and decimal digits. Marks and other numbers, as `²`, are none.
+static WORD: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"^[\p{L}\p{Nd}_]+").expect("it is a pattern"));
+
 /// The name behind a `$`, and how many bytes it takes with its braces.
 fn name(rest: &str) -> Option<(&str, usize)> {
     let braced = rest.strip_prefix('{');
     let inner = braced.unwrap_or(rest);
-    let is_word = |it: char| it.is_alphanumeric() || it == '_';
-    let length = inner.find(|it| !is_word(it)).unwrap_or(inner.len());
+    let length = WORD.find(inner).map_or(0, |it| it.end());
     let is_closed = braced.is_none() || inner[length..].starts_with('}');
     let braces = if braced.is_some() { 2 } else { 0 };
     (length > 0 && is_closed).then_some((&inner[..length], length + braces))
@@ -132,6 +136,7 @@ mod tests {
             ("$$1 $$$1 $", "$1 $a $"),
             ("${1 ${} ${1-} $- é$2é $é2", "${1 ${} ${1-} $- é "),
             ("$00 $01 $10000000000000000000000", "  "),
+            ("$1² ${1²} $Ⅷ $1ा $1٣", "a² ${1²} $Ⅷ aा "),
         ] {
             let replacement = Replacement::new(source, &regex);
             let mut out = String::new();
