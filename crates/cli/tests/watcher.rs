@@ -796,3 +796,39 @@ fn a_full_buffer_leaves_nothing_of_the_standard_input_uncounted() {
         assert_eq!(read.len(), LINES, "{buffer} {input}");
     }
 }
+
+#[test]
+fn what_waits_keeps_its_order_and_a_standard_input_that_has_ended_ends_the_changed_config() {
+    const LINES: usize = 200;
+    let stuck_before = "pipeline: { threads: 1, processors: [ { sleep: { duration: 1h } } ] }";
+    for (stage, output) in [
+        (stuck_before, "drop: {}"),
+        // What is being written is the oldest, and settles last.
+        ("pipeline: { threads: 2, shard_by: '\"one\"' }", "reject: x"),
+        (
+            "pipeline: { threads: 1 }",
+            "http_client: { url: 'http://127.0.0.1:9/', max_in_flight: 1 }",
+        ),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let (config, out) = (folder.path().join("config.yaml"), folder.path().join("out"));
+        let service = free_port();
+        let source = "input: { stdin: {} }";
+        let text = stuck(source, service).replace(stuck_before, stage);
+        std::fs::write(&config, text.replace("drop: {}", output)).unwrap();
+        let (mut process, mut writer) = start_with_pipe(&config);
+        let numbers: Vec<String> = (0..LINES).map(|it| it.to_string()).collect();
+        writer.write_all(numbers.join("\n").as_bytes()).unwrap();
+        drop(writer);
+        process
+            .wait_for_stderr("input is connected", PATIENCE)
+            .unwrap();
+        std::fs::write(&config, writing(source, service, &out)).unwrap();
+        taken_over(&mut process, 1);
+        assert!(
+            process.wait(PATIENCE).unwrap().success(),
+            "{stage} {output}"
+        );
+        assert_eq!(lines(&out), numbers, "{stage} {output}");
+    }
+}

@@ -98,6 +98,7 @@ mod tests {
             leftovers.keep(Leftover {
                 path: (*path).into(),
                 since: Instant::now(),
+                number: 0,
                 batch: MessageBatch::one(Message::from_bytes("x")),
             });
         }

@@ -30,6 +30,8 @@ pub struct Leftover {
     pub path: Box<str>,
     /// Since when.
     pub since: Instant,
+    /// Which it was of those that the component took.
+    pub number: u64,
     /// Its messages, detached.
     pub batch: MessageBatch,
 }
@@ -61,13 +63,13 @@ impl Leftovers {
         self.shared.kept.lock().iter().any(|it| is_mine(&it.path))
     }
 
-    /// Takes what was held at the paths that are `is_mine`, the oldest first.
+    /// Takes what was held at the paths that are `is_mine`, in the order in which it was taken there.
     pub fn take(&self, is_mine: impl Fn(&str) -> bool) -> Vec<Leftover> {
         let mut mine: Vec<_> = {
             let mut kept = self.shared.kept.lock();
             kept.extract_if(.., |it| is_mine(&it.path)).collect()
         };
-        mine.sort_by_key(|it| it.since);
+        mine.sort_by_key(|it| (it.since, it.number));
         mine
     }
 }
@@ -92,6 +94,7 @@ mod tests {
             leftovers.keep(Leftover {
                 path: path.into(),
                 since,
+                number: 0,
                 batch: MessageBatch::one(Message::from_bytes(text)),
             });
         }

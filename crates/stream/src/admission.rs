@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use millrace_component::{
     Ack, AgeSlot, Ages, BuildContext, Charge, Flow, Incoming, Kind, Ledger, Pressing, ReplayPolicy,
@@ -35,6 +35,7 @@ pub(crate) struct Admission {
     ages: Ages,
     failures: Failures,
     outstanding: AtomicUsize,
+    next_number: AtomicU64,
     settled: Notify,
     /// Whether an output of this process waits for the outcomes.
     is_internal: bool,
@@ -46,6 +47,8 @@ struct Pending {
     /// Bytes of the budget, given back at the end.
     cost: usize,
     received: std::time::Instant,
+    /// Of the batches of its input.
+    number: u64,
     age: AgeSlot,
     /// They run until everything has settled.
     spans: OpenSpans,
@@ -72,6 +75,7 @@ impl Admission {
             ages: cx.flow().ages(cx.path()),
             failures: Failures::default(),
             outstanding: AtomicUsize::new(0),
+            next_number: AtomicU64::new(0),
             settled: Notify::new(),
             is_internal,
         }
@@ -141,13 +145,17 @@ impl Admission {
         let first = admitted.len();
         let mut messages = 0;
         let mut pending = Vec::with_capacity(run.len());
-        for Incoming { mut batch, ack } in run {
+        let number = self
+            .next_number
+            .fetch_add(run.len() as u64, Ordering::Relaxed);
+        for (number, Incoming { mut batch, ack }) in (number..).zip(run) {
             messages += batch.len();
             let spans = self.spans.open(std::slice::from_mut(&mut batch));
             pending.push(Pending {
                 ack,
                 cost: Self::cost(&batch),
                 received,
+                number,
                 age,
                 spans,
                 copies: match self.replay {

@@ -136,6 +136,8 @@ struct Returned {
 /// What a batch of the buffer keeps from one attempt to the next.
 struct Attempt {
     since: Instant,
+    /// Of the batches of the buffer.
+    number: u64,
     backoff: Backoff,
     age: AgeSlot,
 }
@@ -153,6 +155,7 @@ struct Running {
     ready: VecDeque<MessageBatch>,
     under_way: FuturesUnordered<BoxFuture<'static, Returned>>,
     upstream_open: bool,
+    next_number: u64,
 }
 
 impl Running {
@@ -167,6 +170,7 @@ impl Running {
             ready: VecDeque::new(),
             under_way: FuturesUnordered::new(),
             upstream_open: true,
+            next_number: 0,
         }
     }
 
@@ -273,10 +277,12 @@ impl Running {
         }));
     }
 
-    fn first_attempt(&self) -> Attempt {
+    fn first_attempt(&mut self) -> Attempt {
         let since = Instant::now();
+        self.next_number += 1;
         Attempt {
             since,
+            number: self.next_number,
             backoff: Backoff::new(PAUSE_INITIAL, PAUSE_MAX),
             age: self.memory.ages.enter(since, 1),
         }
@@ -393,7 +399,7 @@ impl Running {
         let failed = take_failed(batch, origins, &outcomes);
         if failed.is_empty() || self.memory.flow.abort().is_cancelled() {
             self.memory.ages.leave(attempt.age);
-            self.leave(failed, attempt.since);
+            self.leave(failed, attempt.since, attempt.number);
         } else {
             self.memory.ledger.replay(failed.len());
             self.send(failed, attempt);
@@ -403,7 +409,7 @@ impl Running {
 
     /// Lets go of what the buffer has acknowledged: it is left to the next stream, or lost with the buffer
     /// when there is none.
-    fn leave(&self, mut batch: MessageBatch, since: Instant) {
+    fn leave(&self, mut batch: MessageBatch, since: Instant, number: u64) {
         let leftovers = self.memory.flow.leftovers();
         if batch.is_empty() || !leftovers.is_wanted() {
             return;
@@ -416,6 +422,7 @@ impl Running {
         leftovers.keep(Leftover {
             path: self.memory.identity.path.as_ref().into(),
             since,
+            number,
             batch,
         });
     }
@@ -432,7 +439,7 @@ impl Running {
         self.waiting = None;
         self.ready.clear();
         if let Some(mut batcher) = self.memory.batcher.take() {
-            self.leave(batcher.take(), Instant::now());
+            self.leave(batcher.take(), Instant::now(), u64::MAX);
         }
         while let Some(returned) = self.under_way.next().await {
             self.settle(returned);

@@ -161,6 +161,7 @@ impl Admission {
             self.flow.leftovers().keep(Leftover {
                 path: self.path.clone(),
                 since: pending.received,
+                number: pending.number,
                 batch: std::mem::take(&mut pending.copies),
             });
         }

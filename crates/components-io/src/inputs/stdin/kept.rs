@@ -35,6 +35,8 @@ struct Reading {
     /// What was received and not emitted.
     waiting: VecDeque<Incoming>,
     error: Option<Error>,
+    /// Why there is nothing more to read.
+    end: Option<Error>,
     stop: CancellationToken,
     thread: JoinHandle<()>,
 }
@@ -55,6 +57,7 @@ impl Reading {
             runs,
             waiting: VecDeque::new(),
             error: None,
+            end: None,
             stop,
             thread,
         })
@@ -66,13 +69,17 @@ impl Reading {
             Ok(run) => self.take(run),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => {
-                self.error = Some(Error::fatal("the thread of the standard input has ended"));
+                let gone = || Error::fatal("the thread of the standard input has ended");
+                self.error = Some(self.end.clone().unwrap_or_else(gone));
             }
         }
     }
 
     fn take(&mut self, run: Run) {
         self.waiting.extend(run.batches);
+        if run.error.as_ref().is_some_and(is_end) {
+            self.end.clone_from(&run.error);
+        }
         self.error = run.error;
     }
 
@@ -89,14 +96,17 @@ impl Reading {
     }
 }
 
+/// Whether nothing can be read after this.
+fn is_end(error: &Error) -> bool {
+    matches!(error.class(), ErrorClass::EndOfInput | ErrorClass::Fatal)
+}
+
 /// Reads until the end, or the stop.
 fn read_all(input: &mut ScannedInput, stop: &CancellationToken, sender: &SyncSender<Run>) {
     while !stop.is_cancelled() {
         let mut batches = Vec::new();
         let error = input.read(RUN_MAX, &mut batches).err();
-        let is_last = error
-            .as_ref()
-            .is_some_and(|it| matches!(it.class(), ErrorClass::EndOfInput | ErrorClass::Fatal));
+        let is_last = error.as_ref().is_some_and(is_end);
         let is_empty = batches.is_empty() && error.is_none();
         if !is_empty && sender.send(Run { batches, error }).is_err() || is_last {
             return;
