@@ -27,7 +27,7 @@ pub fn not_connected(error: &kafka::Error) -> Error {
 
 /// The error of a record that was not written.
 pub fn not_written(error: &kafka::Error) -> Error {
-    match error.is_retriable() || error.is_ambiguous() {
+    match error.is_retriable() || error.is_ambiguous() || error.is_behind() {
         true => Error::retry(error.to_string()),
         false => Error::rejected(error.to_string()),
     }

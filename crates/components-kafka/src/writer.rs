@@ -57,6 +57,9 @@ struct Link {
     producer: Producer,
 }
 
+/// So many writes at the same time may each have a message that can never be written.
+const BESIDE: usize = 64;
+
 /// Messages that were not written, by their places in the batch.
 type Failed = Vec<(usize, Error)>;
 
@@ -93,10 +96,44 @@ impl Writer {
         }
     }
 
-    /// Writes these messages of a batch, in their order.
+    /// Writes these messages of a batch, in their order. One that can never be written fails alone: an
+    /// idempotent producer writes nothing behind it, so that another one does.
     async fn write_once(&self, link: &Arc<Link>, batch: &MessageBatch, wanted: &[usize]) -> Failed {
+        let (mut failed, mut behind) = self.write_with(link, batch, wanted).await;
+        // Each time at least one has failed for good, here or in a write beside this one.
+        for _ in 0..=batch.len() + BESIDE {
+            // What may pass comes again: what is behind it has to wait for it.
+            let waits = failed.iter().any(|(_, error)| may_pass(error));
+            if behind.is_empty() || waits {
+                break;
+            }
+            let link = match self.reopened().await {
+                Ok(link) => link,
+                Err(error) => {
+                    let error = Error::retry(error.text());
+                    failed.extend(behind.drain(..).map(|(index, _)| (index, error.clone())));
+                    break;
+                }
+            };
+            let wanted: Vec<usize> = behind.iter().map(|(index, _)| *index).collect();
+            let (more, rest) = self.write_with(&link, batch, &wanted).await;
+            failed.extend(more);
+            behind = rest;
+        }
+        failed.extend(behind);
+        failed
+    }
+
+    /// Writes these messages with the producer of a link; those that failed, and those that did because
+    /// one before them has.
+    async fn write_with(
+        &self,
+        link: &Arc<Link>,
+        batch: &MessageBatch,
+        wanted: &[usize],
+    ) -> (Failed, Failed) {
         let mut records = Vec::with_capacity(wanted.len());
-        let mut failed = Failed::new();
+        let (mut failed, mut behind) = (Failed::new(), Failed::new());
         for index in wanted {
             match self.record(link, batch, *index).await {
                 Ok(record) => records.push((*index, record)),
@@ -117,13 +154,17 @@ impl Writer {
             };
             if let Err(error) = delivery.await {
                 is_broken |= error.is_lost() || self.config.producer.is_idempotent();
-                failed.push((index, not_written(&error)));
+                let list = match error.is_behind() {
+                    true => &mut behind,
+                    false => &mut failed,
+                };
+                list.push((index, not_written(&error)));
             }
         }
         if is_broken {
             self.discard(link);
         }
-        failed
+        (failed, behind)
     }
 
     /// The record of a message, whose topic is there.

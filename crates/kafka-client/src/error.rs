@@ -60,6 +60,8 @@ pub enum Reason {
     Records(Arc<io::Error>),
     /// What was asked for cannot be meant.
     Invalid(String),
+    /// It was not written, since a record before it failed with this.
+    Behind(Box<Error>),
 }
 
 impl Error {
@@ -74,6 +76,16 @@ impl Error {
 
     pub(crate) fn invalid(text: impl Into<String>) -> Self {
         Self::new(Reason::Invalid(text.into()))
+    }
+
+    /// The error of what an idempotent producer does not write any more after this one.
+    pub(crate) fn behind(&self) -> Self {
+        Self::new(Reason::Behind(Box::new(self.clone())))
+    }
+
+    /// Whether it is a record that another producer may well write: one before it has failed.
+    pub fn is_behind(&self) -> bool {
+        matches!(self.0.reason, Reason::Behind(_))
     }
 
     /// The error of who waited in vain for a record that should be there.

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::Bytes;
-use millrace_kafka_client::{partition_of_fnv1a, partition_of_key};
-use millrace_message::{ErrorClass, Message, MessageBatch};
+use millrace_kafka_client::{NewTopic, partition_of_fnv1a, partition_of_key};
+use millrace_message::{ErrorClass, Message, MessageBatch, Outcome};
 
 use crate::broker::{PATIENCE, TestBroker, bench, end, read_texts};
 
@@ -289,4 +289,68 @@ async fn an_idle_output_sees_that_the_broker_is_away_and_overtakes_nothing_when_
         output.close().await.unwrap();
         assert_eq!(broker.values("t").await, ["a", "b", "c"]);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_never_fits_fails_alone_with_and_without_idempotence() {
+    const MESSAGES: usize = 300;
+    let broker = TestBroker::start().await;
+    for (number, output) in [
+        "kafka: { addresses: [ 'A' ], max_retries: 0, ack_replicas: true",
+        "kafka: { addresses: [ 'A' ], ack_replicas: true, idempotent_write: true",
+        "kafka_franz: { seed_brokers: [ 'A' ]",
+        "kafka_franz: { seed_brokers: [ 'A' ], idempotent_write: false",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let topic = format!("narrow-{number}");
+        let narrow = NewTopic {
+            name: topic.clone(),
+            partitions: Some(1),
+            replication_factor: Some(1),
+            configs: vec![("max.message.bytes".into(), "1000".into())],
+        };
+        broker
+            .cluster()
+            .await
+            .create_topic(&narrow, false)
+            .await
+            .unwrap();
+        let yaml = format!("{output}, topic: {topic} }}");
+        let output = bench().output(&yaml.replace('A', &broker.address()));
+        output.connect().await.unwrap();
+        let is_large = |it: &usize| it % 50 == 7;
+        let text = |it: usize| match is_large(&it) {
+            true => noise(3000),
+            false => it.to_string(),
+        };
+        let batch: MessageBatch = (0..MESSAGES)
+            .map(|it| Message::from(text(it).as_str()))
+            .collect();
+        let error = output.write(&batch).await.unwrap_err();
+        let outcomes = error.into_outcomes(MESSAGES);
+        let has_failed = |it: &usize| matches!(outcomes.get(*it), Outcome::Failed(_));
+        let failed: Vec<usize> = (0..MESSAGES).filter(has_failed).collect();
+        let large: Vec<usize> = (0..MESSAGES).filter(is_large).collect();
+        assert_eq!(failed, large, "{yaml}");
+        let written = (0..MESSAGES)
+            .filter(|it| !is_large(it))
+            .map(|it| it.to_string());
+        let found = broker.values(&topic).await;
+        assert_eq!(found, written.collect::<Vec<_>>(), "{yaml}: in order");
+        output.close().await.unwrap();
+    }
+}
+
+/// A text that no codec makes much smaller.
+fn noise(length: usize) -> String {
+    let mut state = 1_u64;
+    let character = |_| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        char::from(b'0' + (state >> 58) as u8)
+    };
+    (0..length).map(character).collect()
 }

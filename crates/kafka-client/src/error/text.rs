@@ -76,6 +76,11 @@ impl fmt::Display for Reason {
             Self::Batch(error) => write!(f, "{error}"),
             Self::Records(error) => write!(f, "the records of a batch cannot be read: {error}"),
             Self::Invalid(text) => f.write_str(text),
+            Self::Behind(error) => write!(
+                f,
+                "it is not written, as a record before it has failed ({error}), and an idempotent \
+                 producer leaves no gap; send it again with a new one"
+            ),
         }
     }
 }

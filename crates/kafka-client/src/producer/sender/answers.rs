@@ -60,17 +60,23 @@ impl Sender {
                 return;
             }
         }
-        self.fail(partition, number, error);
+        // Nor has it any more when that one is given up.
+        let is_late = error.code() == Some(ErrorCode::OutOfOrderSequenceNumber);
+        match &self.fatal {
+            Some(fatal) if is_late => self.fail(partition, number, fatal.clone()),
+            _ => self.fail(partition, number, error),
+        }
     }
 
     /// Gives a batch up. An idempotent producer gives up all: the sequence has a gap.
     pub(super) fn fail(&mut self, partition: &TopicPartition, number: u64, error: Error) {
         self.finish(partition, number, Err(error.clone()));
         if self.identity.is_some() && self.fatal.is_none() {
+            let behind = error.behind();
             for queue in self.queues.values_mut() {
-                queue.fail(&error);
+                queue.fail(&behind);
             }
-            self.fatal = Some(error);
+            self.fatal = Some(behind);
         }
     }
 }
