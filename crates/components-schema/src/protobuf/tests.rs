@@ -467,6 +467,18 @@ fn files_import_each_other_and_what_is_wrong_with_them_is_told() {
     }
 }
 
+/// Every number of the type `NullValue` is read as null, which is its default and is not written.
+fn without_null(mut value: Value) -> Value {
+    if let Value::Object(object) = &mut value
+        && object
+            .get("null")
+            .is_some_and(|it| matches!(*it, Value::Null))
+    {
+        object.remove("null");
+    }
+    value
+}
+
 proptest! {
     #[test]
     fn no_bytes_panic_and_what_is_read_is_written_as_it_was(
@@ -478,7 +490,7 @@ proptest! {
             if let Ok(value) = read(bytes.clone()) {
                 let again = message.write(&value, WriteOptions::default());
                 let again = read(again.expect("what was read fits")).expect("it is a message");
-                prop_assert_eq!(again.to_json(), value.to_json());
+                prop_assert_eq!(again.to_json(), without_null(value).to_json());
             }
         }
     }
