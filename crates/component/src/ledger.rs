@@ -96,8 +96,8 @@ impl std::ops::AddAssign for Balance {
         self.delivered += other.delivered;
         self.replayed += other.replayed;
         self.faulted += other.faulted;
-        for (key, count) in other.others {
-            *self.others.entry(key).or_default() += count;
+        for ((kind, reason), count) in other.others {
+            self.add(kind, reason, count);
         }
     }
 }
@@ -130,10 +130,7 @@ impl Balance {
                 self.others.remove(&returned);
             }
         }
-        *self
-            .others
-            .entry((Kind::Dropped, reason.into()))
-            .or_default() += messages;
+        self.add(Kind::Dropped, reason.into(), messages);
     }
 
     /// Counts messages as received and dropped for `reason` that were taken from a source and that no
@@ -141,9 +138,12 @@ impl Balance {
     pub fn drop_unread(&mut self, messages: u64, reason: &str) {
         if messages > 0 {
             self.received += messages;
-            let dropped = self.others.entry((Kind::Dropped, reason.into()));
-            *dropped.or_default() += messages;
+            self.add(Kind::Dropped, reason.into(), messages);
         }
+    }
+
+    fn add(&mut self, kind: Kind, reason: Arc<str>, messages: u64) {
+        *self.others.entry((kind, reason)).or_default() += messages;
     }
 
     /// Messages received and not settled.

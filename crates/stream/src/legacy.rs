@@ -4,7 +4,7 @@
 
 use async_trait::async_trait;
 use millrace_component::{
-    BuildContext, BuiltInput, Incoming, Input, LeafInput, ReplayPolicy, Source,
+    BuildContext, BuiltInput, Incoming, Input, LeafInput, ReplayPolicy, Source, SourceWriter,
 };
 use millrace_message::Error;
 
@@ -54,50 +54,47 @@ impl Input for Nothing {
 /// Reads from `second` once `first` is exhausted, and goes on with both: what failed comes again.
 fn one_after_the_other(first: Source, second: Source) -> Source {
     Source::spawn(EDGE_CAPACITY, move |writer| async move {
-        let stop = writer.stop().clone();
-        let (first_stop, second_stop) = (first.stopper(), second.stopper());
-        let (mut first_end, mut second_end) = (first.exhausted(), second.exhausted());
-        let (mut first_open, mut second_open, mut stopping) = (true, true, false);
-        while first_open || second_open {
-            let is_read = *first_end.borrow() && first.batches().gauge().depth() == 0;
-            if is_read && *second_end.borrow() {
-                writer.exhaust();
-            }
-            let (batch, open) = tokio::select! {
-                biased;
-                () = stop.cancelled(), if !stopping => {
-                    stopping = true;
-                    first_stop.cancel();
-                    second_stop.cancel();
-                    continue;
-                }
-                batch = first.batches().pop(), if first_open => (batch, &mut first_open),
-                batch = second.batches().pop(), if second_open && (is_read || !first_open) => {
-                    (batch, &mut second_open)
-                }
-                Ok(()) = first_end.changed() => continue,
-                Ok(()) = second_end.changed() => continue,
-            };
-            let Some(batch) = batch else {
-                *open = false;
-                continue;
-            };
-            let pushed = writer.batches.push(batch);
-            tokio::pin!(pushed);
-            let pushed = tokio::select! {
-                pushed = &mut pushed => pushed,
-                () = stop.cancelled(), if !stopping => {
-                    stopping = true;
-                    first_stop.cancel();
-                    second_stop.cancel();
-                    pushed.await
-                }
-            };
-            if pushed.is_err() {
-                break;
-            }
+        let follow_stop = async {
+            writer.stop().cancelled().await;
+            first.stop();
+            second.stop();
+            // What was read already is still passed on.
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            () = pass_on(&first, &second, &writer) => {}
+            () = follow_stop => {}
         }
         let (first, second) = tokio::join!(first.finish(), second.finish());
         first.and(second)
     })
+}
+
+/// Passes batches on until both have ended, or nobody reads any more.
+async fn pass_on(first: &Source, second: &Source, writer: &SourceWriter) {
+    let (mut first_end, mut second_end) = (first.exhausted(), second.exhausted());
+    let (mut first_open, mut second_open) = (true, true);
+    while first_open || second_open {
+        let is_read = *first_end.borrow() && first.batches().gauge().depth() == 0;
+        if is_read && *second_end.borrow() {
+            writer.exhaust();
+        }
+        let (batch, open) = tokio::select! {
+            biased;
+            batch = first.batches().pop(), if first_open => (batch, &mut first_open),
+            batch = second.batches().pop(), if second_open && (is_read || !first_open) => {
+                (batch, &mut second_open)
+            }
+            Ok(()) = first_end.changed() => continue,
+            Ok(()) = second_end.changed() => continue,
+        };
+        match batch {
+            Some(batch) => {
+                if writer.batches.push(batch).await.is_err() {
+                    return;
+                }
+            }
+            None => *open = false,
+        }
+    }
 }
