@@ -92,14 +92,6 @@ mod tests {
 
     use super::*;
 
-    const ALL: [Compression; 5] = [
-        Compression::None,
-        Compression::Gzip,
-        Compression::Snappy,
-        Compression::Lz4,
-        Compression::Zstd,
-    ];
-
     fn sent(codec: Compression, rules: &Rules) -> Batch {
         let mut builder = BatchBuilder::new(0).producer(7, 0, 3);
         for time in [1, 5, 3] {
@@ -120,8 +112,8 @@ mod tests {
     fn a_topic_with_a_codec_has_it_in_every_batch_and_the_records_as_they_were() {
         let rules = topic(None).rules;
         let plain = sent(Compression::None, &rules);
-        for from in ALL {
-            for to in ALL {
+        for from in Compression::ALL {
+            for to in Compression::ALL {
                 let batch = sent(from, &rules);
                 let stored = as_stored(batch, &topic(Some(to)), &rules, 10).expect("it is stored");
                 let header = stored.header();
@@ -140,7 +132,7 @@ mod tests {
     #[test]
     fn a_topic_without_a_codec_stores_what_was_sent() {
         let rules = topic(None).rules;
-        for codec in ALL {
+        for codec in Compression::ALL {
             let batch = sent(codec, &rules);
             let bytes = batch.bytes().clone();
             let stored = as_stored(batch, &topic(None), &rules, 10).expect("it is stored");

@@ -131,10 +131,7 @@ impl Queue {
         }
         let (identity, sequence) = (self.identity, self.next_sequence);
         let open = self.open.get_or_insert_with(|| Open {
-            builder: match identity {
-                Some(it) => BatchBuilder::new(0).producer(it.id, it.epoch, sequence),
-                None => BatchBuilder::new(0),
-            },
+            builder: builder(identity, sequence),
             receipts: Vec::new(),
             since: now,
         });
@@ -256,7 +253,7 @@ impl Queue {
             return false;
         }
         let batch = &mut self.batches[at];
-        let Some((first, second)) = halves(&batch.bytes, settings) else {
+        let Some((first, second)) = halves(&batch.bytes, self.identity, settings) else {
             return false;
         };
         let receipts = batch.receipts.split_off(batch.receipts.len() / 2);
@@ -336,21 +333,31 @@ impl Queue {
     }
 }
 
+/// A batch that begins with this sequence, which only an idempotent producer has.
+fn builder(identity: Option<Identity>, sequence: i32) -> BatchBuilder {
+    match identity {
+        Some(it) => BatchBuilder::new(0).producer(it.id, it.epoch, sequence),
+        None => BatchBuilder::new(0),
+    }
+}
+
 /// The two halves of a batch with more than one record, which go on with its sequence; `None` when there
 /// are none.
-fn halves(bytes: &Bytes, settings: &ProducerSettings) -> Option<(Bytes, Bytes)> {
+fn halves(
+    bytes: &Bytes,
+    identity: Option<Identity>,
+    settings: &ProducerSettings,
+) -> Option<(Bytes, Bytes)> {
     let header = BatchHeader::read(bytes).ok()?;
+    let (count, first_count) = (header.record_count, header.record_count / 2);
+    if first_count == 0 {
+        return None;
+    }
     let codec = header.attributes.compression()?;
     let records = decompress(codec, bytes.get(HEADER_SIZE..)?, i32::MAX as usize).ok()?;
-    let (count, first_count) = (header.record_count, header.record_count / 2);
-    let builder = |behind: i32| match header.is_idempotent() {
-        true => {
-            let sequence = header.base_sequence.wrapping_add(behind) & i32::MAX;
-            BatchBuilder::new(0).producer(header.producer_id, header.producer_epoch, sequence)
-        }
-        false => BatchBuilder::new(0),
-    };
-    let (mut first, mut second) = (builder(0), builder(first_count));
+    let behind = header.base_sequence.wrapping_add(first_count) & i32::MAX;
+    let mut first = builder(identity, header.base_sequence);
+    let mut second = builder(identity, behind);
     for (index, record) in (0..).zip(Records::new(&records, count)) {
         let record = record.ok()?;
         let half = match index < first_count {
@@ -362,7 +369,6 @@ fn halves(bytes: &Bytes, settings: &ProducerSettings) -> Option<(Bytes, Bytes)> 
         half.add(timestamp, record.key, record.value, &headers);
     }
     let whole = |half: BatchBuilder| compress_batch(settings.compression, half.finish()).ok();
-    (first_count > 0).then_some(())?;
     Some((whole(first)?.into(), whole(second)?.into()))
 }
 

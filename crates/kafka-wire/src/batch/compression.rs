@@ -148,14 +148,6 @@ mod tests {
     use super::super::{BatchBuilder, is_intact};
     use super::*;
 
-    const ALL: [Compression; 5] = [
-        Compression::None,
-        Compression::Gzip,
-        Compression::Snappy,
-        Compression::Lz4,
-        Compression::Zstd,
-    ];
-
     #[test]
     fn snappy_is_opened_with_and_without_javas_frame() {
         let records = b"records records records";
@@ -178,7 +170,7 @@ mod tests {
         let value: Vec<u8> = (0..100_000_u32).map(|it| (it / 700 % 251) as u8).collect();
         builder.add(1, Some(b"key"), Some(&value), &[]);
         let plain = builder.finish();
-        for codec in ALL {
+        for codec in Compression::ALL {
             let batch = compress_batch(codec, plain.clone()).unwrap();
             let header = is_intact(&batch).unwrap();
             assert_eq!(header.attributes.compression(), Some(codec));
@@ -191,7 +183,7 @@ mod tests {
 
     #[test]
     fn a_bomb_of_each_codec_is_refused() {
-        for codec in &ALL[1..] {
+        for codec in &Compression::ALL[1..] {
             let bomb = compress(*codec, &vec![0; 1 << 20]).unwrap();
             let refused = decompress(*codec, &bomb, (1 << 20) - 1).unwrap_err();
             let text = refused.to_string();

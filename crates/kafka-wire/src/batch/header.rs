@@ -58,6 +58,11 @@ pub enum Compression {
     Zstd,
 }
 
+impl Compression {
+    /// Every codec, in the order of its number in the attributes.
+    pub const ALL: [Self; 5] = [Self::None, Self::Gzip, Self::Snappy, Self::Lz4, Self::Zstd];
+}
+
 /// The flags of a batch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Attributes(pub i16);
