@@ -158,11 +158,7 @@ fn count_told(told: &[f64], at: f64) -> usize {
 /// What is left stands where it stood, and of each key it is what was told last, or newer.
 fn compacted(client: &mut Client, story: &Story, at: f64) -> Result<()> {
     let told = count_told(&story.compacted, at) as i64;
-    let Some(found) = client.read(COMPACTED, 0, false)? else {
-        ensure!(told == 0, "the topic is gone");
-        return Ok(());
-    };
-    let numbers = numbered(&found)?;
+    let numbers = numbers(client, COMPACTED, told)?;
     for last in (told - KEYS).max(0)..told {
         let key = last % KEYS;
         let newest = numbers.iter().rev().find(|it| *it % KEYS == key);
@@ -177,11 +173,7 @@ fn compacted(client: &mut Client, story: &Story, at: f64) -> Result<()> {
 /// From the first record that is left on each is there, and no fewer are left than are to be kept.
 fn retained(client: &mut Client, story: &Story, at: f64) -> Result<()> {
     let told = count_told(&story.retained, at) as i64;
-    let Some(found) = client.read(RETAINED, 0, false)? else {
-        ensure!(told == 0, "the topic is gone");
-        return Ok(());
-    };
-    let numbers = numbered(&found)?;
+    let numbers = numbers(client, RETAINED, told)?;
     let first = numbers.first().copied().unwrap_or_default();
     let next = first + numbers.len() as i64;
     ensure!(
@@ -202,15 +194,19 @@ fn retained(client: &mut Client, story: &Story, at: f64) -> Result<()> {
     Ok(())
 }
 
-/// The numbers in records, which are their offsets.
-fn numbered(found: &[(i64, Vec<u8>)]) -> Result<Vec<i64>> {
-    for (offset, value) in found {
+/// The numbers in the records of a topic, which are their offsets; none, where there is no topic yet
+/// because nothing was told of it.
+fn numbers(client: &mut Client, topic: &str, told: i64) -> Result<Vec<i64>> {
+    let found = client.read(topic, 0, false)?;
+    ensure!(found.is_some() || told == 0, "the topic is gone");
+    let found = found.unwrap_or_default();
+    for (offset, value) in &found {
         ensure!(
             number(value) == Some(*offset),
             "at {offset} there is another record"
         );
     }
-    Ok(found.iter().map(|(offset, _)| *offset).collect())
+    Ok(found.into_iter().map(|(offset, _)| offset).collect())
 }
 
 /// Each transaction is in both partitions or in none; those that were told are as they were told.
