@@ -71,13 +71,10 @@ fn parse(line: &str, root: &Path) -> Result<Option<Call>> {
         return Ok(None);
     };
     // The process ended under it, when all was told.
-    if rest.ends_with("<unfinished ...>") {
+    if rest.ends_with("<unfinished ...>") || rest.trim_end().ends_with("= ?") {
         return Ok(None);
     }
     let (arguments, result) = rest.rsplit_once(") = ").context("it has no end")?;
-    if result.trim() == "?" {
-        return Ok(None);
-    }
     let (result, took) = result.rsplit_once(" <").context("it took no time")?;
     let took: f64 = took
         .trim_end_matches('>')
@@ -240,6 +237,7 @@ mod tests {
             r"1.0 ftruncate(7<\x2f\x64\x2f\x61>(deleted), 5) = 0 <0.1>",
             r#"1.0 writev(7<\x73\x6f\x63\x6b>, [{iov_base="\x01", iov_len=1}], 1) = 1 <0.1>"#,
             "1.0 ???( <unfinished ...>",
+            "1.0 ???()                 = ?",
             r#"1.0 pwritev(7<\x2f\x64\x2f\x61>, [{iov_base="\x01", iov_len=1}], 1, 0) = ?"#,
             r#"1.0 pwritev(7<\x2f\x64\x2f\x61>, [{iov_base="\x01" <unfinished ...>"#,
             "1.0 +++ exited with 0 +++",
