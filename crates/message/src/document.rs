@@ -6,14 +6,16 @@
 //!
 //! The tape holds no decoded text: a string with escapes is decoded when it is read.
 
+mod places;
+
 use std::cmp;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use smallvec::SmallVec;
 
+use self::places::{LARGE, Places};
 use crate::json::JsonError;
 use crate::json::escape;
 use crate::text::Text;
@@ -22,27 +24,7 @@ use crate::text::Text;
 pub struct Document {
     source: Bytes,
     nodes: Vec<Node>,
-    counted: Counted,
-}
-
-/// The container that was counted last, and how many members it has: who asks for the length of a large
-/// one asks for each of its members.
-#[derive(Default)]
-struct Counted(AtomicU64);
-
-impl Counted {
-    fn get(&self, container: u32) -> Option<usize> {
-        let both = self.0.load(Ordering::Relaxed);
-        // A count is not 0: what is empty is not remembered.
-        let (of, count) = ((both >> 32) as u32, both as u32);
-        (of == container && count > 0).then_some(count as usize)
-    }
-
-    fn set(&self, container: u32, count: usize) {
-        // There are fewer nodes than 2^32.
-        let both = u64::from(container) << 32 | count as u64;
-        self.0.store(both, Ordering::Relaxed);
-    }
+    places: Places,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,9 +65,6 @@ pub(crate) const ENCODED: u8 = 2;
 /// The keys of the object stand in ascending order, each once.
 pub(crate) const SORTED: u8 = 4;
 
-/// From this position on an array that is too large to know its size is counted, rather than walked.
-const FAR: usize = 256;
-
 const _: () = assert!(size_of::<Node>() == 16);
 
 /// First and last byte of a key: most keys that differ, differ here.
@@ -109,7 +88,7 @@ impl Document {
         Ok(Document {
             source,
             nodes,
-            counted: Counted::default(),
+            places: Places::default(),
         })
     }
 
@@ -119,7 +98,7 @@ impl Document {
         Some(Document {
             source,
             nodes: Vec::new(),
-            counted: Counted::default(),
+            places: Places::default(),
         })
     }
 
@@ -174,6 +153,15 @@ impl Document {
     /// The node of the value of `key` in the object `object`; the last one of duplicates.
     #[inline]
     pub(crate) fn member(&self, object: u32, key: &[u8]) -> Option<u32> {
+        match self.node(object).extra < LARGE {
+            true => self.walk_to_member(object, key, &mut 0),
+            false => self.member_of_large(object, key),
+        }
+    }
+
+    /// Walks through the keys of an object, and counts them.
+    #[inline]
+    fn walk_to_member(&self, object: u32, key: &[u8], walked: &mut usize) -> Option<u32> {
         let node = self.node(object);
         let unique = node.flags & SORTED != 0;
         let nodes = &self.nodes[..node.next as usize];
@@ -188,8 +176,35 @@ impl Document {
                 }
             }
             index = candidate.next as usize;
+            *walked += 1;
         }
         found
+    }
+
+    #[cold]
+    fn member_of_large(&self, object: u32, key: &[u8]) -> Option<u32> {
+        let Some(keys) = self.places_of(object) else {
+            let mut walked = 0;
+            let found = self.walk_to_member(object, key, &mut walked);
+            self.places.add_walked(walked);
+            return found;
+        };
+        let found = keys.binary_search_by(|it| self.compare_key(*it, key));
+        found.ok().map(|at| keys[at] + 1)
+    }
+
+    /// Where the members of a large container stand, if that is kept or is worth it by now.
+    fn places_of(&self, container: u32) -> Option<Arc<[u32]>> {
+        let kept = self.places.of(container);
+        if kept.is_some() || !self.places.are_worth_it(self.nodes.len()) {
+            return kept;
+        }
+        let found: Arc<[u32]> = match self.node(container).kind {
+            NodeKind::Object => self.keys(container).collect(),
+            _ => self.below(container).collect(),
+        };
+        self.places.keep(container, Arc::clone(&found));
+        Some(found)
     }
 
     #[inline]
@@ -207,48 +222,55 @@ impl Document {
         if !is_unsorted && node.extra != u16::MAX {
             return usize::from(node.extra);
         }
-        if let Some(count) = self.counted.get(container) {
-            return count;
+        match node.extra < LARGE {
+            true => self.sorted_keys(container).len(),
+            false => self.count_large(container, is_unsorted),
+        }
+    }
+
+    #[cold]
+    fn count_large(&self, container: u32, is_unsorted: bool) -> usize {
+        if let Some(members) = self.places_of(container) {
+            return members.len();
         }
         let count = match is_unsorted {
             true => self.sorted_keys(container).len(),
-            false => self.walk(container),
+            false => self.below(container).count(),
         };
-        self.counted.set(container, count);
+        self.places.add_walked(count);
         count
     }
 
-    /// How many nodes stand directly below a container.
-    fn walk(&self, container: u32) -> usize {
+    /// The nodes that stand directly below a container: elements, or keys.
+    fn below(&self, container: u32) -> impl Iterator<Item = u32> {
         let end = self.node(container).next;
-        let mut index = container + 1;
-        let mut count = 0;
-        while index < end {
-            index = self.node(index).next;
-            count += 1;
-        }
-        count
+        let next = move |it: u32| (it < end).then_some(it);
+        std::iter::successors(next(container + 1), move |it| next(self.node(*it).next))
     }
 
     /// The node of element `position` of an array.
     pub(crate) fn element(&self, array: u32, position: usize) -> Option<u32> {
         let node = self.node(array);
-        let count = match node.extra {
-            u16::MAX if position >= FAR => self.count(array),
-            count => usize::from(count),
-        };
-        if count != usize::from(u16::MAX) && node.next as usize == array as usize + 1 + count {
+        let count = usize::from(node.extra);
+        if node.extra != u16::MAX && node.next as usize == array as usize + 1 + count {
             // Every element is one node: no walk.
             return (position < count).then(|| array + 1 + position as u32);
         }
-        let mut index = array + 1;
-        for _ in 0..position {
-            if index >= node.next {
-                return None;
-            }
-            index = self.node(index).next;
+        match position < usize::from(LARGE) {
+            true => self.below(array).nth(position),
+            false => self.far_element(array, position),
         }
-        (index < node.next).then_some(index)
+    }
+
+    #[cold]
+    fn far_element(&self, array: u32, position: usize) -> Option<u32> {
+        match self.places_of(array) {
+            Some(elements) => elements.get(position).copied(),
+            None => {
+                self.places.add_walked(position);
+                self.below(array).nth(position)
+            }
+        }
     }
 
     /// The key nodes of an object in the order of their text, the last of duplicates only.
@@ -320,11 +342,11 @@ impl Document {
 
     /// How the text of a key node orders against `name`.
     #[inline]
-    pub(crate) fn compare_key(&self, key: u32, name: &str) -> cmp::Ordering {
+    pub(crate) fn compare_key(&self, key: u32, name: &[u8]) -> cmp::Ordering {
         let node = self.node(key);
         match node.flags & ENCODED {
-            0 => self.raw(node).cmp(name.as_bytes()),
-            _ => escape::decode(self.raw(node)).as_str().cmp(name),
+            0 => self.raw(node).cmp(name),
+            _ => escape::decode(self.raw(node)).as_bytes().cmp(name),
         }
     }
 
@@ -343,7 +365,7 @@ impl Document {
         Document {
             source: Bytes::copy_from_slice(self.raw(&first)),
             nodes,
-            counted: Counted::default(),
+            places: Places::default(),
         }
     }
 }

@@ -408,7 +408,7 @@ fn slice(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError> {
         Value::Array(array) => {
             let range = bounds(call, array.len())?;
             budget::make(range.len().saturating_mul(size_of::<Value>()))?;
-            let taken = array.iter().skip(range.start).take(range.len());
+            let taken = array.iter_from(range.start).take(range.len());
             Ok(Value::Array(taken.map(Cow::into_owned).collect()))
         }
         other => Err(EvalError::wrong_type(other, &["array", "string"])),

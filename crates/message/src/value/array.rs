@@ -83,6 +83,25 @@ impl Array {
         }
     }
 
+    /// The elements from `position` on.
+    pub fn iter_from(&self, position: usize) -> ArrayIter<'_> {
+        match &self.0 {
+            Repr::Built(elements) => {
+                let elements = elements.0.get(position..).unwrap_or_default();
+                ArrayIter::Built(elements.iter())
+            }
+            Repr::Node { index, document } => {
+                let end = document.node(*index).next;
+                let next = document.element(*index, position).unwrap_or(end);
+                ArrayIter::Node {
+                    next,
+                    end,
+                    document,
+                }
+            }
+        }
+    }
+
     /// Whether writing to it copies its elements first.
     pub fn is_shared(&self) -> bool {
         match &self.0 {

@@ -645,3 +645,38 @@ fn the_length_of_a_large_container_is_right_however_often_and_in_which_turn_it_i
         assert_eq!(at(&a, 300), Some("300".to_owned()));
     }
 }
+
+#[test]
+fn members_of_large_containers_are_found_however_often_they_are_asked_for() {
+    // Keys out of order, some with escapes, each twice: the last one holds.
+    let key = |it: usize| match it % 3 {
+        0 => format!("\\u006b{it}"),
+        _ => format!("k{it}"),
+    };
+    let members = (0..3_000).rev().flat_map(|it| {
+        let first = format!("\"{}\":0", key(it));
+        [first, format!("\"{}\":{it}", key(it + 3 * (it % 2)))]
+    });
+    let members = members.collect::<Vec<_>>().join(",");
+    let elements = (0..3_000).map(|it| format!("[{it}]"));
+    let elements = elements.collect::<Vec<_>>().join(",");
+    let text = format!("{{\"o\":{{{members}}},\"a\":[{elements}]}}");
+    let plain: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let value = Value::parse_json(Bytes::from(text)).unwrap();
+    let (object, array) = (value.get("o").unwrap(), value.get("a").unwrap());
+    let (object, array) = (object.as_object().unwrap(), array.as_array().unwrap());
+    for it in 0..3_004 {
+        let name = format!("k{it}");
+        let expected = plain["o"].get(&name).map(ToString::to_string);
+        assert_eq!(object.get(&name).map(|it| printed(&it)), expected, "{name}");
+        let expected = plain["a"].get(it).map(ToString::to_string);
+        assert_eq!(array.get(it).map(|it| printed(&it)), expected, "{it}");
+        let rest = array.iter_from(it).map(|it| printed(&it));
+        assert_eq!(
+            rest.take(2).collect::<Vec<_>>().len(),
+            3_000_usize.saturating_sub(it).min(2)
+        );
+    }
+    let expected = plain["o"].as_object().unwrap().len();
+    assert_eq!((object.len(), array.len()), (expected, 3_000));
+}

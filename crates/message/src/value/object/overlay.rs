@@ -227,7 +227,7 @@ impl<'a> Iterator for OverlayMembers<'a> {
                 (None, []) => return None,
                 (Some(_), []) => Ordering::Less,
                 (None, _) => Ordering::Greater,
-                (Some(key), [(name, _), ..]) => self.document.compare_key(key, name),
+                (Some(key), [(name, _), ..]) => self.document.compare_key(key, name.as_bytes()),
             };
             if order == Ordering::Less {
                 return std::mem::replace(&mut self.key, self.keys.next()).map(Member::Node);
