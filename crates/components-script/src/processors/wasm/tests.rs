@@ -140,6 +140,30 @@ fn a_message_on_which_the_function_fails_stays_and_the_next_one_is_processed() {
     assert_eq!(&batches[0][1].bytes()[..], b"b");
 }
 
+#[test]
+fn no_instruction_takes_the_stack_of_the_thread_however_often_it_runs() {
+    let often = |instruction: &str| {
+        format!(
+            r#"(module (memory 1) (table $table 1 funcref)
+                 (func (export "process") (local $n i32)
+                   (loop $again
+                     {instruction}
+                     (local.set $n (i32.add (local.get $n) (i32.const 1)))
+                     (br_if $again (i32.lt_u (local.get $n) (i32.const 100000))))))"#
+        )
+    };
+    for instruction in [
+        "(drop (memory.grow (i32.const 70000)))",
+        "(drop (table.grow $table (ref.null func) (i32.const 1)))",
+        "(memory.fill (i32.const 0) (i32.const 0) (i32.const 1))",
+        "(table.fill $table (i32.const 0) (ref.null func) (i32.const 1))",
+    ] {
+        let (_folder, config) = config(&often(instruction), "process");
+        let results = run(&processor(&config), batch(&["x"]));
+        assert_eq!(results, [Ok("x".to_owned())], "{instruction}");
+    }
+}
+
 /// A program whose calls may spend so much fuel, in slices.
 fn program(module: &str, function: &str, fuel: u64, slice: u64) -> Program {
     let abort = CancellationToken::new();
