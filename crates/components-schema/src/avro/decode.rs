@@ -15,6 +15,12 @@ use super::{AvroError, DEPTH_MAX, Form, Result, decimal, nested};
 const EMPTY_MIN: usize = 1 << 16;
 /// For how many fields of records within each other room is made.
 const FIELDS_MAX: usize = 1 << 20;
+/// How many bytes the schema may lend a value, in names of fields and types and in symbols, beside
+/// [`LENT_PER_BYTE`] for each byte of the message: a schema can come with its file, and each item of an
+/// array can be a symbol that is as long as the schema.
+const LENT_MIN: usize = 16 << 20;
+/// See [`LENT_MIN`].
+const LENT_PER_BYTE: usize = 256;
 /// For how many items room is made at once: blocks may claim any number of those without bytes.
 const ROOM_MAX: usize = 1024;
 
@@ -22,7 +28,7 @@ const ROOM_MAX: usize = 1024;
 ///
 /// # Errors
 /// The bytes are cut, are not of the schema, nest deeper than 1,000 levels, or make far more values
-/// than there are bytes; a time is out of range.
+/// or text than there are bytes; a time is out of range.
 pub fn decode<'a>(schema: &Schema, bytes: &'a [u8], form: Form) -> Result<(Value, &'a [u8])> {
     let mut reader = Reader {
         schema,
@@ -30,6 +36,7 @@ pub fn decode<'a>(schema: &Schema, bytes: &'a [u8], form: Form) -> Result<(Value
         rest: bytes,
         empty_left: EMPTY_MIN + bytes.len(),
         fields_left: FIELDS_MAX,
+        lent_left: LENT_MIN + bytes.len().saturating_mul(LENT_PER_BYTE),
         room: Room::for_message(bytes),
     };
     let value = reader.value(schema.root, 0)?;
@@ -42,6 +49,7 @@ struct Reader<'s, 'a> {
     rest: &'a [u8],
     empty_left: usize,
     fields_left: usize,
+    lent_left: usize,
     room: Room,
 }
 
@@ -99,6 +107,15 @@ impl<'s, 'a> Reader<'s, 'a> {
         self.empty_left = left
             .ok_or_else(|| AvroError::new("the message makes far more values than it has bytes"))?;
         Ok(())
+    }
+
+    /// A name of the schema, as a part of the value.
+    fn lend(&mut self, name: &Text) -> Result<Text> {
+        let left = self.lent_left.checked_sub(name.len());
+        self.lent_left = left.ok_or_else(|| {
+            AvroError::new("the names of the schema make far more text than the message has bytes")
+        })?;
+        Ok(name.clone())
     }
 
     /// Bytes with their length before them.
@@ -188,7 +205,7 @@ impl<'s, 'a> Reader<'s, 'a> {
             Kind::String => Value::String(self.text()?),
             Kind::Enum(of) => {
                 let place = self.place_in(of.symbols.len(), "place of a symbol")?;
-                Value::String(of.symbols[place].clone())
+                Value::String(self.lend(&of.symbols[place])?)
             }
             Kind::Array(items) => nested(|| self.array(*items, depth))?,
             Kind::Map(values) => nested(|| self.map(*values, depth))?,
@@ -197,20 +214,21 @@ impl<'s, 'a> Reader<'s, 'a> {
                 let place = self.place_in(union.members.len(), "place of a union's type")?;
                 let member = union.members[place];
                 let value = nested(|| self.value(member, depth + 1))?;
-                self.member(member, value)
+                self.member(member, value)?
             }
         })
     }
 
     /// The value of a union.
-    fn member(&self, member: Id, value: Value) -> Value {
+    fn member(&mut self, member: Id, value: Value) -> Result<Value> {
         let of = self.schema.get(member);
         // A null goes without a name; what is null in JSON alone, such as NaN, has one.
         let is_null = value.is_null() && !matches!(of.kind, Kind::Float | Kind::Double);
         if is_null || self.form == Form::PlainJson {
-            return value;
+            return Ok(value);
         }
-        Value::Object(Object::from_ascending(vec![(of.name.clone(), value)]))
+        let members = vec![(self.lend(&of.name)?, value)];
+        Ok(Value::Object(Object::from_ascending(members)))
     }
 
     fn float(&self, value: f64) -> Value {
@@ -308,9 +326,8 @@ impl<'s, 'a> Reader<'s, 'a> {
             ))
         })?;
         let ordered = record.ordered.iter().map(|place| &fields[*place as usize]);
-        let mut members: Vec<(Text, Value)> = ordered
-            .map(|field| (field.name.clone(), Value::Null))
-            .collect();
+        let members = ordered.map(|field| Ok((self.lend(&field.name)?, Value::Null)));
+        let mut members: Vec<(Text, Value)> = members.collect::<Result<_>>()?;
         for field in fields {
             let value = self.value(field.schema, depth + 1);
             let value = value.map_err(|error| error.below(format!(".{}", field.name)))?;

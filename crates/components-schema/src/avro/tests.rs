@@ -277,6 +277,27 @@ const RECURSIVE: &str = r#"{"type":"record","name":"r","fields":[
         {"name":"next","type":["null","r","s"]}]}],"default":null}]}"#;
 
 #[test]
+fn long_names_of_a_schema_make_no_more_text_than_the_message_allows_for() {
+    let long = "x".repeat(1 << 20);
+    let items = |of: &str| schema(&format!(r#"{{"type":"array","items":{of}}}"#));
+    // A count, two bytes for each item at most, and the end.
+    let zeros = |count: usize| {
+        let items = std::iter::repeat_n(0, 2 * count + 1);
+        [vec![count as u8 * 2], items.collect()].concat()
+    };
+    for of in [
+        format!(r#"{{"type":"enum","name":"e","symbols":["{long}"]}}"#),
+        format!(r#"{{"type":"record","name":"r","fields":[{{"name":"{long}","type":"int"}}]}}"#),
+        format!(r#"[{{"type":"fixed","name":"{long}","size":1}}]"#),
+    ] {
+        let of = items(&of);
+        assert!(decode(&of, &zeros(10), Form::AvroJson).is_ok());
+        let error = decode(&of, &zeros(20), Form::AvroJson).unwrap_err();
+        assert!(error.to_string().contains("far more text"), "{error}");
+    }
+}
+
+#[test]
 fn lengths_and_counts_that_are_only_claimed_cost_nothing() {
     let huge = [0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1];
     for of in [

@@ -49,7 +49,8 @@ pub struct Config {
     #[spec(default = true, advanced, since = "1.8.0")]
     use_parquet_list_format: bool,
     /// The most memory that the rows of a file take, such as `256MiB`; never more than
-    /// `memory_limit` allows for all messages together. It also bounds how many messages they become,
+    /// `memory_limit` allows for all messages together. What rows share in the file, names of columns
+    /// and values of a dictionary, counts for each of them. It also bounds how many messages they become,
     /// each of which counts as 256 bytes: the default allows for a million of them.
     #[spec(default = "256MiB", advanced)]
     max_size: ByteSize,

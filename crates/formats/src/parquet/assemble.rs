@@ -56,7 +56,9 @@ impl Assembly<'_, '_> {
         match &node.shape {
             Shape::Leaf => self.cursors[node.columns.start].take(self.budget),
             Shape::Group(fields) => {
-                self.budget.charge(1, CONTAINER_SIZE)?;
+                // The names are shared, too, until the rows are written.
+                let names: usize = fields.iter().map(|(name, _)| name.len()).sum();
+                self.budget.charge(1, CONTAINER_SIZE + names)?;
                 let mut members = Vec::with_capacity(fields.len());
                 for (name, field) in fields {
                     members.push((name.clone(), self.value(field)?));

@@ -244,6 +244,16 @@ fn levels_of(maximum: u16, data: &[u8], count: usize) -> Result<Vec<u32>> {
     }
 }
 
+/// A value of a dictionary, which is charged each time: the values share it, but what is made of the
+/// rows later does not.
+fn look_up(dictionary: &[Value], index: u32, budget: &mut Budget) -> Result<Value> {
+    let Some(value) = dictionary.get(index as usize) else {
+        return damaged("a value is not in the dictionary");
+    };
+    budget.charge(1, value.weight())?;
+    Ok(value.clone())
+}
+
 fn values(
     column: &Column,
     encoding: i64,
@@ -264,11 +274,8 @@ fn values(
                 return damaged("a page ends before its values do");
             };
             let indexes = hybrid::read(data, u32::from(*width), count)?;
-            let value = |index: &u32| dictionary.get(*index as usize).cloned();
-            match indexes.iter().map(value).collect() {
-                Some(values) => Ok(values),
-                None => damaged("a value is not in the dictionary"),
-            }
+            let value = |index: u32| look_up(dictionary, index, budget);
+            indexes.into_iter().map(value).collect()
         }
         (3, Physical::Boolean) => {
             // The size of the data stands in front of it.

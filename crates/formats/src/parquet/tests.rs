@@ -150,8 +150,12 @@ fn integers(codec: i64, rows: i64, pages: &[u8]) -> Vec<u8> {
     )
 }
 
+fn rows_of(file: &[u8]) -> Result<Vec<Value>> {
+    read(file, Lists::Arrays, LIMIT)
+}
+
 fn rows(file: &[u8]) -> std::result::Result<Vec<String>, String> {
-    let rows = read(file, Lists::Arrays, LIMIT).map_err(|error| error.to_string())?;
+    let rows = rows_of(file).map_err(|error| error.to_string())?;
     let json = |row: Value| String::from_utf8_lossy(&row.to_json()).into_owned();
     Ok(rows.into_iter().map(json).collect())
 }
@@ -239,6 +243,36 @@ fn counts_that_lie_are_errors_before_anything_is_allocated() {
     for (index, case) in cases.iter().enumerate() {
         assert!(rows(case).is_err(), "{index}");
     }
+}
+
+#[test]
+fn a_text_that_all_rows_share_is_charged_for_each_of_them() {
+    let text = [&1000_u32.to_le_bytes()[..], &[b'x'; 1000]].concat();
+    let shared = |rows: u16| {
+        // One run of the index 0.
+        let run = u64::from(rows) << 1;
+        let mut index = vec![1];
+        varint(run, &mut index);
+        index.push(0);
+        let pages = [dictionary(1, &text), page(8, i64::from(rows), &index)].concat();
+        let schema = vec![group("root", 1), leaf("a", 6, 0)];
+        rows_of(&file(schema, 6, 0, i64::from(rows), &pages))
+    };
+    assert_eq!(shared(500).expect("there is room").len(), 500);
+    let error = shared(1_500).expect_err("written out they are more than the limit");
+    assert_eq!(error, ParquetError::TooLarge(LIMIT));
+}
+
+#[test]
+fn the_name_of_a_column_is_charged_for_each_row() {
+    let named = |name: &str| {
+        let pages = page(0, 1_000, &[0; 4_000]);
+        let schema = vec![group("root", 1), leaf(name, 1, 0)];
+        rows_of(&file(schema, 1, 0, 1_000, &pages))
+    };
+    assert_eq!(named("a").expect("there is room").len(), 1_000);
+    let error = named(&"a".repeat(1_500)).expect_err("written out they are more than the limit");
+    assert_eq!(error, ParquetError::TooLarge(LIMIT));
 }
 
 #[test]
