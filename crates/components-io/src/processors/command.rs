@@ -2,6 +2,7 @@
 
 use std::process::ExitStatus;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use millrace_component::{
@@ -12,6 +13,7 @@ use millrace_message::{Error, Message, MessageBatch};
 use millrace_spec::{ByteSize, Spec};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::ChildStdin;
+use tokio::time::timeout;
 
 use crate::process_group::ProcessGroup;
 
@@ -21,6 +23,9 @@ use crate::process_group::ProcessGroup;
 /// A command that ends with an exit code other than 0, or by a signal, sets the error flag of the
 /// message, with the standard error in its text; the message goes on unchanged. When a command
 /// succeeds and wrote to its standard error, the metadata `command_stderr` holds it.
+///
+/// A command is over when it has ended and its output is closed. What it leaves running in the
+/// background must not keep that open: after five seconds the message fails.
 ///
 /// Messages of a batch are processed one after the other. A command that is running at shutdown, or
 /// that writes more than `max_size`, is killed with everything it started.
@@ -51,6 +56,9 @@ pub const COMPONENT: Descriptor = Descriptor::processor::<Config>();
 
 /// How much of the standard error a failure shows.
 const SHOWN_MAX: usize = 16 * 1024;
+
+/// How long after the end of a command its output may stay open.
+const LINGER: Duration = Duration::from_secs(5);
 
 struct RunCommand {
     config: Config,
@@ -138,14 +146,31 @@ impl RunCommand {
             return Err(Error::fatal("it has no pipes"));
         };
         let max = self.config.max_size.0;
-        let ((), stdout, stderr) = tokio::try_join!(
-            feed(stdin, payload),
-            read_bounded(stdout, max),
-            read_bounded(stderr, max),
-        )?;
-        let status = process.wait().await?;
+        let exchange = async {
+            tokio::try_join!(
+                feed(stdin, payload),
+                read_bounded(stdout, max),
+                read_bounded(stderr, max),
+            )
+        };
+        tokio::pin!(exchange);
+        let (((), stdout, stderr), status) = tokio::select! {
+            done = &mut exchange => (done?, process.wait().await?),
+            status = process.wait() => match timeout(LINGER, exchange).await {
+                Ok(done) => (done?, status?),
+                Err(_) => return Err(left_open()),
+            },
+        };
         Ok((Written { stdout, stderr }, status))
     }
+}
+
+fn left_open() -> Error {
+    let seconds = LINGER.as_secs();
+    Error::rejected(format!(
+        "it has ended, and what it has started still holds its output {seconds} seconds later; redirect \
+         the output of what is to run on"
+    ))
 }
 
 /// Writes the payload and closes the pipe.
@@ -183,8 +208,6 @@ fn failure(name: &str, status: ExitStatus, stderr: &[u8]) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use millrace_component::conformance::{self, Workbench};
 
     use super::*;
@@ -263,6 +286,26 @@ mod tests {
         let message = run("command: { name: yes, max_size: 1MiB }", "kept").await;
         assert_eq!(&message.bytes()[..], b"kept");
         assert!(fault(&message).contains("`max_size`, 1048576 bytes"));
+    }
+
+    #[tokio::test]
+    async fn what_runs_on_in_the_background_does_not_hold_the_message() {
+        for (script, complaint) in [
+            ("echo out; sleep 1000 & echo $! >&2", "redirect the output"),
+            (
+                "sleep 1000 >/dev/null 2>&1 </dev/null & echo $!; exit 3",
+                "exit status: 3",
+            ),
+        ] {
+            let yaml = format!("command: {{ name: sh, args_mapping: '[\"-c\", \"{script}\"]' }}");
+            let message = run(&yaml, "kept").await;
+            assert_eq!(&message.bytes()[..], b"kept");
+            assert!(fault(&message).contains(complaint), "{}", fault(&message));
+        }
+        // What is still written in time belongs to it.
+        let script = "(sleep 0.2; echo late) & echo soon";
+        let yaml = format!("command: {{ name: sh, args_mapping: '[\"-c\", \"{script}\"]' }}");
+        assert_eq!(&run(&yaml, "").await.bytes()[..], b"soon\nlate\n");
     }
 
     #[tokio::test]

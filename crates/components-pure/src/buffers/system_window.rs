@@ -73,12 +73,12 @@ impl Config {
         for (field, duration) in [("slide", slide), ("allowed_lateness", self.lateness())] {
             if duration < 0 {
                 refuse(field, "it must not be negative".to_owned());
-            } else if duration >= size {
+            } else if size > 0 && duration >= size {
                 refuse(field, format!("it must be less than size, {}", self.size));
             }
         }
         let offset = nanos(self.offset.as_ref());
-        if offset >= size {
+        if size > 0 && offset >= size {
             refuse(
                 "offset",
                 format!("it must be less than size, {}", self.size),

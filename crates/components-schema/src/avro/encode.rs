@@ -140,6 +140,7 @@ impl<'s> Writer<'s, '_> {
             },
             Kind::Int(of) => {
                 let number = self.integer(value, int_unit(*of))?;
+                self.check_time_of_day(number, int_day(*of), value)?;
                 let Ok(number) = i32::try_from(number) else {
                     return expected("a 32-bit integer", value);
                 };
@@ -147,6 +148,7 @@ impl<'s> Writer<'s, '_> {
             }
             Kind::Long(of) => {
                 let number = self.integer(value, long_unit(*of))?;
+                self.check_time_of_day(number, long_day(*of), value)?;
                 write_long(number, self.out);
             }
             Kind::Float => {
@@ -221,6 +223,19 @@ impl<'s> Writer<'s, '_> {
             Some(number) => Ok(number),
             None if unit.is_some() => expected("an integer or a timestamp", value),
             None => expected("an integer", value),
+        }
+    }
+
+    /// Natively a time of day lies within a `day`, in its unit: one in another unit, such as the
+    /// nanoseconds that were read, mostly does not. In JSON both directions have the same unit.
+    fn check_time_of_day(&self, number: i64, day: Option<i64>, value: &Value) -> Result<()> {
+        // A schema whose own default lies outside still reads what others wrote by it.
+        let is_checked = self.is_native() && self.rules != Rules::Default;
+        match day {
+            Some(day) if is_checked && !(0..day).contains(&number) => {
+                expected(&format!("a time of day, 0 to {}", day - 1), value)
+            }
+            _ => Ok(()),
         }
     }
 
@@ -415,6 +430,16 @@ fn long_unit(of: Long) -> Option<i128> {
         Long::TimestampMicros => Some(1_000),
         Long::Number | Long::TimeMicros => None,
     }
+}
+
+/// How many units of an int are a day, where it is a time of day.
+fn int_day(of: Int) -> Option<i64> {
+    (of == Int::TimeMillis).then_some(86_400_000)
+}
+
+/// The same of a long.
+fn long_day(of: Long) -> Option<i64> {
+    (of == Long::TimeMicros).then_some(86_400_000_000)
 }
 
 fn since_1970(at: &Zoned, unit: i128) -> Option<i64> {

@@ -277,6 +277,21 @@ const RECURSIVE: &str = r#"{"type":"record","name":"r","fields":[
         {"name":"next","type":["null","r","s"]}]}],"default":null}]}"#;
 
 #[test]
+fn a_time_of_day_in_nanoseconds_is_not_taken_for_one_in_the_unit_of_the_schema() {
+    let millis = schema(r#"{"type":"int","logicalType":"time-millis"}"#);
+    let micros = schema(r#"{"type":"long","logicalType":"time-micros"}"#);
+    for (of, last) in [(&millis, 86_399_999_i64), (&micros, 86_399_999_999)] {
+        assert!(written(of, &Value::I64(last), Form::Native).is_ok());
+        for outside in [last + 1, -1] {
+            let error = written(of, &Value::I64(outside), Form::Native).unwrap_err();
+            assert!(error.to_string().contains("a time of day, 0 to"), "{error}");
+        }
+    }
+    let (read, _) = decode(&micros, &[0x80, 0xe6, 0xa9, 0xdf, 0x1b], Form::Native).unwrap();
+    assert!(written(&micros, &read, Form::Native).is_err(), "{read:?}");
+}
+
+#[test]
 fn long_names_of_a_schema_make_no_more_text_than_the_message_allows_for() {
     let long = "x".repeat(1 << 20);
     let items = |of: &str| schema(&format!(r#"{{"type":"array","items":{of}}}"#));

@@ -22,9 +22,9 @@ const FILE_MAX: usize = crate::avro::SCHEMA_MAX;
 /// A value of a union is an object whose only key is the name of its type, as in
 /// `{"string": "a"}`; null stays null. With `to_json` bytes and fixed values are bytes (base64 where
 /// the message is written as JSON), points in time and dates timestamps, times of day nanoseconds,
-/// and decimals fractions such as `33/100`. `from_json` takes the same, and numbers for points in
-/// time, dates and times of day, in the unit of the schema; a text is taken for the bytes of its
-/// UTF-8. The encoding `textual` is Avro's JSON encoding, in which all of them are numbers and text.
+/// and decimals fractions such as `33/100`. `from_json` takes the same, but for times of day, which are
+/// numbers in the unit of the schema; points in time and dates may be such numbers, too, and a text is
+/// taken for the bytes of its UTF-8. The encoding `textual` is Avro's JSON encoding, in which all of them are numbers and text.
 ///
 /// A field that a message does not have takes the default of the schema. `from_json` passes over
 /// fields that the schema does not have. A message that does not fit the schema goes on unchanged,

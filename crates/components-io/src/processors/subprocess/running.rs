@@ -17,7 +17,8 @@ use super::codec::Codec;
 use crate::bounded_lines::BoundedLines;
 use crate::process_group::{ProcessGroup, log_error, next_line};
 
-/// How long an answer may come after a complaint, and an end after the end of the output.
+/// How long an answer may come after a complaint or the end of the command, and an end after the end of
+/// the output.
 const GRACE: Duration = Duration::from_millis(250);
 /// How much of what a command complains of is shown.
 const SHOWN_MAX: usize = 16 * 1024;
@@ -148,6 +149,7 @@ impl Running {
     async fn ask(&mut self, frame: &[u8]) -> Result<Option<Answer>, Error> {
         // Both at once, so that no pipe can fill up.
         let Self {
+            process,
             stdin,
             answers,
             complaints,
@@ -162,13 +164,15 @@ impl Running {
         };
         let answered = async { tokio::try_join!(written, answers.next()) };
         tokio::pin!(answered);
-        tokio::select! {
+        let otherwise = tokio::select! {
             answer = &mut answered => return answer.map(|((), answer)| Some(answer)),
-            () = complaints.heard() => {}
-        }
+            () = complaints.heard() => None,
+            // What it has started may hold its output open.
+            _status = process.wait() => Some(Answer::Ended),
+        };
         match timeout(GRACE, answered).await {
             Ok(answer) => answer.map(|((), answer)| Some(answer)),
-            Err(_) => Ok(None),
+            Err(_) => Ok(otherwise),
         }
     }
 

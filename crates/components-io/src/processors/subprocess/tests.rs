@@ -111,6 +111,15 @@ async fn a_command_that_ends_is_started_again_for_the_next_message() {
 }
 
 #[tokio::test]
+async fn what_a_command_has_started_does_not_hold_the_message_when_it_ends() {
+    let script = "sleep 1000 & while read -r line; do [ $line = die ] && exit 3; echo $line; done";
+    let answers = run(&shell(script, ""), &["die", "a", "b"]).await;
+    let error = answers[0].as_ref().expect_err("it has ended");
+    assert!(error.contains("exit status: 3"), "{error}");
+    assert_eq!(answers[1..], all(&["a", "b"]));
+}
+
+#[tokio::test]
 async fn an_answer_that_is_too_large_ends_the_command_and_the_next_message_is_answered() {
     let cat = processor("subprocess: { name: cat, max_buffer: 5 }");
     let answers = run(&cat, &["12345", "123456", "a"]).await;

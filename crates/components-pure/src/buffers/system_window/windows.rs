@@ -40,10 +40,11 @@ impl Windows {
         }
     }
 
-    /// Adds a message of the time `at`, or gives it back when it comes too late.
+    /// Adds a message of the time `at`, or gives it back when it comes too late: no window that it is
+    /// in is open any more.
     pub fn add(&mut self, now: i128, at: i128, message: Message) -> Result<(), Message> {
         self.pass_empty(now);
-        if at <= self.closed.end {
+        if at < self.calendar.next(self.closed).start {
             return Err(message);
         }
         self.earliest = self.earliest.min(at);
@@ -212,6 +213,24 @@ mod tests {
             (12.0, &[11.1, 11.35]),
         ] {
             assert_eq!(leave(&mut windows, now), window(now, messages));
+        }
+        assert_eq!(windows.due(), None);
+    }
+
+    #[test]
+    fn a_message_comes_too_late_only_when_none_of_its_windows_is_open() {
+        let mut windows = windows(10_000, 2_000, 0, 11.0);
+        assert!(
+            add(&mut windows, 11.0, 6.0),
+            "three of its windows have left"
+        );
+        assert!(
+            add(&mut windows, 11.0, 2.5),
+            "four of its windows have left"
+        );
+        assert!(!add(&mut windows, 11.0, 2.0), "its last one ended at 10");
+        for (end, messages) in [(12.0, &[6.0, 2.5][..]), (14.0, &[6.0]), (16.0, &[6.0])] {
+            assert_eq!(leave(&mut windows, end), window(end, messages));
         }
         assert_eq!(windows.due(), None);
     }

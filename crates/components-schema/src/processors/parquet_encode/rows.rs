@@ -220,34 +220,51 @@ impl Data {
     }
 
     fn push(&mut self, value: Option<&Value>, at: At) -> Result<(), Unfit> {
+        let leaf = self.leaf;
         match &mut self.values {
             Values::Bool(values) => values.push(match value {
                 None => false,
                 Some(value) => value.as_bool().ok_or_else(|| unfit("a boolean", value))?,
             }),
             Values::Int32(values) => {
-                let (range, name) = match self.leaf.kind {
+                let (range, name) = match leaf.kind {
                     ColumnType::Int8 => (i64::from(i8::MIN)..=i64::from(i8::MAX), "8"),
                     ColumnType::Int16 => (i64::from(i16::MIN)..=i64::from(i16::MAX), "16"),
                     _ => (i64::from(i32::MIN)..=i64::from(i32::MAX), "32"),
                 };
-                let integer = integer(value, name)?;
+                let integer = leaf.in_precision(integer(value, name)?, value)?;
                 let fits = range.contains(&integer);
                 values.push(match i32::try_from(integer) {
                     Ok(integer) if fits => integer,
                     _ => return Err(Unfit::range(name, value)),
                 });
             }
-            Values::Int64(values) => values.push(integer(value, "64")?),
-            Values::Float(values) => values.push(float(value)? as f32),
+            Values::Int64(values) => {
+                values.push(leaf.in_precision(integer(value, "64")?, value)?);
+            }
+            Values::Float(values) => values.push(narrow(float(value)?, value)?),
             Values::Double(values) => values.push(float(value)?),
             Values::Bytes(values) => {
-                let bytes = bytes(value, self.leaf.kind)?;
+                let bytes = bytes(value, leaf.kind)?;
                 values.push(ByteArray::from(bytes));
             }
         }
         self.level(at);
         Ok(())
+    }
+}
+
+impl Leaf {
+    /// The integer, which has no more digits than a column of decimals says: a reader that makes room
+    /// for so many would lose some.
+    fn in_precision(&self, integer: i64, value: Option<&Value>) -> Result<i64, Unfit> {
+        let is_decimal = matches!(self.kind, ColumnType::Decimal32 | ColumnType::Decimal64);
+        // There are 18 at most.
+        let end = 10_u64.pow(self.precision.clamp(0, 18).unsigned_abs());
+        match is_decimal && integer.unsigned_abs() >= end {
+            true => Err(Unfit::of_precision(self.precision, value)),
+            false => Ok(integer),
+        }
     }
 }
 
@@ -283,6 +300,15 @@ fn float(value: Option<&Value>) -> Result<f64, Unfit> {
     }
 }
 
+/// A float of 32 bits; what is infinite stays so.
+fn narrow(float: f64, value: Option<&Value>) -> Result<f32, Unfit> {
+    let narrow = float as f32;
+    match narrow.is_infinite() && float.is_finite() {
+        true => Err(Unfit::out_of("a float of 32 bits", value)),
+        false => Ok(narrow),
+    }
+}
+
 fn bytes(value: Option<&Value>, kind: ColumnType) -> Result<Vec<u8>, Unfit> {
     let Some(value) = value else {
         return Ok(Vec::new());
@@ -311,10 +337,24 @@ fn unfit(wanted: &str, value: &Value) -> Unfit {
 
 impl Unfit {
     fn range(bits: &str, value: Option<&Value>) -> Self {
+        Self::out_of(&format!("an integer of {bits} bits"), value)
+    }
+
+    fn out_of(what: &str, value: Option<&Value>) -> Self {
         let value = value.map_or_else(String::new, shown);
         Self {
             path: Vec::new(),
-            complaint: format!("{value} is out of the range of an integer of {bits} bits"),
+            complaint: format!("{value} is out of the range of {what}"),
+        }
+    }
+
+    fn of_precision(precision: i32, value: Option<&Value>) -> Self {
+        let value = value.map_or_else(String::new, shown);
+        Self {
+            path: Vec::new(),
+            complaint: format!(
+                "{value} has more digits than its `decimal_precision`, which is {precision}"
+            ),
         }
     }
 

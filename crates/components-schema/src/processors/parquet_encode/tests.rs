@@ -154,7 +154,7 @@ fn numbers_are_cut_to_integers_and_checked_against_the_range() {
         ),
         ("INT64", "1e3", r#"{"n":1000}"#),
         ("DOUBLE", "12", r#"{"n":12}"#),
-        ("FLOAT", "1e99", r#"{"n":null}"#),
+        ("FLOAT", "0.5", r#"{"n":0.5}"#),
     ] {
         let file = encode(&column(kind), &[&format!("{{\"n\":{number}}}")]).expect("it fits");
         assert_eq!(decode(ARRAYS, &file), [expected], "{kind}");
@@ -165,10 +165,25 @@ fn numbers_are_cut_to_integers_and_checked_against_the_range() {
         ("INT32", "1e10"),
         ("INT64", "9223372036854775808"),
         ("INT64", "1e99"),
+        ("FLOAT", "1e99"),
+        ("FLOAT", "-3.5e38"),
     ] {
         let error = encode(&column(kind), &[&format!("{{\"n\":{number}}}")]);
         let error = error.expect_err("it is out of range");
         assert!(error.contains("out of the range"), "{kind}: {error}");
+    }
+}
+
+#[test]
+fn a_decimal_has_no_more_digits_than_its_column() {
+    for kind in ["DECIMAL32", "DECIMAL64"] {
+        let schema = format!(
+            "schema: [ {{ name: n, type: {kind}, decimal_precision: 4, decimal_scale: 2 }} ]"
+        );
+        let file = encode(&schema, &[r#"{"n":-9999}"#]).expect("it fits");
+        assert_eq!(decode(ARRAYS, &file), [r#"{"n":-99.99}"#]);
+        let error = encode(&schema, &[r#"{"n":10000}"#]).expect_err("it has five digits");
+        assert!(error.contains("`decimal_precision`, which is 4"), "{error}");
     }
 }
 
