@@ -88,6 +88,8 @@ impl Limits {
 
 /// Bytes that count as one step.
 const STEP_BYTES: usize = 256;
+/// Bytes that count as one step where containers are compared: member by member, not byte by byte.
+const STEP_COMPARED: usize = 8;
 /// Smaller values are not counted where they are made, only where many of them are held.
 const SMALL: usize = 1024;
 /// So many shared containers can not make a result that is far larger than its parts: each makes
@@ -257,6 +259,32 @@ pub(crate) fn look_through(count: usize) -> Result<(), EvalError> {
     steps(count / STEP_BYTES)
 }
 
+/// Pays for comparing two values: at most for the whole of the smaller one, with each of its parts as
+/// often as it is held.
+#[inline]
+pub(crate) fn compare(a: &Value, b: &Value) -> Result<(), EvalError> {
+    match a.is_light() || b.is_light() {
+        true => Ok(()),
+        false => compare_heavy(a, b),
+    }
+}
+
+#[inline(never)]
+fn compare_heavy(a: &Value, b: &Value) -> Result<(), EvalError> {
+    let is_container = |it: &Value| matches!(it, Value::Array(_) | Value::Object(_));
+    if !(is_container(a) && is_container(b)) {
+        return look_through(a.weight().min(b.weight()));
+    }
+    let left = ACCOUNT.with(|account| account.steps.get());
+    let limit = usize::try_from(left).unwrap_or(usize::MAX);
+    let limit = limit.saturating_mul(STEP_COMPARED);
+    let lengths = [a, b].into_iter().filter_map(|it| it.unfolded(limit));
+    match lengths.min() {
+        Some(length) => steps(length / STEP_COMPARED),
+        None => steps(usize::MAX),
+    }
+}
+
 /// Pays for a value that was made. What a container holds may come from elsewhere.
 #[inline]
 pub(crate) fn made(value: &Value) -> Result<(), EvalError> {
@@ -399,7 +427,7 @@ impl Mark {
     fn give_back(self, paid: u64, result: Option<&Value>) {
         let limit = usize::try_from(paid).unwrap_or(usize::MAX);
         let held = match result {
-            Some(value) => value.unfolded(limit).unwrap_or(limit),
+            Some(value) => value.footprint(limit).unwrap_or(limit),
             None => 0,
         };
         ACCOUNT.with(|account| account.bytes.set(self.0 - held as u64));

@@ -348,19 +348,23 @@ impl<'a> Compiler<'a> {
                 operand => Expr::Not(Box::new(operand)),
             },
             ExprKind::Negate(operand) => {
+                let is_written = || is_written(operand);
                 let operand = self.expr(operand);
                 let zero = Expr::Literal(Value::I64(0));
-                self.binary(tree.span, Operator::Subtract, zero, operand)
+                self.binary(tree.span, Operator::Subtract, zero, operand, is_written)
             }
             ExprKind::Binary { first, rest } => {
                 let failing = self.failing.len();
-                let first = self.expr(first);
-                rest.iter().fold(first, |left, (operator, right)| {
+                let compiled = self.expr(first);
+                let rest_so_far = (1..).zip(rest);
+                rest_so_far.fold(compiled, |left, (count, (operator, right))| {
                     if *operator == Operator::Coalesce {
                         self.failing.truncate(failing);
                     }
+                    let are_written =
+                        || is_written(first) && rest[..count].iter().all(|(_, it)| is_written(it));
                     let right = self.expr(right);
-                    self.binary(tree.span, *operator, left, right)
+                    self.binary(tree.span, *operator, left, right, are_written)
                 })
             }
             ExprKind::Match { context, cases } => {
@@ -411,6 +415,7 @@ impl<'a> Compiler<'a> {
         for (key_tree, value) in members {
             let key = match self.expr(key_tree) {
                 Expr::Literal(Value::String(key)) => Key::Static(key),
+                Expr::Literal(bytes @ Value::Bytes(_)) => Key::Static(bytes.to_text()),
                 Expr::Literal(other) => {
                     let message =
                         format!("object keys must be strings, received: {}", other.kind());
@@ -461,7 +466,16 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    fn binary(&mut self, span: Span, operator: Operator, left: Expr, right: Expr) -> Expr {
+    /// Operands that do not go together are an error where they stand in the mapping; what calls of
+    /// literals have given fails when it runs, where `.catch` may take it.
+    fn binary(
+        &mut self,
+        span: Span,
+        operator: Operator,
+        left: Expr,
+        right: Expr,
+        are_written: impl FnOnce() -> bool,
+    ) -> Expr {
         let binary = Binary {
             operator,
             left,
@@ -483,7 +497,12 @@ impl<'a> Compiler<'a> {
             Ok(value) => Expr::Literal(value),
             Err(fault) => {
                 let error = fault.into_error(operator, &left, &right, &binary);
-                self.error(span, error.to_string())
+                if are_written() {
+                    return self.error(span, error.to_string());
+                }
+                let message = format!("this always fails: {error}");
+                self.failing.push(SyntaxError::new(span, message));
+                Expr::Binary(Box::new(binary))
             }
         }
     }
@@ -535,6 +554,20 @@ impl<'a> Compiler<'a> {
             },
             _ => Err(target),
         }
+    }
+}
+
+/// Whether an operand is a literal as it stands in the mapping, or operators on such.
+fn is_written(tree: &Ast) -> bool {
+    match &tree.kind {
+        ExprKind::Literal(_) => true,
+        ExprKind::Array(elements) => elements.iter().all(is_written),
+        ExprKind::Object(members) => members.iter().all(|(_, value)| is_written(value)),
+        ExprKind::Negate(operand) | ExprKind::Not(operand) => is_written(operand),
+        ExprKind::Binary { first, rest } => {
+            is_written(first) && rest.iter().all(|(_, operand)| is_written(operand))
+        }
+        _ => false,
     }
 }
 

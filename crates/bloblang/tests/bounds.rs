@@ -66,6 +66,19 @@ const ENDLESS: &[&str] = &[
 root = $a == range(0, 60).fold("ab", i -> [i.tally, i.tally])"#,
     r#"let a = range(0, 60).fold("ab", i -> [i.tally, i.tally])
 root = if $a { 1 }"#,
+    r#"let a = range(0, 60).fold({"a": 1}, i -> {"a": i.tally, "b": i.tally})
+root = $a.merge(range(0, 60).fold({"a": 1}, i -> {"a": i.tally, "b": i.tally}))"#,
+    r#"let a = range(0, 60).fold({"a": 1}, i -> {"a": i.tally, "b": i.tally})
+root = $a.assign(range(0, 60).fold({"a": 1}, i -> {"a": i.tally, "b": i.tally}))"#,
+    r#"let a = range(0, 60).fold({"a": 1}, i -> {"a": i.tally, "b": i.tally})
+root = [$a, range(0, 60).fold({"a": 1}, i -> {"a": i.tally, "b": i.tally})].squash()"#,
+    r#"let a = range(0, 60).fold("ab", i -> [i.tally, i.tally])
+root = [$a].contains(range(0, 60).fold("ab", i -> [i.tally, i.tally]))"#,
+    r#"let a = range(0, 60).fold("ab", i -> [i.tally, i.tally])
+root = [$a].find(range(0, 60).fold("ab", i -> [i.tally, i.tally]))"#,
+    r#"let a = range(0, 500000).map_each(i -> {"a": i})
+let b = range(0, 500000).map_each(i -> {"a": i})
+root = range(0, 100000).filter(_ -> $a != $b).length()"#,
     r#"meta a = range(0, 60).fold("ab", i -> [i.tally, i.tally])"#,
     "root = range(0, 60).fold({\"a\":1}, i -> {\"x\": i.tally, \"y\": i.tally}).collapse()",
     // Products.

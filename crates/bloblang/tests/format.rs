@@ -530,13 +530,16 @@ impl<'c> Program<'c> {
     fn cases(&mut self) {
         self.put("match");
         self.gap();
-        if self.choose(2) == 1 {
+        let has_context = self.choose(2) == 1;
+        if has_context {
             self.expression();
             self.trivia();
         }
         self.put(" {");
         self.trivia();
         let count = self.choose(3);
+        // Without a context, empty braces are one.
+        let count = if has_context { count } else { count.max(1) };
         for place in 0..count {
             if self.choose(3) == 1 {
                 self.put("_");

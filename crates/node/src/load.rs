@@ -219,7 +219,7 @@ pub fn load(files: &Files, registry: &Arc<Registry>) -> Loaded {
         // Without its variables the config has many faults that are only consequences.
         return loader.refused(registry);
     }
-    let mut main = loader.read_main(&files.main);
+    let mut main = loader.read_main(files);
     if let Some(tree) = &main
         && refuse_template(tree, &mut loader.cx)
     {
@@ -286,6 +286,8 @@ pub(crate) struct Loader {
 pub(crate) struct ParsedText {
     /// What it says, if that can be understood.
     pub(crate) tree: Option<Node>,
+    /// It says nothing: there are comments in it at the most.
+    is_void: bool,
     uses: EnvUses,
     missing: Vec<EnvUse>,
     missing_complaint: Option<Diagnostic>,
@@ -296,12 +298,14 @@ impl ParsedText {
     pub(crate) fn of(interpolated: InterpolatedText) -> Self {
         let mut complaints = Diagnostics::new();
         let tree = tree::parse(&interpolated, &mut complaints);
+        let is_void = tree.as_ref().is_some_and(Node::is_null);
         let tree = tree.map(|tree| match tree.is_null() {
             true => Node::empty_mapping(tree.span),
             false => tree,
         });
         Self {
             tree,
+            is_void,
             missing_complaint: interpolated.missing_diagnostic(),
             uses: interpolated.uses,
             missing: interpolated.missing,
@@ -394,17 +398,33 @@ impl Loader {
         nothing
     }
 
-    fn read_main(&mut self, main: &Main) -> Option<Node> {
-        match main {
-            Main::File(path) => self.read_file(path),
-            Main::Text { name, text } => self.parse(name, text),
+    fn read_main(&mut self, files: &Files) -> Option<Node> {
+        let parsed = match &files.main {
+            Main::File(path) => self.read_file(path)?,
+            Main::Text { name, text } => return self.parse(name, text).tree,
+        };
+        if parsed.is_void && files.set.is_empty() {
+            self.refuse_void(parsed.tree.as_ref());
         }
+        parsed.tree
     }
 
-    pub(crate) fn read_file(&mut self, path: &Path) -> Option<Node> {
+    /// Complains of a config that says nothing: a file that was cut off looks like that.
+    fn refuse_void(&mut self, tree: Option<&Node>) {
+        let mut complaint = Diagnostic::error(codes::MISSING_FIELD, "the config is empty");
+        complaint.span = tree.map(|it| it.span);
+        complaint.help = Some(
+            "give it an `input` and an `output`, as `millrace create` writes them; `{}` stands for \
+             the defaults, stdin to stdout"
+                .to_owned(),
+        );
+        self.cx.report(complaint);
+    }
+
+    fn read_file(&mut self, path: &Path) -> Option<ParsedText> {
         let name = path.display().to_string();
         match read_text(path) {
-            Ok(text) => self.parse(&name, &text),
+            Ok(text) => Some(self.parse(&name, &text)),
             Err(error) => {
                 self.refuse_file(path, &error);
                 None
@@ -420,9 +440,11 @@ impl Loader {
         self.cx.report(complaint);
     }
 
-    fn parse(&mut self, name: &str, text: &str) -> Option<Node> {
+    fn parse(&mut self, name: &str, text: &str) -> ParsedText {
         let source = self.sources.add(name, text);
-        self.tree_of(interpolate(text, source, &self.environment))
+        let parsed = ParsedText::of(interpolate(text, source, &self.environment));
+        self.note(&parsed);
+        parsed
     }
 
     /// The tree of a text whose variables were replaced by those of this loader.
@@ -476,7 +498,7 @@ impl Loader {
         let mut more = ResourcesConfig::default();
         let mut complete = is_all_known;
         for path in paths {
-            let Some(tree) = self.read_file(&path) else {
+            let Some(tree) = self.read_file(&path).and_then(|it| it.tree) else {
                 is_all_known = false;
                 continue;
             };

@@ -112,17 +112,14 @@ impl Numeric {
     }
 }
 
-/// Pays for what an operator makes of large operands.
+/// Pays for what an operator makes of large operands, or looks through in them.
 #[inline]
 pub(crate) fn pay(operator: Operator, left: &Value, right: &Value) -> Result<(), EvalError> {
     match (operator, left) {
         (Operator::Add, Value::String(_) | Value::Bytes(_)) => {
             budget::make_text(left.weight() + right.weight())
         }
-        (Operator::Equal | Operator::NotEqual, _) if left.is_built() && right.is_built() => {
-            budget::unfold(left)?;
-            budget::unfold(right)
-        }
+        (Operator::Equal | Operator::NotEqual, _) => budget::compare(left, right),
         _ => Ok(()),
     }
 }

@@ -117,8 +117,14 @@ pub(super) const FUNCTIONS: &[Function] = &[
     .impure(),
     Function::value(
         "error_source_path",
-        "The path of the processor that failed on the message, or null.",
-        |call| fault_text(call, |fault| Text::from(fault.path.clone())),
+        "The path of the processor that failed on the message, such as `pipeline.processors.0`, or null.",
+        // Bento has the root in logs and metrics alone.
+        |call| {
+            fault_text(call, |fault| {
+                let path = &*fault.path;
+                Text::from(path.strip_prefix("root.").unwrap_or(path))
+            })
+        },
     )
     .category(Category::Message)
     .impure(),

@@ -187,7 +187,8 @@ fn push_value(out: &mut String, value: &Value, verb: char, spec: Spec, depth: us
         return push_padded(out, go_type(value), spec);
     }
     let is_known = match value {
-        Value::Null => verb == 'v',
+        // Within a container it is the same under every verb.
+        Value::Null => depth > 0 || verb == 'v',
         Value::Bool(_) => matches!(verb, 't' | 'v'),
         // Bento has those of a document as text, for which `%s` is the verb.
         Value::I64(_) | Value::U64(_) => "vdsbcoOqxXU".contains(verb),
@@ -200,10 +201,15 @@ fn push_value(out: &mut String, value: &Value, verb: char, spec: Spec, depth: us
     if !is_known {
         return match value {
             Value::Null => out.push_str(&format!("%!{verb}(<nil>)")),
-            other => out.push_str(&format!("%!{verb}({}={})", go_type(other), plain(other))),
+            other => {
+                out.push_str(&format!("%!{verb}({}=", go_type(other)));
+                push_value(out, other, 'v', spec, depth);
+                out.push(')');
+            }
         };
     }
     match value {
+        Value::Null if depth > 0 => out.push_str("<nil>"),
         Value::Null => push_padded(out, "<nil>", spec),
         Value::Bool(bool) => push_padded(out, if *bool { "true" } else { "false" }, spec),
         Value::I64(_) | Value::U64(_) if verb == 's' => {

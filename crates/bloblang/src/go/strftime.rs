@@ -132,7 +132,10 @@ impl Directive {
             'W' => number((year_day + 6 - (i32::from(weekday) + 6) % 7) / 7, 2, '0'),
             'w' => number(weekday.into(), 1, '0'),
             'u' => number(local.weekday().to_monday_one_offset().into(), 1, '0'),
-            's' => out.push_str(&at.timestamp().as_second().to_string()),
+            's' => {
+                let seconds = at.timestamp().as_nanosecond().div_euclid(1_000_000_000);
+                out.push_str(&seconds.to_string());
+            }
             'A' => self.push_text(out, weekday_name),
             'a' => self.push_text(out, &weekday_name[..3]),
             'B' => self.push_text(out, month_name),

@@ -435,7 +435,8 @@ fn push_fraction(out: &mut String, nanoseconds: i32, digits: u8, is_trimmed: boo
     !text.is_empty()
 }
 
-/// `UTC`, `CEST`, or where a zone has no name its offset: `+0230`.
+/// `UTC`, `CEST`, `-03` as the database of zones has it, or where a zone has no name its offset:
+/// `+0230`.
 pub(crate) fn zone_abbreviation(at: &Zoned) -> String {
     let mut out = String::new();
     push_zone_name(&mut out, at);
@@ -448,7 +449,8 @@ fn push_zone_name(out: &mut String, at: &Zoned) {
     }
     let info = at.time_zone().to_offset_info(at.timestamp());
     let name = info.abbreviation();
-    if name.starts_with(|first: char| first.is_ascii_alphabetic()) {
+    let is_of_the_database = at.time_zone().iana_name().is_some() && !name.is_empty();
+    if is_of_the_database || name.starts_with(|first: char| first.is_ascii_alphabetic()) {
         return out.push_str(name);
     }
     let form = ZoneForm {

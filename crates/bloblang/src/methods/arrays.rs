@@ -68,10 +68,12 @@ pub(super) const METHODS: &[Method] = &[
         "The index of the first element that equals the argument, or -1.",
         |target, call| {
             let wanted = call.arguments.value(0);
-            let found = array(&target)?
-                .iter()
-                .position(|element| wanted.loosely_equals(&element));
-            Ok(Value::I64(found.map_or(-1, |at| at as i64)))
+            for (at, element) in array(&target)?.iter().enumerate() {
+                if equals(wanted, &element)? {
+                    return Ok(Value::I64(at as i64));
+                }
+            }
+            Ok(Value::I64(-1))
         },
     )
     .reach(Reach::Deep)
@@ -89,11 +91,13 @@ pub(super) const METHODS: &[Method] = &[
         "The indexes of all elements that equal the argument.",
         |target, call| {
             let wanted = call.arguments.value(0);
-            let matches = array(&target)?.iter().enumerate();
-            let found = matches.filter(|(_, element)| wanted.loosely_equals(element));
-            Ok(Value::Array(
-                found.map(|(at, _)| Value::I64(at as i64)).collect(),
-            ))
+            let mut found = Vec::new();
+            for (at, element) in array(&target)?.iter().enumerate() {
+                if equals(wanted, &element)? {
+                    found.push(Value::I64(at as i64));
+                }
+            }
+            Ok(Value::from(found))
         },
     )
     .reach(Reach::Deep)
@@ -289,12 +293,11 @@ fn contains(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError>
         }
         Value::Array(array) => {
             budget::steps(array.len() / STEP_ELEMENTS)?;
-            array.iter().any(|element| wanted.loosely_equals(&element))
+            any_equals(wanted, array.iter())?
         }
         Value::Object(object) => {
             budget::steps(object.len() / STEP_ELEMENTS)?;
-            let mut values = object.entries().map(|(_, value)| value);
-            values.any(|value| wanted.loosely_equals(&value))
+            any_equals(wanted, object.entries().map(|(_, value)| value))?
         }
         other => return Err(EvalError::wrong_type(other, &["string", "array", "object"])),
     };
@@ -415,6 +418,24 @@ fn slice(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError> {
     }
 }
 
+/// `==`, paid for.
+fn equals(a: &Value, b: &Value) -> Result<bool, EvalError> {
+    budget::compare(a, b)?;
+    Ok(a.loosely_equals(b))
+}
+
+fn any_equals<'v>(
+    wanted: &Value,
+    values: impl Iterator<Item = Cow<'v, Value>>,
+) -> Result<bool, EvalError> {
+    for value in values {
+        if equals(wanted, &value)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 fn split(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError> {
     let delimiter = call.arguments.value(0);
     let text_delimiter = || {
@@ -435,7 +456,7 @@ fn split(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError> {
         Value::Array(array) => {
             let mut parts = vec![Vec::new()];
             for element in array {
-                if delimiter.loosely_equals(&element) {
+                if equals(delimiter, &element)? {
                     parts.push(Vec::new());
                 } else if let Some(part) = parts.last_mut() {
                     part.push(element.into_owned());

@@ -17,7 +17,7 @@ pub(super) const METHODS: &[Method] = &[
     Method::value(
         "assign",
         "The object with the members of another one put into it; on a collision the other wins. Arrays are joined.",
-        |target, call| combine(target, call.arguments.value(0), &mut |_, source| source),
+        |target, call| combine(target, call.arguments.value(0), &mut |_, source| Ok(source)),
     )
     .reach(Reach::Deep)
     .category(Category::Objects)
@@ -154,7 +154,7 @@ fn object(target: &Value) -> Result<&Object, EvalError> {
         .ok_or_else(|| EvalError::wrong_type(target, &["object"]))
 }
 
-type Collision<'a> = &'a mut dyn FnMut(Value, Value) -> Value;
+type Collision<'a> = &'a mut dyn FnMut(Value, Value) -> Result<Value, EvalError>;
 
 fn combine(
     target: Cow<'_, Value>,
@@ -171,7 +171,7 @@ fn combine(
         }
         Value::Object(mut object) => {
             if let Value::Object(source) = source {
-                merge_into(&mut object, source, collision);
+                merge_into(&mut object, source, collision)?;
             }
             Ok(Value::Object(object))
         }
@@ -179,31 +179,45 @@ fn combine(
     }
 }
 
-fn merge_into(target: &mut Object, source: &Object, collision: Collision<'_>) {
+fn merge_into(
+    target: &mut Object,
+    source: &Object,
+    collision: Collision<'_>,
+) -> Result<(), EvalError> {
     // Values that mappings build nest without limit.
     stacker::maybe_grow(64 * 1024, 1024 * 1024, || {
-        merge_level(target, source, collision);
-    });
+        merge_level(target, source, collision)
+    })
 }
 
-fn merge_level(target: &mut Object, source: &Object, collision: Collision<'_>) {
+fn merge_level(
+    target: &mut Object,
+    source: &Object,
+    collision: Collision<'_>,
+) -> Result<(), EvalError> {
     let mut added = Vec::new();
     for (key, value) in source {
+        budget::steps(1)?;
         let Some(existing) = target.get_mut(&key) else {
             added.push((key, value.into_owned()));
             continue;
         };
         match (existing, &*value) {
-            (Value::Object(existing), Value::Object(value)) => {
-                merge_into(existing, value, collision);
+            (existing @ Value::Object(_), Value::Object(value)) => {
+                // Objects that are one and the same in many places are many once they are changed.
+                budget::make(existing.copied())?;
+                if let Value::Object(existing) = existing {
+                    merge_into(existing, value, collision)?;
+                }
             }
             (existing, _) => {
                 let former = std::mem::take(existing);
-                *existing = collision(former, value.into_owned());
+                *existing = collision(former, value.into_owned())?;
             }
         }
     }
     add_members(target, added);
+    Ok(())
 }
 
 /// Adds members that are not there yet.
@@ -224,7 +238,8 @@ fn add_members(target: &mut Object, added: Vec<(Text, Value)>) {
 }
 
 /// Both values in one array; arrays give their elements.
-fn collide(former: Value, new: Value) -> Value {
+fn collide(former: Value, new: Value) -> Result<Value, EvalError> {
+    budget::make(former.copied() + new.copied())?;
     let mut both = match former {
         Value::Array(array) => array.into_vec(),
         other => vec![other],
@@ -233,14 +248,14 @@ fn collide(former: Value, new: Value) -> Value {
         Value::Array(array) => both.extend(array.into_vec()),
         other => both.push(other),
     }
-    Value::from(both)
+    Ok(Value::from(both))
 }
 
 fn squash(target: Cow<'_, Value>, _: &Call<'_>) -> Result<Value, EvalError> {
     let mut squashed = Object::new();
     for element in super::arrays::array(&target)? {
         if let Value::Object(source) = &*element {
-            merge_into(&mut squashed, source, &mut collide);
+            merge_into(&mut squashed, source, &mut collide)?;
         }
     }
     Ok(Value::Object(squashed))

@@ -271,7 +271,8 @@ impl<'t> Parser<'t> {
     }
 
     /// Whether the braces that open here hold an object rather than the cases of a `match`: the
-    /// first `:` or `=>` that is not inside further brackets decides.
+    /// first `:` or `=>` that is not inside further brackets decides. Those without either are an empty
+    /// object: there is no `match` without cases.
     ///
     /// One walk decides about all braces inside too, so nested matches cost no more than flat ones.
     fn is_object_ahead(&mut self) -> bool {
@@ -280,35 +281,30 @@ impl<'t> Parser<'t> {
             return *is_object;
         }
         let mut scan = BracketScan::new(self.cursor);
-        // Position and, once it is known, kind of each bracket that is open.
-        let mut open: Vec<(usize, Option<bool>)> = Vec::new();
+        // Each bracket that is open, with its position.
+        let mut open: Vec<(usize, Braces)> = Vec::new();
         loop {
             let at = scan.cursor.position();
-            if let Some((_, kind @ None)) = open.last_mut() {
-                let rest = scan.cursor.rest();
-                *kind = match rest.as_bytes().first() {
-                    Some(b':') => Some(true),
-                    Some(b'=') if rest.starts_with("=>") => Some(false),
-                    _ => None,
-                };
+            if let Some((_, braces)) = open.last_mut() {
+                *braces = braces.after(scan.cursor.rest());
             }
             if !scan.step() {
                 break;
             }
             if scan.depth() > open.len() {
-                open.push((at, None));
+                open.push((at, Braces::Empty));
             } else if scan.depth() < open.len()
-                && let Some((at, kind)) = open.pop()
+                && let Some((at, braces)) = open.pop()
             {
-                self.braces
-                    .insert(at, kind.unwrap_or_else(|| is_brace_next(scan.cursor)));
+                self.braces.insert(at, braces.are_object());
             }
             if open.is_empty() {
                 break;
             }
         }
-        for (at, kind) in open {
-            self.braces.insert(at, kind.unwrap_or(false));
+        // What is not closed is no object.
+        for (at, braces) in open {
+            self.braces.insert(at, braces == Braces::Object);
         }
         self.braces.get(&start).copied().unwrap_or(false)
     }
@@ -373,8 +369,29 @@ impl<'t> Parser<'t> {
     }
 }
 
-/// Whether the next thing is a brace: then the empty braces before it were an object.
-fn is_brace_next(mut cursor: Cursor<'_>) -> bool {
-    cursor.skip_trivia();
-    cursor.peek() == Some(b'{')
+/// What a pair of braces holds, as far as it was read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Braces {
+    Empty,
+    /// What may become either.
+    Open,
+    Object,
+    Cases,
+}
+
+impl Braces {
+    /// What they hold when this comes next in them.
+    fn after(self, rest: &str) -> Self {
+        match (self, rest.as_bytes().first()) {
+            (Braces::Object | Braces::Cases, _) => self,
+            (_, Some(b':')) => Braces::Object,
+            (_, Some(b'=')) if rest.starts_with("=>") => Braces::Cases,
+            (_, None | Some(b' ' | b'\t' | b'\r' | b'\n' | b'#' | b'}')) => self,
+            _ => Braces::Open,
+        }
+    }
+
+    fn are_object(self) -> bool {
+        matches!(self, Braces::Empty | Braces::Object)
+    }
 }

@@ -246,6 +246,7 @@ fn match_takes_a_context_or_none() {
         ("match { this.a > 1 => 2 }", "match(){(this.a > 1)=>2}"),
         ("match {\"a\": 1} { _ => 2 }", "match({\"a\":1}){_=>2}"),
         ("match {} { _ => 2 }", "match({}){_=>2}"),
+        ("match {}.length() { _ => 2 }", "match({}.length()){_=>2}"),
         (
             "match { f(a: 1) => {\"b\": 2} }",
             "match(){f(a:1)=>{\"b\":2}}",

@@ -83,7 +83,7 @@ impl Config {
                 "offset",
                 format!("it must be less than size, {}", self.size),
             );
-        } else if let Some(text) = self.slide.as_ref().filter(|it| !it.is_zero())
+        } else if let Some(text) = self.slide.as_ref().filter(|_| slide > 0)
             && offset >= slide
         {
             refuse("offset", format!("it must be less than slide, {text}"));

@@ -190,7 +190,9 @@ pub(super) struct Steps {
 }
 
 impl Steps {
-    /// Builds the children of the field `segment`.
+    /// Builds the children of the field `segment`, which is empty when they are the whole config. The
+    /// type of the processor stands before it in their paths, as in Bento's: `try.0`,
+    /// `branch.processors.0`.
     ///
     /// # Errors
     /// One of them cannot be built.
@@ -199,7 +201,11 @@ impl Steps {
         children: &[ProcessorChild],
         segment: &str,
     ) -> Result<Self, Error> {
-        let steps = cx.processors(children, segment)?;
+        let name = cx.component();
+        let steps = match segment {
+            "" => cx.processors(children, name)?,
+            field => cx.processors(children, &format!("{name}.{field}"))?,
+        };
         let waits = !steps.iter().all(BuiltProcessor::is_sync);
         Ok(Self {
             steps,

@@ -6,6 +6,9 @@ use super::{Array, Object, Value, array, object};
 const VALUE: usize = size_of::<Value>();
 /// The same for a member of an object with its key.
 const MEMBER: usize = 2 * VALUE;
+/// What a built container takes beside its elements: it and its elements are allocated, with what an
+/// allocator adds.
+const CONTAINER: usize = 80;
 /// Bytes of the tape of a document for each byte of its source, at the most usual.
 const TAPE: usize = 4;
 
@@ -35,10 +38,14 @@ impl Value {
     /// About how many bytes are copied when it is shared and one of its members is changed.
     pub fn copied(&self) -> usize {
         match self {
-            Value::Array(Array(array::Repr::Built(elements))) => elements.0.len() * VALUE,
-            Value::Object(Object(object::Repr::Built(members))) => members.0.len() * MEMBER,
+            Value::Array(Array(array::Repr::Built(elements))) => {
+                CONTAINER + elements.0.len() * VALUE
+            }
+            Value::Object(Object(object::Repr::Built(members))) => {
+                CONTAINER + members.0.len() * MEMBER
+            }
             Value::Object(Object(object::Repr::Overlay(overlay))) => {
-                (1 + overlay.laid().count()) * MEMBER
+                CONTAINER + (1 + overlay.laid().count()) * MEMBER
             }
             // A place in a document gets an overlay.
             _ => MEMBER,
@@ -65,16 +72,13 @@ impl Value {
     /// About how many bytes it takes written out, each value as often as it is held; nothing when
     /// that is more than `limit`, which also bounds the time this takes.
     pub fn unfolded(&self, limit: usize) -> Option<usize> {
-        let mut walk = Unfolding {
-            total: self.written(),
-            limit,
-            deeper: Vec::new(),
-        };
-        walk.add_held(self, 0)?;
-        while let Some(container) = walk.deeper.pop() {
-            walk.add_held(container, 0)?;
-        }
-        (walk.total <= limit).then_some(walk.total)
+        Unfolding::of(self, limit, false)
+    }
+
+    /// About how many bytes it takes in memory where nothing of it is shared; nothing when that is more
+    /// than `limit`, as for [`Value::unfolded`]. Small values take far more room than they do written.
+    pub fn footprint(&self, limit: usize) -> Option<usize> {
+        Unfolding::of(self, limit, true)
     }
 
     /// What the value adds to a text it is written into, without the elements of a built one.
@@ -99,6 +103,8 @@ impl Value {
 struct Unfolding<'a> {
     total: usize,
     limit: usize,
+    /// Whether each value counts with the room for it, and not as it is written.
+    is_in_memory: bool,
     /// Containers that nest too deep for the stack; their own size is counted already.
     deeper: Vec<&'a Value>,
 }
@@ -107,20 +113,45 @@ impl<'a> Unfolding<'a> {
     /// Levels that are walked on the stack.
     const LEVELS: usize = 32;
 
+    fn of(value: &'a Value, limit: usize, is_in_memory: bool) -> Option<usize> {
+        let mut walk = Unfolding {
+            total: value.written(),
+            limit,
+            is_in_memory,
+            deeper: Vec::new(),
+        };
+        walk.add_held(value, 0)?;
+        while let Some(container) = walk.deeper.pop() {
+            walk.add_held(container, 0)?;
+        }
+        (walk.total <= limit).then_some(walk.total)
+    }
+
     /// Adds what a container holds; nothing when that is too much.
     fn add_held(&mut self, container: &'a Value, level: usize) -> Option<()> {
         match container {
             Value::Array(Array(array::Repr::Built(elements))) => {
+                self.add_room(elements.0.len() * VALUE);
                 self.add_all(elements.0.iter().map(|element| (0, element)), level)
             }
             Value::Object(Object(object::Repr::Built(members))) => {
+                self.add_room(members.0.len() * MEMBER);
                 let members = members.0.iter().map(|(key, value)| (key.len(), value));
                 self.add_all(members, level)
             }
             Value::Object(Object(object::Repr::Overlay(overlay))) => {
+                self.add_room(overlay.laid().count() * MEMBER);
                 self.add_all(overlay.laid().map(|value| (0, value)), level)
             }
             _ => Some(()),
+        }
+    }
+
+    /// Adds the room of a container for what it holds.
+    #[inline]
+    fn add_room(&mut self, room: usize) {
+        if self.is_in_memory {
+            self.total = self.total.saturating_add(CONTAINER + room);
         }
     }
 

@@ -308,7 +308,7 @@ fn lengths_that_no_window_has_are_refused() {
             .read::<BufferChild>(&format!("system_window: {{ {fields} }}"))
             .expect_err(fields);
         assert!(error.contains(reason), "{fields}: {error}");
-        assert_eq!(error.matches("invalid").count(), 1, "{fields}: {error}");
+        assert_eq!(error.matches("]: invalid").count(), 1, "{fields}: {error}");
     }
     for fields in ["size: 1h, offset: -6h", "size: 1m, slide: '', offset: 30s"] {
         let read = bench().read::<BufferChild>(&format!("system_window: {{ {fields} }}"));
