@@ -1,6 +1,7 @@
 //! What reads and writes messages by a schema.
 
 pub mod avro;
+mod lent;
 mod processors;
 pub mod protobuf;
 mod registry;

@@ -16,6 +16,8 @@ use millrace_message::{Error, Value};
 use prost::Message as _;
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor};
 
+use crate::lent::Lent;
+
 pub use schema::Schema;
 
 mod descriptors;
@@ -78,12 +80,14 @@ impl MessageType {
     /// field, or hold what the mapping to JSON has no form for.
     pub fn read(&self, message: Bytes, options: ReadOptions) -> Result<Value, Error> {
         let name = self.descriptor.full_name();
+        let lent = Lent::for_message(message.len());
         let message = DynamicMessage::decode(self.descriptor.clone(), message)
             .map_err(|error| Error::rejected(format!("this is no message `{name}`: {error}")))?;
         let reader = to_value::Reader {
             options,
             has_required: self.has_required,
             others: &self.others,
+            lent,
         };
         reader.root(&message).map_err(|problem| {
             Error::rejected(format!("message `{name}` has no JSON form: {problem}"))

@@ -53,6 +53,16 @@ impl From<io::Error> for FileError {
 /// # Errors
 /// It cannot be read, is no regular file, or larger.
 pub fn read_file(path: impl AsRef<Path>, limit: usize) -> Result<Vec<u8>, FileError> {
+    let (file, expected) = open_file(path, limit)?;
+    read_whole(file, limit, expected)?.ok_or(FileError::TooLarge(limit))
+}
+
+/// Opens a file of which no more than `limit` bytes are to be read, as [`read_file`] does, and says how
+/// many there are as far as that is known.
+///
+/// # Errors
+/// As [`read_file`]; it may still grow beyond the limit.
+pub fn open_file(path: impl AsRef<Path>, limit: usize) -> Result<(File, usize), FileError> {
     let path = path.as_ref();
     // Opening a pipe would wait for its other end: what it is has to be known before.
     let metadata = std::fs::metadata(path)?;
@@ -65,7 +75,7 @@ pub fn read_file(path: impl AsRef<Path>, limit: usize) -> Result<Vec<u8>, FileEr
     } else if !is_meant(path) || metadata.is_dir() {
         return Err(FileError::NotRegular(kind(metadata.file_type())));
     }
-    read_whole(File::open(path)?, limit, expected)?.ok_or(FileError::TooLarge(limit))
+    Ok((File::open(path)?, expected))
 }
 
 /// As [`read_file`], for a text.

@@ -19,7 +19,7 @@ mod whole;
 pub mod xml;
 pub mod yaml;
 
-pub use file::{FileError, read_file, read_text_file};
+pub use file::{FileError, open_file, read_file, read_text_file};
 pub use number::widened;
 pub use room::Room;
 pub use whole::read_whole;

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 /// The files that paths, patterns and folders stand for. Of the files below a folder those are meant
-/// that have one of the extensions, and are not in a hidden folder, such as `.git`.
+/// that have one of the extensions, and are neither in a hidden folder, such as `.git`, nor behind a
+/// link to a folder.
 ///
 /// # Errors
 /// A path stands for nothing.
@@ -49,7 +50,8 @@ fn walk(folder: &Path, extensions: &[&str], files: &mut Vec<PathBuf>) -> Result<
     for path in paths {
         let extension = path.extension().and_then(|it| it.to_str());
         if path.is_dir() {
-            if !is_hidden(&path) {
+            // A link to a folder may lead to one that it is in.
+            if !is_hidden(&path) && !path.is_symlink() {
                 walk(&path, extensions, files)?;
             }
         } else if extension.is_some_and(|it| extensions.contains(&it)) {

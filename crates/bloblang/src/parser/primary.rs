@@ -5,7 +5,6 @@ use super::recovery::BracketScan;
 use super::{Parse, Parser};
 use crate::ast::{Expr, ExprKind, Literal, MatchCase, Name, Pattern};
 use crate::error::SyntaxError;
-use crate::lexer::Cursor;
 
 impl<'t> Parser<'t> {
     pub(super) fn primary(&mut self) -> Parse<Expr> {

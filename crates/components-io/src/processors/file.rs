@@ -29,6 +29,8 @@ use operation::{Done, Operation};
 /// which is acknowledged when all of them are. A file in which the scanner finds nothing leaves the
 /// content of the message as it is.
 ///
+/// Only regular files are read: a pipe or a device may have no end.
+///
 /// `write` and `move` make the folders that are missing, and what they write appears whole or not at
 /// all: it is written beside its place and moved there.
 ///
@@ -47,11 +49,12 @@ pub struct Config {
     /// Where `move` and `rename` move it.
     #[spec(optional, example = "/tmp/backup/${! json(\"document.id\") }.txt")]
     destination_path: Option<Interpolated>,
-    /// How `read` makes messages of it.
+    /// How `read` makes messages of it, which needs it.
     #[spec(optional, advanced)]
     scanner: Option<ScannerChild>,
-    /// The most bytes that `read` may make messages of; never more than `memory_limit` allows for
-    /// all messages together.
+    /// The most bytes that `read` may make messages of, and that the file may have; never more than
+    /// `memory_limit` allows for all messages together. Each message counts as 256 bytes beside its
+    /// content.
     #[spec(default = "256MiB", advanced)]
     max_size: ByteSize,
 }

@@ -275,11 +275,10 @@ impl CsvScanner {
         if self.names.is_empty() {
             return Value::from(self.record.iter().map(field).collect::<Vec<_>>());
         }
-        let mut object = Object::with_capacity(self.names.len());
-        for (name, bytes) in self.names.iter().zip(&self.record) {
-            object.insert(name.clone(), field(bytes));
-        }
-        Value::from(object)
+        let members = self.names.iter().cloned().zip(&self.record);
+        // They are sorted once: each insertion would move those behind it.
+        let members = members.map(|(name, bytes)| (name, field(bytes)));
+        Value::from(members.collect::<Object>())
     }
 
     /// The complaint about a row with a quote that nothing closes, or too few or too many fields.

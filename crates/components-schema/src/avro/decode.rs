@@ -10,17 +10,12 @@ use millrace_message::{Array, Number, Object, Text, Value};
 
 use super::schema::{Decimal, Id, Int, Kind, Long, Record, Schema};
 use super::{AvroError, DEPTH_MAX, Form, Result, decimal, nested};
+use crate::lent::Lent;
 
 /// How many values without bytes a message may make, beside one for each of its bytes.
 const EMPTY_MIN: usize = 1 << 16;
 /// For how many fields of records within each other room is made.
 const FIELDS_MAX: usize = 1 << 20;
-/// How many bytes the schema may lend a value, in names of fields and types and in symbols, beside
-/// [`LENT_PER_BYTE`] for each byte of the message: a schema can come with its file, and each item of an
-/// array can be a symbol that is as long as the schema.
-const LENT_MIN: usize = 16 << 20;
-/// See [`LENT_MIN`].
-const LENT_PER_BYTE: usize = 256;
 /// For how many items room is made at once: blocks may claim any number of those without bytes.
 const ROOM_MAX: usize = 1024;
 
@@ -36,7 +31,7 @@ pub fn decode<'a>(schema: &Schema, bytes: &'a [u8], form: Form) -> Result<(Value
         rest: bytes,
         empty_left: EMPTY_MIN + bytes.len(),
         fields_left: FIELDS_MAX,
-        lent_left: LENT_MIN + bytes.len().saturating_mul(LENT_PER_BYTE),
+        lent: Lent::for_message(bytes.len()),
         room: Room::for_message(bytes),
     };
     let value = reader.value(schema.root, 0)?;
@@ -49,7 +44,7 @@ struct Reader<'s, 'a> {
     rest: &'a [u8],
     empty_left: usize,
     fields_left: usize,
-    lent_left: usize,
+    lent: Lent,
     room: Room,
 }
 
@@ -110,11 +105,9 @@ impl<'s, 'a> Reader<'s, 'a> {
     }
 
     /// A name of the schema, as a part of the value.
-    fn lend(&mut self, name: &Text) -> Result<Text> {
-        let left = self.lent_left.checked_sub(name.len());
-        self.lent_left = left.ok_or_else(|| {
-            AvroError::new("the names of the schema make far more text than the message has bytes")
-        })?;
+    fn lend(&self, name: &Text) -> Result<Text> {
+        let lent = self.lent.take(name);
+        lent.map_err(|error| AvroError::new(error.to_string()))?;
         Ok(name.clone())
     }
 
@@ -220,7 +213,7 @@ impl<'s, 'a> Reader<'s, 'a> {
     }
 
     /// The value of a union.
-    fn member(&mut self, member: Id, value: Value) -> Result<Value> {
+    fn member(&self, member: Id, value: Value) -> Result<Value> {
         let of = self.schema.get(member);
         // A null goes without a name; what is null in JSON alone, such as NaN, has one.
         let is_null = value.is_null() && !matches!(of.kind, Kind::Float | Kind::Double);

@@ -386,6 +386,24 @@ fn prost_types_any(url: &str, value: &[u8]) -> Vec<u8> {
 }
 
 #[test]
+fn long_names_of_a_schema_make_no_more_text_than_the_message_allows_for() {
+    let long = "x".repeat(1 << 20);
+    let text = format!(
+        "syntax = \"proto3\"; enum E {{ {long} = 0; }} message I {{ optional int32 {long} = 1; }} \
+         message M {{ repeated E e = 1; repeated I i = 2; }}"
+    );
+    let schema = compile(&[("a.proto", &text)]).expect("it is a schema");
+    let message = schema.message("M").expect("it is defined");
+    let symbols = |count: u8| [vec![0x0a, count], vec![0; count.into()]].concat();
+    let names = |count: usize| [0x12, 2, 8, 1].repeat(count);
+    for (few, many) in [(symbols(10), symbols(20)), (names(10), names(20))] {
+        assert!(read(&message, few).is_ok());
+        let error = read(&message, many).expect_err("it is far more text");
+        assert!(error.contains("far more text"), "{error}");
+    }
+}
+
+#[test]
 fn sizes_that_lie_are_errors() {
     let message = message("all.Composite");
     for bytes in [

@@ -6,18 +6,19 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use millrace_message::{Array, Object, Text, Value};
 use prost_reflect::{
-    DescriptorPool, DynamicMessage, EnumDescriptor, FieldDescriptor, Kind, MapKey, ReflectMessage,
-    Value as Wire,
+    DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MapKey, ReflectMessage, Value as Wire,
 };
 
 use super::problem::Problem;
 use super::{DEPTH_MAX, ReadOptions, number, well_known};
+use crate::lent::Lent;
 
 /// Makes values of the messages of a schema.
 pub(super) struct Reader<'a> {
     pub options: ReadOptions,
     pub has_required: bool,
     pub others: &'a [DescriptorPool],
+    pub lent: Lent,
 }
 
 impl Reader<'_> {
@@ -51,13 +52,13 @@ impl Reader<'_> {
             let value = self
                 .value(&field.kind(), value, depth)
                 .map_err(|problem| problem.in_field(field.name()))?;
-            members.push((self.name(&field), value));
+            members.push((self.name(&field)?, value));
         }
         for (extension, value) in message.extensions() {
             let value = self
                 .value(&extension.kind(), value, depth)
                 .map_err(|problem| problem.in_field(extension.json_name()))?;
-            members.push((Text::from(extension.json_name()), value));
+            members.push((self.lend(extension.json_name())?, value));
         }
         if self.options.emit_unpopulated {
             self.unpopulated(message, &mut members)?;
@@ -80,18 +81,36 @@ impl Reader<'_> {
                 true => Value::Null,
                 false => self.value(&field.kind(), &field.default_value(), 0)?,
             };
-            members.push((self.name(&field), value));
+            members.push((self.name(&field)?, value));
         }
         Ok(())
     }
 
-    fn name(&self, field: &FieldDescriptor) -> Text {
+    fn name(&self, field: &FieldDescriptor) -> Result<Text, Problem> {
         match field.kind() {
             Kind::Message(group) if self.options.use_proto_names && field.is_group() => {
-                Text::from(group.name())
+                self.lend(group.name())
             }
-            _ if self.options.use_proto_names => Text::from(field.name()),
-            _ => Text::from(field.json_name()),
+            _ if self.options.use_proto_names => self.lend(field.name()),
+            _ => self.lend(field.json_name()),
+        }
+    }
+
+    /// A name of the schema, as a part of the value.
+    fn lend(&self, name: &str) -> Result<Text, Problem> {
+        let lent = self.lent.take(name);
+        lent.map_err(|error| Problem::new(error.to_string()))?;
+        Ok(Text::from(name))
+    }
+
+    fn enumeration(&self, kind: &Kind, number: i32) -> Result<Value, Problem> {
+        let descriptor = kind.as_enum();
+        if descriptor.is_some_and(|it| it.full_name() == "google.protobuf.NullValue") {
+            return Ok(Value::Null);
+        }
+        match descriptor.and_then(|it| it.get_value(number)) {
+            Some(value) => Ok(Value::String(self.lend(value.name())?)),
+            None => Ok(Value::I64(i64::from(number))),
         }
     }
 
@@ -107,7 +126,7 @@ impl Reader<'_> {
             Wire::F64(value) => number::double(*value),
             Wire::String(value) => Value::String(Text::from(value.as_str())),
             Wire::Bytes(value) => Value::from(BASE64_STANDARD.encode(value)),
-            Wire::EnumNumber(number) => enumeration(kind, *number),
+            Wire::EnumNumber(number) => self.enumeration(kind, *number)?,
             Wire::Message(message) => self.message(message, depth + 1)?,
             Wire::List(elements) => {
                 let element = |(index, element): (usize, &Wire)| {
@@ -169,19 +188,6 @@ pub(super) fn required(message: &DynamicMessage) -> Result<(), Problem> {
             field.full_name()
         ))),
     }
-}
-
-fn enumeration(kind: &Kind, number: i32) -> Value {
-    let named = |descriptor: &EnumDescriptor| match descriptor.full_name() {
-        "google.protobuf.NullValue" => Some(Value::Null),
-        _ => {
-            let value = descriptor.get_value(number)?;
-            Some(Value::String(Text::from(value.name())))
-        }
-    };
-    kind.as_enum()
-        .and_then(named)
-        .unwrap_or(Value::I64(i64::from(number)))
 }
 
 fn map_key(key: &MapKey) -> Text {

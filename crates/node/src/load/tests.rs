@@ -257,6 +257,49 @@ fn a_named_pipe_is_refused_by_name_wherever_a_config_names_it() {
 }
 
 #[test]
+fn links_to_folders_are_not_followed_below_a_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.yaml");
+    std::fs::write(&file, "input: { stdin: {} }").unwrap();
+    for link in ["one", "two"] {
+        std::os::unix::fs::symlink(".", folder.path().join(link)).unwrap();
+    }
+    std::os::unix::fs::symlink("a.yaml", folder.path().join("b.yaml")).unwrap();
+    let named = format!("{}/...", folder.path().display());
+    let files = crate::expand_files(&[named], &["yaml"]).unwrap();
+    assert_eq!(files, [file, folder.path().join("b.yaml")]);
+    // One that is named is meant.
+    let named = folder.path().join("one").display().to_string();
+    assert_eq!(crate::expand_files(&[named], &["yaml"]).unwrap().len(), 2);
+}
+
+#[test]
+fn a_config_that_says_nothing_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.yaml");
+    let registry = Arc::new(crate::registry());
+    for (text, is_refused) in [
+        ("", true),
+        ("# nothing\n", true),
+        ("---\n", true),
+        ("{}", false),
+    ] {
+        std::fs::write(&path, text).unwrap();
+        let files = Files {
+            main: Main::File(path.clone()),
+            ..Files::default()
+        };
+        let loaded = load(&files, &registry);
+        assert_eq!(loaded.config.is_none(), is_refused, "{text:?}");
+        let set = Files {
+            set: vec!["input.stdin.max_buffer=7".to_owned()],
+            ..files
+        };
+        assert!(load(&set, &registry).config.is_some(), "{text:?}");
+    }
+}
+
+#[test]
 fn of_many_unknown_names_the_first_hundred_are_compared_with_those_that_there_are() {
     let many = |processor: &str| format!("    - {processor}\n").repeat(150);
     let suggested = |processors: &str| {

@@ -1,12 +1,13 @@
 //! One operation on a file, run to its end on a thread that may wait.
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use millrace_component::{ScannerFactory, SourceDetails};
+use millrace_component::{PartRoom, ScannerFactory, SourceDetails};
+use millrace_formats::{FileError, open_file};
 use millrace_message::Error;
 
 use super::status::Status;
@@ -80,34 +81,42 @@ impl Operation {
 }
 
 fn read(path: &Path, scanner: &dyn ScannerFactory, max: usize) -> Result<Done, Error> {
-    let open = || {
-        let file = File::open(path)?;
-        let status = Status::of(path, &file.metadata()?);
-        Ok::<_, io::Error>((file, status))
-    };
-    let (file, status) = open().map_err(|error| failed("open", path, &error))?;
+    let (file, _) = open_file(path, max).map_err(|error| match error {
+        FileError::Io(error) => failed("open", path, &error),
+        FileError::TooLarge(_) => too_large(path, max),
+        other => Error::rejected(format!("read `{}`: {other}", path.display())),
+    })?;
+    let metadata = file.metadata();
+    let metadata = metadata.map_err(|error| failed("look at", path, &error))?;
     let details = SourceDetails {
         name: path.display().to_string(),
     };
-    let mut scanner = scanner.open(Box::new(file), &details)?;
+    // It may grow while it is read.
+    let bounded = file.take(max as u64 + 1);
+    let mut scanner = scanner.open(Box::new(bounded), &details)?;
     let mut parts = Vec::new();
-    let mut left = max;
+    let mut room = PartRoom::new(max);
     while let Some(batch) = scanner.next()? {
         for message in batch.iter() {
             let content = message.bytes();
-            left = left.checked_sub(content.len()).ok_or_else(|| {
-                Error::rejected(format!(
-                    "`{}` is larger than {max} bytes, the smaller of `max_size` and `memory_limit`",
-                    path.display()
-                ))
+            room.take(content.len()).map_err(|error| {
+                Error::rejected(format!("read `{}`: {error}; {REMEDY}", path.display()))
             })?;
             parts.push(content.clone());
         }
     }
     Ok(Done {
-        status: Some(status),
+        status: Some(Status::of(path, &metadata)),
         parts,
     })
+}
+
+/// What to do where a file is too large.
+const REMEDY: &str = "raise `max_size`, or `memory_limit` where that is smaller, if it is wanted";
+
+fn too_large(path: &Path, max: usize) -> Error {
+    let path = path.display();
+    Error::rejected(format!("`{path}` is larger than {max} bytes; {REMEDY}"))
 }
 
 /// Deletes a file or an empty folder.

@@ -81,6 +81,10 @@ async fn what_cannot_be_read_whole_is_an_error_of_the_message() {
     for (fields, reason) in [
         ("scanner: { lines: {} }, max_size: 5", "larger than 5 bytes"),
         (
+            "scanner: { chunker: { size: 1 } }, max_size: 300",
+            "256 for each beside its content",
+        ),
+        (
             "scanner: { lines: { max_buffer_size: 4 } }",
             "max_buffer_size",
         ),
@@ -88,6 +92,15 @@ async fn what_cannot_be_read_whole_is_an_error_of_the_message() {
         let batch = run(&format!("operation: read, path: {path}/a, {fields}"), "in").await;
         assert_eq!(contents(&batch), ["in"]);
         assert!(fault(&batch).contains(reason), "{}", fault(&batch));
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_regular_file_is_not_read() {
+    for (path, kind) in [("/dev/zero", "a device"), ("/tmp", "a folder")] {
+        let fields = format!("operation: read, path: {path}, scanner: {{ lines: {{}} }}");
+        let batch = run(&fields, "in").await;
+        assert!(fault(&batch).contains(kind), "{}", fault(&batch));
     }
 }
 
