@@ -25,6 +25,7 @@ mod describe_groups;
 mod describe_log_dirs;
 mod describe_producers;
 mod describe_topic_partitions;
+mod elect_leaders;
 mod fetch;
 mod find_coordinator;
 mod group;
@@ -148,6 +149,7 @@ pub fn begin(broker: &Arc<Broker>, peer: &Arc<Peer>, frame: Bytes) -> Option<Wor
         ApiKey::WriteTxnMarkers => answer(call, &mut reader, write_txn_markers::handle),
         ApiKey::DescribeLogDirs => answer(call, &mut reader, describe_log_dirs::handle),
         ApiKey::DescribeProducers => answer(call, &mut reader, describe_producers::handle),
+        ApiKey::ElectLeaders => answer(call, &mut reader, elect_leaders::handle),
         ApiKey::SaslHandshake => answer(call, &mut reader, sasl::handshake),
         ApiKey::SaslAuthenticate => answer(call, &mut reader, sasl::authenticate),
         ApiKey::DescribeUserScramCredentials => {

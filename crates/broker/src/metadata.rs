@@ -5,16 +5,24 @@
 
 mod apply;
 mod controller;
+mod election;
+#[cfg(test)]
+mod example;
 mod features;
 mod image;
 mod in_sync;
 mod log;
+mod partition_change;
 pub mod topics;
+mod turn;
 
 pub use controller::Metadata;
+pub use election::elect;
 pub use features::{FEATURES, bootstrap};
 pub use image::{BrokerImage, Image, PartitionImage, TopicImage};
 pub use log::MetadataLog;
+pub use partition_change::Election;
+pub use turn::Turn;
 
 /// A topic, as the type of the resource that a configuration is of.
 pub const TOPIC: i8 = 2;

@@ -6,6 +6,7 @@ mod compaction;
 mod config;
 mod configs;
 mod describe;
+mod elections;
 mod followers;
 mod operators;
 mod produce_fetch;

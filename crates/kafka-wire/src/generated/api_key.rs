@@ -68,6 +68,8 @@ pub enum ApiKey {
     CreatePartitions = 37,
     /// Number 42, versions 0 to 2.
     DeleteGroups = 42,
+    /// Number 43, versions 0 to 2.
+    ElectLeaders = 43,
     /// Number 44, versions 0 to 1.
     IncrementalAlterConfigs = 44,
     /// Number 47, version 0.
@@ -122,6 +124,7 @@ impl ApiKey {
         Self::SaslAuthenticate,
         Self::CreatePartitions,
         Self::DeleteGroups,
+        Self::ElectLeaders,
         Self::IncrementalAlterConfigs,
         Self::OffsetDelete,
         Self::DescribeUserScramCredentials,
@@ -317,6 +320,12 @@ impl ApiKey {
             },
             Self::DeleteGroups => Row {
                 name: "DeleteGroups",
+                versions: (0, 2),
+                flexible: Some(2),
+                advertised: Some((0, 2)),
+            },
+            Self::ElectLeaders => Row {
+                name: "ElectLeaders",
                 versions: (0, 2),
                 flexible: Some(2),
                 advertised: Some((0, 2)),

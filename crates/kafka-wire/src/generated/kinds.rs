@@ -40,6 +40,8 @@ Kind::of::<crate::generated::api::describe_transactions::DescribeTransactionsReq
 Kind::of::<crate::generated::api::describe_transactions::DescribeTransactionsResponse>(),
 Kind::of::<crate::generated::api::describe_user_scram_credentials::DescribeUserScramCredentialsRequest>(),
 Kind::of::<crate::generated::api::describe_user_scram_credentials::DescribeUserScramCredentialsResponse>(),
+Kind::of::<crate::generated::api::elect_leaders::ElectLeadersRequest>(),
+Kind::of::<crate::generated::api::elect_leaders::ElectLeadersResponse>(),
 Kind::of::<crate::generated::api::end_txn::EndTxnRequest>(),
 Kind::of::<crate::generated::api::end_txn::EndTxnResponse>(),
 Kind::of::<crate::generated::api::fetch::FetchRequest>(),

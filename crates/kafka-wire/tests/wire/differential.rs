@@ -74,6 +74,7 @@ fn another_codec_reads_and_writes_the_same_messages() {
         DescribeProducersRequest DescribeProducersResponse
         DescribeTopicPartitionsRequest DescribeTopicPartitionsResponse
         DescribeTransactionsRequest DescribeTransactionsResponse
+        ElectLeadersRequest ElectLeadersResponse
         EndTxnRequest EndTxnResponse
         FetchRequest FetchResponse
         FindCoordinatorRequest FindCoordinatorResponse
