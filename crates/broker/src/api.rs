@@ -13,6 +13,7 @@ use crate::broker::Broker;
 use crate::net::Peer;
 
 mod alter_configs;
+mod alter_partition_reassignments;
 mod api_versions;
 mod create_partitions;
 mod create_topics;
@@ -32,6 +33,7 @@ mod group;
 mod init_producer_id;
 mod list_groups;
 mod list_offsets;
+mod list_partition_reassignments;
 mod metadata;
 mod offset_commit;
 mod offset_fetch;
@@ -150,6 +152,12 @@ pub fn begin(broker: &Arc<Broker>, peer: &Arc<Peer>, frame: Bytes) -> Option<Wor
         ApiKey::DescribeLogDirs => answer(call, &mut reader, describe_log_dirs::handle),
         ApiKey::DescribeProducers => answer(call, &mut reader, describe_producers::handle),
         ApiKey::ElectLeaders => answer(call, &mut reader, elect_leaders::handle),
+        ApiKey::AlterPartitionReassignments => {
+            answer(call, &mut reader, alter_partition_reassignments::handle)
+        }
+        ApiKey::ListPartitionReassignments => {
+            answer(call, &mut reader, list_partition_reassignments::handle)
+        }
         ApiKey::SaslHandshake => answer(call, &mut reader, sasl::handshake),
         ApiKey::SaslAuthenticate => answer(call, &mut reader, sasl::authenticate),
         ApiKey::DescribeUserScramCredentials => {

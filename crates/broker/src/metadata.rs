@@ -13,6 +13,7 @@ mod image;
 mod in_sync;
 mod log;
 mod partition_change;
+mod reassignment;
 pub mod topics;
 mod turn;
 
@@ -22,6 +23,7 @@ pub use features::{FEATURES, bootstrap};
 pub use image::{BrokerImage, Image, PartitionImage, TopicImage};
 pub use log::MetadataLog;
 pub use partition_change::Election;
+pub use reassignment::{Target, reassign};
 pub use turn::Turn;
 
 /// A topic, as the type of the resource that a configuration is of.

@@ -72,6 +72,10 @@ pub enum ApiKey {
     ElectLeaders = 43,
     /// Number 44, versions 0 to 1.
     IncrementalAlterConfigs = 44,
+    /// Number 45, versions 0 to 1.
+    AlterPartitionReassignments = 45,
+    /// Number 46, version 0.
+    ListPartitionReassignments = 46,
     /// Number 47, version 0.
     OffsetDelete = 47,
     /// Number 50, version 0.
@@ -126,6 +130,8 @@ impl ApiKey {
         Self::DeleteGroups,
         Self::ElectLeaders,
         Self::IncrementalAlterConfigs,
+        Self::AlterPartitionReassignments,
+        Self::ListPartitionReassignments,
         Self::OffsetDelete,
         Self::DescribeUserScramCredentials,
         Self::AlterUserScramCredentials,
@@ -335,6 +341,18 @@ impl ApiKey {
                 versions: (0, 1),
                 flexible: Some(1),
                 advertised: Some((0, 1)),
+            },
+            Self::AlterPartitionReassignments => Row {
+                name: "AlterPartitionReassignments",
+                versions: (0, 1),
+                flexible: Some(0),
+                advertised: Some((0, 1)),
+            },
+            Self::ListPartitionReassignments => Row {
+                name: "ListPartitionReassignments",
+                versions: (0, 0),
+                flexible: Some(0),
+                advertised: Some((0, 0)),
             },
             Self::OffsetDelete => Row {
                 name: "OffsetDelete",

@@ -61,6 +61,7 @@ fn another_codec_reads_and_writes_the_same_messages() {
         AddOffsetsToTxnRequest AddOffsetsToTxnResponse
         AddPartitionsToTxnRequest AddPartitionsToTxnResponse
         AlterConfigsRequest AlterConfigsResponse
+        AlterPartitionReassignmentsRequest AlterPartitionReassignmentsResponse
         ApiVersionsRequest ApiVersionsResponse
         CreatePartitionsRequest CreatePartitionsResponse
         CreateTopicsRequest CreateTopicsResponse
@@ -85,6 +86,7 @@ fn another_codec_reads_and_writes_the_same_messages() {
         LeaveGroupRequest LeaveGroupResponse
         ListGroupsRequest ListGroupsResponse
         ListOffsetsRequest ListOffsetsResponse
+        ListPartitionReassignmentsRequest ListPartitionReassignmentsResponse
         ListTransactionsRequest ListTransactionsResponse
         MetadataRequest MetadataResponse
         OffsetCommitRequest OffsetCommitResponse
