@@ -25,6 +25,7 @@ mod describe_configs;
 mod describe_groups;
 mod describe_log_dirs;
 mod describe_producers;
+mod describe_quorum;
 mod describe_topic_partitions;
 mod elect_leaders;
 mod fetch;
@@ -151,6 +152,7 @@ pub fn begin(broker: &Arc<Broker>, peer: &Arc<Peer>, frame: Bytes) -> Option<Wor
         ApiKey::WriteTxnMarkers => answer(call, &mut reader, write_txn_markers::handle),
         ApiKey::DescribeLogDirs => answer(call, &mut reader, describe_log_dirs::handle),
         ApiKey::DescribeProducers => answer(call, &mut reader, describe_producers::handle),
+        ApiKey::DescribeQuorum => answer(call, &mut reader, describe_quorum::handle),
         ApiKey::ElectLeaders => answer(call, &mut reader, elect_leaders::handle),
         ApiKey::AlterPartitionReassignments => {
             answer(call, &mut reader, alter_partition_reassignments::handle)

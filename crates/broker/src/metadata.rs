@@ -13,6 +13,7 @@ mod image;
 mod in_sync;
 mod log;
 mod partition_change;
+mod quorum;
 mod reassignment;
 pub mod topics;
 mod turn;
@@ -23,6 +24,7 @@ pub use features::{FEATURES, bootstrap};
 pub use image::{BrokerImage, Image, PartitionImage, TopicImage};
 pub use log::MetadataLog;
 pub use partition_change::Election;
+pub use quorum::{Keeper, LogReplica, Quorum};
 pub use reassignment::{Target, reassign};
 pub use turn::Turn;
 

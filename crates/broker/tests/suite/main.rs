@@ -11,6 +11,7 @@ mod followers;
 mod operators;
 mod produce_fetch;
 mod protocol;
+mod quorum;
 mod reassignments;
 mod security;
 mod start;

@@ -82,6 +82,8 @@ pub enum ApiKey {
     DescribeUserScramCredentials = 50,
     /// Number 51, version 0.
     AlterUserScramCredentials = 51,
+    /// Number 55, versions 0 to 2.
+    DescribeQuorum = 55,
     /// Number 60, versions 0 to 2.
     DescribeCluster = 60,
     /// Number 61, version 0.
@@ -135,6 +137,7 @@ impl ApiKey {
         Self::OffsetDelete,
         Self::DescribeUserScramCredentials,
         Self::AlterUserScramCredentials,
+        Self::DescribeQuorum,
         Self::DescribeCluster,
         Self::DescribeProducers,
         Self::DescribeTransactions,
@@ -371,6 +374,12 @@ impl ApiKey {
                 versions: (0, 0),
                 flexible: Some(0),
                 advertised: Some((0, 0)),
+            },
+            Self::DescribeQuorum => Row {
+                name: "DescribeQuorum",
+                versions: (0, 2),
+                flexible: Some(0),
+                advertised: Some((0, 2)),
             },
             Self::DescribeCluster => Row {
                 name: "DescribeCluster",

@@ -73,6 +73,7 @@ fn another_codec_reads_and_writes_the_same_messages() {
         DescribeGroupsRequest DescribeGroupsResponse
         DescribeLogDirsRequest DescribeLogDirsResponse
         DescribeProducersRequest DescribeProducersResponse
+        DescribeQuorumRequest DescribeQuorumResponse
         DescribeTopicPartitionsRequest DescribeTopicPartitionsResponse
         DescribeTransactionsRequest DescribeTransactionsResponse
         ElectLeadersRequest ElectLeadersResponse
