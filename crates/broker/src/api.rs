@@ -32,6 +32,7 @@ mod fetch;
 mod find_coordinator;
 mod group;
 mod init_producer_id;
+mod list_config_resources;
 mod list_groups;
 mod list_offsets;
 mod list_partition_reassignments;
@@ -160,6 +161,7 @@ pub fn begin(broker: &Arc<Broker>, peer: &Arc<Peer>, frame: Bytes) -> Option<Wor
         ApiKey::ListPartitionReassignments => {
             answer(call, &mut reader, list_partition_reassignments::handle)
         }
+        ApiKey::ListConfigResources => answer(call, &mut reader, list_config_resources::handle),
         ApiKey::SaslHandshake => answer(call, &mut reader, sasl::handshake),
         ApiKey::SaslAuthenticate => answer(call, &mut reader, sasl::authenticate),
         ApiKey::DescribeUserScramCredentials => {

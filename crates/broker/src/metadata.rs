@@ -32,3 +32,9 @@ pub use turn::Turn;
 pub const TOPIC: i8 = 2;
 /// A broker, likewise; the empty name stands for all brokers.
 pub const BROKER: i8 = 4;
+/// The levels of a broker's loggers, likewise.
+pub const BROKER_LOGGER: i8 = 8;
+/// A subscription to clients' metrics, likewise.
+pub const CLIENT_METRICS: i8 = 16;
+/// A group, likewise.
+pub const GROUP: i8 = 32;

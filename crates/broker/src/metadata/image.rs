@@ -119,6 +119,13 @@ impl Image {
     pub fn config(&self, kind: i8, name: &str) -> Option<&Arc<BTreeMap<String, String>>> {
         self.configs.get(&(kind, name.into()))
     }
+
+    /// The resources of this type for which something was set.
+    pub fn configured(&self, kind: i8) -> impl Iterator<Item = &Str> {
+        let all = self.configs.range((kind, Str::EMPTY)..);
+        let own = all.take_while(move |((it, _), _)| *it == kind);
+        own.map(|((_, name), _)| name)
+    }
 }
 
 impl TopicImage {

@@ -92,6 +92,8 @@ pub enum ApiKey {
     DescribeTransactions = 65,
     /// Number 66, versions 0 to 2.
     ListTransactions = 66,
+    /// Number 74, versions 0 to 1.
+    ListConfigResources = 74,
     /// Number 75, version 0.
     DescribeTopicPartitions = 75,
 }
@@ -142,6 +144,7 @@ impl ApiKey {
         Self::DescribeProducers,
         Self::DescribeTransactions,
         Self::ListTransactions,
+        Self::ListConfigResources,
         Self::DescribeTopicPartitions,
     ];
 
@@ -404,6 +407,12 @@ impl ApiKey {
                 versions: (0, 2),
                 flexible: Some(0),
                 advertised: Some((0, 2)),
+            },
+            Self::ListConfigResources => Row {
+                name: "ListConfigResources",
+                versions: (0, 1),
+                flexible: Some(0),
+                advertised: Some((0, 1)),
             },
             Self::DescribeTopicPartitions => Row {
                 name: "DescribeTopicPartitions",

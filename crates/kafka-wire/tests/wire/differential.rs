@@ -85,6 +85,7 @@ fn another_codec_reads_and_writes_the_same_messages() {
         InitProducerIdRequest InitProducerIdResponse
         JoinGroupRequest JoinGroupResponse
         LeaveGroupRequest LeaveGroupResponse
+        ListConfigResourcesRequest ListConfigResourcesResponse
         ListGroupsRequest ListGroupsResponse
         ListOffsetsRequest ListOffsetsResponse
         ListPartitionReassignmentsRequest ListPartitionReassignmentsResponse

@@ -156,6 +156,7 @@ fn what_is_advertised_is_what_kafka_4_3_1_says_of_these_apis() {
         (61, (0, 0)),
         (65, (0, 0)),
         (66, (0, 2)),
+        (74, (0, 1)),
         (75, (0, 0)),
     ]);
     assert_eq!(all, expected);
