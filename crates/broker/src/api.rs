@@ -13,6 +13,7 @@ use crate::broker::Broker;
 use crate::net::Peer;
 
 mod alter_configs;
+mod alter_partition_reassignments;
 mod api_versions;
 mod create_partitions;
 mod create_topics;
@@ -24,13 +25,17 @@ mod describe_configs;
 mod describe_groups;
 mod describe_log_dirs;
 mod describe_producers;
+mod describe_quorum;
 mod describe_topic_partitions;
+mod elect_leaders;
 mod fetch;
 mod find_coordinator;
 mod group;
 mod init_producer_id;
+mod list_config_resources;
 mod list_groups;
 mod list_offsets;
+mod list_partition_reassignments;
 mod metadata;
 mod offset_commit;
 mod offset_fetch;
@@ -148,6 +153,15 @@ pub fn begin(broker: &Arc<Broker>, peer: &Arc<Peer>, frame: Bytes) -> Option<Wor
         ApiKey::WriteTxnMarkers => answer(call, &mut reader, write_txn_markers::handle),
         ApiKey::DescribeLogDirs => answer(call, &mut reader, describe_log_dirs::handle),
         ApiKey::DescribeProducers => answer(call, &mut reader, describe_producers::handle),
+        ApiKey::DescribeQuorum => answer(call, &mut reader, describe_quorum::handle),
+        ApiKey::ElectLeaders => answer(call, &mut reader, elect_leaders::handle),
+        ApiKey::AlterPartitionReassignments => {
+            answer(call, &mut reader, alter_partition_reassignments::handle)
+        }
+        ApiKey::ListPartitionReassignments => {
+            answer(call, &mut reader, list_partition_reassignments::handle)
+        }
+        ApiKey::ListConfigResources => answer(call, &mut reader, list_config_resources::handle),
         ApiKey::SaslHandshake => answer(call, &mut reader, sasl::handshake),
         ApiKey::SaslAuthenticate => answer(call, &mut reader, sasl::authenticate),
         ApiKey::DescribeUserScramCredentials => {

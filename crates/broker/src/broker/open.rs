@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use millrace_kafka_wire::Str;
+use millrace_kafka_wire::{Str, Uuid};
 use millrace_log::{DirProperties, Files, LogDir, LogError, check_writable, new_id};
 
 use super::{Random, StartError};
@@ -61,6 +61,11 @@ impl Dirs {
         let path = dir.log_dir().partition_path(&partition);
         let opened = MetadataLog::open(Arc::clone(files), &path, recovery_point, now);
         Ok(opened?)
+    }
+
+    /// The id of the directory that has the metadata log.
+    pub fn metadata_dir(&self) -> Uuid {
+        self.dirs[self.metadata_at].id
     }
 
     /// Writes into each directory whose it is.

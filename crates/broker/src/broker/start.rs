@@ -20,7 +20,7 @@ use crate::config::{BrokerConfig, Listener};
 use crate::coordinators::{HoldSwitch, Surroundings, groups, transactions};
 use crate::driver::Driver;
 use crate::live::Live;
-use crate::metadata::{FEATURES, Image, Metadata, bootstrap};
+use crate::metadata::{FEATURES, Image, Keeper, Metadata, bootstrap};
 use crate::metrics::Metrics as Counters;
 use crate::net::{Budget, Door, Limits, Listening, bind};
 use crate::partitions::{Asking, Partitions};
@@ -80,6 +80,10 @@ pub(crate) async fn start_for(
     let taken = Dirs::take(&config, &files, &random)?;
     let (log, image) = taken.open_metadata(&files, clock.now())?;
     taken.own(config.node_id)?;
+    let keeper = Keeper {
+        id: config.node_id,
+        dir: taken.metadata_dir(),
+    };
     let Dirs {
         cluster_id,
         dirs,
@@ -91,7 +95,7 @@ pub(crate) async fn start_for(
     let site = (config.node_id, config.replica_lag_time_max);
     let partitions = Partitions::start(site, &asking, files, dirs, &driver, &clock);
     let partitions = Arc::new(partitions.map_err(StartError::Thread)?);
-    let (metadata, controller) = Metadata::new(log, image, clock.clone());
+    let (metadata, controller) = Metadata::new(log, image, keeper, clock.clone());
     let live = Arc::new(Live::new(config.clone(), Arc::clone(&partitions)));
     let follower = Arc::clone(&live);
     let committed = move |image: Arc<Image>| {

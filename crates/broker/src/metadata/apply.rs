@@ -15,7 +15,7 @@ use millrace_sasl::scram::Credential;
 use super::image::{BrokerImage, Image, PartitionImage, TopicImage};
 
 /// The leader stays who it is.
-const SAME_LEADER: i32 = -2;
+pub(super) const SAME_LEADER: i32 = -2;
 
 impl Image {
     /// Takes a record in.
@@ -127,6 +127,8 @@ impl Image {
             replicas: record.replicas.clone(),
             dirs: record.directories.clone(),
             isr: record.isr.clone(),
+            adding: record.adding_replicas.clone(),
+            removing: record.removing_replicas.clone(),
         });
         Ok(())
     }
@@ -150,6 +152,12 @@ impl Image {
         }
         if let Some(dirs) = &record.directories {
             partition.dirs.clone_from(dirs);
+        }
+        if let Some(adding) = &record.adding_replicas {
+            partition.adding.clone_from(adding);
+        }
+        if let Some(removing) = &record.removing_replicas {
+            partition.removing.clone_from(removing);
         }
         partition.epoch += 1;
         Ok(())

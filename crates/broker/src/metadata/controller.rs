@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::image::Image;
 use super::log::MetadataLog;
+use super::quorum::Keeper;
 use crate::clock::Clock;
 use crate::partitions::Refused;
 
@@ -26,6 +27,7 @@ pub type Committed =
 /// The cluster as everybody sees it, and the way to change it.
 pub struct Metadata {
     image: ArcSwap<Image>,
+    keeper: Keeper,
     changes: mpsc::Sender<Command>,
 }
 
@@ -77,10 +79,16 @@ where
 
 impl Metadata {
     /// The cluster as it is, and the loop that changes it.
-    pub fn new(log: MetadataLog, image: Image, clock: Clock) -> (Arc<Self>, Controller) {
+    pub fn new(
+        log: MetadataLog,
+        image: Image,
+        keeper: Keeper,
+        clock: Clock,
+    ) -> (Arc<Self>, Controller) {
         let (changes, inbox) = mpsc::channel(TURN);
         let metadata = Arc::new(Self {
             image: ArcSwap::from_pointee(image),
+            keeper,
             changes,
         });
         let controller = Controller {
@@ -95,6 +103,11 @@ impl Metadata {
     /// The cluster as it is.
     pub fn image(&self) -> Arc<Image> {
         self.image.load_full()
+    }
+
+    /// Who keeps the log.
+    pub fn keeper(&self) -> Keeper {
+        self.keeper
     }
 
     /// Makes a change: `decide` says from the cluster as it is then which records make it, and what

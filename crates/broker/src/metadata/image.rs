@@ -63,9 +63,23 @@ pub struct PartitionImage {
     pub dirs: Vec<Uuid>,
     /// The replicas that are in sync.
     pub isr: Vec<i32>,
+    /// The replicas that a reassignment adds.
+    pub adding: Vec<i32>,
+    /// The replicas that it removes.
+    pub removing: Vec<i32>,
 }
 
 impl PartitionImage {
+    /// Whether it moves to other brokers.
+    pub fn is_reassigned(&self) -> bool {
+        !(self.adding.is_empty() && self.removing.is_empty())
+    }
+
+    /// Whether the leader is the first of the replicas.
+    pub fn has_preferred_leader(&self) -> bool {
+        self.replicas.first() == Some(&self.leader)
+    }
+
     /// Whether fewer replicas are in sync than there have to be: `min_in_sync`, or all where there are
     /// fewer.
     pub fn has_too_few_in_sync(&self, min_in_sync: i32) -> bool {
@@ -104,6 +118,13 @@ impl Image {
     /// What was set for a resource: a topic, a broker, or all brokers.
     pub fn config(&self, kind: i8, name: &str) -> Option<&Arc<BTreeMap<String, String>>> {
         self.configs.get(&(kind, name.into()))
+    }
+
+    /// The resources of this type for which something was set.
+    pub fn configured(&self, kind: i8) -> impl Iterator<Item = &Str> {
+        let all = self.configs.range((kind, Str::EMPTY)..);
+        let own = all.take_while(move |((it, _), _)| *it == kind);
+        own.map(|((_, name), _)| name)
     }
 }
 

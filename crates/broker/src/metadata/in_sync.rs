@@ -1,8 +1,9 @@
 //! Which replicas of a partition are in sync, as its leader asks for (AlterPartition, KIP-497).
 
 use millrace_kafka_wire::ErrorCode;
-use millrace_kafka_wire::metadata::{MetadataRecord, PartitionChangeRecord};
+use millrace_kafka_wire::metadata::MetadataRecord;
 
+use super::partition_change::{Changing, Election};
 use super::{Image, Metadata, PartitionImage};
 use crate::partitions::{InSync, Refused};
 
@@ -22,26 +23,25 @@ impl Metadata {
     /// Those of [`Metadata::change`].
     pub async fn set_in_sync(&self, wanted: InSync) -> Result<Moved, Refused> {
         let changed = self.change(move |image| match decide(image, &wanted) {
-            Ok((record, moved)) => (vec![MetadataRecord::PartitionChange(record)], Ok(moved)),
+            Ok((record, moved)) => (Vec::from_iter(record), Ok(moved)),
             Err(refused) => (Vec::new(), Err(refused)),
         });
         changed.await?
     }
 }
 
-fn decide(image: &Image, wanted: &InSync) -> Result<(PartitionChangeRecord, Moved), Refused> {
-    let partition = check(image, wanted)?;
+fn decide(image: &Image, wanted: &InSync) -> Result<(Option<MetadataRecord>, Moved), Refused> {
+    let changing = check(image, wanted)?;
+    let partition = changing.now;
     let moved = Moved {
         left: missing(&partition.isr, &wanted.in_sync),
         joined: missing(&wanted.in_sync, &partition.isr),
     };
-    let record = PartitionChangeRecord {
-        partition_id: wanted.partition.index,
-        topic_id: wanted.partition.topic_id,
-        isr: Some(wanted.in_sync.clone()),
-        ..PartitionChangeRecord::default()
+    let next = PartitionImage {
+        isr: wanted.in_sync.clone(),
+        ..partition.clone()
     };
-    Ok((record, moved))
+    Ok((changing.record(next, Election::Online), moved))
 }
 
 /// How many are in one list and not in the other.
@@ -49,16 +49,11 @@ fn missing(these: &[i32], those: &[i32]) -> usize {
     these.iter().filter(|it| !those.contains(it)).count()
 }
 
-fn check<'a>(image: &'a Image, wanted: &InSync) -> Result<&'a PartitionImage, Refused> {
+fn check<'a>(image: &'a Image, wanted: &InSync) -> Result<Changing<'a>, Refused> {
     let topic = image.topic_by_id(wanted.partition.topic_id);
-    let partition = topic.and_then(|it| it.partition(wanted.partition.index));
-    let unknown = || {
-        Refused::new(
-            ErrorCode::UnknownTopicOrPartition,
-            "there is no such partition",
-        )
-    };
-    let partition = partition.ok_or_else(unknown)?;
+    let topic = topic.map(|it| &**it);
+    let changing = Changing::find(image, topic, wanted.partition.index)?;
+    let partition = changing.now;
     if partition.leader != wanted.leader || partition.leader_epoch != wanted.leader_epoch {
         let reason = "the partition is led by another broker, or in another epoch";
         return Err(Refused::new(ErrorCode::FencedLeaderEpoch, reason));
@@ -73,7 +68,7 @@ fn check<'a>(image: &'a Image, wanted: &InSync) -> Result<&'a PartitionImage, Re
     };
     let leads = wanted.in_sync.contains(&wanted.leader);
     match wanted.in_sync.iter().find(|id| !is_fit(id)) {
-        None if leads => Ok(partition),
+        None if leads => Ok(changing),
         unfit => {
             let id = unfit.copied().unwrap_or(wanted.leader);
             let reason = format!("broker {id} cannot be in or out of sync here");

@@ -190,15 +190,29 @@ fn check_assigned(
                 "partition {index} has another number of replicas"
             )));
         }
-        let is_twice = |at: usize| brokers[..at].contains(&brokers[at]);
-        if (0..brokers.len()).any(is_twice) {
-            return Err(invalid(format!("partition {index} names a broker twice")));
-        }
-        if let Some(unknown) = brokers.iter().find(|id| !image.brokers.contains_key(id)) {
-            return Err(invalid(format!("there is no broker {unknown}")));
-        }
+        check_brokers(image, *index, brokers)?;
     }
     Ok(sorted.into_iter().map(|(_, brokers)| brokers).collect())
+}
+
+/// Whether a partition can be kept on these brokers.
+///
+/// # Errors
+/// There is none, or one is named twice, or has not registered.
+pub(super) fn check_brokers(image: &Image, index: i32, brokers: &[i32]) -> Result<(), Refused> {
+    let invalid = |reason: String| Refused::new(ErrorCode::InvalidReplicaAssignment, reason);
+    if brokers.is_empty() {
+        return Err(invalid(format!("partition {index} names no broker")));
+    }
+    if let Some(unknown) = brokers.iter().find(|id| !image.brokers.contains_key(id)) {
+        return Err(invalid(format!("there is no broker {unknown}")));
+    }
+    // Of those that there are few can be named before one is named again.
+    let is_twice = |at: usize| brokers[..at].contains(&brokers[at]);
+    match (0..brokers.len()).any(is_twice) {
+        true => Err(invalid(format!("partition {index} names a broker twice"))),
+        false => Ok(()),
+    }
 }
 
 fn partitions(
@@ -225,7 +239,7 @@ fn partitions(
 }
 
 /// The directories of a broker in turn.
-fn directory(broker: Option<&BrokerImage>, partition: i32, topic: Uuid) -> Uuid {
+pub(super) fn directory(broker: Option<&BrokerImage>, partition: i32, topic: Uuid) -> Uuid {
     let dirs = broker.map_or(&[][..], |it| &it.dirs);
     let at = usize::from(topic.0[13]) + usize::try_from(partition).unwrap_or(0);
     match dirs.len() {

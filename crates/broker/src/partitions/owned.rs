@@ -244,6 +244,8 @@ impl Owned {
     /// Takes over what the metadata says of the replicas now.
     pub fn assign(&mut self, image: PartitionImage) {
         self.replicas.assign(image, Instant::now());
+        // Who leads may begin an epoch while it does, as when a replica is taken away.
+        self.log.start_epoch(self.leader_epoch());
         self.advance();
     }
 

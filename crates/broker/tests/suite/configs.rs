@@ -1,6 +1,6 @@
 //! Settings of topics and brokers, changed while they are in use.
 
-use crate::support::{TestBroker, config};
+use crate::support::{TestBroker, code, config, with_orders};
 use millrace_kafka_wire::api::create_topics::{
     CreatableTopic, CreatableTopicConfig, CreateTopicsRequest,
 };
@@ -9,6 +9,9 @@ use millrace_kafka_wire::api::describe_configs::{
 };
 use millrace_kafka_wire::api::incremental_alter_configs::{
     AlterConfigsResource, AlterableConfig, IncrementalAlterConfigsRequest,
+};
+use millrace_kafka_wire::api::list_config_resources::{
+    ListConfigResourcesRequest, ListConfigResourcesResponse,
 };
 use millrace_kafka_wire::batch::{
     BatchBuilder, Compression, HEADER_SIZE, Records, compress_batch, decompress, is_intact,
@@ -244,4 +247,41 @@ fn a_topic_may_leave_durability_to_the_system() {
     assert!(broker.stop());
     let broker = TestBroker::start(config(dir.path()));
     assert_eq!(broker.client().read_all("orders", 0, 0).len(), 10);
+}
+
+fn resources(client: &mut Client, version: i16, types: &[i8]) -> ListConfigResourcesResponse {
+    let request = ListConfigResourcesRequest {
+        resource_types: types.to_vec(),
+    };
+    client.ask(version, &request)
+}
+
+#[test]
+fn what_has_settings_is_listed_by_type() {
+    let dir = tempfile::tempdir().unwrap();
+    let (broker, mut client) = with_orders(dir.path());
+    client.create_topic("invoices", 1);
+    let mut found = |version: i16, types: &[i8]| {
+        let listed = resources(&mut client, version, types);
+        assert_eq!(listed.error_code, 0);
+        let listed = listed.config_resources.into_iter();
+        let listed = listed.map(|it| (it.resource_type, it.resource_name.to_string()));
+        listed.collect::<Vec<_>>()
+    };
+    let entry = |resource_type: i8, name: &str| (resource_type, name.to_owned());
+    let topics = [entry(2, "invoices"), entry(2, "orders")];
+    let brokers = [entry(8, "1"), entry(4, "1")];
+    let all = [&brokers[..], &topics[..]].concat();
+    assert_eq!(found(1, &[]), all);
+    assert_eq!(found(1, &[2, 4, 8, 16, 32, 2]), all);
+    assert_eq!(found(1, &[2]), topics);
+    assert_eq!(found(1, &[4]), [entry(4, "1")]);
+    assert!(found(1, &[16, 32]).is_empty());
+    assert!(found(0, &[]).is_empty());
+    for unknown in [0, 1, 64, -1] {
+        let listed = resources(&mut client, 1, &[2, unknown]);
+        assert_eq!(code(listed.error_code), ErrorCode::UnsupportedVersion);
+        assert!(listed.config_resources.is_empty());
+    }
+    assert!(broker.stop());
 }

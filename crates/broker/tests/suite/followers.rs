@@ -4,6 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use millrace_broker::BrokerConfig;
+use millrace_kafka_wire::api::alter_partition_reassignments::{
+    AlterPartitionReassignmentsRequest, ReassignablePartition, ReassignableTopic,
+};
 use millrace_kafka_wire::api::create_topics::{
     CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig, CreateTopicsRequest,
 };
@@ -11,6 +14,7 @@ use millrace_kafka_wire::api::fetch::{FetchRequest, PartitionData};
 use millrace_kafka_wire::api::list_offsets::{
     ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic,
 };
+use millrace_kafka_wire::api::list_partition_reassignments::ListPartitionReassignmentsRequest;
 use millrace_kafka_wire::api::offset_for_leader_epoch::{
     OffsetForLeaderEpochRequest, OffsetForLeaderPartition, OffsetForLeaderTopic,
 };
@@ -142,6 +146,28 @@ fn end(client: &mut Client, replica_id: i32) -> i64 {
         ..ListOffsetsRequest::default()
     };
     client.ask(7, &request).topics.remove(0).partitions[0].offset
+}
+
+/// Has the partition be on these brokers; whether it moves then.
+fn reassign(client: &mut Client, replicas: &[i32]) -> bool {
+    let request = AlterPartitionReassignmentsRequest {
+        topics: vec![ReassignableTopic {
+            name: TOPIC.into(),
+            partitions: vec![ReassignablePartition {
+                partition_index: 0,
+                replicas: Some(replicas.to_vec()),
+            }],
+        }],
+        ..AlterPartitionReassignmentsRequest::default()
+    };
+    let altered = client.ask(1, &request).responses.remove(0);
+    assert_eq!(altered.partitions[0].error_code, 0);
+    is_moving(client)
+}
+
+fn is_moving(client: &mut Client) -> bool {
+    let all = ListPartitionReassignmentsRequest::default();
+    !client.ask(0, &all).topics.is_empty()
 }
 
 #[test]
@@ -300,5 +326,33 @@ fn a_follower_whose_log_parts_from_this_one_is_told_where() {
     let mut answer = follower.client.ask(4, &request);
     let found = answer.topics.remove(0).partitions.remove(0);
     assert_eq!((found.leader_epoch, found.end_offset), (0, 3));
+    assert!(broker.stop());
+}
+
+#[test]
+fn a_partition_moves_to_a_broker_until_that_has_all_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let Cluster {
+        broker,
+        mut client,
+        mut follower,
+    } = cluster(config(dir.path()), "1");
+    assert!(!reassign(&mut client, &[1]), "nobody has to copy anything");
+    assert_eq!(broker.in_sync(TOPIC, 0), [1]);
+    follower.leader_epoch = 1;
+    assert_eq!(
+        follower.is_refused(0),
+        Some(ErrorCode::UnknownLeaderEpoch),
+        "it is no replica"
+    );
+    assert_eq!(client.produce(TOPIC, 0, batch(&[b"a"])).error_code, 0);
+
+    assert!(reassign(&mut client, &[1, 2]));
+    let data = follower.fetch(0);
+    assert_eq!(values(&data), [(0, b"a".to_vec())]);
+    assert_eq!(broker.in_sync(TOPIC, 0), [1]);
+    assert!(is_moving(&mut client));
+    wait_for(&broker, &[1, 2], || drop(follower.fetch(1)));
+    assert!(!is_moving(&mut client));
     assert!(broker.stop());
 }

@@ -68,14 +68,22 @@ pub enum ApiKey {
     CreatePartitions = 37,
     /// Number 42, versions 0 to 2.
     DeleteGroups = 42,
+    /// Number 43, versions 0 to 2.
+    ElectLeaders = 43,
     /// Number 44, versions 0 to 1.
     IncrementalAlterConfigs = 44,
+    /// Number 45, versions 0 to 1.
+    AlterPartitionReassignments = 45,
+    /// Number 46, version 0.
+    ListPartitionReassignments = 46,
     /// Number 47, version 0.
     OffsetDelete = 47,
     /// Number 50, version 0.
     DescribeUserScramCredentials = 50,
     /// Number 51, version 0.
     AlterUserScramCredentials = 51,
+    /// Number 55, versions 0 to 2.
+    DescribeQuorum = 55,
     /// Number 60, versions 0 to 2.
     DescribeCluster = 60,
     /// Number 61, version 0.
@@ -84,6 +92,8 @@ pub enum ApiKey {
     DescribeTransactions = 65,
     /// Number 66, versions 0 to 2.
     ListTransactions = 66,
+    /// Number 74, versions 0 to 1.
+    ListConfigResources = 74,
     /// Number 75, version 0.
     DescribeTopicPartitions = 75,
 }
@@ -122,14 +132,19 @@ impl ApiKey {
         Self::SaslAuthenticate,
         Self::CreatePartitions,
         Self::DeleteGroups,
+        Self::ElectLeaders,
         Self::IncrementalAlterConfigs,
+        Self::AlterPartitionReassignments,
+        Self::ListPartitionReassignments,
         Self::OffsetDelete,
         Self::DescribeUserScramCredentials,
         Self::AlterUserScramCredentials,
+        Self::DescribeQuorum,
         Self::DescribeCluster,
         Self::DescribeProducers,
         Self::DescribeTransactions,
         Self::ListTransactions,
+        Self::ListConfigResources,
         Self::DescribeTopicPartitions,
     ];
 
@@ -321,11 +336,29 @@ impl ApiKey {
                 flexible: Some(2),
                 advertised: Some((0, 2)),
             },
+            Self::ElectLeaders => Row {
+                name: "ElectLeaders",
+                versions: (0, 2),
+                flexible: Some(2),
+                advertised: Some((0, 2)),
+            },
             Self::IncrementalAlterConfigs => Row {
                 name: "IncrementalAlterConfigs",
                 versions: (0, 1),
                 flexible: Some(1),
                 advertised: Some((0, 1)),
+            },
+            Self::AlterPartitionReassignments => Row {
+                name: "AlterPartitionReassignments",
+                versions: (0, 1),
+                flexible: Some(0),
+                advertised: Some((0, 1)),
+            },
+            Self::ListPartitionReassignments => Row {
+                name: "ListPartitionReassignments",
+                versions: (0, 0),
+                flexible: Some(0),
+                advertised: Some((0, 0)),
             },
             Self::OffsetDelete => Row {
                 name: "OffsetDelete",
@@ -344,6 +377,12 @@ impl ApiKey {
                 versions: (0, 0),
                 flexible: Some(0),
                 advertised: Some((0, 0)),
+            },
+            Self::DescribeQuorum => Row {
+                name: "DescribeQuorum",
+                versions: (0, 2),
+                flexible: Some(0),
+                advertised: Some((0, 2)),
             },
             Self::DescribeCluster => Row {
                 name: "DescribeCluster",
@@ -368,6 +407,12 @@ impl ApiKey {
                 versions: (0, 2),
                 flexible: Some(0),
                 advertised: Some((0, 2)),
+            },
+            Self::ListConfigResources => Row {
+                name: "ListConfigResources",
+                versions: (0, 1),
+                flexible: Some(0),
+                advertised: Some((0, 1)),
             },
             Self::DescribeTopicPartitions => Row {
                 name: "DescribeTopicPartitions",

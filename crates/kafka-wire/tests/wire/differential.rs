@@ -61,6 +61,7 @@ fn another_codec_reads_and_writes_the_same_messages() {
         AddOffsetsToTxnRequest AddOffsetsToTxnResponse
         AddPartitionsToTxnRequest AddPartitionsToTxnResponse
         AlterConfigsRequest AlterConfigsResponse
+        AlterPartitionReassignmentsRequest AlterPartitionReassignmentsResponse
         ApiVersionsRequest ApiVersionsResponse
         CreatePartitionsRequest CreatePartitionsResponse
         CreateTopicsRequest CreateTopicsResponse
@@ -72,8 +73,10 @@ fn another_codec_reads_and_writes_the_same_messages() {
         DescribeGroupsRequest DescribeGroupsResponse
         DescribeLogDirsRequest DescribeLogDirsResponse
         DescribeProducersRequest DescribeProducersResponse
+        DescribeQuorumRequest DescribeQuorumResponse
         DescribeTopicPartitionsRequest DescribeTopicPartitionsResponse
         DescribeTransactionsRequest DescribeTransactionsResponse
+        ElectLeadersRequest ElectLeadersResponse
         EndTxnRequest EndTxnResponse
         FetchRequest FetchResponse
         FindCoordinatorRequest FindCoordinatorResponse
@@ -82,8 +85,10 @@ fn another_codec_reads_and_writes_the_same_messages() {
         InitProducerIdRequest InitProducerIdResponse
         JoinGroupRequest JoinGroupResponse
         LeaveGroupRequest LeaveGroupResponse
+        ListConfigResourcesRequest ListConfigResourcesResponse
         ListGroupsRequest ListGroupsResponse
         ListOffsetsRequest ListOffsetsResponse
+        ListPartitionReassignmentsRequest ListPartitionReassignmentsResponse
         ListTransactionsRequest ListTransactionsResponse
         MetadataRequest MetadataResponse
         OffsetCommitRequest OffsetCommitResponse

@@ -17,7 +17,7 @@ use crate::interop::install::SCRIPTS;
 pub const KAFKA_PYTHON: Suite = Suite {
     name: "kafka-python",
     built: "test/integration",
-    floor: 48,
+    floor: 53,
     run: |round| {
         let settings = "node.id=0\nnum.partitions=4\ngroup.min.session.timeout.ms=1000\n";
         let packages = [

@@ -4,6 +4,10 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use millrace_broker::{BrokerConfig, Running, StartError, start_here};
+use millrace_kafka_wire::ErrorCode;
+use millrace_kafka_wire::api::metadata::{
+    MetadataRequest, MetadataRequestTopic, MetadataResponsePartition,
+};
 use millrace_kafka_wire::metadata::{MetadataRecord, RegisterBrokerRecord};
 use millrace_testkit::kafka::Client;
 use tokio::runtime::Runtime;
@@ -12,6 +16,31 @@ use tokio::runtime::Runtime;
 pub struct TestBroker {
     runtime: Runtime,
     running: Option<Running>,
+}
+
+/// The error of this number.
+pub fn code(number: i16) -> ErrorCode {
+    ErrorCode::from_number(number).unwrap()
+}
+
+/// A broker with the topic `orders` of two partitions, and a client of it.
+pub fn with_orders(dir: &Path) -> (TestBroker, Client) {
+    let broker = TestBroker::start(config(dir));
+    let mut client = broker.client();
+    client.create_topic("orders", 2);
+    (broker, client)
+}
+
+/// What clients are told of the partitions of a topic.
+pub fn partitions(client: &mut Client, topic: &str) -> Vec<MetadataResponsePartition> {
+    let request = MetadataRequest {
+        topics: Some(vec![MetadataRequestTopic {
+            name: Some(topic.into()),
+            ..MetadataRequestTopic::default()
+        }]),
+        ..MetadataRequest::default()
+    };
+    client.ask(12, &request).topics.remove(0).partitions
 }
 
 pub fn config(dir: &Path) -> BrokerConfig {
@@ -61,6 +90,13 @@ impl TestBroker {
             (vec![MetadataRecord::RegisterBroker(record)], broker_epoch)
         });
         self.runtime.block_on(registered).unwrap()
+    }
+
+    /// Makes these records part of the metadata.
+    pub fn change(&self, records: Vec<MetadataRecord>) {
+        let metadata = self.running.as_ref().unwrap().broker().metadata();
+        let changed = metadata.change(move |_| (records, ()));
+        self.runtime.block_on(changed).unwrap();
     }
 
     /// Which replicas of a partition are in sync.
