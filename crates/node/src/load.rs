@@ -447,13 +447,6 @@ impl Loader {
         parsed
     }
 
-    /// The tree of a text whose variables were replaced by those of this loader.
-    pub(crate) fn tree_of(&mut self, interpolated: InterpolatedText) -> Option<Node> {
-        let parsed = ParsedText::of(interpolated);
-        self.note(&parsed);
-        parsed.tree
-    }
-
     /// Takes over what there is to tell of a text, and which variables went into it.
     pub(crate) fn note(&mut self, parsed: &ParsedText) {
         let missing = parsed.missing_complaint.as_ref();
