@@ -15,6 +15,7 @@ use instance::{Guest, Program};
 use super::program::run_each;
 
 mod fuel;
+mod grows;
 mod host;
 mod instance;
 #[cfg(test)]
@@ -56,7 +57,7 @@ impl ProcessorConfig for Config {
         let memory_max = MEMORY_MAX.min(cx.flow().budget().limit());
         let abort = cx.flow().abort();
         let program = Program::new(&module, &self.function, memory_max, abort).map_err(failed)?;
-        let first = program.start().map_err(failed)?;
+        let first = fuel::on_its_stack(|| program.start()).map_err(failed)?;
         Ok(BuiltProcessor::Sync(Arc::new(Wasm {
             program,
             idle: Mutex::new(vec![first]),
@@ -107,8 +108,10 @@ impl Processor for Wasm {
 
     fn process_run(&self, run: Batches) -> Batches {
         let mut guest = None;
-        let run = run_each(run, &self.flow, &self.identity, |message| {
-            self.call(&mut guest, message)
+        let run = fuel::on_its_stack(|| {
+            run_each(run, &self.flow, &self.identity, |message| {
+                self.call(&mut guest, message)
+            })
         });
         self.idle.lock().extend(guest);
         run

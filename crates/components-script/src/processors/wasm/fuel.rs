@@ -11,7 +11,14 @@ use super::instance::Work;
 /// How much a call may compute: the interpreter spends some 300 million units a second.
 const FUEL_MAX: u64 = 20_000_000_000;
 /// How much of it is spent at once.
-const SLICE: u64 = 1_000_000;
+///
+/// Optimized, the interpreter goes from instruction to instruction by calls that the compiler turns into
+/// jumps; for `memory.grow` and `table.grow` it does not, so that each takes up to 300 bytes of the stack
+/// until the call ends or is paused. [`on_its_stack`] has room for as many as a slice pays for, and a
+/// part without a branch, which is paid for as a whole, has few ([`super::grows`]).
+const SLICE: u64 = 200_000;
+/// The stack of a call; only what is used of it takes memory.
+const STACK: usize = 64 << 20;
 /// How much a module may compute while an instance is made of it: some three seconds, in which it
 /// hears nothing.
 const MAKING_MAX: u64 = 1_000_000_000;
@@ -45,6 +52,11 @@ impl Fuel {
     pub fn for_making(&self) -> u64 {
         self.left.min(MAKING_MAX)
     }
+}
+
+/// Runs calls of functions of a module with a stack that holds what they may take.
+pub(super) fn on_its_stack<T>(calls: impl FnOnce() -> T) -> T {
+    stacker::maybe_grow(STACK / 2, STACK, calls)
 }
 
 /// Calls a function of a module with what fuel there is in the work of the store.

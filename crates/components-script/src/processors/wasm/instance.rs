@@ -8,7 +8,7 @@ use wasmi::{
 };
 
 use super::fuel::{self, Fuel};
-use super::{host, wasi};
+use super::{grows, host, wasi};
 use crate::processors::program;
 
 /// The most elements of a module's tables.
@@ -61,6 +61,7 @@ impl Program {
         // A call that pays for a translation cannot be paused there.
         config.compilation_mode(CompilationMode::Eager);
         let engine = Engine::new(&config);
+        grows::check(module)?;
         let module = Module::new(&engine, module).map_err(|error| error.to_string())?;
         let mut linker = Linker::new(&engine);
         host::define(&mut linker).map_err(|error| error.to_string())?;

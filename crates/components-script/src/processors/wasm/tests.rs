@@ -61,11 +61,16 @@ const METADATA: &str = r#"(module
     (call $set (i32.const 4) (i32.const 2)
       (i32.wrap_i64 (i64.shr_u (local.get $both) (i64.const 32))) (i32.wrap_i64 (local.get $both)))))"#;
 
+/// A module as it is compiled; what is none stays as it is.
+fn binary(module: &str) -> Vec<u8> {
+    wat::parse_str(module).unwrap_or_else(|_| module.as_bytes().to_vec())
+}
+
 /// The config of a module that lies in a file as long as the folder is there.
 pub(super) fn config(module: &str, function: &str) -> (TempDir, String) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("module.wasm");
-    std::fs::write(&path, module).expect("a file");
+    std::fs::write(&path, binary(module)).expect("a file");
     let path = path.display();
     (
         folder,
@@ -164,10 +169,23 @@ fn no_instruction_takes_the_stack_of_the_thread_however_often_it_runs() {
     }
 }
 
+#[test]
+fn a_function_grows_its_memory_in_few_places() {
+    let module = |places: usize| {
+        let grows = "(drop (memory.grow (i32.const 70000)))".repeat(places);
+        format!(r#"(module (memory 1) (func (export "process") {grows}))"#)
+    };
+    let (_folder, few) = config(&module(1_000), "process");
+    assert_eq!(run(&processor(&few), batch(&["x"])), [Ok("x".to_owned())]);
+    let (_folder, many) = config(&module(1_001), "process");
+    let error = try_processor(&many).err().expect("it is refused");
+    assert!(error.contains("more than 1000 places"), "{error}");
+}
+
 /// A program whose calls may spend so much fuel, in slices.
 fn program(module: &str, function: &str, fuel: u64, slice: u64) -> Program {
     let abort = CancellationToken::new();
-    let program = Program::new(module.as_bytes(), function, 64 << 20, &abort).expect("a module");
+    let program = Program::new(&binary(module), function, 64 << 20, &abort).expect("a module");
     program.with_fuel(Fuel::of(fuel, slice, &abort))
 }
 
