@@ -19,13 +19,13 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use copier::{Copiers, check};
 use millrace_testkit::kafka::{Client, Transactional, batch, committed};
 use millrace_testkit::millrace::{Millrace, command};
-use millrace_testkit::poll::PATIENCE;
+use millrace_testkit::poll::{PATIENCE, until};
 use serde_json::Value;
 use traffic::{churn, delete_records, delete_topic, fill, settled};
 
@@ -240,17 +240,19 @@ fn topics_that_come_and_go_and_are_compacted_disturb_no_backup() {
         .unwrap();
     let address: SocketAddr = ready["address"].as_str().unwrap().parse().unwrap();
     let stop = Arc::new(AtomicBool::new(false));
-    let stopped = Arc::clone(&stop);
-    let churn = std::thread::spawn(move || churn(address, &stopped));
+    let rounds = Arc::new(AtomicUsize::new(0));
+    let (stopped, counted) = (Arc::clone(&stop), Arc::clone(&rounds));
+    let churn = std::thread::spawn(move || churn(address, &stopped, &counted));
     let backups: Vec<_> = (0..8)
         .map(|number| dir.path().join(format!("backup-{number}")))
         .collect();
-    for backup in &backups {
-        std::thread::sleep(Duration::from_millis(200));
+    for (number, backup) in backups.iter().enumerate() {
+        let gone = || (rounds.load(Ordering::SeqCst) > number).then_some(());
+        until("topics come and go", PATIENCE, gone).unwrap();
         done("backup", &data, backup);
     }
     stop.store(true, Ordering::SeqCst);
-    assert!(churn.join().unwrap() > 5, "too little came and went");
+    churn.join().unwrap();
     for (number, backup) in backups.iter().enumerate() {
         let restored = dir.path().join(format!("restored-{number}"));
         done("restore", backup, &restored);

@@ -1,7 +1,7 @@
 //! What clients of the broker do while it is copied, and before.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use millrace_kafka_wire::api::delete_records::{
     DeleteRecordsPartition, DeleteRecordsRequest, DeleteRecordsTopic,
@@ -28,8 +28,9 @@ pub fn fill(client: &mut Client, topic: &str, megabytes: usize) {
     }
 }
 
-/// Makes, fills and deletes topics, writes to a compacted one and to one that stays; how often.
-pub fn churn(address: SocketAddr, stop: &AtomicBool) -> usize {
+/// Makes, fills and deletes topics, writes to a compacted one and to one that stays, until it is told
+/// to stop; counts how often.
+pub fn churn(address: SocketAddr, stop: &AtomicBool, AtomicUsize, rounds: &AtomicUsize) {
     let mut client = Client::connect(address);
     let small = ("segment.bytes", "1048576");
     client.create_topic("kept", 1);
@@ -39,12 +40,12 @@ pub fn churn(address: SocketAddr, stop: &AtomicBool) -> usize {
         1,
         &[small, dirty, ("cleanup.policy", "compact")],
     );
-    let mut rounds = 0;
     while !stop.load(Ordering::SeqCst) {
-        let name = format!("passing-{rounds}");
+        let round = rounds.load(Ordering::SeqCst);
+        let name = format!("passing-{round}");
         client.create_topic_with(&name, 1, &[small]);
         fill(&mut client, &name, 2);
-        let kept = format!("{rounds}");
+        let kept = format!("{round}");
         assert_eq!(
             client
                 .produce("kept", 0, batch(&[kept.as_bytes()]))
@@ -54,9 +55,8 @@ pub fn churn(address: SocketAddr, stop: &AtomicBool) -> usize {
         put(&mut client, "compacted", 2);
         delete_records(&mut client, &name, 20);
         delete_topic(&mut client, &name);
-        rounds += 1;
+        rounds.fetch_add(1, Ordering::SeqCst);
     }
-    rounds
 }
 
 /// Writes the same keys again and again.
