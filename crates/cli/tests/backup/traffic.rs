@@ -30,7 +30,7 @@ pub fn fill(client: &mut Client, topic: &str, megabytes: usize) {
 
 /// Makes, fills and deletes topics, writes to a compacted one and to one that stays, until it is told
 /// to stop; counts how often.
-pub fn churn(address: SocketAddr, stop: &AtomicBool, AtomicUsize, rounds: &AtomicUsize) {
+pub fn churn(address: SocketAddr, stop: &AtomicBool, rounds: &AtomicUsize) {
     let mut client = Client::connect(address);
     let small = ("segment.bytes", "1048576");
     client.create_topic("kept", 1);

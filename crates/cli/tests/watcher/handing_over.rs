@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
 
+use millrace_testkit::http;
 use millrace_testkit::millrace::{self, Millrace};
 use millrace_testkit::poll::{self, PATIENCE};
 use millrace_testkit::port::free_port;
@@ -45,6 +46,16 @@ fn taken_over(process: &mut Millrace, times: usize) {
             (texts.filter(|it| it.contains(TAKEN_OVER)).count() == times).then_some(())
         })
         .unwrap();
+}
+
+/// Waits until what the input reads has no room any more, for the buffer behind it has none.
+fn full(service: u16) {
+    poll::until("a full buffer", PATIENCE, || {
+        let metrics = http::get(&format!("http://127.0.0.1:{service}/metrics")).ok()?;
+        let depth = r#"millrace_queue_depth{label="",path="root.input"} 128"#;
+        metrics.text().lines().any(|it| it == depth).then_some(())
+    })
+    .unwrap();
 }
 
 fn lines(path: &Path) -> Vec<String> {
@@ -329,6 +340,7 @@ fn a_full_buffer_leaves_nothing_of_the_standard_input_uncounted() {
         ready(service);
         let text: String = (0..LINES).map(|it| format!("{it}\n")).collect();
         let writing_all = std::thread::spawn(move || writer.write_all(text.as_bytes()));
+        full(service);
         // It is stuck twice, so that what waits is given on in between.
         std::fs::write(&config, stuck(&source, service).replace("1h", "2h")).unwrap();
         taken_over(&mut process, 1);
