@@ -8,7 +8,8 @@ use bytes::{Buf, Bytes};
 use millrace_kafka_wire::Str;
 use millrace_kafka_wire::api::fetch::AbortedTransaction;
 use millrace_kafka_wire::batch::{
-    self, BatchError, BatchHeader, Compression, HEADER_SIZE, Records, is_intact, size_of,
+    self, BatchError, BatchHeader, Compression, HEADER_SIZE, RECORDS_BYTES_MAX, Records, is_intact,
+    size_of,
 };
 
 use crate::Result;
@@ -39,7 +40,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            batch_bytes: 64 << 20,
+            batch_bytes: RECORDS_BYTES_MAX,
         }
     }
 }
