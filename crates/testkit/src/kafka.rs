@@ -15,7 +15,7 @@ use millrace_kafka_wire::api::produce::{
     PartitionProduceData, PartitionProduceResponse, ProduceRequest, TopicProduceData,
 };
 use millrace_kafka_wire::batch::{
-    BatchBuilder, BatchHeader, Compression, HEADER_SIZE, PREFIX_SIZE, Records, checksum,
+    BatchBuilder, BatchHeader, Compression, HEADER_SIZE, PREFIX_SIZE, Records, checksum, compress,
 };
 use millrace_kafka_wire::{Request, Segment, Uuid, read_response, write_request};
 
@@ -199,6 +199,12 @@ pub fn claimed(codec: Compression, count: i32, bytes: &[u8]) -> Bytes {
     header.crc = checksum(&batch);
     batch[..HEADER_SIZE].copy_from_slice(&header.to_bytes());
     batch.into()
+}
+
+/// A compressed batch that counts so many records, and holds these values.
+pub fn counted(codec: Compression, count: i32, values: &[&[u8]]) -> Bytes {
+    let bytes = compress(codec, &records(values)).expect("the codec takes all");
+    claimed(codec, count, &bytes)
 }
 
 /// The records of a batch of these values, as they lie behind its header.

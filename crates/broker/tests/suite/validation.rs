@@ -4,35 +4,32 @@ use bytes::Bytes;
 use millrace_broker::BrokerConfig;
 use millrace_kafka_wire::ErrorCode;
 use millrace_kafka_wire::batch::{Compression, RECORDS_BYTES_MAX, compress};
-use millrace_testkit::kafka::{batch, claimed, records};
+use millrace_testkit::kafka::{batch, claimed, counted};
 
 use crate::support::{TestBroker, code, config};
 
 /// Of each what it is answered with where it is opened.
 fn unreadable() -> Vec<(&'static str, Bytes, ErrorCode)> {
-    let one = records(&[b"abc"]);
-    let gzip = |bytes: &[u8]| compress(Compression::Gzip, bytes).unwrap();
-    let large = records(&[&vec![0; RECORDS_BYTES_MAX]]);
-    let bomb = compress(Compression::Zstd, &large).unwrap();
+    let text = compress(Compression::Gzip, b"abc").unwrap();
     let mut found = vec![
         (
             "counts more",
-            claimed(Compression::Gzip, 5, &gzip(&one)),
+            counted(Compression::Gzip, 5, &[b"abc"]),
             ErrorCode::InvalidRecord,
         ),
         (
             "counts fewer",
-            claimed(Compression::Gzip, 1, &gzip(&records(&[b"a", b"b"]))),
+            counted(Compression::Gzip, 1, &[b"a", b"b"]),
             ErrorCode::InvalidRecord,
         ),
         (
             "holds no records",
-            claimed(Compression::Gzip, 1, &gzip(b"abc")),
+            claimed(Compression::Gzip, 1, &text),
             ErrorCode::InvalidRecord,
         ),
         (
             "a bomb",
-            claimed(Compression::Zstd, 1, &bomb),
+            counted(Compression::Zstd, 1, &[&vec![0; RECORDS_BYTES_MAX]]),
             ErrorCode::MessageTooLarge,
         ),
     ];
@@ -55,8 +52,7 @@ fn a_broker_within_a_pipeline_acknowledges_nothing_that_no_reader_can_read() {
         let answer = client.produce("orders", 0, batch);
         assert_eq!(code(answer.error_code), expected, "{what}");
     }
-    let compressed = compress(Compression::Gzip, &records(&[b"a", b"b"])).unwrap();
-    let compressed = claimed(Compression::Gzip, 2, &compressed);
+    let compressed = counted(Compression::Gzip, 2, &[b"a", b"b"]);
     for (batch, expected) in [(compressed, 0), (batch(&[b"c"]), 2)] {
         let answer = client.produce("orders", 0, batch);
         assert_eq!((answer.error_code, answer.base_offset), (0, expected));
