@@ -14,8 +14,9 @@ use millrace_kafka_wire::api::fetch::{
 use millrace_kafka_wire::api::produce::{
     PartitionProduceData, PartitionProduceResponse, ProduceRequest, TopicProduceData,
 };
+pub use millrace_kafka_wire::batch::Compression;
 use millrace_kafka_wire::batch::{
-    BatchBuilder, BatchHeader, Compression, HEADER_SIZE, PREFIX_SIZE, Records, checksum, compress,
+    BatchBuilder, BatchHeader, HEADER_SIZE, PREFIX_SIZE, Records, checksum, compress,
 };
 use millrace_kafka_wire::{Request, Segment, Uuid, read_response, write_request};
 
