@@ -2,20 +2,17 @@
 
 use std::io;
 
-use millrace_kafka_wire::batch::{self, BatchHeader, Compression, HEADER_SIZE};
+use millrace_kafka_wire::batch::{self, BatchHeader, Compression, HEADER_SIZE, RECORDS_BYTES_MAX};
 use millrace_log::{Batch, Invalid, InvalidKind, Rules, check_records};
 
 use crate::config::{TopicConfig, Validation};
-
-/// What a batch may become: more is a bomb.
-const LARGEST: usize = 64 << 20;
 
 /// The records of a batch.
 ///
 /// # Errors
 /// The bytes are not of this codec, or become more than 64 MiB.
 pub fn decompress(codec: Compression, bytes: &[u8]) -> io::Result<Vec<u8>> {
-    batch::decompress(codec, bytes, LARGEST)
+    batch::decompress(codec, bytes, RECORDS_BYTES_MAX)
 }
 
 /// A batch that a client sent, as its topic stores it: with the codec of the topic, if that has one
@@ -46,8 +43,7 @@ pub fn as_stored(
             payload
         }
         codec => {
-            opened = decompress(codec, payload)
-                .map_err(|_| invalid(InvalidKind::Corrupt, "cannot be decompressed"))?;
+            opened = decompress(codec, payload).map_err(|error| unopened(&error))?;
             max_timestamp = check_records(header, &opened, rules, now)?;
             &opened
         }
@@ -74,6 +70,17 @@ pub fn as_stored(
             "is larger than `max.message.bytes` with the `compression.type` of its topic",
         )),
         false => Ok(stored),
+    }
+}
+
+/// What is told of a batch that does not open.
+fn unopened(error: &io::Error) -> Invalid {
+    match error.kind() {
+        io::ErrorKind::FileTooLarge => invalid(
+            InvalidKind::TooLarge,
+            "becomes more than 64 MiB when it is decompressed",
+        ),
+        _ => invalid(InvalidKind::Corrupt, "cannot be decompressed"),
     }
 }
 

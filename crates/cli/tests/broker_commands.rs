@@ -184,6 +184,28 @@ fn lines_that_are_produced_are_consumed_with_their_keys() {
 }
 
 #[test]
+fn the_oldest_records_of_a_partition_are_removed_up_to_an_offset() {
+    let broker = Broker::start();
+    broker.told(&["topic", "create", "orders"]);
+    broker.produce(&["orders"], "a\nb\nc\n");
+    let delete = |before: &'static str| {
+        let place = ["topic", "delete-records", "orders", "--partition", "0"];
+        [&place[..], &["--before", before]].concat()
+    };
+    assert_eq!(
+        broker.told(&delete("2")),
+        "partition 0 of topic `orders` begins with offset 2\n"
+    );
+    let all = ["consume", "orders", "--from-beginning"];
+    let left = broker.told(&[&all[..], &["--max-messages", "1"]].concat());
+    assert_eq!(left, "c\n");
+    assert_eq!(broker.json(&delete("3"))["log_start_offset"], json!(3));
+    let (code, complaint) = broker.refused(&delete("9"), "");
+    assert_eq!(code, 1);
+    assert!(complaint.contains("OFFSET_OUT_OF_RANGE"), "{complaint}");
+}
+
+#[test]
 fn every_profile_of_the_guide_delivers_and_json_tells_where() {
     let broker = Broker::start();
     broker.told(&["topic", "create", "orders", "--partitions", "1"]);

@@ -310,13 +310,14 @@ impl Flow {
         }
     }
 
-    /// Notes that an output could not finish what it had taken when it was closed: no source can get
-    /// that back, so the stream ends with this error. The first one counts.
+    /// Notes that an output could not finish what it had taken when it was closed, which no source can
+    /// get back, or that an input could not read what there was: the stream ends with this error. The
+    /// first one counts.
     pub fn note_unfinished(&self, error: Error) {
         self.shared.unfinished.lock().get_or_insert(error);
     }
 
-    /// What an output could not finish.
+    /// What was left undone.
     pub fn unfinished(&self) -> Option<Error> {
         self.shared.unfinished.lock().clone()
     }

@@ -3,6 +3,7 @@
 mod batches;
 mod progress;
 mod ready;
+mod standstill;
 mod subscription;
 mod task;
 
@@ -10,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use millrace_component::{BuiltRateLimit, Flow, Incoming, Input};
+use millrace_component::{BuiltRateLimit, Flow, Identity, Incoming, Input};
 use millrace_kafka_client::{Cluster, ConsumerSettings};
 use millrace_message::Error;
 use tokio::sync::{mpsc, watch};
@@ -41,8 +42,9 @@ pub struct ReaderConfig {
     pub checkpoint_limit: usize,
     /// Whether records are deleted behind what was committed.
     pub deletes: bool,
-    /// The stream that it is read for.
+    /// The stream that it is read for, and by whom.
     pub flow: Flow,
+    pub identity: Arc<Identity>,
     pub naming: Naming,
     /// How the messages of a partition become batches; without it each is one.
     pub batching: Option<Batching>,
@@ -55,8 +57,13 @@ pub struct ReaderConfig {
 /// What is committed is the offset before which everything was acknowledged, so that after a kill
 /// nothing is left out and what came behind it is read again. A message that failed for good is
 /// read again, with all that came behind it.
+///
+/// A partition stands still before a batch that cannot be read, when all before it was handed out: what
+/// is behind it may depend on it. Others are read on. A stream that ends so has not read what there
+/// is, and fails.
 pub struct Reader {
     config: Arc<ReaderConfig>,
+    unread: standstill::Unread,
     session: Option<Session>,
 }
 
@@ -79,7 +86,17 @@ impl Reader {
     pub fn new(config: ReaderConfig) -> Self {
         Self {
             config: Arc::new(config),
+            unread: standstill::Unread::default(),
             session: None,
+        }
+    }
+
+    /// What it was to read and could not, the stream has left undone.
+    fn note_unread(&self) {
+        if let Some(error) = self.unread.lock().values().next() {
+            self.config
+                .flow
+                .note_unfinished(Error::rejected(error.to_string()));
         }
     }
 }
@@ -95,7 +112,9 @@ impl Input for Reader {
         let (stop, end) = (CancellationToken::new(), CancellationToken::new());
         let (told, outage) = watch::channel(None);
         let watch = tokio::spawn(tell_outages(Arc::clone(&cluster), told));
-        let task = task::Task::new(Arc::clone(config), cluster, counts, sender);
+        self.unread.lock().clear();
+        let unread = Arc::clone(&self.unread);
+        let task = task::Task::new(Arc::clone(config), cluster, (counts, unread), sender);
         let task = tokio::spawn(task.run(stop.clone(), end.clone()));
         self.session = Some(Session {
             incoming,
@@ -141,11 +160,14 @@ impl Input for Reader {
 
     async fn close(&mut self) -> Result<(), Error> {
         let Some(session) = self.session.take() else {
+            self.note_unread();
             return Ok(());
         };
         session.stop.cancel();
         session.end.cancel();
-        match session.task.await {
+        let ended = session.task.await;
+        self.note_unread();
+        match ended {
             Ok(result) => result,
             Err(panic) => Err(Error::fatal(format!("the reader panicked: {panic}"))),
         }

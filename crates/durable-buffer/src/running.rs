@@ -13,6 +13,7 @@ use millrace_component::{
 };
 use millrace_message::{Error, Message, MessageBatch, Origin, Outcome, Outcomes};
 use smallvec::{SmallVec, smallvec};
+use tokio::time::Instant;
 
 use crate::DurableBuffer;
 use crate::codec::{decode, encode};
@@ -28,8 +29,8 @@ const HELD_BYTES: u64 = 32 << 20;
 /// The pauses before a message is sent again.
 const PAUSE_INITIAL: Duration = Duration::from_millis(1);
 const PAUSE_MAX: Duration = Duration::from_secs(30);
-/// The pause after the database could not be read.
-const LOAD_PAUSE: Duration = Duration::from_secs(1);
+/// The pauses after the database could not be read.
+const LOAD_PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
 /// A row whose commit is waited for.
 struct Storing {
@@ -54,6 +55,14 @@ struct Leaving {
 struct Returned {
     row: Leaving,
     outcomes: Outcomes,
+}
+
+/// Why rows could not be read that are stored, until they are.
+struct Unread {
+    error: Error,
+    backoff: Backoff,
+    /// When it is tried again; none while it is.
+    next: Option<Instant>,
 }
 
 /// Opens the store of a buffer between `upstream` and `writer`, and runs it.
@@ -112,6 +121,7 @@ struct Running<S> {
     loading: Option<BoxFuture<'static, Result<Vec<Row>, Error>>>,
     /// The last row that was stored when the loading began.
     loading_until: i64,
+    unread: Option<Unread>,
     /// Rows that may leave when the byte budget has room for them.
     next: VecDeque<Leaving>,
     /// A row on its way through the processors behind the buffer.
@@ -139,6 +149,7 @@ impl<S: Store> Running<S> {
             last_taken: 0,
             loading: None,
             loading_until: 0,
+            unread: None,
             next: VecDeque::new(),
             passing: None,
             ready: VecDeque::new(),
@@ -172,11 +183,12 @@ impl<S: Store> Running<S> {
                 }
                 rows = wait_for(&mut self.loading), if self.loading.is_some() => {
                     self.loading = None;
-                    if let Err(error) = self.take_loaded(rows).await {
+                    if let Err(error) = self.take_loaded(rows) {
                         result = Err(error);
                         break;
                     }
                 }
+                () = paused(&mut self.unread) => {}
                 Some(row) = self.resting.next() => self.next.push_front(row),
                 // With nothing under way the budget may be held by what waits to get in here.
                 () = std::future::ready(()), if may_leave && self.under_way.is_empty() => {
@@ -346,28 +358,32 @@ impl<S: Store> Running<S> {
     fn load_more(&mut self) {
         let has_more = self.last_taken < self.last_stored;
         let is_idle = self.loading.is_none() && self.next.is_empty();
+        let is_idle = is_idle && self.unread.as_ref().is_none_or(|it| it.next.is_none());
         if has_more && !self.stopping && is_idle && self.may_hold() {
             self.loading_until = self.last_stored;
             self.loading = Some(self.buffer.store.load(self.last_taken, LOAD_BYTES));
         }
     }
 
-    async fn take_loaded(&mut self, rows: Result<Vec<Row>, Error>) -> Result<(), Error> {
+    fn take_loaded(&mut self, rows: Result<Vec<Row>, Error>) -> Result<(), Error> {
         let rows = match rows {
             Ok(rows) => rows,
             Err(error) => {
-                let component = &*self.buffer.name;
-                tracing::error!(component, path = "root.buffer", "{error}");
-                tokio::time::sleep(LOAD_PAUSE).await;
+                self.load_later(error);
                 return Ok(());
             }
         };
+        self.unread = None;
         if rows.is_empty() {
             self.last_taken = self.last_taken.max(self.loading_until);
         }
         for Row { id, content } in rows {
             let bytes = content.len() as u64;
             let Some(batch) = decode(content) else {
+                if self.buffer.store.pass_over(id) {
+                    self.last_taken = id;
+                    continue;
+                }
                 return Err(Error::fatal(format!(
                     "row {id} of the {} buffer is damaged: it is no batch of messages",
                     self.buffer.name
@@ -377,6 +393,20 @@ impl<S: Store> Running<S> {
             self.hold(Leaving::new(id, bytes, batch));
         }
         Ok(())
+    }
+
+    /// Tells why nothing was loaded, and has it tried again after a pause.
+    fn load_later(&mut self, error: Error) {
+        let component = &*self.buffer.name;
+        tracing::error!(component, path = "root.buffer", "{error}");
+        let backoff = self.unread.take().map(|it| it.backoff);
+        let mut backoff = backoff.unwrap_or_else(|| Backoff::new(LOAD_PAUSE.0, LOAD_PAUSE.1));
+        let next = Some(Instant::now() + backoff.pause());
+        self.unread = Some(Unread {
+            error,
+            backoff,
+            next,
+        });
     }
 
     /// Sends the next row to the pipeline, with a transaction of its own.
@@ -478,6 +508,9 @@ impl<S: Store> Running<S> {
             // Else an input that goes on by itself would never end.
             self.buffer.flow.fail(error.clone());
         }
+        if let Some(unread) = self.unread.take() {
+            self.buffer.flow.note_unfinished(unread.error);
+        }
         self.end_under_way().await;
         let Self {
             buffer,
@@ -528,6 +561,18 @@ async fn wait_for<T>(future: &mut Option<BoxFuture<'static, T>>) -> T {
         Some(future) => future.await,
         None => std::future::pending().await,
     }
+}
+
+/// Waits for the end of the pause after which rows are to be read again; for ever without one.
+async fn paused(unread: &mut Option<Unread>) {
+    let next = unread.as_mut().map(|it| &mut it.next);
+    let Some(next) = next.filter(|it| it.is_some()) else {
+        return std::future::pending().await;
+    };
+    if let Some(at) = *next {
+        tokio::time::sleep_until(at).await;
+    }
+    *next = None;
 }
 
 fn cost(batch: &MessageBatch) -> usize {

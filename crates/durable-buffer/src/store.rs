@@ -57,6 +57,12 @@ pub trait Store: Send + 'static {
     /// They cannot be read.
     fn load(&self, after: i64, bytes_max: usize) -> BoxFuture<'static, Result<Vec<Row>, Error>>;
 
+    /// A row that was loaded is no batch of messages. Whether that is accounted for, and the row done
+    /// with, as where others than the buffer can write: else the store is damaged.
+    fn pass_over(&self, _id: i64) -> bool {
+        false
+    }
+
     /// Carries out what was asked for, and closes; what is left in it, where that can be said.
     async fn close(self) -> Option<Rest>;
 }

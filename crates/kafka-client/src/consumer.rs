@@ -3,6 +3,7 @@
 mod assignor;
 mod fetches;
 mod group;
+mod held;
 mod membership;
 mod places;
 mod settings;
@@ -16,10 +17,11 @@ use tokio::time::Instant;
 
 use self::fetches::{Fetched, Fetches, Outcome, outcome};
 use self::group::changed;
+use self::held::Held;
 use self::membership::Membership;
 use self::places::Places;
 use crate::Result;
-use crate::admin::TopicPartition;
+use crate::admin::{OffsetAt, TopicPartition};
 use crate::cluster::{Cluster, TopicIds};
 use crate::error::{Error, Reason};
 use crate::records::{PartitionReader, Record};
@@ -42,6 +44,8 @@ pub struct Consumer {
     fetches: Fetches,
     /// What was fetched and not returned, at most one answer for each partition.
     fetched: VecDeque<PartitionReader>,
+    /// What stands still before a batch that cannot be read.
+    held: Held,
     membership: Option<Membership>,
     /// The group in whose name offsets are committed by who is no member of it.
     outside: Option<Str>,
@@ -105,6 +109,7 @@ impl Consumer {
             ids: TopicIds::default(),
             replaced: HashSet::new(),
             fetched: VecDeque::new(),
+            held: Held::default(),
             membership: None,
             outside: None,
             epoch: 0,
@@ -157,8 +162,28 @@ impl Consumer {
     /// Reads on from another offset; what was fetched of the partition is forgotten.
     pub fn seek(&mut self, partition: &TopicPartition, offset: i64) {
         self.fetched.retain(|it| it.partition() != *partition);
+        self.held.release(partition);
         self.places.set_busy(partition, false);
         self.places.advance(partition, offset);
+    }
+
+    /// The partitions that stand still before a batch that cannot be read, and why; everything before
+    /// it was returned. Those that are tried again are left out until that has failed, too.
+    pub fn unreadable(&self) -> impl Iterator<Item = (&TopicPartition, &Error)> {
+        self.held.standing()
+    }
+
+    /// Whether a partition is among those, or is tried again.
+    pub fn is_held(&self, partition: &TopicPartition) -> bool {
+        self.held.contains(partition)
+    }
+
+    /// Tries a partition again that stands still. When the records before it are gone, it goes on with
+    /// the first one that there is.
+    pub fn try_again(&mut self, partition: &TopicPartition) {
+        if self.held.try_again(partition) {
+            self.places.set_busy(partition, false);
+        }
     }
 
     /// The next records, at most as many as the settings say, in their order within a partition;
@@ -205,7 +230,7 @@ impl Consumer {
         let wanted = self.places.wanted();
         let mut wait = self.settings.fetch_max_wait;
         // Those that are left out, because they pause, are asked for when the answer has come.
-        if wanted.len() < self.places.count() {
+        if wanted.len() + self.held.standing().count() < self.places.count() {
             wait = wait.min(PARTIAL_WAIT);
         }
         let fetches = &mut self.fetches;
@@ -271,6 +296,11 @@ impl Consumer {
                 self.trouble = None;
                 Ok(())
             }
+            // Who removed what cannot be read wants all that is behind it.
+            Outcome::OutOfRange if self.held.release(partition) => {
+                self.places.begin_at(partition, OffsetAt::Earliest);
+                Ok(())
+            }
             Outcome::OutOfRange => self.places.lose(partition, self.settings.auto_offset_reset),
             Outcome::Replaced(error) => {
                 let topic = &partition.topic;
@@ -332,13 +362,26 @@ impl Consumer {
         let begun = records.len();
         while records.len() < self.settings.max_poll_records {
             match reader.next_record() {
-                Ok(Some(record)) => records.push(record),
+                Ok(Some(record)) => {
+                    self.held.release(&partition);
+                    records.push(record);
+                }
+                Err(error) if self.settings.holds_unreadable => {
+                    self.places.advance(&partition, reader.position());
+                    self.fetched.remove(index);
+                    self.held.hold(partition, error);
+                    return Ok(());
+                }
                 // It comes once more when those before it are returned.
                 Err(_) if records.len() > begun => break,
                 ended => {
                     self.places.advance(&partition, reader.position());
                     self.places.set_busy(&partition, false);
-                    let is_stuck = reader.is_untouched() && before == Some(reader.position());
+                    let has_moved = before != Some(reader.position());
+                    let is_stuck = reader.is_untouched() && !has_moved;
+                    if has_moved {
+                        self.held.release(&partition);
+                    }
                     self.fetched.remove(index);
                     ended?;
                     if is_stuck {

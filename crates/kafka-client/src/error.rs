@@ -23,6 +23,17 @@ struct Detail {
     /// What was asked for, such as ``topic `orders` ``.
     subject: Option<String>,
     reason: Reason,
+    unreadable: Option<Unreadable>,
+}
+
+/// A batch that its readers cannot read: the partition stands still before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    pub partition: TopicPartition,
+    /// The first offset that cannot be read.
+    pub offset: i64,
+    /// The offset behind the batch, when its header can be believed.
+    pub behind: Option<i64>,
 }
 
 /// Why something could not be done.
@@ -71,6 +82,7 @@ impl Error {
             api: None,
             subject: None,
             reason,
+            unreadable: None,
         }))
     }
 
@@ -128,6 +140,18 @@ impl Error {
 
     pub(crate) fn of(self, subject: impl fmt::Display) -> Self {
         self.change(|it| it.subject = Some(subject.to_string()))
+    }
+
+    /// The error of a batch that cannot be read.
+    pub(crate) fn unreadable_at(self, unreadable: Unreadable) -> Self {
+        let (place, offset) = (&unreadable.partition, unreadable.offset);
+        let placed = self.of(format_args!("{place} at offset {offset}"));
+        placed.change(|it| it.unreadable = Some(unreadable))
+    }
+
+    /// Where it is, when it is a batch that cannot be read.
+    pub fn unreadable(&self) -> Option<&Unreadable> {
+        self.0.unreadable.as_ref()
     }
 
     pub fn reason(&self) -> &Reason {

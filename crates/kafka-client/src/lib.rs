@@ -28,7 +28,7 @@ pub use admin::{
 pub use cluster::Cluster;
 pub use connection::{Connection, Pending};
 pub use consumer::{Consumer, ConsumerSettings, Isolation, Reset, Start, assign_range};
-pub use error::{Error, Reason};
+pub use error::{Error, Reason, Unreadable};
 pub use millrace_kafka_wire::ErrorCode;
 pub use millrace_kafka_wire::batch::Compression;
 pub use millrace_sasl::{Hash, Mechanism};

@@ -8,12 +8,13 @@ use bytes::{Buf, Bytes};
 use millrace_kafka_wire::Str;
 use millrace_kafka_wire::api::fetch::AbortedTransaction;
 use millrace_kafka_wire::batch::{
-    self, BatchError, BatchHeader, Compression, HEADER_SIZE, Records, is_intact, size_of,
+    self, BatchError, BatchHeader, Compression, HEADER_SIZE, RECORDS_BYTES_MAX, Records, is_intact,
+    size_of,
 };
 
 use crate::Result;
 use crate::admin::TopicPartition;
-use crate::error::{Error, Reason};
+use crate::error::{Error, Reason, Unreadable};
 
 /// A record as it was read; key, value and headers share its batch's memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +40,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            batch_bytes: 64 << 20,
+            batch_bytes: RECORDS_BYTES_MAX,
         }
     }
 }
@@ -59,6 +60,8 @@ pub struct PartitionReader {
     to_abort: VecDeque<AbortedTransaction>,
     aborted: HashSet<i64>,
     open: Option<OpenBatch>,
+    /// The offset behind the batch that was looked at last, if that is sound but for its records.
+    behind: Option<i64>,
     is_untouched: bool,
     limits: Limits,
 }
@@ -90,6 +93,7 @@ impl PartitionReader {
             to_abort: aborted.into(),
             aborted: HashSet::new(),
             open: None,
+            behind: None,
             is_untouched: true,
             limits,
         }
@@ -116,7 +120,8 @@ impl PartitionReader {
     /// The next record; `None` when there is no whole batch left.
     ///
     /// # Errors
-    /// A batch is damaged, is of an unknown codec, or becomes too large. Nothing comes after it.
+    /// A batch is damaged, is of an unknown codec, becomes too large, or does not hold the records
+    /// that it counts: nothing of it was returned, and nothing comes after it.
     pub fn next_record(&mut self) -> Result<Option<Record>> {
         let next = self.advance();
         if next.is_err() {
@@ -124,10 +129,11 @@ impl PartitionReader {
             self.open = None;
         }
         next.map_err(|error| {
-            error.of(format_args!(
-                "partition {} of topic `{}` at offset {}",
-                self.partition, self.topic, self.position
-            ))
+            error.unreadable_at(Unreadable {
+                partition: self.partition(),
+                offset: self.position,
+                behind: self.behind.filter(|it| *it > self.position),
+            })
         })
     }
 
@@ -144,14 +150,18 @@ impl PartitionReader {
             };
             let batch = self.rest.split_to(size);
             self.is_untouched = false;
+            self.behind = None;
             let header = is_intact(&batch).map_err(|it| Error::new(Reason::Batch(it)))?;
             let is_left_out = self.is_left_out(&header, &batch);
             if is_left_out || header.last_offset() < self.position {
                 self.position = self.position.max(header.next_offset());
                 continue;
             }
+            self.behind = Some(header.next_offset());
+            let records = self.records_of(&header, &batch)?;
+            check(&header, &records)?;
             self.open = Some(OpenBatch {
-                rest: self.records_of(&header, &batch)?,
+                rest: records,
                 count: header.record_count,
                 header,
             });
@@ -236,6 +246,22 @@ impl PartitionReader {
         }
         header.attributes.is_transactional() && self.aborted.contains(&header.producer_id)
     }
+}
+
+/// Sees that a batch holds as many records as it counts, with offsets in order: before the first of
+/// them is returned, since it would come again with each attempt to read those behind it.
+fn check(header: &BatchHeader, records: &[u8]) -> Result<()> {
+    let mut next = 0;
+    for record in Records::new(records, header.record_count) {
+        let record = record.map_err(|error| unreadable(io::Error::other(error)))?;
+        // Compaction leaves gaps.
+        if !(next..=header.last_offset_delta).contains(&record.offset_delta) {
+            let reason = "they have offsets that are out of order";
+            return Err(unreadable(io::Error::other(reason)));
+        }
+        next = record.offset_delta.saturating_add(1);
+    }
+    Ok(())
 }
 
 /// Whether a control batch, which is never compressed, ends a transaction by aborting it.

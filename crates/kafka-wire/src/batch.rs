@@ -11,7 +11,7 @@ mod header;
 mod record;
 
 pub use builder::{BatchBuilder, ControlType};
-pub use compression::{batch_of, compress, compress_batch, decompress};
+pub use compression::{RECORDS_BYTES_MAX, batch_of, compress, compress_batch, decompress};
 pub use header::{
     Attributes, BatchError, BatchHeader, Compression, HEADER_SIZE, NO_PRODUCER, PREFIX_SIZE,
     checksum, is_intact, set_append_time, set_position, size_of,

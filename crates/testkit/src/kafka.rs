@@ -14,7 +14,10 @@ use millrace_kafka_wire::api::fetch::{
 use millrace_kafka_wire::api::produce::{
     PartitionProduceData, PartitionProduceResponse, ProduceRequest, TopicProduceData,
 };
-use millrace_kafka_wire::batch::{BatchBuilder, BatchHeader, HEADER_SIZE, Records};
+pub use millrace_kafka_wire::batch::Compression;
+use millrace_kafka_wire::batch::{
+    BatchBuilder, BatchHeader, HEADER_SIZE, PREFIX_SIZE, Records, checksum, compress,
+};
 use millrace_kafka_wire::{Request, Segment, Uuid, read_response, write_request};
 
 mod transactional;
@@ -182,6 +185,32 @@ pub fn idempotent(producer: i64, epoch: i16, sequence: i32, values: &[&[u8]]) ->
         builder.add(now(), None, Some(value), &[]);
     }
     builder.finish().into()
+}
+
+/// A batch that says this codec and this count of records of the bytes behind its
+/// header, whatever they are; its checksum is right.
+pub fn claimed(codec: Compression, count: i32, bytes: &[u8]) -> Bytes {
+    let plain = batch(&[b""]);
+    let mut header = BatchHeader::read(&plain).expect("it is a batch");
+    header.length = (HEADER_SIZE - PREFIX_SIZE + bytes.len()) as i32;
+    header.attributes = header.attributes.with_compression(codec);
+    header.record_count = count;
+    header.last_offset_delta = count - 1;
+    let mut batch = [&header.to_bytes()[..], bytes].concat();
+    header.crc = checksum(&batch);
+    batch[..HEADER_SIZE].copy_from_slice(&header.to_bytes());
+    batch.into()
+}
+
+/// A compressed batch that counts so many records, and holds these values.
+pub fn counted(codec: Compression, count: i32, values: &[&[u8]]) -> Bytes {
+    let bytes = compress(codec, &records(values)).expect("the codec takes all");
+    claimed(codec, count, &bytes)
+}
+
+/// The records of a batch of these values, as they lie behind its header.
+pub fn records(values: &[&[u8]]) -> Bytes {
+    batch(values).slice(HEADER_SIZE..)
 }
 
 fn now() -> i64 {

@@ -69,8 +69,8 @@ impl BrokerConfig {
 
     /// A broker within another program, with settings that [`read_block`](super::read_block) has
     /// read. Its number is 1 unless they say another one, its logs are in `data_dir` unless they
-    /// say where, the first member of a group waits for no other one, and without `listeners` it has
-    /// none: only this process can connect.
+    /// say where, the first member of a group waits for no other one, what is compressed is opened
+    /// before it is acknowledged, and without `listeners` it has none: only this process can connect.
     ///
     /// # Errors
     /// What contradicts itself.
@@ -86,6 +86,8 @@ impl BrokerConfig {
         default(&["listeners"], "PLAINTEXT://127.0.0.1:0");
         // Its members are started together with it: there is nobody to wait for.
         default(&["group.initial.rebalance.delay.ms"], "0");
+        // What its clients write this process reads: what it cannot read must not be acknowledged.
+        default(&["record.validation"], "full");
         let (config, complaints) = Self::assemble(Settings::of_file(texts));
         let mut config = config.ok_or(complaints)?;
         if !has_listeners {

@@ -18,3 +18,4 @@ mod start;
 mod support;
 mod topics;
 mod transactions;
+mod validation;

@@ -131,6 +131,18 @@ pub enum TopicCommand {
         #[command(flatten)]
         admin: AdminArgs,
     },
+    /// Remove the oldest records of a partition
+    DeleteRecords {
+        name: String,
+        /// The partition
+        #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(i32).range(0..))]
+        partition: i32,
+        /// The offset of the first record that stays
+        #[arg(short, long, value_name = "OFFSET", value_parser = clap::value_parser!(i64).range(0..))]
+        before: i64,
+        #[command(flatten)]
+        admin: AdminArgs,
+    },
     /// Remove topics with all that they hold
     Delete {
         /// The topics

@@ -1,8 +1,11 @@
 //! `topic`: makes, lists, describes, changes and removes topics.
 
+use std::collections::HashMap;
 use std::process::ExitCode;
 
-use millrace_kafka_client::{Cluster, ConfigEntry, NewTopic, PartitionInfo, TopicInfo};
+use millrace_kafka_client::{
+    Cluster, ConfigEntry, NewTopic, PartitionInfo, TopicInfo, TopicPartition,
+};
 use millrace_spec::Literal;
 
 use super::complain;
@@ -44,6 +47,12 @@ pub fn topic(command: TopicCommand) -> ExitCode {
                 delete_config,
                 admin,
             } => alter(&name, partitions, &config, &delete_config, &admin).await,
+            TopicCommand::DeleteRecords {
+                name,
+                partition,
+                before,
+                admin,
+            } => delete_records(&TopicPartition::new(&name, partition), before, &admin).await,
             TopicCommand::Delete { names, admin } => delete(&names, &admin).await,
         }
     })
@@ -208,6 +217,19 @@ async fn alter(
     }
     let said = object([("topic", text(name)), ("altered", Literal::Bool(true))]);
     answer(admin, &format!("topic `{name}` altered\n"), &said)
+}
+
+async fn delete_records(partition: &TopicPartition, before: i64, admin: &AdminArgs) -> Ended {
+    let cluster = connect(&admin.cluster).await?;
+    let offsets = HashMap::from([(partition.clone(), before)]);
+    cluster.delete_records(&offsets).await?;
+    let said = object([
+        ("topic", text(&*partition.topic)),
+        ("partition", number(partition.partition)),
+        ("log_start_offset", number(before)),
+    ]);
+    let human = format!("{partition} begins with offset {before}\n");
+    answer(admin, &human, &said)
 }
 
 async fn delete(names: &[String], admin: &AdminArgs) -> Ended {

@@ -1,5 +1,7 @@
 //! The `log` buffer.
 
+mod foreign;
+mod reading;
 mod rows;
 mod topic;
 
@@ -26,6 +28,10 @@ use topic::TopicStore;
 /// own that only this buffer reads; a batch has 64 MiB at most. The topic has one partition, and
 /// keeps everything that is not delivered. How far it was read shows as the lag of the group of the
 /// topic's name.
+///
+/// A record that another producer wrote into the topic is logged, and counts as dropped behind the
+/// buffer. Before a batch that cannot be read it stands still, with an error that says what to do;
+/// a run that ends so fails.
 ///
 /// ```yaml
 /// log: {}

@@ -1,5 +1,6 @@
 //! The `kafka_franz` input.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use millrace_component::{
@@ -284,6 +285,7 @@ impl InputConfig for Config {
             checkpoint_limit: self.checkpoint_limit.max(1),
             deletes: false,
             flow: cx.flow().clone(),
+            identity: Arc::clone(cx.identity()),
             naming: Naming {
                 style: Style::KafkaFranz,
                 multi_header: self.multi_header,

@@ -1,5 +1,6 @@
 //! How an input reads a log of its own process.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use millrace_component::{
@@ -63,6 +64,7 @@ impl Reading {
             checkpoint_limit: self.checkpoint_limit.max(1),
             deletes: false,
             flow: cx.flow().clone(),
+            identity: Arc::clone(cx.identity()),
         })
     }
 

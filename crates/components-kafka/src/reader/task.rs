@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use millrace_component::{Incoming, Urgency};
-use millrace_kafka_client::{Cluster, Consumer, Error as KafkaError, Record, TopicPartition};
+use millrace_kafka_client::{
+    Cluster, Consumer, ConsumerSettings, Error as KafkaError, Record, TopicPartition,
+};
 use millrace_message::{Error, Message, Outcome};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
@@ -15,6 +17,7 @@ use super::ReaderConfig;
 use super::batches::{Batch, Batches, Offsets};
 use super::progress::Progress;
 use super::ready::Ready;
+use super::standstill::{Standstill, Unread};
 use super::subscription::Counts;
 use crate::failure::not_connected;
 use crate::record::to_message;
@@ -47,6 +50,7 @@ pub struct Task {
     batches: Batches,
     /// To be handed out next.
     next: Option<Batch>,
+    standstill: Standstill,
     /// The topics that there were when it was last looked.
     counts: Counts,
     next_look: Instant,
@@ -57,11 +61,15 @@ impl Task {
     pub fn new(
         config: Arc<ReaderConfig>,
         cluster: Arc<Cluster>,
-        counts: Counts,
+        (counts, unread): (Counts, Unread),
         incoming: mpsc::Sender<Incoming>,
     ) -> Self {
         let (settle, settled) = mpsc::unbounded_channel();
-        let settings = config.consumer.clone();
+        let settings = ConsumerSettings {
+            holds_unreadable: true,
+            ..config.consumer.clone()
+        };
+        let standstill = Standstill::new(Arc::clone(&config.identity), unread);
         let subscription = &config.subscription;
         Self {
             next_commit: Instant::now() + config.commit_period,
@@ -77,6 +85,7 @@ impl Task {
             epoch: 0,
             ready: Ready::default(),
             next: None,
+            standstill,
             counts,
         }
     }
@@ -137,6 +146,7 @@ impl Task {
 
     /// Commits when it is time or when the group changes, and goes back to what failed.
     async fn look_after(&mut self) -> Result<(), KafkaError> {
+        self.standstill.look_after(&mut self.consumer);
         let is_leaving = self.epoch > 0 && !self.consumer.is_stable();
         if is_leaving || self.next_commit <= Instant::now() {
             self.next_commit = Instant::now() + self.config.commit_period;

@@ -9,4 +9,5 @@ mod reading;
 mod security;
 mod server;
 mod stubs;
+mod unreadable;
 mod writing;

@@ -11,10 +11,12 @@ use millrace_kafka_client::{
     Cluster, NewRecord, OffsetAt, Producer, ProducerSettings, Settings, TopicPartition,
 };
 use millrace_message::{Error, Outcome};
+use millrace_testkit::kafka::Client;
 use millrace_testkit::port::free_port;
 use tempfile::TempDir;
 
 use crate::broker::{PATIENCE, end, now, read, read_texts};
+use crate::unreadable::{counts_more, end_unread, garbage, remove, send};
 
 /// Starts brokers as the process does.
 fn servers() -> LogServers {
@@ -88,6 +90,16 @@ impl Served {
         Ok(())
     }
 
+    /// Has the log store a batch as a broker does that does not open it.
+    async fn store_unchecked(&self, batch: Bytes) {
+        let lax = "kafka_server: { settings: { record.validation: headers }, ";
+        let lax = self.yaml.replacen("kafka_server: {", lax, 1);
+        let mut input = self.bench.input(&lax);
+        input.connect().await.unwrap();
+        send(&self.address, 0, batch);
+        input.close().await.unwrap();
+    }
+
     /// Writes values while an input serves that reads nothing of them.
     async fn fill(&self, values: &[&str]) {
         let mut input = self.input();
@@ -136,6 +148,39 @@ async fn what_clients_write_is_read_and_deleted_behind_what_was_acknowledged() {
     let mut again = served.input();
     assert_eq!(read_texts(&mut *again, 2).await, ["c", "d"]);
     end(again).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_can_read_is_refused_and_what_an_older_broker_took_is_told_and_never_twice() {
+    for (bad, said) in [
+        (garbage(), "cannot be read: "),
+        (counts_more(), "record 1 of the batch is missing"),
+    ] {
+        let served = Served::new("");
+        let mut input = served.input();
+        input.connect().await.unwrap();
+        let mut client = Client::connect(served.address.parse().unwrap());
+        assert_ne!(client.produce("t", 0, bad.clone()).error_code, 0);
+        served.produce("t", &["a"]).await.unwrap();
+        assert_eq!(read_texts(&mut *input, 1).await, ["a"]);
+        end(input).await;
+        served.store_unchecked(bad).await;
+
+        let mut input = served.input();
+        input.connect().await.unwrap();
+        served.produce("t", &["c"]).await.unwrap();
+        let nothing = tokio::time::timeout(Duration::from_secs(3), input.read());
+        assert!(nothing.await.is_err(), "nothing is delivered");
+        end_unread(&served.bench, input, "topic `t` at offset 1").await;
+        let told = served.bench.flow().unfinished().unwrap().to_string();
+        assert!(told.contains(said), "{told}");
+
+        let mut input = served.input();
+        input.connect().await.unwrap();
+        remove(&served.cluster().await, 3).await;
+        assert_eq!(read_texts(&mut *input, 1).await, ["c"]);
+        end(input).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,6 +3,7 @@
 mod plain;
 mod reliable;
 mod script;
+mod trouble;
 
 use std::time::Duration;
 
@@ -34,6 +35,9 @@ use crate::client::ClientFields;
 ///
 /// The engine sends a message that failed again (`auto_replay_nacks`); a message that is given up
 /// goes back to the list after a growing pause.
+///
+/// While Redis refuses to give entries, as where the key holds something else, the input counts as not
+/// connected; it asks again at least once in a second.
 #[derive(Clone, Debug, Spec)]
 #[spec(input = "redis_list", status = "stable", category = "Services")]
 pub struct Config {

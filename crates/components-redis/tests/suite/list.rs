@@ -322,6 +322,32 @@ async fn a_key_that_holds_no_list_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_redis_refuses_for_a_while_is_told_once_and_entries_come_as_soon_as_it_is_over() {
+    for mode in BOTH {
+        let database = shared::redis();
+        let mut client = database.client().unwrap();
+        let mut input = input(database.url(), &format!("{mode}  timeout: 1s\n"));
+        input.connect().await.unwrap();
+        let mut outage = input.outage().unwrap();
+        client.command(&["SET", "cities", "x"]).unwrap();
+        outage.changed().await.unwrap();
+        let told = outage.borrow_and_update().clone().unwrap();
+        assert!(told.text().contains("WRONGTYPE"), "{told}");
+        // As long as many attempts take.
+        let quiet = tokio::time::timeout(Duration::from_secs(2), outage.changed());
+        assert!(quiet.await.is_err(), "{mode}: told again");
+        client.command(&["DEL", "cities"]).unwrap();
+        fill(&database, &["a"]);
+        let first = tokio::time::timeout(Duration::from_secs(4), input.read());
+        assert_eq!(text(&first.await.unwrap().unwrap()), "a", "{mode}");
+        outage.changed().await.unwrap();
+        assert!(outage.borrow().is_none(), "{mode}");
+        input.stop().await;
+        input.close().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn stopping_does_not_wait_for_the_next_entry() {
     let database = shared::redis();
     let mut input = input(database.url(), "  timeout: 60s\n");

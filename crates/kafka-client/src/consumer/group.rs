@@ -26,6 +26,7 @@ impl Consumer {
                 let _refused = membership.commit(&offsets, &self.ids).await;
             }
             self.fetched.clear();
+            self.held.clear();
             self.places = Places::default();
             self.assigned = None;
             self.assigned = Some(membership.join().await?);
@@ -77,6 +78,7 @@ impl Consumer {
         // Nothing waits from here on: who stops to poll leaves it whole.
         self.ids.set(topic, id);
         self.fetched.retain(|it| it.partition().topic != *topic);
+        self.held.release_topic(topic);
         self.places.begin_again(of_topic, &committed);
         self.replaced.insert(topic.clone());
         Ok(())

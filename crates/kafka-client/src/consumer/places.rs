@@ -112,6 +112,13 @@ impl Places {
         }
     }
 
+    /// Looks a place up before it reads on.
+    pub fn begin_at(&mut self, partition: &TopicPartition, at: OffsetAt) {
+        if let Some(place) = self.0.get_mut(partition) {
+            place.next = Next::At(at);
+        }
+    }
+
     pub fn advance(&mut self, partition: &TopicPartition, offset: i64) {
         if let Some(place) = self.0.get_mut(partition) {
             place.next = Next::Offset(offset);

@@ -54,6 +54,9 @@ pub struct ConsumerSettings {
     /// when the consumer is closed. Never, without it.
     pub auto_commit_interval: Option<Duration>,
     pub limits: Limits,
+    /// Whether a partition stands still whose next batch cannot be read, while the others are read on:
+    /// see [`Consumer::unreadable`](super::Consumer::unreadable). Without it, polls fail.
+    pub holds_unreadable: bool,
 }
 
 impl Default for ConsumerSettings {
@@ -72,6 +75,7 @@ impl Default for ConsumerSettings {
             rebalance_timeout: Duration::from_secs(300),
             auto_commit_interval: Some(Duration::from_secs(5)),
             limits: Limits::default(),
+            holds_unreadable: false,
         }
     }
 }

@@ -4,7 +4,9 @@ use std::fmt;
 
 use millrace_kafka_wire::ErrorCode;
 
-use super::{Detail, Error, Reason};
+use crate::admin::TopicPartition;
+
+use super::{Detail, Error, Reason, Unreadable};
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -13,6 +15,7 @@ impl fmt::Display for Error {
             api,
             subject,
             reason,
+            unreadable,
         } = &*self.0;
         if let Some(broker) = broker {
             write!(f, "broker {broker}: ")?;
@@ -23,7 +26,25 @@ impl fmt::Display for Error {
             (None, Some(subject)) => write!(f, "{subject}: ")?,
             (None, None) => {}
         }
-        reason.fmt(f)
+        reason.fmt(f)?;
+        unreadable.as_ref().map_or(Ok(()), |it| remove(f, it))
+    }
+}
+
+/// How a batch is left out that cannot be read.
+fn remove(f: &mut fmt::Formatter<'_>, unreadable: &Unreadable) -> fmt::Result {
+    let TopicPartition { topic, partition } = &unreadable.partition;
+    let command = format_args!("millrace topic delete-records {topic} --partition {partition}");
+    match unreadable.behind {
+        Some(behind) => write!(
+            f,
+            "; what is behind it waits until `{command} --before {behind}` has removed it"
+        ),
+        None => write!(
+            f,
+            "; what is behind it waits until `{command} --before OFFSET` has removed it, with the \
+             offset of the next batch, which `millrace log dump` shows"
+        ),
     }
 }
 

@@ -4,10 +4,12 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use millrace_testkit::kafka::{Client, claimed};
+
 use crate::support::{PATIENCE, TestBroker, read, record, settings, texts, topic};
 use millrace_kafka_client::{
-    Cluster, Consumer, ConsumerSettings, NewRecord, OffsetAt, Producer, ProducerSettings, Reset,
-    Settings, Start, TopicPartition,
+    Cluster, Compression, Consumer, ConsumerSettings, NewRecord, OffsetAt, Producer,
+    ProducerSettings, Reset, Settings, Start, TopicPartition,
 };
 
 fn earliest() -> ConsumerSettings {
@@ -76,6 +78,54 @@ async fn nothing_comes_of_a_partition_that_pauses_until_it_goes_on() {
     assert_eq!(texts(&read(&mut consumer, 1).await), ["b"]);
     consumer.set_paused(Default::default());
     assert_eq!(texts(&read(&mut consumer, 1).await), ["a"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partition_stands_still_before_what_cannot_be_read_and_goes_on_when_it_is_removed() {
+    let broker = TestBroker::start().await;
+    let cluster = broker.cluster().await;
+    topic(&cluster, "orders", 2).await;
+    let places = [0, 1].map(|it| TopicPartition::new("orders", it));
+    let from = places.clone().map(|it| (it, Start::At(OffsetAt::Earliest)));
+    send(&cluster, "orders", 0, &["a", "b"]).await;
+    let bad = claimed(Compression::Gzip, 2, b"this is no gzip");
+    let mut client = Client::connect(broker.address.parse().unwrap());
+    assert_eq!(client.produce("orders", 0, bad).base_offset, 2);
+    send(&cluster, "orders", 0, &["c"]).await;
+    send(&cluster, "orders", 1, &["x"]).await;
+    let settings = ConsumerSettings {
+        holds_unreadable: true,
+        auto_offset_reset: Reset::None,
+        ..earliest()
+    };
+    let mut consumer = Consumer::of_partitions(Arc::clone(&cluster), settings, from);
+    let mut before = texts(&read(&mut consumer, 3).await);
+    before.sort();
+    assert_eq!(before, ["a", "b", "x"]);
+    for _ in 0..2 {
+        while consumer.unreadable().count() == 0 {
+            consumer.poll(Duration::from_millis(10)).await.unwrap();
+        }
+        let (place, error) = consumer.unreadable().next().unwrap();
+        let found = error.unreadable().unwrap();
+        assert_eq!(
+            (place, found.offset, found.behind),
+            (&places[0], 2, Some(4))
+        );
+        send(&cluster, "orders", 1, &["y"]).await;
+        assert_eq!(texts(&read(&mut consumer, 1).await), ["y"]);
+        consumer.try_again(&places[0]);
+        assert!(consumer.is_held(&places[0]) && consumer.unreadable().count() == 0);
+    }
+    let before = HashMap::from([(places[0].clone(), 4)]);
+    cluster.delete_records(&before).await.unwrap();
+    let mut after = Vec::new();
+    while after.is_empty() {
+        consumer.try_again(&places[0]);
+        after = consumer.poll(Duration::from_millis(10)).await.unwrap();
+    }
+    assert_eq!(texts(&after), ["c"]);
+    assert!(!consumer.is_held(&places[0]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

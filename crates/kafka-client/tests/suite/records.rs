@@ -146,11 +146,17 @@ fn records_that_are_none_and_codecs_that_are_none_are_errors() {
     let lengths: &dyn Fn(&mut Vec<u8>) = &|it| it[HEADER_SIZE] = 0x7e;
     let codec: &dyn Fn(&mut Vec<u8>) = &|it| it[22] = 7;
     let gzip: &dyn Fn(&mut Vec<u8>) = &|it| it[22] = 1;
-    for change in [lengths, codec, gzip] {
+    // A batch that counts more records than it has, and one that counts fewer.
+    let more: &dyn Fn(&mut Vec<u8>) = &|it| it[57..61].copy_from_slice(&[0x7f; 4]);
+    let fewer: &dyn Fn(&mut Vec<u8>) = &|it| it[57..61].copy_from_slice(&[0; 4]);
+    // Its only record has the offset 1, and the batch ends with 0.
+    let offsets: &dyn Fn(&mut Vec<u8>) = &|it| it[HEADER_SIZE + 3] = 2;
+    for change in [lengths, codec, gzip, more, fewer, offsets] {
         let error = forged(change).unwrap_err();
         assert!(matches!(error.reason(), Reason::Records(_)), "{error}");
+        let place = error.unreadable().unwrap();
+        assert_eq!((place.offset, place.behind), (0, Some(1)));
+        let remedy = "`millrace topic delete-records orders --partition 0 --before 1`";
+        assert!(error.to_string().contains(remedy), "{error}");
     }
-    // A batch that counts more records than it has.
-    let counts: &dyn Fn(&mut Vec<u8>) = &|it| it[57..61].copy_from_slice(&[0x7f; 4]);
-    assert!(forged(counts).unwrap().is_some(), "the first record is one");
 }

@@ -11,10 +11,14 @@ const SNAPPY_BLOCK: usize = 32 << 10;
 /// Its mark and two versions.
 const XERIAL_HEADER: usize = 16;
 
-/// The records of a batch, at most `largest` bytes: more is a bomb.
+/// How many bytes the records of a compressed batch become at most: more is a bomb. Brokers that open
+/// batches and their readers have the same bound, so that what the one has taken the other can read.
+pub const RECORDS_BYTES_MAX: usize = 64 << 20;
+
+/// The records of a batch, at most `largest` bytes.
 ///
 /// # Errors
-/// The bytes are not of this codec, or become more.
+/// The bytes are not of this codec, or become more, which is of the kind `FileTooLarge`.
 pub fn decompress(codec: Compression, bytes: &[u8], largest: usize) -> io::Result<Vec<u8>> {
     match codec {
         Compression::None => Ok(bytes.to_vec()),
@@ -136,7 +140,8 @@ fn block(bytes: &[u8], records: &mut Vec<u8>, largest: usize) -> io::Result<()> 
 }
 
 fn too_large(largest: usize) -> io::Error {
-    io::Error::other(format!("the records become more than {largest} bytes"))
+    let text = format!("the records become more than {largest} bytes");
+    io::Error::new(io::ErrorKind::FileTooLarge, text)
 }
 
 fn ends_early() -> io::Error {
@@ -186,6 +191,7 @@ mod tests {
         for codec in &Compression::ALL[1..] {
             let bomb = compress(*codec, &vec![0; 1 << 20]).unwrap();
             let refused = decompress(*codec, &bomb, (1 << 20) - 1).unwrap_err();
+            assert_eq!(refused.kind(), io::ErrorKind::FileTooLarge);
             let text = refused.to_string();
             assert!(text.contains("more than"), "{codec:?}: {text}");
             assert!(decompress(*codec, &bomb[..bomb.len() / 2], 1 << 21).is_err());

@@ -103,6 +103,9 @@ impl<'a> Records<'a> {
                 _ => Err("is one more than the batch counts"),
             };
         }
+        if self.left.is_empty() {
+            return Err("is missing, although the batch counts it");
+        }
         let length = varint::take_i32(&mut self.left).ok_or("has no length")?;
         let length = usize::try_from(length).map_err(|_| "has a negative length")?;
         let record = self.left.split_at_checked(length);

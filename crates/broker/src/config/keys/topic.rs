@@ -137,7 +137,8 @@ pub(super) const KEYS: &[Key] = &[
         .own()
         .doc(
             "What is checked of batches that are compressed: `headers` alone, or in `full` \
-              every record. Records that are not compressed are always checked.",
+              every record. Records that are not compressed are always checked. \
+              A broker within a pipeline has `full`, as it reads them itself.",
         ),
     boolean("remote.log.copy.disable")
         .default("false")

@@ -1,7 +1,7 @@
 //! Which rows are delivered, and how much the others are.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Sub;
+use std::ops::{Range, Sub};
 
 /// How much was ever stored before a place in the topic.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,6 +55,9 @@ pub struct Rows {
     done: i64,
     /// Rows behind that which are, too.
     done_later: BTreeSet<i64>,
+    /// Rows between those of this run that it has not seen: such that it wrote although its input was
+    /// told that they are not, and what others have written. They do not leave.
+    unseen: BTreeSet<i64>,
     /// What was stored up to and with each row that is known.
     amounts: BTreeMap<i64, Amount>,
     amount_done: Amount,
@@ -100,21 +103,40 @@ impl Rows {
         id <= self.done || self.done_later.contains(&id)
     }
 
-    /// A row is stored. Rows between the last one and this are such that were written although the
-    /// input was told that they are not: it sends them again.
+    /// Whether it is not known yet what a row between those of this run is.
+    pub fn is_unseen(&self, id: i64) -> bool {
+        self.unseen.contains(&id)
+    }
+
+    /// The first of those.
+    pub fn first_unseen(&self) -> Option<i64> {
+        self.unseen.first().copied()
+    }
+
+    /// A row of this run is stored.
     pub fn stored(&mut self, id: i64, amount: Amount) {
-        self.known(id, amount);
-        for ghost in self.last + 1..id {
-            self.deliver(ghost);
+        if id > self.done {
+            self.amounts.insert(id, amount);
         }
+        self.unseen.extend(self.last + 1..id);
         self.last = self.last.max(id);
         self.total = amount;
     }
 
-    /// A row was read from the topic.
-    pub fn known(&mut self, id: i64, amount: Amount) {
+    /// A row was read from the topic, before and with which so much was stored.
+    pub fn known(&mut self, id: i64, before: Amount, amount: Amount) {
         if id > self.done {
             self.amounts.insert(id, amount);
+        }
+        if id == self.done + 1 {
+            self.amount_done = before;
+        }
+    }
+
+    /// There is nothing to deliver in these rows.
+    pub fn pass_over(&mut self, ids: Range<i64>) {
+        for id in ids.start.max(self.done + 1)..ids.end {
+            self.deliver(id);
         }
     }
 
@@ -123,6 +145,7 @@ impl Rows {
         if id <= self.done {
             return;
         }
+        self.unseen.remove(&id);
         self.done_later.insert(id);
         while self.done_later.remove(&(self.done + 1)) {
             self.done += 1;
@@ -169,13 +192,16 @@ mod tests {
     }
 
     #[test]
-    fn a_row_that_was_written_and_told_as_failed_is_not_waited_for() {
+    fn a_row_between_those_of_the_run_is_done_when_it_was_looked_at() {
         let mut rows = Rows::new((0, Amount::default()), (0, Amount::default()));
         rows.stored(1, amount(10));
         rows.stored(3, amount(30));
-        assert!(rows.is_done(2));
+        assert_eq!((rows.first_unseen(), rows.is_unseen(3)), (Some(2), false));
         rows.deliver(1);
         rows.deliver(3);
+        assert_eq!(rows.done(), 1);
+        rows.deliver(2);
+        assert_eq!(rows.first_unseen(), None);
         assert_eq!((rows.done(), rows.left().bytes), (3, 0));
     }
 }

@@ -14,36 +14,39 @@ use millrace_component::{BuildContext, Flow, Identity};
 use millrace_durable_buffer::codec::count_in;
 use millrace_durable_buffer::{Rest, Row, Stock, Store};
 use millrace_kafka_client::{
-    Cluster, Consumer, ConsumerSettings, Delivery, Error as KafkaError, ErrorCode, Limits,
-    NewRecord, NewTopic, OffsetAt, Producer, ProducerSettings, Record, Reset, Settings, Start,
-    TopicPartition,
+    Cluster, Delivery, Error as KafkaError, ErrorCode, NewRecord, NewTopic, Producer,
+    ProducerSettings, Settings, TopicPartition,
 };
 use millrace_message::Error;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
+use tokio_util::task::AbortOnDropHandle;
 
+use super::foreign::Foreign;
+use super::reading::Reading;
 use super::rows::{Amount, Rows};
 
 /// The largest record: a batch of the input, encoded.
-const RECORD_BYTES: usize = 64 << 20;
+pub const RECORD_BYTES: usize = 64 << 20;
 /// What Kafka's format adds to a record, at most.
-const RECORD_OVERHEAD: usize = 4096;
+pub const RECORD_OVERHEAD: usize = 4096;
 /// Records that were delivered take up to so many bytes on disk; a batch has to fit into it.
 const SEGMENT_BYTES: usize = RECORD_BYTES + (8 << 20);
 /// How often it is committed what was delivered.
 const COMMIT_PERIOD: Duration = Duration::from_secs(1);
 /// How long the last commit may take.
 const LAST_COMMIT: Duration = Duration::from_secs(2);
-/// How long a record that is there may take to come.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How often it is looked at what others have written, and how long that may take at the end.
+const LOOK_PERIOD: Duration = Duration::from_secs(1);
 
 /// A topic of one partition.
 pub struct TopicStore {
     settings: Settings,
     identity: Arc<Identity>,
     flow: Flow,
+    foreign: Arc<Foreign>,
     topic: String,
     open: Option<Open>,
 }
@@ -54,6 +57,7 @@ struct Open {
     commands: mpsc::UnboundedSender<Storing>,
     worker: JoinHandle<()>,
     reading: Arc<tokio::sync::Mutex<Reading>>,
+    _looking: AbortOnDropHandle<()>,
 }
 
 /// A row that is to be stored.
@@ -68,6 +72,7 @@ impl TopicStore {
             settings,
             identity: Arc::clone(cx.identity()),
             flow: cx.flow().clone(),
+            foreign: Arc::new(Foreign::new(topic, cx)),
             topic: topic.to_owned(),
             open: None,
         }
@@ -77,7 +82,8 @@ impl TopicStore {
         let cluster = Cluster::connect(self.settings.clone()).await?;
         create(&cluster, &self.topic).await?;
         let partition = TopicPartition::new(&self.topic, 0);
-        let mut reading = Reading::new(Arc::clone(&cluster), partition.clone());
+        let foreign = Arc::clone(&self.foreign);
+        let mut reading = Reading::new(Arc::clone(&cluster), partition.clone(), foreign);
         let rows = reading.look(&self.topic).await?;
         // From now on the lag of the group tells what is left.
         let begin = HashMap::from([(partition.clone(), rows.done())]);
@@ -131,11 +137,14 @@ impl Store for TopicStore {
         };
         let rows = Arc::new(Mutex::new(rows));
         let (commands, queue) = mpsc::unbounded_channel();
+        let reading = Arc::new(tokio::sync::Mutex::new(reading));
+        let looking = tokio::spawn(look(Arc::clone(&reading), Arc::clone(&rows)));
         self.open = Some(Open {
             worker: tokio::spawn(writing.run(queue, Arc::clone(&rows))),
             rows,
             commands,
-            reading: Arc::new(tokio::sync::Mutex::new(reading)),
+            reading,
+            _looking: AbortOnDropHandle::new(looking),
         });
         Ok(stock)
     }
@@ -168,13 +177,25 @@ impl Store for TopicStore {
         .boxed()
     }
 
+    fn pass_over(&self, id: i64) -> bool {
+        self.foreign.drop_record(id - 1);
+        self.delete(id);
+        true
+    }
+
     async fn close(self) -> Option<Rest> {
         let Open {
             rows,
             commands,
             worker,
+            reading,
             ..
         } = self.open?;
+        let look = async { reading.lock().await.look_at_unseen(&rows).await };
+        if timeout(LOOK_PERIOD, look).await.is_err() {
+            let text = "the log does not answer: the next start looks at what others have written";
+            self.identity.log_warning(text);
+        }
         drop(commands);
         if let Err(panic) = worker.await {
             std::panic::resume_unwind(panic.into_panic());
@@ -184,6 +205,16 @@ impl Store for TopicStore {
             messages: left.messages,
             bytes: left.bytes,
         })
+    }
+}
+
+/// Looks now and then at what others have written while the buffer runs.
+async fn look(reading: Arc<tokio::sync::Mutex<Reading>>, rows: Arc<Mutex<Rows>>) {
+    loop {
+        tokio::time::sleep(LOOK_PERIOD).await;
+        if rows.lock().first_unseen().is_some() {
+            reading.lock().await.look_at_unseen(&rows).await;
+        }
     }
 }
 
@@ -353,112 +384,4 @@ impl Writing {
             )),
         }
     }
-}
-
-/// Reads rows from the topic.
-struct Reading {
-    cluster: Arc<Cluster>,
-    partition: TopicPartition,
-    consumer: Consumer,
-}
-
-impl Reading {
-    fn new(cluster: Arc<Cluster>, partition: TopicPartition) -> Self {
-        let settings = ConsumerSettings {
-            auto_commit_interval: None,
-            // What is to be read is there, or something is wrong.
-            auto_offset_reset: Reset::None,
-            limits: Limits {
-                batch_bytes: RECORD_BYTES + RECORD_OVERHEAD,
-            },
-            ..ConsumerSettings::default()
-        };
-        let place = (partition.clone(), Start::At(OffsetAt::Earliest));
-        Self {
-            consumer: Consumer::of_partitions(Arc::clone(&cluster), settings, [place]),
-            cluster,
-            partition,
-        }
-    }
-
-    /// What is in the topic.
-    async fn look(&mut self, group: &str) -> Result<Rows, KafkaError> {
-        let partitions = std::slice::from_ref(&self.partition);
-        let start = self.cluster.offsets(partitions, OffsetAt::Earliest, false);
-        let start = start.await?.into_values().flatten().next().unwrap_or(0);
-        let end = self.cluster.offsets(partitions, OffsetAt::Latest, false);
-        let end = end.await?.into_values().flatten().next().unwrap_or(0);
-        let committed = self.cluster.committed(group, Some(partitions)).await?;
-        let committed = committed.get(&self.partition).map_or(0, |it| it.offset);
-        let done = committed.clamp(start, end);
-        if start == end {
-            return Ok(Rows::new(
-                (end, Amount::default()),
-                (end, Amount::default()),
-            ));
-        }
-        let last = self.record(end - 1).await?;
-        let total = amount_with(&last);
-        let before = match done == end {
-            true => total,
-            false => amount_before(&self.record(done).await?),
-        };
-        Ok(Rows::new((done, before), (end, total)))
-    }
-
-    /// The record at an offset.
-    async fn record(&mut self, offset: i64) -> Result<Record, KafkaError> {
-        self.consumer.seek(&self.partition, offset);
-        self.consumer.set_max_poll_records(1);
-        let mut records = self.consumer.poll(PATIENCE).await?;
-        records
-            .pop()
-            .ok_or_else(|| KafkaError::missing(&self.partition, offset))
-    }
-
-    /// The rows after one, as [`Store::load`] says.
-    async fn load(
-        &mut self,
-        after: i64,
-        bytes_max: usize,
-        rows: &Mutex<Rows>,
-    ) -> Result<Vec<Row>, KafkaError> {
-        let (mut next, last) = {
-            let rows = rows.lock();
-            (after.max(rows.done()), rows.last())
-        };
-        self.consumer.set_max_poll_records(usize::MAX);
-        self.consumer.seek(&self.partition, next);
-        let (mut loaded, mut bytes) = (Vec::new(), 0);
-        while next < last && bytes < bytes_max {
-            let records = self.consumer.poll(PATIENCE).await?;
-            if records.is_empty() {
-                return Err(KafkaError::missing(&self.partition, next));
-            }
-            let mut rows = rows.lock();
-            for record in records.into_iter().take_while(|it| it.offset < last) {
-                let (id, amount) = (record.offset + 1, amount_with(&record));
-                next = id;
-                rows.known(id, amount);
-                if !rows.is_done(id) {
-                    let content = record.value.unwrap_or_default();
-                    bytes += content.len().max(1);
-                    loaded.push(Row { id, content });
-                }
-            }
-        }
-        Ok(loaded)
-    }
-}
-
-/// What was stored before a record.
-fn amount_before(record: &Record) -> Amount {
-    let key = record.key.as_deref();
-    key.and_then(Amount::of_key).unwrap_or_default()
-}
-
-/// What was stored up to and with a record.
-fn amount_with(record: &Record) -> Amount {
-    let content = record.value.as_deref().unwrap_or_default();
-    amount_before(record).and(content.len(), count_in(content).unwrap_or(0))
 }

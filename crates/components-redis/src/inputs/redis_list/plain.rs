@@ -10,10 +10,11 @@ use millrace_component::{Backoff, BuildContext, Identity, Incoming, Input};
 use millrace_message::{Error, Message, Outcome};
 use parking_lot::Mutex;
 use redis::cmd;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::trouble::Trouble;
 use super::{Config, End, preview};
 use crate::client::{Link, Redis};
 use crate::failure;
@@ -40,7 +41,9 @@ pub struct PlainList {
 struct Reader {
     task: JoinHandle<()>,
     stop: CancellationToken,
+    /// An error ends them.
     entries: mpsc::Receiver<Result<Popped, Error>>,
+    outage: watch::Receiver<Option<Error>>,
     /// The number of its connection, to end its wait.
     client: Option<i64>,
 }
@@ -127,17 +130,20 @@ impl Input for PlainList {
         }
         let (sender, entries) = mpsc::channel(1);
         let stop = CancellationToken::new();
+        let (trouble, outage) = Trouble::new();
         let popper = Popper {
             list: Arc::clone(&self.list),
             link,
             wait: self.wait,
             places: self.places.clone(),
             stop: stop.clone(),
+            trouble,
         };
         self.reader = Some(Reader {
             task: tokio::spawn(popper.run(sender)),
             stop,
             entries,
+            outage,
             client,
         });
         Ok(())
@@ -158,6 +164,10 @@ impl Input for PlainList {
                 Some(_) => list.release(number),
             },
         ))
+    }
+
+    fn outage(&self) -> Option<watch::Receiver<Option<Error>>> {
+        self.reader.as_ref().map(|it| it.outage.clone())
     }
 
     async fn stop(&mut self) {
@@ -229,6 +239,7 @@ struct Popper {
     wait: Duration,
     places: Option<Arc<Semaphore>>,
     stop: CancellationToken,
+    trouble: Trouble,
 }
 
 impl Popper {
@@ -253,12 +264,22 @@ impl Popper {
                 .query_async(&mut self.link)
                 .await;
             match popped {
-                Ok(Some((_, value))) => slot.send(Ok(self.list.hold(value.into(), place))),
-                Ok(None) => {}
-                Err(error) => {
+                Ok(popped) => {
+                    self.trouble.end();
+                    if let Some((_, value)) = popped {
+                        slot.send(Ok(self.list.hold(value.into(), place)));
+                    }
+                }
+                Err(error) if failure::is_connection(&error) => {
                     slot.send(Err(failure::describe_read("pop from `key`", &error)));
-                    if failure::is_connection(&error) {
-                        return;
+                    return;
+                }
+                Err(error) => {
+                    drop((slot, place));
+                    let error = failure::describe_read("pop from `key`", &error);
+                    tokio::select! {
+                        () = self.trouble.pause(error) => {}
+                        () = self.stop.cancelled() => {}
                     }
                 }
             }

@@ -14,11 +14,12 @@ use millrace_component::{Backoff, BuildContext, Incoming, Input};
 use millrace_message::{Error, Message, Outcome};
 use parking_lot::Mutex;
 use redis::RedisResult;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::Config;
 use super::script::Places;
+use super::trouble::Trouble;
 use crate::client::{Link, Redis};
 use crate::failure;
 
@@ -48,7 +49,9 @@ pub struct ReliableList {
 
 struct Taker {
     task: JoinHandle<()>,
+    /// An error ends them.
     entries: mpsc::Receiver<Result<Taken, Error>>,
+    outage: watch::Receiver<Option<Error>>,
 }
 
 struct Taken {
@@ -143,15 +146,18 @@ impl Input for ReliableList {
         let orphans = self.list.orphans().await?;
         self.start_workers();
         let (sender, entries) = mpsc::channel(TAKE_MAX);
+        let (trouble, outage) = Trouble::new();
         let taker = Take {
             list: Arc::clone(&self.list),
             link,
             wait: self.wait,
             places: self.places.clone(),
+            trouble,
         };
         self.taker = Some(Taker {
             task: tokio::spawn(taker.run(sender, orphans)),
             entries,
+            outage,
         });
         Ok(())
     }
@@ -167,6 +173,10 @@ impl Input for ReliableList {
             Message::from_bytes(taken.value),
             move |outcomes| list.settle(taken.number, outcomes.first()),
         ))
+    }
+
+    fn outage(&self) -> Option<watch::Receiver<Option<Error>>> {
+        self.taker.as_ref().map(|it| it.outage.clone())
     }
 
     async fn stop(&mut self) {
@@ -227,6 +237,7 @@ struct Take {
     link: Link,
     wait: Duration,
     places: Option<Arc<Semaphore>>,
+    trouble: Trouble,
 }
 
 impl Take {
@@ -242,6 +253,7 @@ impl Take {
             };
             match self.take(&mut places).await {
                 Ok(taken) => {
+                    self.trouble.end();
                     for taken in taken {
                         if entries.send(Ok(taken)).await.is_err() {
                             return;
@@ -251,9 +263,12 @@ impl Take {
                 Err(error) => {
                     let is_lost = failure::is_connection(&error);
                     let error = failure::describe_read("take from `key`", &error);
-                    if entries.send(Err(error)).await.is_err() || is_lost {
+                    if is_lost {
+                        let _unread = entries.send(Err(error)).await;
                         return;
                     }
+                    drop(places);
+                    self.trouble.pause(error).await;
                 }
             }
         }
