@@ -12,6 +12,7 @@ use millrace_message::{Error, Message};
 use millrace_spec::Spec;
 use tokio::process::ChildStdout;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use crate::bounded_lines::{BoundedLines, Line};
 use crate::process_group::{ProcessGroup, log_errors};
@@ -20,7 +21,8 @@ use crate::process_group::{ProcessGroup, log_errors};
 ///
 /// The input ends with the command, or starts it again. After a command that ends with an exit code
 /// other than 0, or by a signal, the input ends with an error: what it wrote before is delivered, and
-/// the exit code of the run is 1. Lines of its standard error are logged as warnings.
+/// the exit code of the run is 1. Lines of its standard error are logged as warnings. What it has left
+/// running in the background is read, too, as long as no more than five seconds pass between two lines.
 ///
 /// The command cannot take a message back: one that was not delivered is kept and sent again, as
 /// `replay` says. When the input stops, the command is killed with everything it started; what it
@@ -90,10 +92,26 @@ struct Subprocess {
     has_written: bool,
 }
 
+/// How long a line may take to come when the command has ended.
+const LINGER: Duration = Duration::from_secs(5);
+
 struct Running {
     process: ProcessGroup,
     lines: BoundedLines<ChildStdout>,
     errors: JoinHandle<()>,
+}
+
+impl Running {
+    /// The next line; nothing when the command has ended and no line comes any more, though its output
+    /// is open.
+    async fn next(&mut self) -> Option<std::io::Result<Option<Line>>> {
+        let Self { process, lines, .. } = self;
+        tokio::select! {
+            biased;
+            line = lines.next() => Some(line),
+            _status = process.wait() => timeout(LINGER, lines.next()).await.ok(),
+        }
+    }
 }
 
 impl Drop for Running {
@@ -156,7 +174,14 @@ impl Input for Subprocess {
         let Some(running) = &mut self.running else {
             return Err(self.ended().await);
         };
-        match running.lines.next().await {
+        let Some(line) = running.next().await else {
+            self.identity.log_warning(format_args!(
+                "the command has ended, and what it has started still holds its output: that is not \
+                 read any more"
+            ));
+            return Err(self.ended().await);
+        };
+        match line {
             Ok(Some(Line::Whole(line))) => {
                 self.has_written = true;
                 Ok(Incoming::unacknowledged(Message::from_bytes(line)))

@@ -47,6 +47,9 @@ const WITHOUT_GROUP: &str = "whole topics are not read without a consumer_group"
 /// way at a time; with 1, each waits until the one before it is delivered. Messages are batched by
 /// partition; a batch may be larger than `checkpoint_limit`, and the next one waits for it then.
 ///
+/// Before a batch that cannot be read a partition stands still, and the others are read on: an error says
+/// how to remove it, and a run that ends so fails.
+///
 /// # Metadata
 ///
 /// `kafka_key`, `kafka_topic`, `kafka_partition`, `kafka_offset`, `kafka_lag` (how many records were

@@ -45,6 +45,9 @@ const BALANCERS: [&str; 2] = ["range", "cooperative_sticky"];
 /// Messages of a partition are read in their order, and up to `checkpoint_limit` of them are on their
 /// way at a time; a partition of which so many are on their way holds up no other.
 ///
+/// Before a batch that cannot be read a partition stands still, and the others are read on: an error says
+/// how to remove it, and a run that ends so fails.
+///
 /// # Metadata
 ///
 /// `kafka_key`, `kafka_topic`, `kafka_partition`, `kafka_offset`, `kafka_timestamp_unix`,

@@ -25,7 +25,8 @@ const GROUP: &str = "millrace";
 ///
 /// Records are read in the order of their partition and are deleted from the log behind what was
 /// acknowledged, in steps of 64 MiB. What was not is read again after a stop or a kill, as long as
-/// `data_dir` is kept. A message that is given up is read again, with those behind it.
+/// `data_dir` is kept. A message that is given up is read again, with those behind it. Batches that
+/// cannot be read are refused when they are sent.
 ///
 /// # Encryption and logins
 ///

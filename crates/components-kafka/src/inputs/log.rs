@@ -22,6 +22,9 @@ use crate::reader::{Reader, Subscription};
 /// when the group changes, messages behind it are read again. A message that is given up is read
 /// again too, with those behind it.
 ///
+/// Before a batch that cannot be read a partition stands still, and the others are read on: an error says
+/// how to remove it, and a run that ends so fails.
+///
 /// # Metadata
 ///
 /// `kafka_key`, `kafka_topic`, `kafka_partition`, `kafka_offset`, `kafka_timestamp_ms`,

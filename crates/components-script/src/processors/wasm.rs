@@ -36,9 +36,9 @@ const MEMORY_MAX: usize = 256 << 20;
 ///
 /// A module for WASI finds clocks and random numbers, but no arguments, environment variables or
 /// files, and what it writes is dropped. Instances are kept for later messages, one for each thread
-/// that needs one. A message on which the function traps, runs for too long (about a minute), or takes
-/// more than 256 MiB of memory goes on unchanged, with its error flag set. When a stream is given up
-/// at its stop, a function that still runs is ended and its message goes back to its source.
+/// that needs one. A message on which the function traps, runs for too long (a minute of computing or
+/// more), or takes more than 256 MiB of memory goes on unchanged, with its error flag set. When a stream
+/// is given up at its stop, a function that still runs is ended and its message goes back to its source.
 #[derive(Clone, Debug, Spec)]
 #[spec(processor = "wasm", status = "experimental", category = "Utility")]
 pub struct Config {

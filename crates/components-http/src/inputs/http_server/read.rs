@@ -30,7 +30,11 @@ pub(super) struct ReadLimits {
 /// Why a body was not read.
 #[derive(Debug)]
 pub(super) enum BodyError {
-    TooLarge { limit: usize },
+    /// It has more bytes than this field allows for.
+    TooLarge {
+        field: &'static str,
+        limit: usize,
+    },
     TooMany(TooManyParts),
     Stalled,
     NoMemory,
@@ -40,8 +44,8 @@ pub(super) enum BodyError {
 impl fmt::Display for BodyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooLarge { limit } => {
-                write!(f, "the body is larger than `max_body_size` ({limit} bytes)")
+            Self::TooLarge { field, limit } => {
+                write!(f, "the body is larger than `{field}` ({limit} bytes)")
             }
             Self::TooMany(over) => write!(
                 f,
@@ -97,18 +101,25 @@ pub(super) fn frame(content: Bytes, metadata: &Metadata, context: &Arc<Context>)
     MessageBatch::one(message)
 }
 
-/// Reads a whole body, at most `body_bytes` of it.
+/// Reads a whole body, at most `body_bytes` of it, and no more than could ever be charged.
 async fn read_body(mut body: Incoming, limits: &ReadLimits) -> Result<Bytes, BodyError> {
-    let limit = limits.body_bytes;
+    let bounds = [
+        (limits.body_bytes, "max_body_size"),
+        (limits.budget.limit(), "memory_limit"),
+    ];
+    let (limit, field) = bounds
+        .into_iter()
+        .min_by_key(|it| it.0)
+        .unwrap_or(bounds[0]);
     let announced = body.size_hint();
     if announced.lower() > limit as u64 {
-        return Err(BodyError::TooLarge { limit });
+        return Err(BodyError::TooLarge { field, limit });
     }
     let Some(first) = next_chunk(&mut body).await? else {
         return Ok(Bytes::new());
     };
     if first.len() > limit {
-        return Err(BodyError::TooLarge { limit });
+        return Err(BodyError::TooLarge { field, limit });
     }
     if body.is_end_stream() {
         return Ok(first);
@@ -127,7 +138,7 @@ async fn read_body(mut body: Incoming, limits: &ReadLimits) -> Result<Bytes, Bod
     while let Some(chunk) = next_chunk(&mut body).await? {
         let size = whole.len() + chunk.len();
         if size > limit {
-            return Err(BodyError::TooLarge { limit });
+            return Err(BodyError::TooLarge { field, limit });
         }
         if !charge.grow_to(size) {
             return Err(BodyError::NoMemory);

@@ -49,6 +49,21 @@ async fn a_command_that_fails_ends_the_input_with_an_error() {
     assert!(error.text().contains("exit status: 3"), "{error}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_a_command_has_started_does_not_hold_the_input_when_it_ends() {
+    let script = "sleep 1000 & echo $!; exit 3";
+    let mut input = input(&format!(
+        "subprocess: {{ name: sh, args: [-c, '{script}'] }}"
+    ));
+    input.connect().await.expect("sh is there");
+    let (lines, error) = read_all(&mut *input).await;
+    assert_eq!(lines.len(), 1);
+    assert!(error.text().contains("exit status: 3"), "{error}");
+    let id = lines[0].parse().expect("its number");
+    let id = rustix::process::Pid::from_raw(id).expect("a number");
+    rustix::process::kill_process(id, rustix::process::Signal::KILL).expect("it runs on");
+}
+
 #[tokio::test]
 async fn a_command_that_ends_is_started_again_when_asked_for() {
     let mut input = input("subprocess: { name: echo, args: [again], restart_on_exit: true }");
