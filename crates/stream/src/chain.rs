@@ -105,6 +105,11 @@ impl Chain {
         }
     }
 
+    /// Whether it has no processors.
+    pub fn is_empty(&self) -> bool {
+        self.segments.is_empty()
+    }
+
     /// Whether no processor of the chain ever waits.
     pub fn is_sync(&self) -> bool {
         self.segments

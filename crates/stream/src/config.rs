@@ -28,7 +28,8 @@ pub struct StreamConfig {
 #[derive(Clone, Debug, Spec)]
 #[spec(check = check_threads)]
 pub struct PipelineConfig {
-    /// How many threads run the processors, up to 4096; -1 stands for one for each core.
+    /// How many threads run the processors, up to 4096; -1 stands for one for each core. With more than
+    /// one, messages may overtake each other: see `shard_by`. Without processors there is one.
     #[spec(default = -1)]
     pub threads: i64,
     /// Keeps the order of messages for which this query gives the same value, from the input to

@@ -214,7 +214,12 @@ impl Edges<'_> {
             input.limit(1);
         }
         let reads = output.reads();
-        let workers = threads::spawn(threads_of(count), self.chain, input, &sender, reads, abort)?;
+        // Where there is nothing to do, several threads would only mix up the order.
+        let count = match self.chain.is_empty() {
+            true => 1,
+            false => threads_of(count),
+        };
+        let workers = threads::spawn(count, self.chain, input, &sender, reads, abort)?;
         let output = match output {
             RootOutput::Blocking(writer) => {
                 let thread = OwnThread::spawn("output", move || writer.run_root(&receiver))?;

@@ -36,8 +36,8 @@ pub struct Config {
     /// What separates fields.
     #[spec(default = ",")]
     delimiter: Delimiter,
-    /// Whether a quote that nothing closes may end with the file. Quotes within a field are taken as they
-    /// stand in any case.
+    /// Whether a quote that nothing closes may end with the file. Quotes within a field that begins
+    /// without one are taken as they stand in any case; behind a closing quote the field goes on.
     #[spec(default = false)]
     lazy_quotes: bool,
     /// Whether a file is deleted once all of it has been delivered.

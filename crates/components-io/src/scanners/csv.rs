@@ -33,8 +33,8 @@ pub struct Config {
     /// Whether the first row holds names.
     #[spec(default = true)]
     parse_header_row: bool,
-    /// Whether a quote that nothing closes may end with the input. Quotes within a field are taken as
-    /// they stand in any case.
+    /// Whether a quote that nothing closes may end with the input. Quotes within a field that begins
+    /// without one are taken as they stand in any case; behind a closing quote the field goes on.
     #[spec(default = false)]
     lazy_quotes: bool,
     /// Whether a row that cannot be read becomes a message whose error flag is set.

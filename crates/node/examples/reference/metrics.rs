@@ -33,6 +33,8 @@ pub fn page() -> String {
         CacheMetrics::new(&scope),
         RateLimitMetrics::new(&scope),
         HttpClientMetrics::new(&scope).code(200),
+        // Of buffers that hold something.
+        scope.gauge("buffer_active", &[]),
     );
     let components = text(&registry);
     register_process_metrics(&scope);

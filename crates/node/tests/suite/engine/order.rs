@@ -25,6 +25,26 @@ cache_resources: [ {{ label: kept, memory: {{}} }} ]
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn without_processors_the_order_is_kept_whatever_the_number_of_threads() {
+    const COUNT: usize = 2_000;
+    let mut bench = Bench::start(
+        "
+input: { probe: {} }
+pipeline: { threads: 8 }
+output: { probe: {} }
+",
+    );
+    bench.send_numbers(0..COUNT);
+    let mut written = Vec::new();
+    while written.len() < COUNT {
+        written.extend(bench.written().await.payloads);
+    }
+    let (_, result) = bench.end().await;
+    result.unwrap();
+    assert!(written.is_sorted(), "{written:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_message_goes_through_the_whole_pipeline_before_the_next_one_begins() {
     let counted = made(
         "{ branch: { processors: [ { cache: { resource: kept, operator: get, key: n } } ], \
