@@ -79,6 +79,10 @@ root = [$a].find(range(0, 60).fold("ab", i -> [i.tally, i.tally]))"#,
     r#"let a = range(0, 500000).map_each(i -> {"a": i})
 let b = range(0, 500000).map_each(i -> {"a": i})
 root = range(0, 100000).filter(_ -> $a != $b).length()"#,
+    r#"let s = "a".repeat(1000000)
+root = range(0, 100000).map_each(i -> $s.slice(i)).length()"#,
+    r#"let s = "a".repeat(1000000)
+root = range(0, 100000).map_each(i -> $s.filepath_split().index(1)).length()"#,
     r#"meta a = range(0, 60).fold("ab", i -> [i.tally, i.tally])"#,
     "root = range(0, 60).fold({\"a\":1}, i -> {\"x\": i.tally, \"y\": i.tally}).collapse()",
     // Products.

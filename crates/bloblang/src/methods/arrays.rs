@@ -398,6 +398,7 @@ fn slice(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError> {
     match &*target {
         Value::String(text) => {
             let range = bounds(call, text.len())?;
+            budget::make_text(range.len())?;
             if text.is_char_boundary(range.start) && text.is_char_boundary(range.end) {
                 return Ok(Value::String(text.substring(range)));
             }

@@ -202,22 +202,30 @@ fn merge_level(
             added.push((key, value.into_owned()));
             continue;
         };
-        match (existing, &*value) {
-            (existing @ Value::Object(_), Value::Object(value)) => {
-                // Objects that are one and the same in many places are many once they are changed.
-                budget::make(existing.copied())?;
-                if let Value::Object(existing) = existing {
-                    merge_into(existing, value, collision)?;
-                }
-            }
-            (existing, _) => {
-                let former = std::mem::take(existing);
-                *existing = collision(former, value.into_owned())?;
-            }
-        }
+        merge_value(existing, value.into_owned(), collision)?;
     }
     add_members(target, added);
     Ok(())
+}
+
+fn merge_value(
+    existing: &mut Value,
+    value: Value,
+    collision: Collision<'_>,
+) -> Result<(), EvalError> {
+    let copied = existing.copied();
+    match (existing, value) {
+        (Value::Object(existing), Value::Object(value)) => {
+            // Objects that are one and the same in many places are many once they are changed.
+            budget::make(copied)?;
+            merge_into(existing, &value, collision)
+        }
+        (existing, value) => {
+            let former = std::mem::take(existing);
+            *existing = collision(former, value)?;
+            Ok(())
+        }
+    }
 }
 
 /// Adds members that are not there yet.
@@ -251,14 +259,29 @@ fn collide(former: Value, new: Value) -> Result<Value, EvalError> {
     Ok(Value::from(both))
 }
 
+/// As if each object were merged into those before it, key by key: inserting one member after another
+/// would move those behind it each time.
 fn squash(target: Cow<'_, Value>, _: &Call<'_>) -> Result<Value, EvalError> {
-    let mut squashed = Object::new();
+    let mut members: Vec<(Text, Value)> = Vec::new();
     for element in super::arrays::array(&target)? {
-        if let Value::Object(source) = &*element {
-            merge_into(&mut squashed, source, &mut collide)?;
+        let Value::Object(source) = &*element else {
+            continue;
+        };
+        budget::steps(source.len())?;
+        for (key, value) in source {
+            members.push((key, value.into_owned()));
         }
     }
-    Ok(Value::Object(squashed))
+    budget::make(members.len().saturating_mul(size_of::<(Text, Value)>()))?;
+    members.sort_by(|a, b| a.0.cmp(&b.0));
+    let mut squashed: Vec<(Text, Value)> = Vec::with_capacity(members.len());
+    for (key, value) in members {
+        match squashed.last_mut().filter(|(last, _)| *last == key) {
+            Some((_, existing)) => merge_value(existing, value, &mut collide)?,
+            None => squashed.push((key, value)),
+        }
+    }
+    Ok(Value::Object(Object::from_ascending(squashed)))
 }
 
 fn collapse(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError> {

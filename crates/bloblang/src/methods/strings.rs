@@ -230,6 +230,7 @@ pub(super) const METHODS: &[Method] = &[
         )]),
     Method::value("filepath_split", "Folder and file of a path.", |target, _| {
         let path = target::text(&target)?;
+        budget::make_text(path.len())?;
         let cut = path.rfind('/').map_or(0, |at| at + 1);
         Ok(Value::from(vec![Value::from(&path[..cut]), Value::from(&path[cut..])]))
     })
