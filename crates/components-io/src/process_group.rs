@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use millrace_component::Identity;
 use millrace_message::Error;
@@ -11,6 +12,7 @@ use parking_lot::Mutex;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::AsyncRead;
 use tokio::process::{Child, Command};
+use tokio::time::timeout;
 
 use crate::bounded_lines::{BoundedLines, Line};
 
@@ -38,6 +40,9 @@ fn check_text(field: &str, text: &str, node: &Node, cx: &mut ReadContext) {
         cx.error(codes::INVALID_VALUE, node.span, message);
     }
 }
+
+/// How long after the end of a command something that it has started may hold its output.
+pub(crate) const LINGER: Duration = Duration::from_secs(5);
 
 /// The groups of this process whose commands are not reaped yet.
 static RUNNING: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
@@ -112,6 +117,20 @@ impl ProcessGroup {
         let status = ended.map_err(|error| Error::retry(format!("wait for a command: {error}")))?;
         self.forget();
         Ok(status)
+    }
+
+    /// Does what ends with the output of the command; nothing when that has ended, and something that it
+    /// has started still holds its output [`LINGER`] later.
+    ///
+    /// # Cancel safety
+    /// As that of `work`.
+    pub(crate) async fn while_open<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::pin!(work);
+        tokio::select! {
+            biased;
+            done = &mut work => Some(done),
+            _ended = self.wait() => timeout(LINGER, work).await.ok(),
+        }
     }
 
     /// What the end of the command was, when it has ended.

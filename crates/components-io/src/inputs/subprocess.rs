@@ -12,7 +12,6 @@ use millrace_message::{Error, Message};
 use millrace_spec::Spec;
 use tokio::process::ChildStdout;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
 
 use crate::bounded_lines::{BoundedLines, Line};
 use crate::process_group::{ProcessGroup, log_errors};
@@ -92,26 +91,10 @@ struct Subprocess {
     has_written: bool,
 }
 
-/// How long a line may take to come when the command has ended.
-const LINGER: Duration = Duration::from_secs(5);
-
 struct Running {
     process: ProcessGroup,
     lines: BoundedLines<ChildStdout>,
     errors: JoinHandle<()>,
-}
-
-impl Running {
-    /// The next line; nothing when the command has ended and no line comes any more, though its output
-    /// is open.
-    async fn next(&mut self) -> Option<std::io::Result<Option<Line>>> {
-        let Self { process, lines, .. } = self;
-        tokio::select! {
-            biased;
-            line = lines.next() => Some(line),
-            _status = process.wait() => timeout(LINGER, lines.next()).await.ok(),
-        }
-    }
 }
 
 impl Drop for Running {
@@ -174,7 +157,8 @@ impl Input for Subprocess {
         let Some(running) = &mut self.running else {
             return Err(self.ended().await);
         };
-        let Some(line) = running.next().await else {
+        let next = running.lines.next();
+        let Some(line) = running.process.while_open(next).await else {
             self.identity.log_warning(format_args!(
                 "the command has ended, and what it has started still holds its output: that is not \
                  read any more"

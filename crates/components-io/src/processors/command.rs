@@ -2,7 +2,6 @@
 
 use std::process::ExitStatus;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use millrace_component::{
@@ -13,9 +12,8 @@ use millrace_message::{Error, Message, MessageBatch};
 use millrace_spec::{ByteSize, Spec};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::ChildStdin;
-use tokio::time::timeout;
 
-use crate::process_group::ProcessGroup;
+use crate::process_group::{LINGER, ProcessGroup};
 
 /// Runs a command for each message: the payload is its standard input, and its standard output
 /// becomes the payload.
@@ -56,9 +54,6 @@ pub const COMPONENT: Descriptor = Descriptor::processor::<Config>();
 
 /// How much of the standard error a failure shows.
 const SHOWN_MAX: usize = 16 * 1024;
-
-/// How long after the end of a command its output may stay open.
-const LINGER: Duration = Duration::from_secs(5);
 
 struct RunCommand {
     config: Config,
@@ -153,14 +148,9 @@ impl RunCommand {
                 read_bounded(stderr, max),
             )
         };
-        tokio::pin!(exchange);
-        let (((), stdout, stderr), status) = tokio::select! {
-            done = &mut exchange => (done?, process.wait().await?),
-            status = process.wait() => match timeout(LINGER, exchange).await {
-                Ok(done) => (done?, status?),
-                Err(_) => return Err(left_open()),
-            },
-        };
+        let done = process.while_open(exchange).await;
+        let ((), stdout, stderr) = done.ok_or_else(left_open)??;
+        let status = process.wait().await?;
         Ok((Written { stdout, stderr }, status))
     }
 }
@@ -208,6 +198,8 @@ fn failure(name: &str, status: ExitStatus, stderr: &[u8]) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use millrace_component::conformance::{self, Workbench};
 
     use super::*;

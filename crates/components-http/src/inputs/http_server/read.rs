@@ -27,6 +27,16 @@ pub(super) struct ReadLimits {
     pub(super) budget: Budget,
 }
 
+impl ReadLimits {
+    /// The most bytes of a body, as no more could ever be charged, and the field that says so.
+    fn of_body(&self) -> (usize, &'static str) {
+        match self.budget.limit() {
+            memory if memory < self.body_bytes => (memory, "memory_limit"),
+            _ => (self.body_bytes, "max_body_size"),
+        }
+    }
+}
+
 /// Why a body was not read.
 #[derive(Debug)]
 pub(super) enum BodyError {
@@ -85,7 +95,7 @@ pub(super) async fn batch(
     let Some(boundary) = boundary else {
         return Ok(MessageBatch::one(message(body)));
     };
-    let parts_max = limits.body_bytes.min(limits.budget.limit());
+    let (parts_max, _) = limits.of_body();
     let parts = multipart::split(&body, &boundary, parts_max).map_err(|error| match error {
         SplitError::Broken(reason) => BodyError::Broken(format!("multipart body: {reason}")),
         SplitError::TooMany(over) => BodyError::TooMany(over),
