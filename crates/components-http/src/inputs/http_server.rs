@@ -17,7 +17,8 @@ use smallvec::SmallVec;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tokio_util::task::TaskTracker;
+use tracing::{debug, warn};
 
 use crate::Body;
 use crate::server::{Cors, Handler, Params, Peer, reply};
@@ -149,12 +150,16 @@ impl InputConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<InputPart, Error> {
         let (queue, requests) = mpsc::channel(QUEUE_CAPACITY);
         let closing = CancellationToken::new();
+        let closed = CancellationToken::new();
+        let sessions = TaskTracker::new();
         let verbs = self.allowed_verbs.iter();
         let rate_limit = self.rate_limit.as_deref().map(|it| cx.rate_limit(it));
         let timeout = self.timeout.get();
         let endpoint = Arc::new(Endpoint {
             queue,
             closing: closing.clone(),
+            closed: closed.clone(),
+            sessions: sessions.clone(),
             verbs: verbs
                 .filter_map(|it| Method::from_bytes(it.as_bytes()).ok())
                 .collect(),
@@ -187,6 +192,8 @@ impl InputConfig for Config {
             input: BuiltInput::Async(Box::new(HttpServer {
                 requests,
                 closing,
+                closed,
+                sessions,
                 place,
             })),
             auto_replay: None,
@@ -204,6 +211,9 @@ pub const COMPONENT: Descriptor = Descriptor::input::<Config>();
 struct HttpServer {
     requests: mpsc::Receiver<Incoming>,
     closing: CancellationToken,
+    /// Ends the websockets that are left.
+    closed: CancellationToken,
+    sessions: TaskTracker,
     place: Place,
 }
 
@@ -225,7 +235,14 @@ impl Input for HttpServer {
     }
 
     async fn close(&mut self) -> Result<(), Error> {
-        self.place.close(CLOSE_GRACE).await;
+        self.sessions.close();
+        let sessions = tokio::time::timeout(CLOSE_GRACE, self.sessions.wait());
+        let (ended, ()) = tokio::join!(sessions, self.place.close(CLOSE_GRACE));
+        if ended.is_err() {
+            let sessions = self.sessions.len();
+            debug!(sessions, "websockets are ended at the end of their time");
+        }
+        self.closed.cancel();
         Ok(())
     }
 }
@@ -234,6 +251,9 @@ impl Input for HttpServer {
 struct Endpoint {
     queue: mpsc::Sender<Incoming>,
     closing: CancellationToken,
+    closed: CancellationToken,
+    /// Those of websockets.
+    sessions: TaskTracker,
     verbs: Vec<Method>,
     timeout: Option<Duration>,
     rate_limit: Option<BuiltRateLimit>,

@@ -113,14 +113,7 @@ pub(super) fn frame(content: Bytes, metadata: &Metadata, context: &Arc<Context>)
 
 /// Reads a whole body, at most `body_bytes` of it, and no more than could ever be charged.
 async fn read_body(mut body: Incoming, limits: &ReadLimits) -> Result<Bytes, BodyError> {
-    let bounds = [
-        (limits.body_bytes, "max_body_size"),
-        (limits.budget.limit(), "memory_limit"),
-    ];
-    let (limit, field) = bounds
-        .into_iter()
-        .min_by_key(|it| it.0)
-        .unwrap_or(bounds[0]);
+    let (limit, field) = limits.of_body();
     let announced = body.size_hint();
     if announced.lower() > limit as u64 {
         return Err(BodyError::TooLarge { field, limit });

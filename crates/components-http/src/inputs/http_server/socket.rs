@@ -65,11 +65,15 @@ impl Handler for SocketEndpoint {
             welcome: self.welcome.clone(),
             rate_limited: self.rate_limited.clone(),
         };
-        tokio::spawn(async move {
+        let session = async move {
             if let Some(socket) = open.await {
                 session.run(socket).await;
             }
-        });
+        };
+        let closed = endpoint.closed.clone();
+        endpoint
+            .sessions
+            .spawn(closed.run_until_cancelled_owned(session));
         response
     }
 }
@@ -85,12 +89,7 @@ struct Session {
 
 impl Session {
     async fn run(self, mut socket: Socket) {
-        let closing = self.endpoint.closing.clone();
-        let ended = tokio::select! {
-            ended = self.converse(&mut socket) => ended,
-            () = closing.cancelled() => Ok(()),
-        };
-        match ended {
+        match self.converse(&mut socket).await {
             Err(WebsocketError::Io(error)) if is_refusal(&error) => warn!(
                 component = &*self.endpoint.component,
                 path = &*self.endpoint.config_path,
@@ -104,12 +103,13 @@ impl Session {
         }
     }
 
-    /// Takes frame after frame until the client closes.
+    /// Takes frame after frame until the client closes, or the input does: what the pipeline has by
+    /// then is answered.
     async fn converse(&self, socket: &mut Socket) -> Result<(), WebsocketError> {
         if !self.welcome.is_empty() {
             socket.send(Frame::binary(self.welcome.clone())).await?;
         }
-        while let Some(frame) = next_frame(socket).await {
+        while let Some(frame) = self.unless_closing(next_frame(socket)).await.flatten() {
             let content = match frame? {
                 Frame::Text(text) => bytes::Bytes::from(text),
                 Frame::Binary(content) => content,
@@ -128,7 +128,10 @@ impl Session {
             };
             socket.get_mut().message_taken();
             self.wait_for_rate_limit(socket).await?;
-            for reply in self.deliver(content).await {
+            let Some(replies) = self.deliver(content).await else {
+                return Ok(());
+            };
+            for reply in replies {
                 let frame = match String::from_utf8(reply.to_vec()) {
                     Ok(text) => Frame::text(text),
                     Err(_) => Frame::binary(reply),
@@ -139,8 +142,14 @@ impl Session {
         Ok(())
     }
 
-    /// Delivers one message, as often as it takes, and gives the replies that were left for it.
-    async fn deliver(&self, content: bytes::Bytes) -> Vec<bytes::Bytes> {
+    /// What becomes of `wait`, or `None` as soon as the input closes.
+    async fn unless_closing<F: Future>(&self, wait: F) -> Option<F::Output> {
+        self.endpoint.closing.run_until_cancelled(wait).await
+    }
+
+    /// Delivers one message, as often as it takes, and gives the replies that were left for it;
+    /// `None` where the input closes before it is delivered.
+    async fn deliver(&self, content: bytes::Bytes) -> Option<Vec<bytes::Bytes>> {
         let mut backoff = Backoff::new(RETRY_INITIAL, RETRY_MAX);
         loop {
             let context = Arc::new(Context {
@@ -153,24 +162,24 @@ impl Session {
                 Ok(()) => {
                     let replies = context.replies.as_ref().map(Replies::take);
                     let messages = replies.into_iter().flatten().flatten();
-                    return messages.map(|it| it.bytes().clone()).collect();
+                    return Some(messages.map(|it| it.bytes().clone()).collect());
                 }
-                // The session ends with the input.
-                Err(Refusal::Closing) => std::future::pending().await,
+                Err(Refusal::Closing) => return None,
                 Err(Refusal::Failed(error)) => {
                     warn!(
                         component = &*self.endpoint.component,
                         path = &*self.endpoint.config_path,
                         "message of a websocket: {error}"
                     );
-                    tokio::time::sleep(backoff.pause()).await;
+                    let pause = tokio::time::sleep(backoff.pause());
+                    self.unless_closing(pause).await?;
                 }
                 Err(Refusal::TimedOut(_)) => {}
             }
         }
     }
 
-    /// Waits for a place, and tells the client that it has to.
+    /// Waits for a place, or until the input closes, and tells the client that it has to.
     async fn wait_for_rate_limit(&self, socket: &mut Socket) -> Result<(), WebsocketError> {
         let Some(rate_limit) = &self.endpoint.rate_limit else {
             return Ok(());
@@ -193,7 +202,10 @@ impl Session {
                     .send(Frame::binary(self.rate_limited.clone()))
                     .await?;
             }
-            tokio::time::sleep(pause).await;
+            let pause = tokio::time::sleep(pause);
+            if self.unless_closing(pause).await.is_none() {
+                return Ok(());
+            }
         }
     }
 }

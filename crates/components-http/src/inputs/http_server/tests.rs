@@ -333,19 +333,79 @@ fn fields_that_cannot_work_are_complaints() {
     }
 }
 
-#[tokio::test]
-async fn a_websocket_answers_the_close_of_its_client() {
-    let (_input, address) = input("  ws_path: /ws").await;
-    let mut stream = TcpStream::connect(&address).await.unwrap();
+/// A frame of the kind `first` with a mask of zeros.
+fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(payload.len()).unwrap();
+    let mut frame = vec![first, 0x80 | length, 0, 0, 0, 0];
+    frame.extend_from_slice(payload);
+    frame
+}
+
+async fn open_websocket(address: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.unwrap();
     let request = format!(
         "GET /ws HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
     );
     stream.write_all(request.as_bytes()).await.unwrap();
-    // A frame of its kind with a mask of zeros and the code 1000.
-    let close = [0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8];
+    stream
+}
+
+#[tokio::test]
+async fn a_websocket_answers_the_close_of_its_client() {
+    let (_input, address) = input("  ws_path: /ws").await;
+    let mut stream = open_websocket(&address).await;
+    let close = frame(0x88, &[0x03, 0xe8]);
     stream.write_all(&close).await.unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.unwrap();
     assert!(answer.ends_with(&[0x88, 0x02, 0x03, 0xe8]), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_frame_that_the_pipeline_has_is_answered_though_the_input_stops() {
+    for (outcome, expected) in [
+        (
+            Outcome::Delivered,
+            &[0x81, 6, b'a', b'n', b's', b'w', b'e', b'r', 0x88, 0][..],
+        ),
+        (failed("the table is gone"), &[0x88, 0]),
+    ] {
+        let (mut input, address) = input("  ws_path: /ws").await;
+        let mut stream = open_websocket(&address).await;
+        stream.write_all(&frame(0x81, b"question")).await.unwrap();
+        let incoming = input.read().await.unwrap();
+        input.stop().await;
+        let mut reply = incoming.batch.detached();
+        reply[0].set_bytes("answer");
+        let context = incoming.batch[0].context().unwrap();
+        context.replies.as_ref().unwrap().push(reply);
+        settle(incoming, &outcome);
+        input.close().await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        assert!(answer.ends_with(expected), "{outcome:?}: {answer:?}");
+        let is_answered = answer.windows(6).any(|it| it == b"answer");
+        assert_eq!(is_answered, outcome.error().is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_websocket_that_nobody_reads_ends_with_its_input() {
+    let (mut input, address) = input("  ws_path: /ws").await;
+    let mut stream = open_websocket(&address).await;
+    stream.write_all(&frame(0x81, b"question")).await.unwrap();
+    let incoming = input.read().await.unwrap();
+    let mut reply = incoming.batch.detached();
+    // More than the buffers of a connection hold.
+    reply[0].set_bytes(vec![0; 64 << 20]);
+    let context = incoming.batch[0].context().unwrap();
+    context.replies.as_ref().unwrap().push(reply);
+    settle(incoming, &Outcome::Delivered);
+    input.stop().await;
+    input.close().await.unwrap();
+    let mut answer = Vec::new();
+    // It may be cut in the middle, but it is no longer open.
+    let _cut = stream.read_to_end(&mut answer).await;
+    assert!(answer.len() < 64 << 20);
 }
