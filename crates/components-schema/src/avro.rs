@@ -8,6 +8,7 @@
 
 use std::fmt;
 
+use millrace_formats::NoRoom;
 use millrace_message::Value;
 
 pub(crate) mod container;
@@ -77,6 +78,12 @@ impl AvroError {
             self.place = format!("{segment}{}", self.place);
         }
         self
+    }
+}
+
+impl From<NoRoom> for AvroError {
+    fn from(error: NoRoom) -> Self {
+        Self::new(error.to_string())
     }
 }
 

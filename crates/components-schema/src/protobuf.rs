@@ -17,10 +17,12 @@ use prost::Message as _;
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor};
 
 use crate::lent::Lent;
+use memory::Memory;
 
 pub use schema::Schema;
 
 mod descriptors;
+mod memory;
 mod nesting;
 mod number;
 mod problem;
@@ -77,10 +79,18 @@ impl MessageType {
     ///
     /// # Errors
     /// The bytes are no message of this type, nest deeper than [`DEPTH_MAX`], leave out a required
-    /// field, or hold what the mapping to JSON has no form for.
-    pub fn read(&self, message: Bytes, options: ReadOptions) -> Result<Value, Error> {
+    /// field, hold what the mapping to JSON has no form for, or take more than `memory_max` bytes.
+    pub fn read(
+        &self,
+        message: Bytes,
+        options: ReadOptions,
+        memory_max: usize,
+    ) -> Result<Value, Error> {
         let name = self.descriptor.full_name();
         let lent = Lent::for_message(message.len());
+        let memory = Memory::for_message(message.len(), memory_max);
+        let room = memory.decode(&self.descriptor, &message);
+        room.map_err(|error| Error::rejected(format!("message `{name}`: {error}")))?;
         let message = DynamicMessage::decode(self.descriptor.clone(), message)
             .map_err(|error| Error::rejected(format!("this is no message `{name}`: {error}")))?;
         let reader = to_value::Reader {
@@ -88,6 +98,7 @@ impl MessageType {
             has_required: self.has_required,
             others: &self.others,
             lent,
+            memory,
         };
         reader.root(&message).map_err(|problem| {
             Error::rejected(format!("message `{name}` has no JSON form: {problem}"))

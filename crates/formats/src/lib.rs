@@ -21,7 +21,7 @@ pub mod yaml;
 
 pub use file::{FileError, open_file, read_file, read_text_file};
 pub use number::widened;
-pub use room::Room;
+pub use room::{NoRoom, Room};
 pub use whole::read_whole;
 
 /// How deep the containers of a document may nest, as for JSON.
@@ -51,9 +51,20 @@ impl FormatError {
         self.0.starts_with(TOO_LONG)
     }
 
+    /// Whether nothing is wrong with what was read but the room that its value takes.
+    pub fn is_without_room(&self) -> bool {
+        self.0.starts_with(room::NO_ROOM)
+    }
+
     /// Whether it is well-formed as far as it was read, and only nests too deep.
     pub fn is_too_deep(&self) -> bool {
         *self == Self::too_deep()
+    }
+}
+
+impl From<NoRoom> for FormatError {
+    fn from(error: NoRoom) -> FormatError {
+        FormatError::new(error.to_string())
     }
 }
 

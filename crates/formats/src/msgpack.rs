@@ -12,11 +12,12 @@ use crate::{DEPTH_MAX, FormatError, Room, nested};
 /// The value at the start of `source`; what follows it is passed over, as in Bento.
 ///
 /// # Errors
-/// The bytes are cut, hold what this reader does not know, or nest deeper than [`DEPTH_MAX`].
-pub fn read(source: &[u8]) -> Result<Value, FormatError> {
+/// The bytes are cut, hold what this reader does not know, or nest deeper than [`DEPTH_MAX`]; the
+/// value takes more than about `memory` bytes.
+pub fn read(source: &[u8], memory: usize) -> Result<Value, FormatError> {
     let mut reader = Reader {
         rest: source,
-        room: Room::for_message(source),
+        room: Room::for_message(source, memory),
     };
     reader.value(0)
 }
@@ -74,6 +75,7 @@ impl<'a> Reader<'a> {
         if depth > DEPTH_MAX {
             return Err(FormatError::too_deep());
         }
+        self.room.values(1)?;
         let code = self.byte()?;
         Ok(match code {
             0x00..=0x7f => Value::I64(i64::from(code)),
@@ -116,7 +118,9 @@ impl<'a> Reader<'a> {
             }
             0xc4..=0xc6 => {
                 let length = self.length(1 << (code - 0xc4))?;
-                Value::from(self.take(length)?.to_vec())
+                let content = self.take(length)?;
+                self.room.bytes(length)?;
+                Value::from(content.to_vec())
             }
             0xa0..=0xbf | 0xd9..=0xdb => Value::String(self.text(code)?),
             0xc1 => return Err(FormatError::new("unknown code c1")),
@@ -137,9 +141,9 @@ impl<'a> Reader<'a> {
                 )));
             }
         };
-        Ok(Text::from(
-            String::from_utf8_lossy(self.take(length)?).into_owned(),
-        ))
+        let content = self.take(length)?;
+        self.room.bytes(length)?;
+        Ok(Text::from(String::from_utf8_lossy(content).into_owned()))
     }
 
     /// For how many elements room is made before they are read, each of `size` bytes at least.
@@ -151,6 +155,7 @@ impl<'a> Reader<'a> {
     }
 
     fn array(&mut self, count: usize, depth: usize) -> Result<Value, FormatError> {
+        self.room.container()?;
         let mut elements = Vec::with_capacity(self.room(count, 1)?);
         for _ in 0..count {
             elements.push(nested(|| self.value(depth + 1))?);
@@ -159,8 +164,10 @@ impl<'a> Reader<'a> {
     }
 
     fn object(&mut self, count: usize, depth: usize) -> Result<Value, FormatError> {
+        self.room.container()?;
         let mut members = Vec::with_capacity(self.room(count, 2)?);
         for _ in 0..count {
+            self.room.values(1)?;
             let code = self.byte()?;
             let key = self.text(code)?;
             members.push((key, nested(|| self.value(depth + 1))?));
@@ -169,6 +176,8 @@ impl<'a> Reader<'a> {
     }
 
     fn extension(&mut self, length: usize) -> Result<Value, FormatError> {
+        // A point in time is allocated, as a container is.
+        self.room.container()?;
         let kind = self.byte()? as i8;
         if kind != TIMESTAMP {
             return Err(FormatError::new(format!("unknown extension {kind}")));
@@ -356,6 +365,10 @@ mod tests {
 
     use super::*;
 
+    fn read_all(source: &[u8]) -> Result<Value, FormatError> {
+        read(source, usize::MAX)
+    }
+
     fn from_hex(hex: &str) -> Vec<u8> {
         (0..hex.len() / 2)
             .map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap())
@@ -363,7 +376,7 @@ mod tests {
     }
 
     fn json(hex: &str) -> String {
-        let value = read(&from_hex(hex)).unwrap_or_else(|error| panic!("{hex}: {error}"));
+        let value = read_all(&from_hex(hex)).unwrap_or_else(|error| panic!("{hex}: {error}"));
         String::from_utf8(value.to_json().to_vec()).unwrap()
     }
 
@@ -412,10 +425,28 @@ mod tests {
             ("c1", "unknown code"),
             ("c70cffffffffff0000000000000000", "out of range"),
         ] {
-            let error = read(&from_hex(hex)).unwrap_err().to_string();
+            let error = read_all(&from_hex(hex)).unwrap_err().to_string();
             assert!(error.contains(expected), "{hex}: {error}");
         }
-        assert_eq!(read(&[0x91; 5_000]), Err(FormatError::too_deep()));
+        assert_eq!(read_all(&[0x91; 5_000]), Err(FormatError::too_deep()));
+    }
+
+    #[test]
+    fn a_value_takes_no_more_memory_than_it_may() {
+        const MAX: usize = 100_000;
+        let elements = |element: &[u8]| {
+            let head = [&[0xdc][..], &5_000_u16.to_be_bytes()].concat();
+            [head, element.repeat(5_000)].concat()
+        };
+        for element in [&[0xc3][..], &[0x90], &[0x80], &[0xa0], &[0x81, 0xa0, 0xc0]] {
+            assert!(read_all(&elements(element)).is_ok());
+            let error = read(&elements(element), MAX).unwrap_err();
+            assert!(error.is_without_room(), "{element:?}: {error}");
+        }
+        // A text takes its length once more.
+        let text = [&[0xda, 0xff, 0xff][..], &[b'a'; 0xffff]].concat();
+        assert!(read(&text, MAX).is_ok());
+        assert!(read(&text, MAX / 2).is_err());
     }
 
     #[test]
@@ -435,7 +466,7 @@ mod tests {
         ] {
             let bytes = write(&Value::I64(number)).unwrap();
             assert_eq!(bytes.len(), length, "{number}");
-            assert_eq!(read(&bytes).unwrap(), Value::I64(number));
+            assert_eq!(read_all(&bytes).unwrap(), Value::I64(number));
         }
     }
 
@@ -444,7 +475,7 @@ mod tests {
         for (seconds, nanoseconds) in [(0, 0), (1, 5), (-1, -5), (1 << 33, 7), (1 << 35, 0)] {
             let at = Timestamp::new(seconds, nanoseconds).unwrap();
             let value = Value::from(at.to_zoned(TimeZone::UTC));
-            assert_eq!(read(&write(&value).unwrap()).unwrap(), value, "{at}");
+            assert_eq!(read_all(&write(&value).unwrap()).unwrap(), value, "{at}");
         }
     }
 
@@ -469,12 +500,12 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_is_read_back(value in values()) {
-            prop_assert_eq!(read(&write(&value).unwrap()).unwrap(), value);
+            prop_assert_eq!(read_all(&write(&value).unwrap()).unwrap(), value);
         }
 
         #[test]
         fn any_bytes_are_read_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _result = read(&bytes);
+            let _result = read_all(&bytes);
         }
     }
 }

@@ -81,7 +81,8 @@ pub struct RootConfig {
     #[spec(advanced)]
     pub error_handling: ErrorHandlingConfig,
     /// The payload bytes that may be in flight in the whole process; empty for half of the memory
-    /// that the machine or its control group has.
+    /// that the machine or its control group has. Nor may one message become a value that takes more
+    /// when `avro`, `msgpack`, `protobuf` or `schema_registry_decode` reads it.
     #[spec(advanced)]
     pub memory_limit: Option<ByteSize>,
     /// What a mapping, or an interpolation, may take on one message; one that takes more fails.

@@ -83,9 +83,9 @@ pub(super) fn run(data: &[u8]) {
         return;
     };
     match usize::from(*selector) {
-        0 => value_of(msgpack::read(rest).ok(), |it| {
+        0 => value_of(msgpack::read(rest, LIMIT).ok(), |it| {
             let written = msgpack::write(it).ok()?;
-            msgpack::read(&written).ok()
+            msgpack::read(&written, usize::MAX).ok()
         }),
         1 => value_of(yaml::read(rest).ok(), |it| {
             yaml::read(yaml::write(it, usize::MAX).ok()?.as_bytes()).ok()
@@ -118,7 +118,7 @@ fn value_of(read: Option<Value>, again: impl Fn(&Value) -> Option<Value>) {
 
 /// A message that was read is written, and read again as it was.
 fn protobuf(payload: &[u8]) {
-    let read = |bytes: Vec<u8>| ALL.read(bytes.into(), ReadOptions::default()).ok();
+    let read = |bytes: Vec<u8>| ALL.read(bytes.into(), ReadOptions::default(), LIMIT).ok();
     value_of(read(payload.to_vec()), |value| {
         let written = ALL.write(value, WriteOptions::default());
         read(written.expect("what was read is of the type"))
@@ -135,14 +135,14 @@ fn avro(data: &[u8]) {
     };
     let binary = binary.get(1..).unwrap_or_default();
     for form in [Form::Native, Form::AvroJson, Form::PlainJson] {
-        let Ok((value, _)) = avro::decode(&schema, binary, form) else {
+        let Ok((value, _)) = avro::decode(&schema, binary, form, LIMIT) else {
             continue;
         };
         let printed = value.to_json();
         let mut written = Vec::new();
         // Which type of a union a value is, and what a time of day counts, is lost in some forms.
         if form == Form::AvroJson && avro::encode(&schema, &value, form, &mut written).is_ok() {
-            let again = avro::decode(&schema, &written, form);
+            let again = avro::decode(&schema, &written, form, usize::MAX);
             let (again, rest) = again.unwrap_or_else(|error| panic!("{error}"));
             assert!(rest.is_empty(), "more is written than is read");
             assert_eq!(again.to_json(), printed, "it is read in two ways");

@@ -22,8 +22,12 @@ pub(super) const METHODS: &[Method] = &[
         "The value of a MessagePack message. What follows it is passed over.",
         |target, _| {
             budget::make(target::bytes(&target)?.len().saturating_mul(PARSED))?;
-            msgpack::read(target::bytes(&target)?)
-                .map_err(|error| failed("failed to parse value as MessagePack", &error))
+            msgpack::read(target::bytes(&target)?, budget::left()).map_err(|error| {
+                match error.is_without_room() {
+                    true => budget::too_many_bytes(),
+                    false => failed("failed to parse value as MessagePack", &error),
+                }
+            })
         },
     )
     .category(Category::Parsing)

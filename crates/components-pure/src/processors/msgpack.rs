@@ -5,7 +5,7 @@ use std::sync::Arc;
 use millrace_component::{
     Batches, BuildContext, BuiltProcessor, Descriptor, Identity, Processor, ProcessorConfig,
 };
-use millrace_formats::msgpack;
+use millrace_formats::{FormatError, msgpack};
 use millrace_message::{Error, Message, MessageBatch};
 use millrace_spec::Spec;
 
@@ -32,6 +32,7 @@ impl ProcessorConfig for Config {
     fn build(&self, cx: &BuildContext) -> Result<BuiltProcessor, Error> {
         Ok(BuiltProcessor::Sync(Arc::new(Msgpack {
             operator: self.operator,
+            memory: cx.flow().budget().limit(),
             identity: Arc::clone(cx.identity()),
         })))
     }
@@ -41,6 +42,8 @@ pub const COMPONENT: Descriptor = Descriptor::processor::<Config>();
 
 struct Msgpack {
     operator: Operator,
+    /// The most bytes that a value takes.
+    memory: usize,
     identity: Arc<Identity>,
 }
 
@@ -53,14 +56,19 @@ impl Msgpack {
                 message.set_bytes(bytes.map_err(|error| Error::rejected(error.to_string()))?);
             }
             Operator::ToJson => {
-                let value = msgpack::read(message.bytes()).map_err(|error| {
-                    Error::rejected(format!("the payload is no MessagePack: {error}"))
-                })?;
-                message.set_value(value);
+                let value = msgpack::read(message.bytes(), self.memory);
+                message.set_value(value.map_err(|error| unreadable(&error))?);
             }
         }
         Ok(())
     }
+}
+
+fn unreadable(error: &FormatError) -> Error {
+    Error::rejected(match error.is_without_room() {
+        true => error.to_string(),
+        false => format!("the payload is no MessagePack: {error}"),
+    })
 }
 
 impl Processor for Msgpack {

@@ -31,6 +31,8 @@ pub(crate) struct Container {
     form: Form,
     /// The most bytes that a block may have, packed or not.
     max: usize,
+    /// The most bytes that a value takes.
+    memory_max: usize,
     header: Option<Header>,
     block: Vec<u8>,
     /// Where the next value begins in the block.
@@ -59,11 +61,17 @@ enum Codec {
 
 impl Container {
     /// One that reads nothing yet.
-    pub(crate) fn new(stream: Box<dyn Read + Send>, form: Form, max: usize) -> Self {
+    pub(crate) fn new(
+        stream: Box<dyn Read + Send>,
+        form: Form,
+        max: usize,
+        memory_max: usize,
+    ) -> Self {
         Self {
             stream: BufReader::new(stream),
             form,
             max,
+            memory_max,
             header: None,
             block: Vec::new(),
             at: 0,
@@ -96,7 +104,7 @@ impl Container {
         }
         let header = self.header.as_ref().expect("it is read above");
         let rest = &self.block[self.at..];
-        let decoded = decode(&header.schema, rest, self.form);
+        let decoded = decode(&header.schema, rest, self.form, self.memory_max);
         let place = |error: AvroError| error.below(format!("block {}: ", self.number));
         let (value, after) = decoded.map_err(place)?;
         self.at = self.block.len() - after.len();

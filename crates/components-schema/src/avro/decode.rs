@@ -23,8 +23,14 @@ const ROOM_MAX: usize = 1024;
 ///
 /// # Errors
 /// The bytes are cut, are not of the schema, nest deeper than 1,000 levels, or make far more values
-/// or text than there are bytes; a time is out of range.
-pub fn decode<'a>(schema: &Schema, bytes: &'a [u8], form: Form) -> Result<(Value, &'a [u8])> {
+/// or text than there are bytes; a time is out of range; the value takes more than about `memory_max`
+/// bytes.
+pub fn decode<'a>(
+    schema: &Schema,
+    bytes: &'a [u8],
+    form: Form,
+    memory_max: usize,
+) -> Result<(Value, &'a [u8])> {
     let mut reader = Reader {
         schema,
         form,
@@ -32,7 +38,7 @@ pub fn decode<'a>(schema: &Schema, bytes: &'a [u8], form: Form) -> Result<(Value
         empty_left: EMPTY_MIN + bytes.len(),
         fields_left: FIELDS_MAX,
         lent: Lent::for_message(bytes.len()),
-        room: Room::for_message(bytes),
+        room: Room::for_message(bytes, memory_max),
     };
     let value = reader.value(schema.root, 0)?;
     Ok((value, reader.rest))
@@ -138,6 +144,7 @@ impl<'s, 'a> Reader<'s, 'a> {
         if depth > DEPTH_MAX {
             return Err(AvroError::too_deep());
         }
+        self.room.values(1)?;
         let schema = self.schema;
         let is_native = self.form == Form::Native;
         Ok(match &schema.get(id).kind {
@@ -213,13 +220,15 @@ impl<'s, 'a> Reader<'s, 'a> {
     }
 
     /// The value of a union.
-    fn member(&self, member: Id, value: Value) -> Result<Value> {
+    fn member(&mut self, member: Id, value: Value) -> Result<Value> {
         let of = self.schema.get(member);
         // A null goes without a name; what is null in JSON alone, such as NaN, has one.
         let is_null = value.is_null() && !matches!(of.kind, Kind::Float | Kind::Double);
         if is_null || self.form == Form::PlainJson {
             return Ok(value);
         }
+        self.room.container()?;
+        self.room.values(1)?;
         let members = vec![(self.lend(&of.name)?, value)];
         Ok(Value::Object(Object::from_ascending(members)))
     }
@@ -268,6 +277,7 @@ impl<'s, 'a> Reader<'s, 'a> {
     }
 
     fn array(&mut self, items: Id, depth: usize) -> Result<Value> {
+        self.room.container()?;
         let mut values = Vec::new();
         loop {
             let count = self.block()?;
@@ -283,6 +293,7 @@ impl<'s, 'a> Reader<'s, 'a> {
     }
 
     fn map(&mut self, of: Id, depth: usize) -> Result<Value> {
+        self.room.container()?;
         let mut members: Vec<(Text, Value)> = Vec::new();
         loop {
             let count = self.block()?;
@@ -291,6 +302,7 @@ impl<'s, 'a> Reader<'s, 'a> {
             }
             members.reserve(self.room(count, 2));
             for _ in 0..count {
+                self.room.values(1)?;
                 let key = self.text()?;
                 match self.value(of, depth + 1) {
                     Ok(value) => members.push((key, value)),
@@ -308,6 +320,8 @@ impl<'s, 'a> Reader<'s, 'a> {
 
     fn record(&mut self, record: &Record, depth: usize) -> Result<Value> {
         let fields = &record.fields;
+        self.room.container()?;
+        self.room.values(fields.len())?;
         if fields.is_empty() {
             self.count_empty()?;
         }

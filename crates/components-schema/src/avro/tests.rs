@@ -20,6 +20,10 @@ fn schema(json: &str) -> Schema {
     Schema::parse(json).unwrap_or_else(|error| panic!("{json}: {error}"))
 }
 
+fn decode<'a>(schema: &Schema, bytes: &'a [u8], form: Form) -> Result<(Value, &'a [u8])> {
+    super::decode(schema, bytes, form, usize::MAX)
+}
+
 fn from_hex(hex: &str) -> Vec<u8> {
     let byte = |at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
     (0..hex.len()).step_by(2).map(byte).collect()
@@ -309,6 +313,35 @@ fn long_names_of_a_schema_make_no_more_text_than_the_message_allows_for() {
         assert!(decode(&of, &zeros(10), Form::AvroJson).is_ok());
         let error = decode(&of, &zeros(20), Form::AvroJson).unwrap_err();
         assert!(error.to_string().contains("far more text"), "{error}");
+    }
+}
+
+#[test]
+fn a_value_takes_no_more_memory_than_it_may() {
+    const MAX: usize = 1 << 20;
+    // As many items of some bytes as make a payload of 64 KiB.
+    let items = |item: &[u8]| {
+        let mut payload = vec![0x80, 0x80, 0x08];
+        payload.extend(item.repeat((64 << 10) / item.len()));
+        payload.push(0);
+        payload
+    };
+    let of = |items: &str| schema(&format!(r#"{{"type":"array","items":{items}}}"#));
+    for (items_of, item) in [
+        (r#""boolean""#, &[1][..]),
+        (r#"["null","int"]"#, &[2, 7]),
+        (r#"{"type":"array","items":"null"}"#, &[0]),
+        (r#"{"type":"map","values":"int"}"#, &[2, 0, 7, 0]),
+        (
+            r#"{"type":"record","name":"r","fields":[{"name":"f","type":"int"}]}"#,
+            &[7],
+        ),
+    ] {
+        let (of, payload) = (of(items_of), items(item));
+        assert!(decode(&of, &payload, Form::Native).is_ok() || item.len() > 1);
+        let error = super::decode(&of, &payload, Form::Native, MAX).unwrap_err();
+        let expected = format!("takes more than {MAX} bytes of memory, the `memory_limit`");
+        assert!(error.to_string().contains(&expected), "{items_of}: {error}");
     }
 }
 

@@ -6,7 +6,7 @@ use millrace_component::{
     Batches, BuildContext, BuiltProcessor, Descriptor, Identity, Processor, ProcessorConfig,
     read_text_file,
 };
-use millrace_message::{Error, Message, MessageBatch};
+use millrace_message::{Error, Message, MessageBatch, Value};
 use millrace_spec::{Node, ReadContext, Spec, codes};
 
 use crate::avro::{AvroError, Form, Schema, decode, encode, encode_single};
@@ -109,6 +109,7 @@ impl ProcessorConfig for Config {
             schema: self.load()?,
             operator: self.operator,
             encoding: self.encoding,
+            memory_max: cx.flow().budget().limit(),
             identity: Arc::clone(cx.identity()),
         })))
     }
@@ -120,6 +121,8 @@ struct Avro {
     schema: Schema,
     operator: Operator,
     encoding: Encoding,
+    /// The most bytes that a value takes.
+    memory_max: usize,
     identity: Arc<Identity>,
 }
 
@@ -146,7 +149,7 @@ impl Avro {
                 &textual
             }
         };
-        let (value, _) = decode(&self.schema, binary, Form::Native).map_err(wrong)?;
+        let value = self.decoded(binary, Form::Native).map_err(wrong)?;
         message.set_value(value);
         Ok(())
     }
@@ -167,11 +170,15 @@ impl Avro {
             Encoding::Textual => {
                 let mut binary = Vec::new();
                 encode(&self.schema, value, Form::Native, &mut binary).map_err(wrong)?;
-                let (value, _) = decode(&self.schema, &binary, Form::AvroJson).map_err(wrong)?;
+                let value = self.decoded(&binary, Form::AvroJson).map_err(wrong)?;
                 message.set_value(value);
             }
         }
         Ok(())
+    }
+
+    fn decoded(&self, binary: &[u8], form: Form) -> Result<Value, AvroError> {
+        decode(&self.schema, binary, form, self.memory_max).map(|(value, _)| value)
     }
 }
 

@@ -116,6 +116,7 @@ impl ProcessorConfig for Config {
             write: WriteOptions {
                 discard_unknown: self.discard_unknown,
             },
+            memory_max: cx.flow().budget().limit(),
         };
         let identity = Arc::clone(cx.identity());
         if !self.bsr.is_empty() {
@@ -162,13 +163,15 @@ struct Conversion {
     operator: Operator,
     read: ReadOptions,
     write: WriteOptions,
+    /// The most bytes that a value takes.
+    memory_max: usize,
 }
 
 impl Conversion {
     fn apply(self, types: &MessageType, message: &mut Message) -> Result<(), Error> {
         match self.operator {
             Operator::ToJson => {
-                let value = types.read(message.bytes().clone(), self.read)?;
+                let value = types.read(message.bytes().clone(), self.read, self.memory_max)?;
                 message.set_value(value);
             }
             Operator::FromJson => {

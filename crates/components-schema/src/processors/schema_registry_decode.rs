@@ -65,6 +65,7 @@ impl ProcessorConfig for Config {
         Ok(BuiltProcessor::Async(Arc::new(Decode {
             // A number stands for the same schema for ever.
             store: Store::new(&self.registry, options, None, cx)?,
+            memory_max: cx.flow().budget().limit(),
             identity: Arc::clone(cx.identity()),
         })))
     }
@@ -74,6 +75,8 @@ pub const COMPONENT: Descriptor = Descriptor::processor::<Config>();
 
 struct Decode {
     store: Store<u32>,
+    /// The most bytes that a value takes.
+    memory_max: usize,
     identity: Arc<Identity>,
 }
 
@@ -89,7 +92,7 @@ impl Decode {
             None => self.store.get(&id).await?,
         };
         let body = message.bytes().slice(PREFIX..);
-        let decoded = schema.codec.decode(message, body);
+        let decoded = schema.codec.decode(message, body, self.memory_max);
         *last = Some(schema);
         decoded
     }

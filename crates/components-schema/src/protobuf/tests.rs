@@ -83,7 +83,7 @@ fn write(message: &MessageType, text: &str) -> Result<Vec<u8>, String> {
 }
 
 fn read(message: &MessageType, bytes: Vec<u8>) -> Result<String, String> {
-    let value = message.read(Bytes::from(bytes), ReadOptions::default());
+    let value = message.read(Bytes::from(bytes), ReadOptions::default(), usize::MAX);
     let json = |value: Value| String::from_utf8_lossy(&value.to_json()).into_owned();
     value.map(json).map_err(|error| error.to_string())
 }
@@ -165,7 +165,7 @@ fn fields_that_are_not_set_are_there_when_they_are_asked_for() {
         use_proto_names: true,
         emit_unpopulated: true,
     };
-    let value = message("all.Composite").read(Bytes::new(), options);
+    let value = message("all.Composite").read(Bytes::new(), options, usize::MAX);
     assert_eq!(
         value.expect("an empty message").to_json(),
         concat!(
@@ -173,7 +173,7 @@ fn fields_that_are_not_set_are_there_when_they_are_asked_for() {
             r#""list":[],"numbers":[]}"#,
         )
     );
-    let value = message("all.Scalars").read(Bytes::new(), options);
+    let value = message("all.Scalars").read(Bytes::new(), options, usize::MAX);
     let value = value.expect("an empty message");
     for (name, expected) in [
         ("an_int64", r#""0""#),
@@ -300,6 +300,53 @@ fn unknown_members_are_passed_over_when_that_is_asked_for() {
 }
 
 #[test]
+fn a_value_takes_no_more_memory_than_it_may() {
+    const MAX: usize = 1 << 20;
+    // A field with a length, of so many bytes.
+    let field = |number: u8, content: &[u8]| {
+        let mut field = vec![number << 3 | 2];
+        prost::encoding::encode_varint(content.len() as u64, &mut field);
+        field.extend_from_slice(content);
+        field
+    };
+    let url = field(1, b"type.googleapis.com/all.Composite");
+    let packed = field(1, &vec![7; 60 << 10]);
+    // A group of a field that the type does not have, then what is counted.
+    let unknown = [&[0xf3, 0x01, 0x08, 1, 0xf4, 0x01][..], &packed].concat();
+    for (name, payload) in [
+        ("all.Composite", packed.clone()),
+        ("all.Composite", unknown),
+        ("all.Composite", field(10, &[]).repeat(30 << 10)),
+        ("all.Composite", [8, 1].repeat(30 << 10)),
+        ("all.Composite", field(9, &field(9, &packed))),
+        ("all.Composite", [0xf0, 1, 1].repeat(20 << 10)),
+        ("all.Known", field(1, &[url, field(2, &packed)].concat())),
+    ] {
+        let read = |max| {
+            let bytes = Bytes::from(payload.clone());
+            message(name).read(bytes, ReadOptions::default(), max)
+        };
+        assert!(read(usize::MAX).is_ok(), "{name}");
+        let error = read(MAX).expect_err("it is too large").to_string();
+        let expected = format!("takes more than {MAX} bytes of memory, the `memory_limit`");
+        assert!(error.contains(&expected), "{name}: {error}");
+    }
+}
+
+#[test]
+fn members_that_a_message_does_not_have_take_memory_too() {
+    let options = ReadOptions {
+        use_proto_names: false,
+        emit_unpopulated: true,
+    };
+    let elements = Bytes::from([0x52, 0].repeat(1_000));
+    let read = |max| message("all.Composite").read(elements.clone(), options, max);
+    assert!(read(usize::MAX).is_ok());
+    let error = read(300_000).expect_err("it is too large").to_string();
+    assert!(error.contains("takes more than 300000 bytes"), "{error}");
+}
+
+#[test]
 fn required_fields_have_to_be_there_both_ways() {
     let file = r#"
         syntax = "proto2";
@@ -327,7 +374,7 @@ fn required_fields_have_to_be_there_both_ways() {
         ..ReadOptions::default()
     };
     let value = outer
-        .read(Bytes::from(bytes), named)
+        .read(Bytes::from(bytes), named, usize::MAX)
         .expect("it is a message");
     assert!(
         value.get("Part").is_some(),
@@ -504,7 +551,7 @@ proptest! {
     ) {
         for name in ["all.Scalars", "all.Composite", "all.Known"] {
             let message = message(name);
-            let read = |bytes: Vec<u8>| message.read(Bytes::from(bytes), ReadOptions::default());
+            let read = |bytes: Vec<u8>| message.read(Bytes::from(bytes), ReadOptions::default(), usize::MAX);
             if let Ok(value) = read(bytes.clone()) {
                 let again = message.write(&value, WriteOptions::default());
                 let again = read(again.expect("what was read fits")).expect("it is a message");

@@ -9,6 +9,7 @@ use prost_reflect::{
     DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MapKey, ReflectMessage, Value as Wire,
 };
 
+use super::memory::Memory;
 use super::problem::Problem;
 use super::{DEPTH_MAX, ReadOptions, number, well_known};
 use crate::lent::Lent;
@@ -19,6 +20,7 @@ pub(super) struct Reader<'a> {
     pub has_required: bool,
     pub others: &'a [DescriptorPool],
     pub lent: Lent,
+    pub memory: Memory,
 }
 
 impl Reader<'_> {
@@ -77,6 +79,8 @@ impl Reader<'_> {
             if message.has_field(&field) || field.containing_oneof().is_some() {
                 continue;
             }
+            let room = self.memory.member();
+            room.map_err(|error| Problem::new(error.to_string()))?;
             let value = match field.supports_presence() {
                 true => Value::Null,
                 false => self.value(&field.kind(), &field.default_value(), 0)?,

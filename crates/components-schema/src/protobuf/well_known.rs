@@ -97,6 +97,8 @@ impl Reader<'_> {
         }
         let descriptor = resolve(&message.descriptor(), self.others, url)?;
         let name = descriptor.full_name().to_owned();
+        let room = self.memory.decode(&descriptor, content);
+        room.map_err(|error| Problem::new(error.to_string()))?;
         let inner = DynamicMessage::decode(descriptor, content.clone()).map_err(|error| {
             Problem::new(format!("the content is no message `{name}`: {error}"))
         })?;

@@ -95,11 +95,16 @@ impl Codec {
     /// Turns a message without its prefix into JSON. It is unchanged where that fails.
     ///
     /// # Errors
-    /// The message does not fit the schema.
-    pub(crate) fn decode(&self, message: &mut Message, body: Bytes) -> Result<(), Error> {
+    /// The message does not fit the schema, or its value takes more than `memory_max` bytes.
+    pub(crate) fn decode(
+        &self,
+        message: &mut Message,
+        body: Bytes,
+        memory_max: usize,
+    ) -> Result<(), Error> {
         match self {
             Self::Avro(schema, form) => {
-                let decoded = decode(schema, &body, *form);
+                let decoded = decode(schema, &body, *form, memory_max);
                 let (value, _) = decoded.map_err(|error| unfit(&error))?;
                 message.set_value(value);
             }
@@ -111,7 +116,7 @@ impl Codec {
                     return Err(error);
                 }
             }
-            Self::Protobuf(types) => message.set_value(types.decode(body)?),
+            Self::Protobuf(types) => message.set_value(types.decode(body, memory_max)?),
         }
         Ok(())
     }

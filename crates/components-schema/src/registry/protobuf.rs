@@ -58,10 +58,11 @@ impl MessageTypes {
     /// The value of what follows the number of the schema.
     ///
     /// # Errors
-    /// The indexes lead to no type, or the message is none of that type.
-    pub(super) fn decode(&self, mut body: Bytes) -> Result<Value, Error> {
+    /// The indexes lead to no type, or the message is none of that type, or its value takes more than
+    /// `memory_max` bytes.
+    pub(super) fn decode(&self, mut body: Bytes, memory_max: usize) -> Result<Value, Error> {
         self.pointed_at(&mut body)?
-            .read(body, ReadOptions::default())
+            .read(body, ReadOptions::default(), memory_max)
     }
 
     /// The type that the indexes lead to. They are taken off.

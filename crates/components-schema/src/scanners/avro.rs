@@ -38,6 +38,7 @@ impl ScannerConfig for Config {
         Ok(Arc::new(Factory {
             form: Form::json(self.raw_json),
             max: cx.bound(self.max_size),
+            memory_max: cx.flow().budget().limit(),
         }))
     }
 }
@@ -47,6 +48,7 @@ pub const COMPONENT: Descriptor = Descriptor::scanner::<Config>();
 struct Factory {
     form: Form,
     max: usize,
+    memory_max: usize,
 }
 
 impl ScannerFactory for Factory {
@@ -56,7 +58,7 @@ impl ScannerFactory for Factory {
         details: &SourceDetails,
     ) -> Result<Box<dyn Scanner>, Error> {
         Ok(Box::new(Values {
-            container: Container::new(stream, self.form, self.max),
+            container: Container::new(stream, self.form, self.max, self.memory_max),
             name: details.name.clone(),
             ended: false,
         }))
