@@ -82,6 +82,7 @@ impl Running {
         let (mut open, mut stopping) = (true, false);
         while open || !self.is_empty() {
             let due = self.buffer.windows.due();
+            let is_leaving = self.buffer.windows.is_leaving_early();
             tokio::select! {
                 biased;
                 () = flow.abort().cancelled() => break,
@@ -91,7 +92,7 @@ impl Running {
                 }
                 Some(returned) = self.under_way.next() => self.settle(returned),
                 () = self.writer.batches.push_run(&mut self.ready), if !self.ready.is_empty() => {}
-                batch = self.upstream.batches().pop(), if open => match batch {
+                batch = self.upstream.batches().pop(), if open && !is_leaving => match batch {
                     Some(batch) => self.take_in(batch),
                     None => open = false,
                 },
@@ -101,7 +102,7 @@ impl Running {
             // What waits in the queue belongs into the same windows.
             let is_read = self.upstream.batches().gauge().depth() == 0;
             let nothing_more = !open || (*exhausted.borrow() && is_read);
-            self.let_leave(nothing_more || (stopping && is_read));
+            self.let_leave(is_leaving || nothing_more || (stopping && is_read));
             if nothing_more && self.buffer.windows.due().is_none() {
                 self.writer.exhaust();
             }

@@ -66,7 +66,11 @@ async fn emit(
     loop {
         let batch = tokio::select! {
             batch = batches.recv() => batch,
-            () = writer.stop().cancelled() => None,
+            // It may be about to hand over one more.
+            () = writer.stop().cancelled() => {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                batches.try_recv().ok()
+            }
         };
         let Some(texts) = batch else {
             writer.exhaust();
@@ -274,6 +278,26 @@ async fn open_windows_leave_at_once_when_the_input_ends_and_when_the_stream_stop
             "{heard:?}"
         );
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_input_still_hands_over_after_the_stop_leaves_in_its_window() {
+    let fed = feed("size: 1h");
+    fed.send(&[r#"{"at":12}"#]);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    fed.buffer.stop();
+    let first = fed.next().await.expect("the open window");
+    assert_eq!(texts(&first), [r#"{"at":12}"#]);
+    let end = first[0].metadata.get("window_end_timestamp").cloned();
+    fed.send(&[r#"{"at":13}"#]);
+    let second = fed.next().await.expect("what came after it");
+    assert_eq!(texts(&second), [r#"{"at":13}"#]);
+    assert_eq!(second[0].metadata.get("window_end_timestamp"), end.as_ref());
+    deliver(first);
+    deliver(second);
+    assert!(fed.next().await.is_none());
+    let expected = [r#"{"at":12} delivered"#, r#"{"at":13} delivered"#];
+    assert_eq!(fed.heard().await, expected);
 }
 
 #[test]

@@ -10,6 +10,9 @@ pub(super) struct Windows {
     lateness: i128,
     /// The last window that is closed.
     closed: Window,
+    /// The last one that has left before its time, while others do: it is not closed, and what comes
+    /// afterwards may be in it.
+    early: Option<Window>,
     /// The messages of the windows that are open, in the order in which they came.
     pending: Vec<Pending>,
     /// The earliest of their times.
@@ -35,13 +38,14 @@ impl Windows {
             calendar,
             lateness,
             closed: calendar.last_until(now - lateness),
+            early: None,
             pending: Vec::new(),
             earliest: i128::MAX,
         }
     }
 
     /// Adds a message of the time `at`, or gives it back when it comes too late: no window that it is
-    /// in is open any more.
+    /// in is open any more. Not to be called while windows leave early.
     pub fn add(&mut self, now: i128, at: i128, message: Message) -> Result<(), Message> {
         self.pass_empty(now);
         if at < self.calendar.next(self.closed).start {
@@ -56,6 +60,7 @@ impl Windows {
     pub fn clear(&mut self) {
         self.pending.clear();
         self.earliest = i128::MAX;
+        self.early = None;
     }
 
     /// When the next window leaves, if a message is in one.
@@ -66,19 +71,29 @@ impl Windows {
     /// The first window with messages, when it is time for it to leave.
     pub fn leave(&mut self, now: i128) -> Option<Leaving> {
         let window = self.first()?;
-        (window.end + self.lateness <= now).then(|| self.close(window))
+        (window.end + self.lateness <= now).then(|| {
+            self.closed = window;
+            self.take(window)
+        })
     }
 
     /// The first window with messages, whatever the time.
     pub fn leave_early(&mut self) -> Option<Leaving> {
         let window = self.first()?;
-        Some(self.close(window))
+        let leaving = self.take(window);
+        self.early = (!self.pending.is_empty()).then_some(window);
+        Some(leaving)
+    }
+
+    /// Whether some windows have left early, and others are to follow.
+    pub fn is_leaving_early(&self) -> bool {
+        self.early.is_some()
     }
 
     /// The first window that is open and has messages.
     fn first(&self) -> Option<Window> {
         let window = (!self.pending.is_empty()).then(|| self.calendar.first_from(self.earliest))?;
-        let next = self.calendar.next(self.closed);
+        let next = self.calendar.next(self.early.unwrap_or(self.closed));
         Some(if window.end < next.end { next } else { window })
     }
 
@@ -94,7 +109,8 @@ impl Windows {
         }
     }
 
-    fn close(&mut self, window: Window) -> Leaving {
+    /// Takes the messages of a window; those that are in later ones, too, stay.
+    fn take(&mut self, window: Window) -> Leaving {
         let next = self.calendar.next(window);
         let mut batch = MessageBatch::new();
         self.earliest = i128::MAX;
@@ -110,7 +126,6 @@ impl Windows {
                 batch.push(message);
             }
         }
-        self.closed = window;
         Leaving {
             end: window.end,
             batch,
@@ -254,5 +269,26 @@ mod tests {
             ends.push((leaving.end / SECOND, leaving.batch.len()));
         }
         assert_eq!(ends, [(11, 2), (12, 1), (13, 1)]);
+    }
+
+    #[test]
+    fn what_comes_after_windows_have_left_early_is_in_them_again() {
+        let mut windows = windows(1000, 500, 0, 10.0);
+        for at in [10.1, 10.6] {
+            assert!(add(&mut windows, 10.0, at));
+        }
+        let leave_early = |windows: &mut Windows| {
+            let leaving = windows.leave_early()?;
+            Some((leaving.end as f64 / SECOND as f64, leaving.batch.len()))
+        };
+        for expected in [(10.5, 1), (11.0, 2), (11.5, 1)] {
+            assert_eq!(leave_early(&mut windows), Some(expected));
+        }
+        assert!(!windows.is_leaving_early() && windows.due().is_none());
+        assert!(add(&mut windows, 10.0, 10.2));
+        assert_eq!(leave_early(&mut windows), Some((10.5, 1)));
+        assert!(windows.is_leaving_early());
+        assert_eq!(leave_early(&mut windows), Some((11.0, 1)));
+        assert_eq!(leave_early(&mut windows), None);
     }
 }
