@@ -22,7 +22,7 @@
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use millrace_message::Value;
+use millrace_message::{Segment, Value};
 
 use crate::eval_error::EvalError;
 
@@ -345,6 +345,33 @@ fn held_heavy(value: &Value) -> usize {
         share(1);
     }
     if weight < SMALL { weight } else { 0 }
+}
+
+/// Pays for reading a path, before it is read: each wildcard leads through a whole array.
+#[inline]
+pub(crate) fn path(value: &Value, path: &[Segment]) -> Result<(), EvalError> {
+    match path.iter().any(Segment::is_wildcard) {
+        true => spread(value, path),
+        false => Ok(()),
+    }
+}
+
+#[inline(never)]
+fn spread(value: &Value, path: &[Segment]) -> Result<(), EvalError> {
+    let elements = left() / size_of::<Value>();
+    let time = ACCOUNT.with(|account| account.steps.get());
+    let limit = elements.min(usize::try_from(time).unwrap_or(usize::MAX));
+    match value.spread(path, limit) {
+        Some(count) => {
+            steps(count)?;
+            bytes(count * size_of::<Value>())
+        }
+        None if limit < elements => steps(usize::MAX),
+        None => {
+            steps(limit)?;
+            Err(too_many_bytes())
+        }
+    }
 }
 
 /// Pays for arguments that are prepared for one call.

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use millrace_message::{Message, Metadata, Object, Segment, Text, Value};
 
 use crate::ast::Operator;
+use crate::budget;
 use crate::eval_error::EvalError;
 use crate::outcome::{NULL, Outcome};
 use crate::program::{Base, Binary, Expr, Path, Program, dotted};
@@ -183,7 +184,7 @@ impl Expr {
                     .eval_with(cx, target.value_or_null())
                     .map(Outcome::into_owned)
             }
-            Expr::Get(get) => Ok(read(get.target.eval(cx)?, &get.segments)),
+            Expr::Get(get) => read(get.target.eval(cx)?, &get.segments),
             Expr::Index(index) => access::index(&index.0, &index.1, cx),
             Expr::Slice(slice) => access::slice(slice, cx),
             Expr::Apply(apply) => {
@@ -249,18 +250,35 @@ fn popped<'a>(cx: &Cx<'a>) -> Cx<'a> {
 }
 
 /// What stands at a path of an outcome; null when it leads nowhere.
-pub(crate) fn read<'a>(outcome: Outcome<'a>, segments: &[Segment]) -> Outcome<'a> {
-    match outcome {
-        Outcome::Ref(value) => value
-            .path(segments)
-            .map_or(Outcome::Ref(&NULL), Outcome::from),
-        Outcome::Own(value) => match value.path(segments) {
-            Some(found) => Outcome::Own(found.into_owned()),
-            None => Outcome::Ref(&NULL),
-        },
+pub(crate) fn read<'a>(
+    outcome: Outcome<'a>,
+    segments: &[Segment],
+) -> Result<Outcome<'a>, EvalError> {
+    Ok(match outcome {
+        Outcome::Ref(value) => at(value, segments)?,
+        Outcome::Own(value) => at(&value, segments)?.into_owned(),
         Outcome::Nothing | Outcome::Deleted if segments.is_empty() => outcome,
         Outcome::Nothing | Outcome::Deleted => Outcome::Ref(&NULL),
+    })
+}
+
+/// The segments of a dot path, which may be as long as any text that a mapping makes.
+pub(crate) fn dot_path(text: &str) -> Result<Vec<Segment>, EvalError> {
+    const SHORT: usize = 64;
+    if text.len() > SHORT {
+        let count = 1 + text.bytes().filter(|byte| *byte == b'.').count();
+        budget::steps(count)?;
+        budget::make(text.len() + count * size_of::<Segment>())?;
     }
+    Ok(Segment::parse_dot_path(text))
+}
+
+/// What stands at a path of a value; null when it leads nowhere.
+#[inline]
+pub(crate) fn at<'a>(value: &'a Value, segments: &[Segment]) -> Result<Outcome<'a>, EvalError> {
+    budget::path(value, segments)?;
+    let found = value.path(segments);
+    Ok(found.map_or(Outcome::Ref(&NULL), Outcome::from))
 }
 
 impl Path {
@@ -279,15 +297,13 @@ impl Path {
                         "unable to reference `root` from this context",
                     ));
                 }
-                Some(root) => return Ok(read(root.as_borrowed(), &self.segments)),
+                Some(root) => return read(root.as_borrowed(), &self.segments),
             },
         };
         if self.segments.is_empty() {
             return Ok(Outcome::Ref(value));
         }
-        Ok(value
-            .path(&self.segments)
-            .map_or(Outcome::Ref(&NULL), Outcome::from))
+        at(value, &self.segments)
     }
 }
 

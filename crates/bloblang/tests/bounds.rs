@@ -107,6 +107,27 @@ root = range(0, 100000).map_each(i -> $s.filepath_split().index(1)).length()"#,
     r#"root = range(0, 20000).fold(1, i -> {"a": i.tally}).format_yaml()"#,
     r#"root = range(0, 900).fold(1, i -> {"a": i.tally}).format_xml("x".repeat(10000))"#,
     r#"root = range(0, 2000).fold({}, i -> {"k": i.tally}).collapse(true).length() + range(0, 2000).map_each(i -> range(0, 2000).fold({}, j -> {"k": j.tally}).collapse(true)).length()"#,
+    // Paths with wildcards.
+    r#"let a = range(0, 30).fold([1], i -> [i.tally, i.tally])
+root = $a.get("*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*")"#,
+    r#"let a = range(0, 30).fold([1], i -> [i.tally, i.tally])
+root = $a.exists("*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.x")"#,
+    r#"let a = range(0, 30).fold([1], i -> [i.tally, i.tally])
+root = {"a": $a}.explode("a.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*")"#,
+    r#"let a = range(0, 100).map_each(range(0, 100))
+root = range(0, 1000).map_each(_ -> $a.get("*.*").length())"#,
+    // Calls that fail on a long text.
+    r#"let s = "a".repeat(1000000)
+root = range(0, 1000).map_each(_ -> $s.number().catch(0)).sum()"#,
+    r#"let s = "a".repeat(1000000)
+root = range(0, 1000).map_each(_ -> $s.bool(false)).length()"#,
+    r#"let s = "a".repeat(1000000)
+root = range(0, 1000).map_each(_ -> this.get($s)).length()"#,
+    r#"let s = "a".repeat(1000000)
+root = range(0, 1000).map_each(_ -> throw($s).catch(0)).sum()"#,
+    r#"root = this.get(".".repeat(1000000))"#,
+    r#"root = "a&".repeat(1000000).parse_form_url_encoded().length()"#,
+    r#"root = ("http://a/" + "%41".repeat(1000000)).parse_url().path.length()"#,
     // Maps.
     "map a { root = [this.apply(\"a\").catch(1), this.apply(\"a\").catch(2)] }\nroot = this.apply(\"a\")",
     "map a { root = this.x.apply(\"a\") | this.apply(\"a\") }\nroot = this.apply(\"a\").catch(this.apply(\"a\"))",

@@ -36,7 +36,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
     })
     .status(Status::Hidden),
     Function::value("throw", "Fails with the given text.", |call| {
-        Err(EvalError::complete(call.arguments.text(0)?.as_str()))
+        let why = call.arguments.text(0)?;
+        budget::make_text(why.len())?;
+        Err(EvalError::complete(why.as_str()))
     })
     .impure()
     .parameters(&[Parameter::string("why", "The text of the error.")])

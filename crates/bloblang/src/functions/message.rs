@@ -3,7 +3,7 @@
 use millrace_message::{Fault, Message, Metadata, Object, Segment, Text, Value};
 
 use crate::arguments::Call;
-use crate::eval::{Cx, metadata_object};
+use crate::eval::{Cx, at, dot_path, metadata_object};
 use crate::eval_error::EvalError;
 use crate::outcome::{NULL, Outcome};
 use crate::registry::{Category, Default, Example, Function, Parameter, Status};
@@ -166,10 +166,7 @@ fn json<'a>(cx: &Cx<'a>, call: &Call<'a>) -> Result<Outcome<'a>, EvalError> {
     let value = cx.payload()?;
     match &**call.arguments.text(0)? {
         "" => Ok(Outcome::Ref(value)),
-        path => {
-            let path = Segment::parse_dot_path(path);
-            Ok(value.path(&path).map_or(Outcome::Ref(&NULL), Outcome::from))
-        }
+        path => at(value, &dot_path(path)?),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Numbers, bools and durations as Go's package `strconv` and `time.ParseDuration` read them.
 
+use crate::eval_error::shortened;
+
 /// Why a text is no number, in Go's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
@@ -8,12 +10,13 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    /// The error of Go's function `function` for `text`.
+    /// The error of Go's function `function` for `text`, which is shown in part if it is long.
     pub fn describe(self, function: &str, text: &str) -> String {
         let reason = match self {
             Fault::Syntax => "invalid syntax",
             Fault::Range => "value out of range",
         };
+        let text = shortened(text);
         format!("strconv.{function}: parsing {text:?}: {reason}")
     }
 }

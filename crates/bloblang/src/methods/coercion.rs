@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use millrace_message::{Text, Value};
 
 use crate::arguments::Call;
+use crate::budget;
 use crate::eval_error::EvalError;
 use crate::go::literal;
 use crate::outcome::Outcome;
@@ -133,7 +134,9 @@ fn coerce<'a>(
     convert: impl FnOnce(&Value) -> Result<Value, EvalError>,
 ) -> Result<Outcome<'a>, EvalError> {
     let result = target.eval(&call.cx).and_then(|outcome| {
-        convert(outcome.value_or_null()).map_err(|error| error.blaming(|| target.annotation()))
+        let value = outcome.value_or_null();
+        budget::operand(value)?;
+        convert(value).map_err(|error| error.blaming(|| target.annotation()))
     });
     match (result, call.arguments.get(0)) {
         (Ok(value), _) => Ok(Outcome::Own(value)),

@@ -1,12 +1,12 @@
 //! Methods that decide whether and how their target is evaluated.
 
-use millrace_message::{Segment, Value};
+use millrace_message::Value;
 
 use crate::arguments::{Arguments, Call};
 use crate::budget;
 use crate::environment::Environment;
 use crate::eval::access::from_end;
-use crate::eval::{Cx, read, statement};
+use crate::eval::{Cx, dot_path, read, statement};
 use crate::eval_error::EvalError;
 use crate::mapping::Mapping;
 use crate::outcome::Outcome;
@@ -144,8 +144,8 @@ fn from_all<'a>(target: &'a Expr, call: &Call<'a>) -> Result<Outcome<'a>, EvalEr
 }
 
 fn get<'a>(target: &'a Expr, call: &Call<'a>) -> Result<Outcome<'a>, EvalError> {
-    let path = Segment::parse_dot_path(call.arguments.text(0)?);
-    Ok(read(target.eval(&call.cx)?, &path))
+    let path = dot_path(call.arguments.text(0)?)?;
+    read(target.eval(&call.cx)?, &path)
 }
 
 fn map<'a>(target: &'a Expr, call: &Call<'a>) -> Result<Outcome<'a>, EvalError> {
@@ -163,12 +163,14 @@ fn not<'a>(target: &'a Expr, call: &Call<'a>) -> Result<Outcome<'a>, EvalError> 
 }
 
 fn exists<'a>(target: &'a Expr, call: &Call<'a>) -> Result<Outcome<'a>, EvalError> {
-    let path = Segment::parse_dot_path(call.arguments.text(0)?);
+    let path = dot_path(call.arguments.text(0)?)?;
     let outcome = target.eval(&call.cx)?;
-    let found = outcome
-        .value()
-        .is_some_and(|value| value.path(&path).is_some());
-    Ok(Outcome::Own(Value::Bool(found)))
+    let Some(value) = outcome.value() else {
+        return Ok(Outcome::Own(Value::Bool(false)));
+    };
+    budget::path(value, &path)?;
+    let is_there = value.path(&path).is_some();
+    Ok(Outcome::Own(Value::Bool(is_there)))
 }
 
 fn bloblang(

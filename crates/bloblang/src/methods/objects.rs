@@ -7,6 +7,7 @@ use millrace_message::{Array, Object, Segment, Text, Value};
 use crate::arguments::{Arguments, Call};
 use crate::budget;
 use crate::environment::Environment;
+use crate::eval::dot_path;
 use crate::eval_error::EvalError;
 use crate::outcome::Outcome;
 use crate::registry::{Category, Default, Example, Method, Parameter, PreparedMethod, Reach};
@@ -339,7 +340,8 @@ fn flatten(
 fn explode(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError> {
     object(&target)?;
     let text = call.arguments.text(0)?;
-    let path = Segment::parse_dot_path(text);
+    let path = dot_path(text)?;
+    budget::path(&target, &path)?;
     let place = target.path(&path).map(Cow::into_owned).unwrap_or_default();
     let mut rest = target.clone().into_owned();
     // Every copy replaces what is exploded; its place stays, for those behind it in an array. A
@@ -380,7 +382,7 @@ fn explode(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError> 
 }
 
 fn set(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError> {
-    let path = Segment::parse_dot_path(call.arguments.text(0)?);
+    let path = dot_path(call.arguments.text(0)?)?;
     let mut value = target.into_owned();
     match call.arguments.get(1) {
         Some(Outcome::Deleted) => value.delete_path(&path)?,
@@ -404,7 +406,7 @@ impl PathSet {
                         .context(format_args!("argument {position}")));
                 }
             };
-            paths.push(Segment::parse_dot_path(&text));
+            paths.push(dot_path(&text)?);
         }
         Ok(PathSet(paths))
     }

@@ -213,8 +213,15 @@ fn records_size(target: &Value, delimiter: char) -> usize {
     ends.count() * FIELD
 }
 
+/// How often the text of a URL may be held while it is taken apart, decoded and as it was.
+const URL: usize = 8;
+/// What a field of a form takes, in bytes: its name and its value, and where the name stands.
+const PAIR: usize = 256;
+
 fn parse_url(target: &Value) -> Result<Value, EvalError> {
-    let url = url::Url::parse(&target::text(target)?).map_err(EvalError::new)?;
+    let text = target::text(target)?;
+    budget::make_text(text.len().saturating_mul(URL))?;
+    let url = url::Url::parse(&text).map_err(EvalError::new)?;
     let mut parts: Object = [
         ("scheme", url.scheme),
         ("opaque", url.opaque),
@@ -241,6 +248,8 @@ fn parse_url(target: &Value) -> Result<Value, EvalError> {
 
 fn parse_form(target: &Value) -> Result<Value, EvalError> {
     let text = target::text(target)?;
+    let pairs = 1 + text.bytes().filter(|byte| *byte == b'&').count();
+    budget::make(text.len() + pairs.saturating_mul(PAIR))?;
     let pairs = url::parse_query(&text).map_err(|error| {
         EvalError::new(format!(
             "failed to parse value as url-encoded data: {error}"

@@ -18,6 +18,7 @@ use crate::text::Text;
 pub struct Segment {
     name: Text,
     index: Option<usize>,
+    is_wildcard: bool,
 }
 
 impl Segment {
@@ -25,7 +26,12 @@ impl Segment {
     pub fn new(name: impl Into<Text>) -> Segment {
         let name = name.into();
         let index = name.strip_prefix('+').unwrap_or(&name).parse().ok();
-        Segment { name, index }
+        let is_wildcard = name == "*";
+        Segment {
+            name,
+            index,
+            is_wildcard,
+        }
     }
 
     /// The segments of a dot path such as `items.0.name`, `~1` and `~0` decoded.
@@ -41,6 +47,12 @@ impl Segment {
     /// The name, or the index as text.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether it stands for all elements where it meets an array.
+    #[inline]
+    pub fn is_wildcard(&self) -> bool {
+        self.is_wildcard
     }
 }
 
@@ -118,6 +130,36 @@ impl Value {
             }
         }
         Some(Cow::Borrowed(value))
+    }
+
+    /// Through how many elements the wildcards of a path lead, each as often as it is held; nothing
+    /// when there are more than `limit`, which also bounds the time this takes. Reading the path takes
+    /// about as much time, and makes about as many values.
+    pub fn spread(&self, path: &[Segment], limit: usize) -> Option<usize> {
+        let mut left = limit;
+        self.spread_within(path, &mut left)?;
+        Some(limit - left)
+    }
+
+    fn spread_within(&self, path: &[Segment], left: &mut usize) -> Option<()> {
+        let Some(star) = path.iter().position(Segment::is_wildcard) else {
+            return Some(());
+        };
+        let (way, rest) = (&path[..star], &path[star + 1..]);
+        match self.path(way).as_deref() {
+            Some(Value::Array(array)) => {
+                *left = left.checked_sub(array.len())?;
+                match rest.iter().any(Segment::is_wildcard) {
+                    true => array.iter().try_for_each(|it| it.spread_within(rest, left)),
+                    false => Some(()),
+                }
+            }
+            Some(Value::Object(object)) => match object.get("*") {
+                Some(member) => member.spread_within(rest, left),
+                None => Some(()),
+            },
+            _ => Some(()),
+        }
     }
 
     /// Sets what stands at a path. Missing members are created as objects, a null on the way
@@ -240,7 +282,7 @@ fn wildcard<'a, 'b>(
     path: &[Segment],
 ) -> Option<Cow<'a, Value>> {
     let (first, rest) = path.split_first()?;
-    if first.name != "*" {
+    if !first.is_wildcard {
         return None;
     }
     let found: Vec<Value> = elements

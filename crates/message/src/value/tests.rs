@@ -234,6 +234,28 @@ fn paths_read_members_elements_and_wildcards() {
 }
 
 #[test]
+fn wildcards_tell_how_far_they_spread_without_making_anything() {
+    let text = r#"{"a":[[1,2],[3],{"*":[4,5,6]}],"*":{"*":[7,8]}}"#;
+    for value in [json(text), rebuilt(&json(text))] {
+        let spread = |dots: &str| value.spread(&path(dots), 9);
+        assert_eq!(spread("a.0"), Some(0));
+        assert_eq!(spread("a.*"), Some(3));
+        assert_eq!(spread("a.*.*"), Some(6));
+        assert_eq!(spread("a.*.*.*"), Some(9));
+        assert_eq!(spread("*.*.*"), Some(2));
+        assert_eq!(spread("a.0.*"), Some(2));
+        assert_eq!(spread("z.*"), Some(0));
+        assert_eq!(value.spread(&path("a.*.*"), 5), None);
+    }
+    // Sixty levels that hold the one below twice.
+    let doubled = (0..60).fold(Value::from(1_i64), |below, _| {
+        Value::from(vec![below.clone(), below])
+    });
+    let stars = vec!["*"; 60].join(".");
+    assert_eq!(doubled.spread(&path(&stars), 100_000), None);
+}
+
+#[test]
 fn setting_a_path_creates_objects_and_appends_to_arrays() {
     let mut value = json(r#"{"a":{"x":[1,{"y":2}]}}"#);
     for (dots, new) in [
