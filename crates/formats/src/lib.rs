@@ -15,6 +15,7 @@ pub mod msgpack;
 mod number;
 pub mod parquet;
 mod room;
+mod sort;
 mod whole;
 pub mod xml;
 pub mod yaml;
@@ -22,6 +23,7 @@ pub mod yaml;
 pub use file::{FileError, open_file, read_file, read_text_file};
 pub use number::widened;
 pub use room::{NoRoom, Room};
+pub use sort::merge_sort;
 pub use whole::read_whole;
 
 /// How deep the containers of a document may nest, as for JSON.

@@ -62,7 +62,6 @@ fn a_template_without_end_is_stopped_by_its_steps() {
             "{{ range 9223372036854775807 }}{{ end }}",
             "{{ $l := list }}{{ range 40 }}{{ $l = list $l $l }}{{ end }}{{ $x := deepEqual $l $l }}",
             "{{ $l := list }}{{ range 30 }}{{ $l = list $l $l }}{{ end }}{{ $l }}",
-            "{{ $l := list \"some text\" }}{{ range 30 }}{{ $l = list $l $l }}{{ end }}{{ toJson $l }}",
             "{{ $d := dict \"a\" 1 }}{{ range 25 }}{{ $d = dict \"a\" $d \"b\" $d }}{{ end }}{{ deepCopy $d | len }}",
         ],
         "takes more than 2000000 steps",
@@ -101,6 +100,10 @@ fn a_template_that_hoards_is_stopped_by_its_memory() {
             "{{ range 9 }}{{ printf \"%*d\" 1000000 1 }}{{ end }}",
             "{{ splitList \"\" (repeat 1000000 \"x\") }}",
             "{{ regexFindAll \"\" (repeat 1000000 \"x\") -1 }}",
+            "{{ $x := list 1 }}{{ range until 17 }}{{ $x = list $x $x }}{{ end }}{{ $x | toJson }}",
+            "{{ $x := list 1 }}{{ range until 17 }}{{ $x = list $x $x }}{{ end }}{{ $x | toPrettyJson }}",
+            "{{ $x := list 1 }}{{ range until 17 }}{{ $x = list $x $x }}{{ end }}{{ $x | toRawJson }}",
+            "{{ $x := list 1 }}{{ range until 17 }}{{ $x = list $x $x }}{{ end }}{{ $x | mustToJson | len }}",
         ],
         "bytes of memory",
     );

@@ -40,6 +40,8 @@ pub struct ChainLink {
 pub struct Chain {
     segments: Vec<Segment>,
     on_error: Arc<OnError>,
+    /// When a processor that waits is given up: what it holds goes back to its source.
+    abort: CancellationToken,
     /// Whether it is no part of a processor: what fails in one is that processor's to judge.
     is_whole: bool,
 }
@@ -56,15 +58,20 @@ impl Chain {
     pub(crate) fn whole(
         links: impl IntoIterator<Item = ChainLink>,
         on_error: Arc<OnError>,
+        abort: CancellationToken,
     ) -> Self {
         Self {
             is_whole: true,
-            ..Self::part(links, on_error)
+            ..Self::part(links, on_error, abort)
         }
     }
 
     /// Compiles the children of a processor, in order.
-    pub(crate) fn part(links: impl IntoIterator<Item = ChainLink>, on_error: Arc<OnError>) -> Self {
+    pub(crate) fn part(
+        links: impl IntoIterator<Item = ChainLink>,
+        on_error: Arc<OnError>,
+        abort: CancellationToken,
+    ) -> Self {
         let mut segments: Vec<Segment> = Vec::new();
         for ChainLink {
             processor,
@@ -101,6 +108,7 @@ impl Chain {
         Self {
             segments,
             on_error,
+            abort,
             is_whole: false,
         }
     }
@@ -132,24 +140,12 @@ impl Chain {
         batches
     }
 
-    /// Runs a batch through the chain on a pipeline thread, until `abort`. What a processor holds
-    /// that panics, or that is aborted, goes back to its source.
-    pub(crate) fn run_on_thread(
-        &self,
-        batch: MessageBatch,
-        runtime: &Handle,
-        abort: &CancellationToken,
-    ) -> Batches {
-        let run = || {
-            if self.is_sync() {
-                return self.run_sync(batch);
-            }
-            runtime.block_on(async {
-                tokio::select! {
-                    batches = self.run(batch) => batches,
-                    () = abort.cancelled() => Batches::new(),
-                }
-            })
+    /// Runs a batch through the chain on a pipeline thread. What a processor holds that panics goes
+    /// back to its source.
+    pub(crate) fn run_on_thread(&self, batch: MessageBatch, runtime: &Handle) -> Batches {
+        let run = || match self.is_sync() {
+            true => self.run_sync(batch),
+            false => runtime.block_on(self.run(batch)),
         };
         catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
             error!("a processor panicked; its messages go back to their source");
@@ -157,7 +153,7 @@ impl Chain {
         })
     }
 
-    /// Runs a batch through the chain.
+    /// Runs a batch through the chain; nothing comes out when the stream gives up what waits.
     pub async fn run(&self, batch: MessageBatch) -> Batches {
         self.run_all(smallvec::smallvec![batch]).await
     }
@@ -168,7 +164,9 @@ impl Chain {
             batches = match segment {
                 Segment::Sync(run) => self.run_segment(run, batches),
                 Segment::Async(observed) => {
-                    let batches = observed.run_all(batches, &self.on_error).await;
+                    let run = observed.run_all(batches, &self.on_error);
+                    let batches = self.abort.run_until_cancelled(run).await;
+                    let batches = batches.unwrap_or_default();
                     self.judge(batches)
                 }
             };

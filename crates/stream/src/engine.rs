@@ -260,7 +260,8 @@ impl StreamEngine {
                 path: Arc::clone(&cx.identity().path),
             });
         }
-        Ok(Chain::whole(links, Arc::clone(&self.on_error)))
+        let abort = self.flow.abort().clone();
+        Ok(Chain::whole(links, Arc::clone(&self.on_error), abort))
     }
 }
 
@@ -278,7 +279,7 @@ impl Engine for StreamEngine {
             return Ok(source);
         }
         let chain = self.chain(&child.processors, "processors", cx)?;
-        let source = processed_source(source, chain);
+        let source = processed_source(source, chain, cx.flow().clone());
         let path = format!("{}.processors", cx.path());
         cx.flow().edge(&path, source.batches().gauge());
         Ok(source)
@@ -311,7 +312,8 @@ impl Engine for StreamEngine {
             spans: SpanSource::of_processor(cx),
             path: Arc::clone(&cx.identity().path),
         };
-        let chain = Chain::part([link], Arc::clone(&self.on_error));
+        let abort = self.flow.abort().clone();
+        let chain = Chain::part([link], Arc::clone(&self.on_error), abort);
         Ok(if chain.is_sync() {
             BuiltProcessor::Sync(Arc::new(SyncChain(chain)))
         } else {

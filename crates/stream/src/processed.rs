@@ -14,7 +14,7 @@ use crate::faulted::Faulted;
 const EDGE_CAPACITY: usize = 128;
 
 /// An input followed by its processors.
-pub(crate) fn processed_source(upstream: Source, chain: Chain) -> Source {
+pub(crate) fn processed_source(upstream: Source, chain: Chain, flow: Flow) -> Source {
     let mut exhausted = upstream.exhausted();
     Source::spawn(EDGE_CAPACITY, move |writer| async move {
         let stop = writer.stop().clone();
@@ -24,7 +24,12 @@ pub(crate) fn processed_source(upstream: Source, chain: Chain) -> Source {
             tokio::select! {
                 batch = upstream.batches().pop() => {
                     let Some(batch) = batch else { break };
-                    for batch in chain.run(batch).await {
+                    let batches = chain.run(batch).await;
+                    // What a processor has given up may be missing in what another one made of it.
+                    if flow.abort().is_cancelled() {
+                        continue;
+                    }
+                    for batch in batches {
                         if writer.batches.push(batch).await.is_err() {
                             return upstream.finish().await;
                         }

@@ -135,8 +135,12 @@ impl Worker {
         let mut results = VecDeque::with_capacity(RUN_MAX);
         while self.input.pop_run_blocking(RUN_MAX, &mut run) {
             for (shard, batch) in run.drain(..) {
-                let batches = self.chain.run_on_thread(batch, &self.runtime, &self.abort);
+                let batches = self.chain.run_on_thread(batch, &self.runtime);
                 results.extend(batches.into_iter().map(|it| (shard, it)));
+            }
+            // What a processor has given up may be missing in what another one made of it.
+            if self.abort.is_cancelled() {
+                results.clear();
             }
             self.output.push_run_blocking(&mut results);
             results.clear();

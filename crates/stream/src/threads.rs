@@ -61,7 +61,7 @@ impl Worker {
         let mut results = VecDeque::with_capacity(max);
         while self.input.pop_run_blocking(max, &mut run) {
             for batch in run.drain(..) {
-                results.extend(self.chain.run_on_thread(batch, &self.runtime, &self.abort));
+                results.extend(self.chain.run_on_thread(batch, &self.runtime));
             }
             // What a processor has given up may be missing in what another one made of it.
             if self.abort.is_cancelled() {

@@ -1,6 +1,6 @@
 //! Functions about the message at hand: payload, metadata, error flag, place in the batch.
 
-use millrace_message::{Fault, Message, Metadata, Object, Segment, Text, Value};
+use millrace_message::{Fault, Message, Metadata, Object, Text, Value};
 
 use crate::arguments::Call;
 use crate::eval::{Cx, at, dot_path, metadata_object};

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::HashSet;
 
+use millrace_formats::merge_sort;
 use millrace_message::{Array, Object, Text, Value};
 
 use super::arrays::array;
@@ -457,32 +458,6 @@ fn sorted_places(keys: &[Value]) -> Result<Vec<usize>, (usize, EvalError)> {
     }
     places.sort_by(|a, b| keys[*a].as_bytes().cmp(&keys[*b].as_bytes()));
     Ok(places)
-}
-
-/// A stable sort by "comes before" that ends for every answer, contradictory ones included.
-fn merge_sort(
-    mut values: Vec<Value>,
-    before: &mut dyn FnMut(&Value, &Value) -> Result<bool, EvalError>,
-) -> Result<Vec<Value>, EvalError> {
-    if values.len() < 2 {
-        return Ok(values);
-    }
-    let right = values.split_off(values.len() / 2);
-    let left = merge_sort(values, before)?;
-    let right = merge_sort(right, before)?;
-    let mut merged = Vec::with_capacity(left.len() + right.len());
-    let (mut left, mut right) = (left.into_iter().peekable(), right.into_iter().peekable());
-    while let (Some(a), Some(b)) = (left.peek(), right.peek()) {
-        let next = if before(b, a)? {
-            right.next()
-        } else {
-            left.next()
-        };
-        merged.extend(next);
-    }
-    merged.extend(left);
-    merged.extend(right);
-    Ok(merged)
 }
 
 fn split_by(target: Cow<'_, Value>, call: &Call<'_>) -> Result<Value, EvalError> {

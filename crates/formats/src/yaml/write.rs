@@ -3,7 +3,9 @@
 //! Objects and arrays are blocks, indented by four; empty ones are `{}` and `[]`. Keys are in
 //! natural order, in which `a2` comes before `a10`.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::convert::Infallible;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -11,7 +13,7 @@ use millrace_message::{Object, Text, Value};
 
 use super::quote::{self, Style};
 use crate::number::float_text;
-use crate::{FormatError, nested};
+use crate::{FormatError, merge_sort, nested};
 
 /// The value as a YAML document that ends with a line break, of `limit` bytes at most. Bytes are
 /// written as `!!binary`.
@@ -74,9 +76,7 @@ impl Writer {
 
     /// The members, the first one where the writer stands.
     fn object(&mut self, object: &Object, column: usize) -> Result<(), FormatError> {
-        let mut members: Vec<_> = object.entries().collect();
-        members.sort_by(|(a, _), (b, _)| natural(a, b));
-        for (at, (key, value)) in members.iter().enumerate() {
+        for (at, (key, value)) in in_order(object).iter().enumerate() {
             if at > 0 {
                 self.line(column)?;
             }
@@ -203,6 +203,19 @@ impl Writer {
     }
 }
 
+/// The members of an object in the order of go-yaml, which contradicts itself about zeros: in it
+/// `u26097` is before `u20637`, that one before `u20604`, and that one before `u26097`.
+fn in_order(object: &Object) -> Vec<(Text, Cow<'_, Value>)> {
+    let members = object.entries().collect();
+    let mut before = |(a, _): &(Text, _), (b, _): &(Text, _)| {
+        Ok::<_, Infallible>(natural(a, b) == Ordering::Less)
+    };
+    match merge_sort(members, &mut before) {
+        Ok(members) => members,
+        Err(never) => match never {},
+    }
+}
+
 /// The order of go-yaml: runs of digits by their number, letters behind anything else unless
 /// digits stand before them.
 fn natural(a: &str, b: &str) -> Ordering {
@@ -312,6 +325,17 @@ mod tests {
         ] {
             assert_eq!(yaml(json), expected, "{json}");
         }
+    }
+
+    #[test]
+    fn keys_that_have_no_order_are_written_all_the_same() {
+        assert_eq!(natural("u26097", "u20637"), Ordering::Less);
+        assert_eq!(natural("u20637", "u20604"), Ordering::Less);
+        assert_eq!(natural("u20604", "u26097"), Ordering::Less);
+        let keys = (0..3000).map(|number| format!("k{number}"));
+        let object: Object = keys.map(|key| (Text::from(key), Value::Null)).collect();
+        let written = write(&Value::Object(object.clone()), usize::MAX).unwrap();
+        assert_eq!(read(written.as_bytes()).unwrap(), Value::Object(object));
     }
 
     #[test]

@@ -44,7 +44,7 @@ fn written(call: &Call<'_, '_>) -> Result<Vec<u8>, Fault> {
         return Err(Fault::new(format!("json: unsupported value: {float}")));
     }
     let limit = call.meter().limits.bytes;
-    call.room(value.unfolded(limit).unwrap_or(limit))?;
+    call.room(value.unfolded(limit).unwrap_or(usize::MAX))?;
     let mut out = Vec::new();
     value.write_json(&mut out);
     Ok(out)
@@ -89,6 +89,7 @@ fn or_nothing(call: &mut Call<'_, '_>, write: fn(&mut Call<'_, '_>) -> Answer) -
 fn pretty(call: &mut Call<'_, '_>) -> Answer {
     let mut json = written(call)?;
     escape_html(&mut json, 0);
+    call.room(json.len().saturating_mul(3))?;
     let mut out: Vec<u8> = Vec::with_capacity(json.len() * 2);
     let mut depth = 0_usize;
     let mut is_text = false;

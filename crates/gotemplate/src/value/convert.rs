@@ -8,6 +8,9 @@ use super::{DEPTH_MAX, Element, List, Map, Str, Val, nested};
 use crate::Fault;
 use crate::meter::Meter;
 
+/// About what a value of a container takes, in bytes, with the container that it may be.
+const VALUE: usize = size_of::<Value>() + 40;
+
 /// What numbers of a document are in Go.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Numbers {
@@ -95,11 +98,15 @@ impl Val {
     /// # Errors
     /// It nests too deep, or is too large.
     pub fn to_value(&self, meter: &Meter) -> Result<Value, Fault> {
-        self.to_value_at(meter, 0)
+        self.to_value_at(meter, &mut 0, 0)
     }
 
-    fn to_value_at(&self, meter: &Meter, depth: usize) -> Result<Value, Fault> {
+    /// `made`: what the values take that were made so far; lists may hold another one many times, and
+    /// each time becomes a value of its own.
+    fn to_value_at(&self, meter: &Meter, made: &mut usize, depth: usize) -> Result<Value, Fault> {
         meter.step(1)?;
+        *made += VALUE;
+        meter.room(*made)?;
         if depth > DEPTH_MAX {
             return Err(Fault::new(format!(
                 "the value nests deeper than {DEPTH_MAX} levels"
@@ -131,7 +138,7 @@ impl Val {
                 let values: Result<Vec<Value>, Fault> = list
                     .values(meter)?
                     .iter()
-                    .map(|value| nested(|| value.to_value_at(meter, depth + 1)))
+                    .map(|value| nested(|| value.to_value_at(meter, made, depth + 1)))
                     .collect();
                 Value::Array(Array::from(values?))
             }
@@ -144,7 +151,9 @@ impl Val {
                 let members: Result<Vec<(Text, Value)>, Fault> = map
                     .entries()?
                     .into_iter()
-                    .map(|(key, value)| nested(|| Ok((key, value.to_value_at(meter, depth + 1)?))))
+                    .map(|(key, value)| {
+                        nested(|| Ok((key, value.to_value_at(meter, made, depth + 1)?)))
+                    })
                     .collect();
                 Value::Object(Object::from_ascending(members?))
             }

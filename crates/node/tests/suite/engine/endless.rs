@@ -58,3 +58,22 @@ output: {{ probe: {{}}, processors: [ {processors} ] }}
     let written = std::fs::read_to_string(&out).unwrap_or_default();
     assert!(written.is_empty(), "{written}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn processors_that_wait_give_their_message_back_wherever_they_stand() {
+    const WAIT: &str = "[ { probe: {} }, { sleep: { duration: 1h } } ]";
+    for yaml in [
+        "input: { probe: {}, processors: WAIT }\noutput: { drop: {} }",
+        "input: { batched: { child: { probe: {} }, policy: { period: 1ms, processors: WAIT } } }\n\
+         output: { drop: {} }",
+        "input: { probe: {} }\npipeline: { processors: WAIT }\noutput: { drop: {} }",
+        "input: { probe: {} }\npipeline: { shard_by: this, processors: WAIT }\noutput: { drop: {} }",
+        "input: { probe: {} }\noutput: { drop: {}, processors: WAIT }",
+        "input: { probe: {} }\noutput: { broker: { outputs: [ { drop: {} } ], batching: { period: 1ms, \
+         processors: WAIT } } }",
+        "input: { probe: {} }\nbuffer: { batch: { period: 1ms, processors: WAIT } }\n\
+         output: { drop: {} }",
+    ] {
+        is_ended_by_the_abort(&yaml.replace("WAIT", WAIT)).await;
+    }
+}
