@@ -1,8 +1,11 @@
 //! The other side of the tests: a client that writes bytes, and a server that answers by script.
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use millrace_component::conformance::Workbench;
 use millrace_component::{Ack, Incoming};
 use millrace_message::{Error, Message, Outcome};
@@ -66,7 +69,7 @@ pub(crate) fn texts(batch: &[Message]) -> Vec<String> {
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
     /// Answers with these bytes and keeps the connection.
-    Answer(String),
+    Answer(Vec<u8>),
     /// Reads the request and closes the connection without a word.
     Cut,
     /// Reads the request and never answers.
@@ -77,9 +80,21 @@ impl Step {
     /// An answer with a status and a body.
     pub(crate) fn status(status: u16, headers: &str, body: &str) -> Self {
         let length = body.len();
-        Self::Answer(format!(
-            "HTTP/1.1 {status} x\r\n{headers}Content-Length: {length}\r\n\r\n{body}"
-        ))
+        let text =
+            format!("HTTP/1.1 {status} x\r\n{headers}Content-Length: {length}\r\n\r\n{body}");
+        Self::Answer(text.into())
+    }
+
+    /// An answer with a body that is compressed.
+    pub(crate) fn gzipped(body: &str) -> Self {
+        let mut packed = GzEncoder::new(Vec::new(), Compression::default());
+        packed.write_all(body.as_bytes()).unwrap();
+        let packed = packed.finish().unwrap();
+        let head = format!(
+            "HTTP/1.1 200 x\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n",
+            packed.len()
+        );
+        Self::Answer([head.into_bytes(), packed].concat())
     }
 }
 
@@ -147,7 +162,7 @@ impl Script {
             };
             match step {
                 Step::Answer(answer) => {
-                    if stream.write_all(answer.as_bytes()).await.is_err() {
+                    if stream.write_all(&answer).await.is_err() {
                         return;
                     }
                 }

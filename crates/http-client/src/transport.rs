@@ -12,6 +12,7 @@ use hyper::body::Incoming;
 use hyper_util::client::legacy;
 use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use millrace_formats::compression::DecompressError;
 use millrace_message::Error;
 use millrace_spec::SecretAddress;
 use millrace_telemetry::metric::HttpClientMetrics;
@@ -19,7 +20,7 @@ use millrace_tls::TlsConfig;
 
 use crate::connector::Connector;
 use crate::dump::Dump;
-use crate::{Body, Reply, TransportConfig};
+use crate::{Body, Gzipped, Reply, TransportConfig, gzip};
 
 /// Sends requests. Cloning copies pointers: clones share the connections.
 #[derive(Clone)]
@@ -131,10 +132,14 @@ impl Transport {
         let sent = self.dump.as_ref().map(|_| Dump::request(&request));
         let exchange = async {
             let (head, body) = self.request(request).await?.into_parts();
+            let body = self.read(body).await?;
             Ok(Reply {
                 status: head.status,
+                body: match head.extensions.get::<Gzipped>() {
+                    Some(Gzipped) => self.unpacked(&body)?,
+                    None => body,
+                },
                 headers: head.headers,
-                body: self.read(body).await?,
             })
         };
         let result = match self.timeout {
@@ -149,8 +154,9 @@ impl Transport {
         result
     }
 
-    /// Sends a request and leaves the body of the response to be read as it arrives. Streams
-    /// begin when they have something to say: there is no time limit but that of connecting.
+    /// Sends a request and leaves the body of the response to be read as it arrives; it is compressed
+    /// where [`Gzipped`] stands among its extensions. Streams begin when they have something to say:
+    /// there is no time limit but that of connecting.
     ///
     /// # Errors
     /// There is no response.
@@ -170,16 +176,25 @@ impl Transport {
 
     async fn request(&self, request: Request<Bytes>) -> Result<Response<Incoming>, Failure> {
         let mut request = request.map(Body::from);
+        let asks = gzip::ask(&mut request);
         if let Some(authorization) = self.proxy_authorization(&request) {
             request
                 .headers_mut()
                 .insert(PROXY_AUTHORIZATION, authorization);
         }
-        self.client.request(request).await.map_err(|error| Failure {
-            // A message that cannot be sent at all is no fault of the connection.
-            is_final: error.source().is_some_and(is_user_error),
-            error: Error::retry(chain(&error)),
-        })
+        let mut response = self
+            .client
+            .request(request)
+            .await
+            .map_err(|error| Failure {
+                // A message that cannot be sent at all is no fault of the connection.
+                is_final: error.source().is_some_and(is_user_error),
+                error: Error::retry(chain(&error)),
+            })?;
+        if asks {
+            gzip::mark(&mut response);
+        }
+        Ok(response)
     }
 
     /// Plain requests through a proxy carry its credentials themselves.
@@ -193,15 +208,9 @@ impl Transport {
     }
 
     async fn read(&self, mut body: Incoming) -> Result<Bytes, Failure> {
-        let (limit, bound) = (self.response_bytes, self.response_bound);
-        let too_large = || Failure {
-            error: Error::rejected(format!(
-                "the response is larger than {bound} ({limit} bytes)"
-            )),
-            is_final: true,
-        };
+        let limit = self.response_bytes;
         if body.size_hint().lower() > limit as u64 {
-            return Err(too_large());
+            return Err(self.too_large());
         }
         let Some(first) = next_chunk(&mut body).await? else {
             return Ok(Bytes::new());
@@ -212,11 +221,27 @@ impl Transport {
         let mut whole = BytesMut::from(first);
         while let Some(chunk) = next_chunk(&mut body).await? {
             if whole.len() + chunk.len() > limit {
-                return Err(too_large());
+                return Err(self.too_large());
             }
             whole.extend_from_slice(&chunk);
         }
         Ok(whole.freeze())
+    }
+
+    fn unpacked(&self, body: &Bytes) -> Result<Bytes, Failure> {
+        gzip::unpack(body, self.response_bytes).map_err(|error| match error {
+            DecompressError::TooLarge(_) => self.too_large(),
+            DecompressError::Damaged(error) => {
+                Failure::passing(format!("read the response: {error}"))
+            }
+        })
+    }
+
+    fn too_large(&self) -> Failure {
+        let (limit, bound) = (self.response_bytes, self.response_bound);
+        Failure::lasting(Error::rejected(format!(
+            "the response is larger than {bound} ({limit} bytes)"
+        )))
     }
 }
 

@@ -292,6 +292,26 @@ async fn a_response_above_the_limit_is_an_error() {
 }
 
 #[tokio::test]
+async fn an_answer_that_is_compressed_as_it_was_asked_for_is_unpacked() {
+    let server = Server::start([Step::gzipped("one"), Step::gzipped("two")]).await;
+    let own = "headers: { Accept-Encoding: gzip }";
+    let batches = processor(&server.url(), "").process(batch(&["a"])).await;
+    assert_eq!(texts(&batches[0]), ["one"]);
+    let asked = server.requests()[0].to_lowercase();
+    assert!(asked.contains("accept-encoding: gzip\r\n"), "{asked}");
+    // Who asks for it himself gets what comes.
+    let batches = processor(&server.url(), own).process(batch(&["a"])).await;
+    assert_eq!(batches[0][0].bytes()[..2], [0x1f, 0x8b]);
+}
+
+#[tokio::test]
+async fn an_answer_that_unpacks_to_more_than_the_limit_is_an_error() {
+    let server = Server::start([Step::gzipped(&"a".repeat(1 << 20))]).await;
+    let error = error_of(&*output(&server.url(), "max_response_size: 100KB")).await;
+    assert!(error.text().contains("max_response_size"), "{error}");
+}
+
+#[tokio::test]
 async fn credentials_are_sent_and_never_shown() {
     let server = Server::start([Step::status(500, "", "")]).await;
     let url = format!("http://user:hunter2@{}/path?token=hunter3", server.address);

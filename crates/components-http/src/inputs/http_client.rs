@@ -9,7 +9,7 @@ use millrace_component::{
     BuildContext, BuiltInput, Descriptor, Incoming, Input, InputConfig, InputPart, Interpolated,
     LeafInput, OldCodec, ReplayPolicy, ScannerChild, ScannerFactory,
 };
-use millrace_http_client::Credentials;
+use millrace_http_client::{Credentials, Gzipped};
 use millrace_message::{Error, ErrorClass, Message, MessageBatch};
 use millrace_spec::{Node, ReadContext, Spec};
 
@@ -28,7 +28,8 @@ mod stream;
 /// answer before, so that a cursor can be followed; the first request sees an empty message.
 ///
 /// With `stream.enabled` one answer is read as it arrives and cut by the scanner; it has no time
-/// limit. When it ends, it is requested anew, or with `reconnect: false` the input ends.
+/// limit. When it ends, it is requested anew, or with `reconnect: false` the input ends. One that
+/// breaks off is requested anew either way; a message that it broke off in is none.
 ///
 /// The server hears nothing of what became of a message: a failed one is sent again by
 /// `auto_replay_nacks`, and what was in flight when the process dies is gone, unless the server
@@ -206,7 +207,9 @@ impl Input for StreamInput {
             }
         }
         self.previous = MessageBatch::one(message);
-        self.streamed = Some(Streamed::start(body, Arc::clone(&self.scanner)));
+        let is_gzipped = head.extensions.get::<Gzipped>().is_some();
+        let scanner = Arc::clone(&self.scanner);
+        self.streamed = Some(Streamed::start(body, is_gzipped, scanner));
         (self.url, self.credentials) = (reply.url, reply.credentials);
         Ok(())
     }
@@ -260,7 +263,7 @@ mod tests {
 
     /// A stream of lines from a server that gives them in one answer.
     async fn opened(answer: &str) -> (Server, Box<dyn Input>) {
-        let server = Server::start([Step::Answer(answer.to_owned()), Step::Cut]).await;
+        let server = Server::start([Step::Answer(answer.into()), Step::Cut]).await;
         let url = format!("http://user:passwort@{}/path?key=4711", server.address);
         let yaml = format!("http_client: {{ url: '{url}', stream: {{ enabled: true }} }}");
         let BuiltInput::Async(mut input) = workbench().leaf_input(&yaml).input else {
@@ -274,6 +277,23 @@ mod tests {
         let read = input.read().await.unwrap();
         assert_eq!(texts(&read.batch), ["one"]);
         input.read().await.err().unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_is_compressed_is_unpacked_as_it_arrives() {
+        let server = Server::start([Step::gzipped("one\ntwo\n"), Step::Hang]).await;
+        let yaml = format!(
+            "http_client: {{ url: '{}', stream: {{ enabled: true }} }}",
+            server.url()
+        );
+        let BuiltInput::Async(mut input) = workbench().leaf_input(&yaml).input else {
+            panic!("the input reads without waiting");
+        };
+        input.connect().await.unwrap();
+        for expected in ["one", "two"] {
+            let read = input.read().await.unwrap();
+            assert_eq!(texts(&read.batch), [expected]);
+        }
     }
 
     #[tokio::test]

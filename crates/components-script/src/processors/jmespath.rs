@@ -19,7 +19,8 @@ mod variable;
 ///
 /// Bloblang does the same many times faster, in the processor `mapping`. A message that is no JSON, or
 /// on which the query fails, goes on unchanged, with its error flag set. When a stream is given up at its
-/// stop, a query that still runs is ended and its message goes back to its source.
+/// stop, a query that still runs is ended and its message goes back to its source. What a query makes
+/// is not bounded otherwise: one that doubles its message with each step takes all memory in the end.
 #[derive(Clone, Debug, Spec)]
 #[spec(processor = "jmespath", category = "Mapping")]
 pub struct Config {

@@ -12,6 +12,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
+use flate2::read::MultiGzDecoder;
 use http_body::Body as _;
 use hyper::body::Incoming;
 use millrace_component::{ScannerFactory, SourceDetails};
@@ -31,15 +32,27 @@ pub(super) struct Streamed {
 }
 
 impl Streamed {
-    pub(super) fn start(body: Incoming, scanner: Arc<dyn ScannerFactory>) -> Self {
+    /// Reads a body, which is compressed or not.
+    pub(super) fn start(
+        body: Incoming,
+        is_gzipped: bool,
+        scanner: Arc<dyn ScannerFactory>,
+    ) -> Self {
         let (chunk_sender, chunks) = mpsc::channel(CHUNKS_WAITING);
         let (batch_sender, batches) = mpsc::channel(BATCHES_WAITING);
         let pump = tokio::spawn(pump(body, chunk_sender)).abort_handle();
-        let reader = ChunkReader {
+        let chunks = ChunkReader {
             chunks,
             chunk: Bytes::new(),
         };
-        tokio::task::spawn_blocking(move || scan(reader, &*scanner, &batch_sender));
+        tokio::task::spawn_blocking(move || {
+            // The decoder reads as soon as it is there.
+            let reader: Box<dyn Read + Send> = match is_gzipped {
+                true => Box::new(MultiGzDecoder::new(chunks)),
+                false => Box::new(chunks),
+            };
+            scan(reader, &*scanner, &batch_sender);
+        });
         Self { batches, pump }
     }
 
@@ -77,11 +90,14 @@ async fn pump(mut body: Incoming, chunks: mpsc::Sender<io::Result<Bytes>>) {
 }
 
 fn scan(
-    reader: ChunkReader,
+    reader: Box<dyn Read + Send>,
     scanner: &dyn ScannerFactory,
     batches: &mpsc::Sender<Result<MessageBatch, Error>>,
 ) {
-    let mut scanner = match scanner.open(Box::new(reader), &SourceDetails::default()) {
+    let details = SourceDetails {
+        name: "the response".to_owned(),
+    };
+    let mut scanner = match scanner.open(reader, &details) {
         Ok(scanner) => scanner,
         Err(error) => {
             // A receiver that is gone has no use for the error.
