@@ -39,6 +39,10 @@ use open::OpenPartition;
 use replicas::Replicas;
 use worker::{Command, Worker};
 
+/// Why a partition cannot be opened whose directory the broker was not given.
+const NO_DIRECTORY: &str = "the directory that the partition lies in is none of `log.dirs`: name it \
+                            there and start the broker again, or delete the topic";
+
 /// What has to be there of a partition that the metadata gives to this broker.
 type Hosted = BTreeMap<PartitionId, Result<Arc<Partition>, LogError>>;
 
@@ -219,12 +223,18 @@ impl Partitions {
         config: TopicConfig,
     ) -> oneshot::Receiver<Result<Arc<Partition>, LogError>> {
         let (reply, opened) = oneshot::channel();
-        let directory = topic.directory_of(id.index, self.node_id);
+        let Some(dir) = self.dir_of(topic.directory_of(id.index, self.node_id)) else {
+            // An empty log in another directory would pass for all that there was.
+            let error = LogError::Misuse(NO_DIRECTORY);
+            // Its receiver is here.
+            let _ = reply.send(Err(error));
+            return opened;
+        };
         let what = OpenPartition {
             id,
             topic: topic.name.clone(),
             replicas: Replicas::new(self.lag_max, image.clone(), Instant::now()),
-            dir: self.dir(directory),
+            dir,
             files: Arc::clone(&self.files),
             config,
         };
@@ -283,10 +293,13 @@ impl Partitions {
         removed
     }
 
-    /// The directory of this id; the first, when the metadata names none of ours.
-    pub fn dir(&self, id: Uuid) -> Arc<Dir> {
-        let dir = self.dirs.iter().find(|dir| dir.id == id);
-        Arc::clone(dir.unwrap_or(&self.dirs[0]))
+    /// The directory of this id; the first one where the metadata names none.
+    fn dir_of(&self, id: Uuid) -> Option<Arc<Dir>> {
+        let found = match id {
+            Uuid::ZERO => self.dirs.first(),
+            id => self.dirs.iter().find(|dir| dir.id == id),
+        };
+        found.map(Arc::clone)
     }
 
     /// Who owns a partition: partitions of one topic go round, so that their load does.

@@ -5,6 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustix::io::Errno;
+
 use crate::names;
 
 /// Why the log did not do what it was asked for. It concerns the whole partition; what is wrong
@@ -110,6 +112,26 @@ impl std::error::Error for LogError {
             LogError::Disk { error, .. } => Some(error),
             _ => None,
         }
+    }
+}
+
+impl LogError {
+    /// Whether it is the device that has failed, or its file system, and not one file: what else lies
+    /// there can be trusted as little.
+    pub fn is_of_device(&self) -> bool {
+        const OF_DEVICE: [Errno; 6] = [
+            Errno::IO,
+            Errno::NODEV,
+            Errno::NXIO,
+            Errno::REMOTEIO,
+            Errno::ROFS,
+            Errno::UCLEAN,
+        ];
+        let LogError::Disk { error, .. } = self else {
+            return false;
+        };
+        let number = error.raw_os_error();
+        number.is_some_and(|it| OF_DEVICE.contains(&Errno::from_raw_os_error(it)))
     }
 }
 

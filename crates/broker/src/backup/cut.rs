@@ -164,12 +164,12 @@ fn read_one(broker: &Broker, topic: &TopicImage, index: i32) -> Result<CutPartit
             refused.reason
         )
     })?;
-    let dir = all.dir(topic.directory_of(index, broker.node_id()));
+    let dir = partition.dir();
     let mut dirs = all.dirs().iter();
     Ok(CutPartition {
         topic: name.to_string(),
         partition: index,
-        dir: dirs.position(|it| Arc::ptr_eq(it, &dir)).unwrap_or(0),
+        dir: dirs.position(|it| Arc::ptr_eq(it, dir)).unwrap_or(0),
         start: view.log.start_offset(),
         end: view.high_watermark,
         first_dirty: dir.first_dirty(&partition),

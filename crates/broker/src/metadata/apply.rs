@@ -67,6 +67,10 @@ impl Image {
         &mut self,
         record: &BrokerRegistrationChangeRecord,
     ) -> Result<(), String> {
+        if !record.log_dirs.is_empty() {
+            let dirs = record.log_dirs.clone();
+            self.broker_mut(record.broker_id)?.dirs = dirs;
+        }
         match record.fenced {
             0 => Ok(()),
             fenced => self.set_fenced(record.broker_id, fenced > 0),
@@ -74,10 +78,13 @@ impl Image {
     }
 
     fn set_fenced(&mut self, id: i32, is_fenced: bool) -> Result<(), String> {
-        let broker = self.brokers.get_mut(&id);
-        let broker = broker.ok_or_else(|| format!("broker {id} has not registered"))?;
-        broker.is_fenced = is_fenced;
+        self.broker_mut(id)?.is_fenced = is_fenced;
         Ok(())
+    }
+
+    fn broker_mut(&mut self, id: i32) -> Result<&mut BrokerImage, String> {
+        let broker = self.brokers.get_mut(&id);
+        broker.ok_or_else(|| format!("broker {id} has not registered"))
     }
 
     fn add_topic(&mut self, record: &TopicRecord) -> Result<(), String> {

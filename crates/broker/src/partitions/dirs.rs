@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use millrace_kafka_wire::{Str, Uuid};
 use millrace_log::{DirProperties, LogDir, LogError, OffsetKind, Opening, TopicPartition};
@@ -17,6 +18,7 @@ pub struct Dir {
     /// It was closed the last time.
     was_clean: bool,
     offsets: Mutex<Offsets>,
+    failure: OnceLock<LogError>,
 }
 
 #[derive(Default)]
@@ -46,7 +48,22 @@ impl Dir {
             was_clean: inner.take_clean_mark()?,
             inner,
             offsets: Mutex::new(offsets),
+            failure: OnceLock::new(),
         })
+    }
+
+    /// Takes the directory offline when it is its device that has failed: nothing that lies there is
+    /// served any more until the next start.
+    pub fn fail(&self, error: &LogError) {
+        if error.is_of_device() && self.failure.set(error.clone()).is_ok() {
+            let dir = self.path().display();
+            tracing::error!(%dir, %error, "the log directory is offline; replace its disk and start the broker again");
+        }
+    }
+
+    /// Why the directory is offline, if it is.
+    pub fn failure(&self) -> Option<&LogError> {
+        self.failure.get()
     }
 
     pub fn path(&self) -> &Path {
@@ -101,11 +118,14 @@ impl Dir {
         offsets.recovery_points.insert(partition.name(), offset);
     }
 
-    /// Stores up to where the logs are durable, if that is news.
+    /// Stores up to where the logs are durable, if that is news and the directory is not offline.
     ///
     /// # Durability
     /// It is on the medium on return.
     pub fn store_recovery_points(&self) -> Result<(), LogError> {
+        if self.failure().is_some() {
+            return Ok(());
+        }
         let mut offsets = self.offsets.lock();
         let points = &offsets.recovery_points;
         if *points == offsets.stored_points {

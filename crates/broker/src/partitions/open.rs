@@ -50,6 +50,9 @@ pub(super) fn open(
     worker: &mpsc::UnboundedSender<Command>,
     now: i64,
 ) -> Result<Owned, LogError> {
+    if let Some(error) = what.dir.failure() {
+        return Err(error.clone());
+    }
     let name = TopicPartition {
         topic: what.topic.clone(),
         partition: what.id.index,
@@ -91,17 +94,13 @@ pub(super) fn open(
         waits: Waits::default(),
         follower_waits: Waits::default(),
         failure: OnceLock::new(),
+        dir: Arc::clone(&what.dir),
         is_gone: AtomicBool::new(false),
         epoch: AtomicI32::new(epoch),
         transactions: Mutex::new(open_transactions(&log)),
         worker: worker.clone(),
     };
-    Ok(Owned::new(
-        Arc::new(partition),
-        what.dir,
-        log,
-        what.replicas,
-    ))
+    Ok(Owned::new(Arc::new(partition), log, what.replicas))
 }
 
 /// The producers with an open transaction.

@@ -11,7 +11,6 @@ use millrace_log::{
 use tokio::sync::oneshot;
 use tokio::time::{Duration, Instant};
 
-use super::dirs::Dir;
 use super::partition::{Acks, Described, Partition, Refused, View, Written};
 use super::replicas::{Followed, InSync, Replicas};
 use crate::config::{FlushMode, TopicConfig};
@@ -33,7 +32,6 @@ pub(super) type WrittenTo = oneshot::Sender<Result<Written, Refused>>;
 /// A partition of which this broker is the leader.
 pub(super) struct Owned {
     pub partition: Arc<Partition>,
-    pub dir: Arc<Dir>,
     log: Log,
     replicas: Replicas,
     /// Appends of this turn, in the order in which they came.
@@ -55,10 +53,9 @@ pub(super) struct Owned {
 }
 
 impl Owned {
-    pub fn new(partition: Arc<Partition>, dir: Arc<Dir>, log: Log, replicas: Replicas) -> Self {
+    pub fn new(partition: Arc<Partition>, log: Log, replicas: Replicas) -> Self {
         Self {
             partition,
-            dir,
             log,
             replicas,
             batches: Vec::new(),
@@ -91,7 +88,7 @@ impl Owned {
             .collect();
         producers.sort_unstable_by_key(|(id, _)| *id);
         Described {
-            dir: self.dir.id,
+            dir: self.partition.dir.id,
             size: self.log.size(),
             producers,
         }
@@ -113,8 +110,17 @@ impl Owned {
         !self.batches.is_empty()
     }
 
-    /// Appends what this turn brought: one write, but where origins differ.
+    /// Appends what this turn brought: one write, but where origins differ. Nothing is appended where
+    /// the partition is offline.
     pub fn write(&mut self, now: i64) {
+        if let Some(error) = self.partition.failure() {
+            let refused = Refused::from(error);
+            self.batches.clear();
+            for (_, _, reply) in std::mem::take(&mut self.asked) {
+                answer(reply, Err(refused.clone()));
+            }
+            return;
+        }
         let batches = std::mem::take(&mut self.batches);
         let mut asked = std::mem::take(&mut self.asked).into_iter().peekable();
         let mut rest = &batches[..];
@@ -338,6 +344,9 @@ impl Owned {
 
     /// Deletes the records below an offset; −1 stands for all that are visible.
     pub fn delete_records(&mut self, offset: i64) -> Result<(i64, Removed), Refused> {
+        if let Some(error) = self.partition.failure() {
+            return Err(error.into());
+        }
         let offset = match offset {
             -1 => self.log.high_watermark(),
             offset => offset,
@@ -372,7 +381,7 @@ impl Owned {
     }
 
     fn delete_below(&mut self, start: i64) -> Result<Removed, LogError> {
-        let stored = self.dir.set_start(&self.partition, start);
+        let stored = self.partition.dir.set_start(&self.partition, start);
         stored.and_then(|()| self.log.delete_records(start))
     }
 
@@ -383,10 +392,10 @@ impl Owned {
     /// Deletes on a full disk, with the room that is kept for that: in one step, so that nobody else
     /// takes the room.
     fn delete_with_reserve(&mut self, start: i64) -> Result<Removed, LogError> {
-        if self.is_syncing || !self.dir.log_dir().spend_reserve()? {
+        if self.is_syncing || !self.partition.dir.log_dir().spend_reserve()? {
             return self.delete_below(start);
         }
-        let path = self.dir.path().display();
+        let path = self.partition.dir.path().display();
         tracing::warn!(%path, "the disk is full: the room that is kept for deleting is used");
         let removed = self.delete_below(start)?;
         // The segment that grew stays until the one behind it is durable.
@@ -398,6 +407,9 @@ impl Owned {
     /// Deletes what is older or larger than the topic keeps, with what earlier calls have left, and
     /// forgets producers that are gone.
     pub fn retain(&mut self, now: i64) -> Option<Removed> {
+        if self.partition.failure().is_some() {
+            return None;
+        }
         self.log.expire_producers(now);
         self.log.close_idle_files();
         let start = self.log.retention_start(now);
@@ -410,7 +422,10 @@ impl Owned {
 
     /// A pass of compaction, if one is due.
     pub fn plan_cleaning(&mut self, now: i64) -> Option<Cleaning> {
-        let stored = self.dir.stored_recovery_point(&self.partition);
+        if self.partition.failure().is_some() {
+            return None;
+        }
+        let stored = self.partition.dir.stored_recovery_point(&self.partition);
         let planned = self.log.plan_cleaning(now, stored);
         planned.inspect_err(|error| self.fail(error)).ok().flatten()
     }
@@ -421,7 +436,10 @@ impl Owned {
         let swapped = swapped.inspect_err(|error| self.fail(error)).ok()?;
         self.unsynced_since.get_or_insert_with(Instant::now);
         let first_dirty = self.log.first_dirty_offset();
-        let stored = self.dir.set_first_dirty(&self.partition, first_dirty);
+        let stored = self
+            .partition
+            .dir
+            .set_first_dirty(&self.partition, first_dirty);
         if let Err(error) = stored {
             // The next pass begins further ahead than it had to.
             tracing::warn!(topic = %self.partition.topic, %error, "cannot note how far a log is compacted");
@@ -446,6 +464,7 @@ impl Owned {
         }
         let Partition { topic, id, .. } = &*self.partition;
         tracing::error!(topic = %topic, partition = id.index, %error, "partition is offline");
+        self.partition.dir.fail(error);
         // The first failure is the one that counts.
         let _ = self.partition.failure.set(error.clone());
         self.refuse_waiting(&Refused::from(error));

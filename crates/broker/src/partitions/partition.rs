@@ -10,6 +10,7 @@ use millrace_log::{Batch, Log, LogError, Origin, Producer, Removed, Snapshot};
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
+use super::dirs::Dir;
 use super::replicas::Followed;
 use super::waits::Waits;
 use super::worker::Command;
@@ -36,6 +37,7 @@ pub struct Partition {
     /// Fetches of followers, which wait for the end of the log to move.
     pub(super) follower_waits: Waits,
     pub(super) failure: OnceLock<LogError>,
+    pub(super) dir: Arc<Dir>,
     pub(super) is_gone: AtomicBool,
     /// The state of it in the metadata that its worker was told last.
     pub(super) epoch: AtomicI32,
@@ -129,10 +131,20 @@ impl Partition {
     /// # Errors
     /// Its disk has failed: nothing of it is served.
     pub fn view(&self) -> Result<Arc<View>, Refused> {
-        match self.failure.get() {
+        match self.failure() {
             None => Ok(self.view.load_full()),
             Some(error) => Err(error.into()),
         }
+    }
+
+    /// The directory that it is in.
+    pub fn dir(&self) -> &Arc<Dir> {
+        &self.dir
+    }
+
+    /// Why nothing of it is served: its log has failed, or the disk of its directory.
+    pub(super) fn failure(&self) -> Option<&LogError> {
+        self.failure.get().or_else(|| self.dir.failure())
     }
 
     /// Whether nobody owns its log any more: it was deleted, or the broker stops.

@@ -355,11 +355,11 @@ impl Worker {
         let Some(owned) = self.owned.remove(&id) else {
             return;
         };
-        let Owned { partition, dir, .. } = owned;
+        let partition = owned.partition;
         partition.is_gone.store(true, Ordering::Release);
         partition.waits().wake();
         partition.follower_waits().wake();
-        if let Err(error) = dir.remove(&partition) {
+        if let Err(error) = partition.dir.remove(&partition) {
             let topic = &partition.topic;
             tracing::warn!(%topic, partition = id.index, %error, "cannot remove a deleted partition");
         }
@@ -390,9 +390,10 @@ impl Worker {
         let mut dirs: Vec<Arc<Dir>> = Vec::new();
         for owned in self.owned.values() {
             let durable = owned.log().durable_end();
-            owned.dir.set_recovery_point(&owned.partition, durable);
-            if !dirs.iter().any(|dir| Arc::ptr_eq(dir, &owned.dir)) {
-                dirs.push(Arc::clone(&owned.dir));
+            let dir = owned.partition.dir();
+            dir.set_recovery_point(&owned.partition, durable);
+            if !dirs.iter().any(|it| Arc::ptr_eq(it, dir)) {
+                dirs.push(Arc::clone(dir));
             }
         }
         for dir in dirs {

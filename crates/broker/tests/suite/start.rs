@@ -2,6 +2,7 @@
 
 use crate::support::{TestBroker, config};
 use millrace_broker::StartError;
+use millrace_kafka_wire::ErrorCode;
 use millrace_testkit::kafka::batch;
 
 #[test]
@@ -88,4 +89,33 @@ fn partitions_are_spread_over_several_directories() {
     for partition in 0..4 {
         assert_eq!(broker.client().read_all("orders", partition, 0).len(), 1);
     }
+}
+
+#[test]
+fn a_partition_whose_directory_is_not_named_any_more_is_refused_and_not_begun_anew() {
+    let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let both = || {
+        let mut config = config(one.path());
+        config.log_dirs.push(two.path().to_owned());
+        config
+    };
+    let broker = TestBroker::start(both());
+    let mut client = broker.client();
+    client.create_topic("orders", 2);
+    for partition in 0..2 {
+        client.produce("orders", partition, batch(&[b"a"]));
+    }
+    assert!(broker.stop());
+    let broker = TestBroker::start(config(one.path()));
+    let mut client = broker.client();
+    let codes = (0..2).map(|it| client.fetch("orders", it, 0, 0).error_code);
+    let mut codes: Vec<_> = codes.collect();
+    codes.sort_unstable();
+    assert_eq!(codes, [0, ErrorCode::KafkaStorageError.number()]);
+    broker.stop();
+    let broker = TestBroker::start(both());
+    for partition in 0..2 {
+        assert_eq!(broker.client().read_all("orders", partition, 0).len(), 1);
+    }
+    assert!(broker.stop());
 }
