@@ -151,6 +151,7 @@ impl<'a> Call<'a> {
         'a: 'v,
     {
         let mark = budget::step()?;
+        budget::element(value)?;
         let result = query.eval_with(&self.cx, value);
         mark.settle(|| result.as_ref().ok().and_then(Outcome::owned));
         result

@@ -374,6 +374,27 @@ fn spread(value: &Value, path: &[Segment]) -> Result<(), EvalError> {
     }
 }
 
+/// Pays for a value that was read out of a document: a text with escapes is decoded each time.
+#[inline]
+pub(crate) fn read(value: &Value) -> Result<(), EvalError> {
+    make_text(decoded(value))
+}
+
+/// Pays for the time that reading the next element took.
+#[inline]
+pub(crate) fn element(value: &Value) -> Result<(), EvalError> {
+    look_through(decoded(value))
+}
+
+/// How long a value is that may have been decoded; 0 for one that has not.
+#[inline]
+fn decoded(value: &Value) -> usize {
+    match value {
+        Value::String(text) if text.is_allocated() => text.len(),
+        _ => 0,
+    }
+}
+
 /// Pays for arguments that are prepared for one call.
 pub(crate) fn prepared() -> Result<(), EvalError> {
     steps(PREPARED)

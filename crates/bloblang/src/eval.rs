@@ -4,6 +4,7 @@
 //! copies nothing; contexts live on the Rust stack, so binding a lambda's parameter or changing
 //! `this` allocates nothing.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use bytes::Bytes;
@@ -115,12 +116,15 @@ impl<'a> Cx<'a> {
         }
     }
 
-    /// The payload of that message as it would be written out.
-    pub fn payload_bytes(&self) -> Bytes {
-        match self.mutated().and_then(|it| it.payload) {
-            Some(value) => value.to_json(),
-            None => self.message().bytes().clone(),
-        }
+    /// The payload of that message as it would be written out, which a mutation does anew each time.
+    pub fn payload_bytes(&self) -> Result<Bytes, EvalError> {
+        let Some(value) = self.mutated().and_then(|it| it.payload) else {
+            return Ok(self.message().bytes().clone());
+        };
+        budget::unfold(value)?;
+        let bytes = value.to_json();
+        budget::make_text(bytes.len())?;
+        Ok(bytes)
     }
 
     /// The metadata of that message.
@@ -277,8 +281,14 @@ pub(crate) fn dot_path(text: &str) -> Result<Vec<Segment>, EvalError> {
 #[inline]
 pub(crate) fn at<'a>(value: &'a Value, segments: &[Segment]) -> Result<Outcome<'a>, EvalError> {
     budget::path(value, segments)?;
-    let found = value.path(segments);
-    Ok(found.map_or(Outcome::Ref(&NULL), Outcome::from))
+    Ok(match value.path(segments) {
+        None => Outcome::Ref(&NULL),
+        Some(Cow::Borrowed(found)) => Outcome::Ref(found),
+        Some(Cow::Owned(found)) => {
+            budget::read(&found)?;
+            Outcome::Own(found)
+        }
+    })
 }
 
 impl Path {

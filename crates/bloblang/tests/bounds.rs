@@ -128,6 +128,12 @@ root = range(0, 1000).map_each(_ -> throw($s).catch(0)).sum()"#,
     r#"root = this.get(".".repeat(1000000))"#,
     r#"root = "a&".repeat(1000000).parse_form_url_encoded().length()"#,
     r#"root = ("http://a/" + "%41".repeat(1000000)).parse_url().path.length()"#,
+    r#"let s = "é".repeat(500000)
+root = range(0, 1000).map_each(_ -> $s.ts_unix().catch(0)).sum()"#,
+    r#"let s = "é".repeat(500000)
+root = range(0, 1000).map_each(_ -> $s.ts_strptime("%Y").catch(0)).length()"#,
+    r#"let s = "é".repeat(500000)
+root = range(0, 1000).map_each(_ -> $s.parse_duration().catch(0)).sum()"#,
     // Maps.
     "map a { root = [this.apply(\"a\").catch(1), this.apply(\"a\").catch(2)] }\nroot = this.apply(\"a\")",
     "map a { root = this.x.apply(\"a\") | this.apply(\"a\") }\nroot = this.apply(\"a\").catch(this.apply(\"a\"))",
@@ -214,6 +220,33 @@ fn a_text_of_the_message_counts_each_time_that_the_result_holds_it() {
         let error = result.expect_err(mapping).to_string();
         assert!(error.contains("takes more than"), "{mapping}: {error}");
     }
+}
+
+#[test]
+fn a_text_with_escapes_costs_its_length_each_time_that_it_is_decoded() {
+    let message = Message::from(&*format!("{{\"t\":[\"{}\"]}}", "\\n".repeat(1_000_000)));
+    for mapping in [
+        "root = range(0, 1000).map_each(_ -> this.t.0.type()).length()",
+        "root = range(0, 1000).map_each(_ -> this.t.0 == null).length()",
+        "root = range(0, 1000).map_each(_ -> this.exists(\"t.0\")).length()",
+        "root = range(0, 1000).map_each(_ -> json(\"t.0\").type()).length()",
+        "root = range(0, 1000).map_each(_ -> this.t.any(it -> it == null)).length()",
+    ] {
+        let result = compiled(mapping).map(std::slice::from_ref(&message), 0);
+        let error = result.expect_err(mapping).to_string();
+        assert!(error.contains("takes more than"), "{mapping}: {error}");
+    }
+}
+
+#[test]
+fn a_mutation_pays_for_each_content_that_it_writes() {
+    let message = Message::from(&*format!("{{\"t\":\"{}\"}}", "a".repeat(1_000_000)));
+    let mapping = compiled("meta n = range(0, 1000).map_each(_ -> content().length()).length()");
+    let (_, error) = mapping.mutate(std::slice::from_ref(&message), 0);
+    let error = error
+        .expect("it is not written a thousand times")
+        .to_string();
+    assert!(error.contains("takes more than"), "{error}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use millrace_spec::Spec;
 use millrace_telemetry::metric::BatchMetrics;
 use tokio::time::Instant;
 
-use crate::{BuildContext, BuiltProcessor, Identity, ProcessorChild, Query, process_all};
+use crate::{BuildContext, BuiltProcessor, Flow, Identity, ProcessorChild, Query, process_all};
 
 /// When messages become a batch. Triggers are alternatives: the first one to apply wins.
 ///
@@ -61,6 +61,7 @@ impl BatchPolicy {
             triggered: None,
             deadline: None,
             identity: Arc::clone(cx.identity()),
+            flow: cx.flow().clone(),
         })
     }
 }
@@ -75,6 +76,7 @@ pub struct Batcher {
     triggered: Option<Trigger>,
     deadline: Option<Instant>,
     identity: Arc<Identity>,
+    flow: Flow,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -175,9 +177,9 @@ impl Batcher {
         std::mem::take(&mut self.held)
     }
 
-    /// The processors that a batch passes through after it was taken.
-    pub fn processors(&self) -> &[BuiltProcessor] {
-        &self.processors
+    /// What the policy's processors make of a batch that was taken.
+    pub async fn process(&self, batch: MessageBatch) -> crate::Batches {
+        process_all(&self.processors, batch, &self.flow).await
     }
 
     /// Takes what is held and runs it through the policy's processors.
@@ -186,7 +188,7 @@ impl Batcher {
         if batch.is_empty() {
             return crate::Batches::new();
         }
-        process_all(&self.processors, batch).await
+        self.process(batch).await
     }
 }
 

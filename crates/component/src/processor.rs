@@ -6,6 +6,8 @@ use async_trait::async_trait;
 use millrace_message::MessageBatch;
 use smallvec::SmallVec;
 
+use crate::Flow;
+
 /// What a processor makes of one batch; most make exactly one.
 pub type Batches = SmallVec<[MessageBatch; 1]>;
 
@@ -81,12 +83,20 @@ impl BuiltProcessor {
     }
 }
 
-/// Runs a batch through a list of processors, in order.
-pub async fn process_all(processors: &[BuiltProcessor], batch: MessageBatch) -> Batches {
+/// Runs a batch through a list of processors, in order. Nothing comes out once a stream has given up
+/// what it holds.
+pub async fn process_all(
+    processors: &[BuiltProcessor],
+    batch: MessageBatch,
+    flow: &Flow,
+) -> Batches {
     let mut batches: Batches = smallvec::smallvec![batch];
     for processor in processors {
         let mut next = Batches::new();
         for batch in batches {
+            if flow.abort().is_cancelled() {
+                return Batches::new();
+            }
             next.extend(processor.process(batch).await);
         }
         batches = next;

@@ -8,7 +8,7 @@ use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::{FuturesOrdered, FuturesUnordered};
 use millrace_component::{
-    AgeSlot, Backoff, Batches, BuiltProcessor, Charge, Kept, Source, SourceWriter, Urgency,
+    AgeSlot, Backoff, Batches, BuiltProcessor, Charge, Flow, Kept, Source, SourceWriter, Urgency,
     process_all, track,
 };
 use millrace_message::{Error, Message, MessageBatch, Origin, Outcome, Outcomes};
@@ -266,7 +266,8 @@ impl<S: Store> Running<S> {
             true => self.take_in(smallvec![batch]),
             false => {
                 let processors = Arc::clone(&self.buffer.pre_processors);
-                self.preparing = Some(process(processors, batch));
+                let flow = self.buffer.flow.clone();
+                self.preparing = Some(process(processors, batch, flow));
             }
         }
     }
@@ -438,7 +439,8 @@ impl<S: Store> Running<S> {
             true => self.pass_on(smallvec![batch]),
             false => {
                 let processors = Arc::clone(&self.buffer.post_processors);
-                self.passing = Some(process(processors, batch));
+                let flow = self.buffer.flow.clone();
+                self.passing = Some(process(processors, batch, flow));
             }
         }
     }
@@ -552,8 +554,12 @@ impl Leaving {
 }
 
 /// What processors make of a batch. One that waits holds up the batches behind it, and nothing else.
-fn process(processors: Arc<[BuiltProcessor]>, batch: MessageBatch) -> BoxFuture<'static, Batches> {
-    Box::pin(async move { process_all(&processors, batch).await })
+fn process(
+    processors: Arc<[BuiltProcessor]>,
+    batch: MessageBatch,
+    flow: Flow,
+) -> BoxFuture<'static, Batches> {
+    Box::pin(async move { process_all(&processors, batch, &flow).await })
 }
 
 async fn wait_for<T>(future: &mut Option<BoxFuture<'static, T>>) -> T {

@@ -143,6 +143,13 @@ impl Text {
         })
     }
 
+    /// Whether it has bytes of its own: it is no part of a payload. A text of a document has them when
+    /// it was decoded, which is done each time that it is read.
+    #[inline]
+    pub fn is_allocated(&self) -> bool {
+        matches!(self.0, Repr::Shared(_))
+    }
+
     /// Whether it is stored within its 24 bytes.
     #[inline]
     pub(crate) fn is_inline(&self) -> bool {

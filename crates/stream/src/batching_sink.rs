@@ -8,8 +8,7 @@ use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use millrace_component::{
-    BatchPolicy, Batcher, BuildContext, Flow, Receiver, Sender, Sink, Urgency, process_all, queue,
-    track,
+    BatchPolicy, Batcher, BuildContext, Flow, Receiver, Sender, Sink, Urgency, queue, track,
 };
 use millrace_message::{Error, MessageBatch, Outcomes, settle_all};
 use parking_lot::Mutex;
@@ -148,7 +147,7 @@ impl Collector {
     async fn flush(&mut self, under_way: &mut FuturesUnordered<BoxFuture<'static, ()>>) {
         let batch = self.batcher.take();
         let mut known = Faulted::of(&batch, &self.flow).len();
-        for mut batch in process_all(self.batcher.processors(), batch).await {
+        for mut batch in self.batcher.process(batch).await {
             let inner = Arc::clone(&self.inner);
             let faulted = Faulted::beyond(&mut known, &self.path, &batch, &self.flow);
             let flow = self.flow.clone();

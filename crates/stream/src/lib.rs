@@ -21,6 +21,7 @@ mod processed;
 mod processors;
 mod resources;
 mod root_output;
+mod run_length;
 mod sharded;
 mod spans;
 mod starting;

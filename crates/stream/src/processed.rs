@@ -24,6 +24,9 @@ pub(crate) fn processed_source(upstream: Source, chain: Chain, flow: Flow) -> So
             tokio::select! {
                 batch = upstream.batches().pop() => {
                     let Some(batch) = batch else { break };
+                    if flow.abort().is_cancelled() {
+                        continue;
+                    }
                     let batches = chain.run(batch).await;
                     // What a processor has given up may be missing in what another one made of it.
                     if flow.abort().is_cancelled() {

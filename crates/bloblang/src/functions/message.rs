@@ -28,7 +28,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     .category(Category::Message)
     .impure(),
     Function::value("content", "The raw payload as bytes.", |call| {
-        Ok(Value::from(call.cx.payload_bytes()))
+        call.cx.payload_bytes().map(Value::from)
     })
     .category(Category::Message)
     .impure()

@@ -198,7 +198,8 @@ pub(crate) fn parse_bool(text: &str) -> Result<bool, Fault> {
 ///
 /// What is wrong with the text, in Go's words.
 pub fn parse_duration(text: &str) -> Result<i64, String> {
-    let invalid = || format!("time: invalid duration {text:?}");
+    let told = || shortened(text);
+    let invalid = || format!("time: invalid duration {:?}", told());
     let (is_negative, mut rest) = match text.as_bytes().first() {
         Some(b'-') => (true, &text[1..]),
         Some(b'+') => (false, &text[1..]),
@@ -229,10 +230,14 @@ pub fn parse_duration(text: &str) -> Result<i64, String> {
         let unit = &rest[..length];
         rest = &rest[length..];
         if unit.is_empty() {
-            return Err(format!("time: missing unit in duration {text:?}"));
+            return Err(format!("time: missing unit in duration {:?}", told()));
         }
         let Some(scale) = unit_scale(unit) else {
-            return Err(format!("time: unknown unit {unit:?} in duration {text:?}"));
+            let unit = shortened(unit);
+            return Err(format!(
+                "time: unknown unit {unit:?} in duration {:?}",
+                told()
+            ));
         };
         total += part(whole, fraction, scale).ok_or_else(invalid)?;
         if total > 1 << 63 {

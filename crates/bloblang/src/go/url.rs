@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::eval_error::shortened;
+
 /// `url.QueryEscape`: everything but letters, digits and `-_.~` is escaped, a blank becomes `+`.
 pub fn escape_query(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len() + 8);
@@ -98,7 +100,7 @@ impl Url {
     ///
     /// What makes the text no URL, in Go's words.
     pub fn parse(text: &str) -> Result<Url, String> {
-        let fail = |text: &str, reason: String| format!("parse {text:?}: {reason}");
+        let fail = |text: &str, reason: String| format!("parse {:?}: {reason}", shortened(text));
         let (rest, fragment) = text.split_once('#').unwrap_or((text, ""));
         let mut url = Url::parse_without_fragment(rest).map_err(|reason| fail(rest, reason))?;
         if !fragment.is_empty() {

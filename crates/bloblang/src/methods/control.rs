@@ -169,8 +169,11 @@ fn exists<'a>(target: &'a Expr, call: &Call<'a>) -> Result<Outcome<'a>, EvalErro
         return Ok(Outcome::Own(Value::Bool(false)));
     };
     budget::path(value, &path)?;
-    let is_there = value.path(&path).is_some();
-    Ok(Outcome::Own(Value::Bool(is_there)))
+    let found = value.path(&path);
+    if let Some(found) = &found {
+        budget::read(found)?;
+    }
+    Ok(Outcome::Own(Value::Bool(found.is_some())))
 }
 
 fn bloblang(

@@ -73,6 +73,8 @@ pub(crate) fn run(
             for batch in run.drain(..) {
                 if batcher.add(batch) {
                     ready.extend(batcher.flush().await);
+                    // What is done does not wait for what is to be done.
+                    writer.batches.push_run(&mut ready).await;
                 }
             }
             // What waits in the queue belongs into the same batches.

@@ -7,6 +7,7 @@ use jiff::tz::Offset;
 use super::super::time::{MONTHS, WEEKDAYS, zone_name, zoned};
 use super::week::Week;
 use super::{Directive, composed};
+use crate::eval_error::shortened;
 
 /// Reads a time; without a zone in the format it is UTC, without a year it is 1900.
 ///
@@ -20,10 +21,16 @@ pub(crate) fn parse(text: &str, format: &str) -> Result<Zoned, String> {
         .read(format, &mut rest, 0)
         .and_then(|()| match rest {
             "" => Ok(()),
-            _ => Err(format!("parsing {rest:?}: unconverted data remains")),
+            _ => Err(format!(
+                "parsing {:?}: unconverted data remains",
+                shortened(rest)
+            )),
         })
         .and_then(|()| reading.finish())
-        .map_err(|error| format!("failed to parse {text:?} with {format:?}: {error}"))
+        .map_err(|error| {
+            let text = shortened(text);
+            format!("failed to parse {text:?} with {format:?}: {error}")
+        })
 }
 
 #[derive(Default)]
@@ -134,7 +141,7 @@ impl Reading {
             }
             'Z' => {
                 let Some(offset) = take_zone(rest) else {
-                    return Err(format!("unknown time zone {rest:?}"));
+                    return Err(format!("unknown time zone {:?}", shortened(rest)));
                 };
                 self.zone_offset = offset;
             }

@@ -5,6 +5,7 @@ use jiff::civil::{Date, Time};
 use jiff::tz::Offset;
 
 use super::{Field, Layout, MONTHS, WEEKDAYS, ZoneForm, zoned};
+use crate::eval_error::shortened;
 
 /// What has been read so far.
 #[derive(Default)]
@@ -38,6 +39,7 @@ impl Layout {
     pub fn parse(&self, text: &str) -> Result<Zoned, String> {
         let mut reading = Reading::default();
         let mut rest = text;
+        let told = |text: &str| format!("{:?}", shortened(text));
         for (index, part) in self.parts.iter().enumerate() {
             let shown = rest;
             let result = if part.field == Field::Literal {
@@ -49,7 +51,7 @@ impl Layout {
             match result {
                 Ok(()) => {}
                 Err(Failure::OutOfRange(what)) => {
-                    return Err(format!("parsing time {text:?}: {what} out of range"));
+                    return Err(format!("parsing time {}: {what} out of range", told(text)));
                 }
                 Err(Failure::Mismatch) => {
                     let shown = if part.field == Field::Literal {
@@ -58,19 +60,25 @@ impl Layout {
                         shown
                     };
                     return Err(format!(
-                        "parsing time {text:?} as {:?}: cannot parse {shown:?} as {:?}",
+                        "parsing time {} as {:?}: cannot parse {} as {:?}",
+                        told(text),
                         self.source,
+                        told(shown),
                         self.text(part)
                     ));
                 }
             }
         }
         if !rest.is_empty() {
-            return Err(format!("parsing time {text:?}: extra text: {rest:?}"));
+            return Err(format!(
+                "parsing time {}: extra text: {}",
+                told(text),
+                told(rest)
+            ));
         }
         reading
             .finish()
-            .map_err(|what| format!("parsing time {text:?}: {what} out of range"))
+            .map_err(|what| format!("parsing time {}: {what} out of range", told(text)))
     }
 }
 

@@ -116,6 +116,6 @@ fn copy_of(error: &Error) -> Error {
     match (error.i32_exit_status(), error.as_trap_code()) {
         (Some(status), _) => Error::i32_exit(status),
         (None, Some(code)) => code.into(),
-        (None, None) => Error::new(error.to_string()),
+        (None, None) => Error::new(error.to_string().trim_end()),
     }
 }

@@ -68,6 +68,7 @@ impl Bench {
             written: seen,
             gate: Semaphore::new(0),
             begun: std::sync::atomic::AtomicUsize::new(0),
+            stepped: std::sync::atomic::AtomicUsize::new(0),
             stop_starting: CancellationToken::new(),
         });
         let services = Services::default()

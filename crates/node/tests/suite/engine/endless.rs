@@ -1,5 +1,7 @@
 //! Loops that never end: the abort of a stream ends them, and their messages go back.
 
+use std::sync::atomic::Ordering;
+
 use millrace_component::Kind;
 
 use super::bench::Bench;
@@ -75,5 +77,31 @@ async fn processors_that_wait_give_their_message_back_wherever_they_stand() {
          output: { drop: {} }",
     ] {
         is_ended_by_the_abort(&yaml.replace("WAIT", WAIT)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_behind_a_mapping_that_computes_goes_back_unmapped() {
+    // Nothing ends the mapping itself.
+    const SLOW: &str = "[ { probe: {} }, { mapping: 'root = range(0, 100000).fold(content().length(), \
+                        it -> it.tally + it.value)' } ]";
+    for yaml in [
+        "input: { probe: {}, processors: SLOW }\noutput: { drop: {} }",
+        "input: { probe: {} }\npipeline: { threads: 1, processors: SLOW }\noutput: { drop: {} }",
+        "input: { probe: {} }\npipeline: { threads: 1, shard_by: 'root = 1', processors: SLOW }\n\
+         output: { drop: {} }",
+    ] {
+        let mut bench = Bench::start(&yaml.replace("SLOW", SLOW));
+        let wires = bench.wires.clone();
+        bench.send_numbers(0..100);
+        assert_eq!(bench.written().await.by, "step", "{yaml}");
+        bench.stream.stopper().cancel();
+        bench.flow.abort().cancel();
+        let (balance, ended) = bench.finished().await;
+        ended.unwrap();
+        assert_eq!(balance.in_flight(), 0, "{yaml}");
+        // The one that was under way, and those that were mapped before the abort was heard.
+        let mapped = wires.stepped.load(Ordering::Relaxed);
+        assert!(mapped < 20, "{yaml}: {mapped} messages were mapped");
     }
 }

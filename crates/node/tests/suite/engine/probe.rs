@@ -32,6 +32,8 @@ pub struct Wires {
     pub gate: Semaphore,
     /// How many writes have begun.
     pub begun: AtomicUsize,
+    /// How many batches the processor has seen.
+    pub stepped: AtomicUsize,
     /// Ends the start of the stream.
     pub stop_starting: CancellationToken,
 }
@@ -187,6 +189,7 @@ struct ProbeProcessor {
 
 impl Processor for ProbeProcessor {
     fn process(&self, batch: MessageBatch) -> Batches {
+        self.wires.stepped.fetch_add(1, Ordering::Relaxed);
         if !self.told.swap(true, Ordering::Relaxed) {
             let _unheard = self.wires.written.send(Written {
                 by: self.name.clone(),
