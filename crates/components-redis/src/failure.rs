@@ -22,10 +22,15 @@ pub fn describe(what: &str, error: &RedisError) -> Error {
 
 /// As [`describe`], for a read: no message is refused when the key holds something else, so that it
 /// must not count as one.
+///
+/// It is the same for a command and for a script, where Redis adds which one, and in which line.
 pub fn describe_read(what: &str, error: &RedisError) -> Error {
+    let text = error.to_string();
+    let reason = text.split(" script: ").next().unwrap_or_default();
+    let text = format!("{what}: {reason}");
     match class(error) {
-        ErrorClass::Rejected => Error::retry(format!("{what}: {error}")),
-        class => Error::new(class, format!("{what}: {error}")),
+        ErrorClass::Rejected => Error::retry(text),
+        class => Error::new(class, text),
     }
 }
 

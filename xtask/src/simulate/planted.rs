@@ -104,8 +104,8 @@ const MISTAKES: &[Mistake] = &[
     Mistake {
         name: "the start of a log is not stored",
         file: "crates/broker/src/partitions/owned.rs",
-        right: "let stored = self.dir.set_start(&self.partition, start);",
-        wrong: "let stored = if PLANTED { Ok(()) } else { self.dir.set_start(&self.partition, start) };",
+        right: "let stored = self.partition.dir.set_start(&self.partition, start);",
+        wrong: "let stored = if PLANTED { Ok(()) } else { self.partition.dir.set_start(&self.partition, start) };",
     },
     Mistake {
         name: "changes of the metadata are not synced",

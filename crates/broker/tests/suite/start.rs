@@ -1,7 +1,7 @@
 //! What keeps a broker from starting, and what a crash leaves.
 
 use crate::support::{TestBroker, config};
-use millrace_broker::StartError;
+use millrace_broker::{BrokerConfig, StartError};
 use millrace_kafka_wire::ErrorCode;
 use millrace_testkit::kafka::batch;
 
@@ -59,14 +59,17 @@ fn a_port_in_use_is_named_with_the_remedy() {
     assert!(!other.path().join("meta.properties").exists());
 }
 
+/// A broker with two log directories, the first of which has the metadata.
+fn config_of_two(one: &tempfile::TempDir, two: &tempfile::TempDir) -> BrokerConfig {
+    let mut config = config(one.path());
+    config.log_dirs.push(two.path().to_owned());
+    config
+}
+
 #[test]
 fn partitions_are_spread_over_several_directories() {
     let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let both = || {
-        let mut config = config(one.path());
-        config.log_dirs.push(two.path().to_owned());
-        config
-    };
+    let both = || config_of_two(&one, &two);
     let broker = TestBroker::start(both());
     let mut client = broker.client();
     client.create_topic("orders", 4);
@@ -94,11 +97,7 @@ fn partitions_are_spread_over_several_directories() {
 #[test]
 fn a_partition_whose_directory_is_not_named_any_more_is_refused_and_not_begun_anew() {
     let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let both = || {
-        let mut config = config(one.path());
-        config.log_dirs.push(two.path().to_owned());
-        config
-    };
+    let both = || config_of_two(&one, &two);
     let broker = TestBroker::start(both());
     let mut client = broker.client();
     client.create_topic("orders", 2);
