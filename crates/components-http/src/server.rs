@@ -32,6 +32,7 @@ mod hold;
 pub(crate) mod reply;
 mod routes;
 mod tls;
+pub(crate) mod unread;
 
 pub(crate) use access::Access;
 pub use access::BasicAuth;
@@ -189,15 +190,16 @@ pub async fn read_body(mut body: RequestBody, limit: usize) -> Result<Bytes, Str
 }
 
 /// Reads at most `limit` bytes of a body that nobody wants: a client that is still sending when its
-/// connection is closed may not see the answer.
-pub async fn discard_body(mut body: RequestBody, limit: usize) {
+/// connection is closed may not see the answer. Whether that was all of it.
+pub async fn discard_body(mut body: RequestBody, limit: usize) -> bool {
     let mut left = limit;
-    // One that breaks off has no end to wait for.
-    while let Ok(Some(chunk)) = next_chunk(&mut body).await {
-        let Some(rest) = left.checked_sub(chunk.len()) else {
-            return;
-        };
-        left = rest;
+    loop {
+        match next_chunk(&mut body).await {
+            Ok(None) => return true,
+            Ok(Some(chunk)) if chunk.len() <= left => left -= chunk.len(),
+            // One that breaks off has no end to wait for.
+            Ok(Some(_)) | Err(_) => return false,
+        }
     }
 }
 

@@ -21,7 +21,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
 use crate::Body;
-use crate::server::{Cors, Handler, Params, Peer, reply};
+use crate::server::{Cors, Handler, Params, Peer, reply, unread};
 use crate::service::{self, Place, check_endpoints};
 use read::{BodyError, ReadLimits};
 use respond::{Responder, SyncResponse};
@@ -283,16 +283,8 @@ impl Handler for Endpoint {
         params: Params,
         peer: &Arc<Peer>,
     ) -> Response<Body> {
-        if self.closing.is_cancelled() {
-            return refuse(Refusal::Closing);
-        }
-        if !self.verbs.contains(request.method()) {
-            return reply::error(StatusCode::METHOD_NOT_ALLOWED, "Incorrect method");
-        }
-        if let Some(rate_limit) = &self.rate_limit
-            && let Some(refused) = self.limited(rate_limit).await
-        {
-            return refused;
+        if let Some(refused) = self.refused(request.method()).await {
+            return unread::refuse(request, refused).await;
         }
         let (head, body) = request.into_parts();
         let context = Arc::new(Context {
@@ -302,7 +294,11 @@ impl Handler for Endpoint {
         });
         let batch = match read::batch(&head, body, &params, peer, &context, &self.limits).await {
             Ok(batch) => batch,
-            Err(error) => return self.unreadable(&error),
+            Err(error) => {
+                let mut response = self.unreadable(&error);
+                unread::close(head.version, &mut response);
+                return response;
+            }
         };
         if batch.is_empty() {
             return Response::new(Body::EMPTY);
@@ -318,6 +314,21 @@ impl Handler for Endpoint {
 }
 
 impl Endpoint {
+    /// Why a request is not even read.
+    async fn refused(&self, method: &Method) -> Option<Response<Body>> {
+        if self.closing.is_cancelled() {
+            return Some(refuse(Refusal::Closing));
+        }
+        if !self.verbs.contains(method) {
+            let status = StatusCode::METHOD_NOT_ALLOWED;
+            return Some(reply::error(status, "Incorrect method"));
+        }
+        match &self.rate_limit {
+            Some(rate_limit) => self.limited(rate_limit).await,
+            None => None,
+        }
+    }
+
     /// As [`Endpoint::hand_over`], within the time of a request.
     async fn deliver(&self, batch: MessageBatch) -> Result<(), Refusal> {
         match self.timeout {

@@ -15,7 +15,7 @@ use hyper::body::Incoming;
 use millrace_message::Error;
 use parking_lot::Mutex;
 
-use super::{Access, Cors, Hold, reply};
+use super::{Access, Cors, Hold, reply, unread};
 use crate::Body;
 
 /// The values of a path's parameters, in the order of the path.
@@ -349,7 +349,7 @@ impl Gate {
         if let Some(access) = &self.access
             && !access.allows(request.headers()).await
         {
-            return access.refusal();
+            return unread::refuse(request, access.refusal()).await;
         }
         let found = self.routes.find(request.uri().path());
         let may_wait = match &found {
@@ -360,7 +360,7 @@ impl Gate {
             return self.enter(found, request, peer).await;
         }
         if found.is_none() && self.routes.is_ending.load(Ordering::Acquire) {
-            return closing();
+            return unread::refuse(request, closing()).await;
         }
         dispatch(found, request, peer).await
     }
@@ -373,7 +373,7 @@ impl Gate {
         peer: &Arc<Peer>,
     ) -> Response<Body> {
         let Some(entered) = self.routes.hold.enter().await else {
-            return closing();
+            return unread::refuse(request, closing()).await;
         };
         let found = match entered.has_waited {
             true => self.routes.find(request.uri().path()),
@@ -394,7 +394,10 @@ async fn dispatch(
 ) -> Response<Body> {
     match found {
         Some((handler, params)) => handler.handle(request, params, peer).await,
-        None => reply::error(StatusCode::NOT_FOUND, "404 page not found"),
+        None => {
+            let response = reply::error(StatusCode::NOT_FOUND, "404 page not found");
+            unread::refuse(request, response).await
+        }
     }
 }
 

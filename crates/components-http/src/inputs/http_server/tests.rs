@@ -333,6 +333,42 @@ fn fields_that_cannot_work_are_complaints() {
     }
 }
 
+/// Writes the parts of requests with a pause between them, and reads until the server closes.
+async fn in_parts(address: &str, parts: &[&str]) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    for part in parts {
+        stream.write_all(part.as_bytes()).await.unwrap();
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[tokio::test]
+async fn a_client_goes_on_with_its_connection_after_a_refusal_that_came_before_its_body() {
+    let (_input, address) = input("").await;
+    for (path, expected) in [("/post", "405"), ("/nowhere", "404")] {
+        let put = format!("PUT {path} HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\n");
+        let last = "PUT /last HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+        let answer = in_parts(&address, &[&put, "body", &put, "body", last]).await;
+        let found = answer.matches(&format!("HTTP/1.1 {expected}")).count();
+        let all = answer.matches("HTTP/1.1 ").count();
+        assert_eq!((found.min(2), all), (2, 3), "{answer}");
+    }
+    // A body that is too long to be read away ends its connection, which is told.
+    for more in ["", "Expect: 100-continue\r\n"] {
+        let length = if more.is_empty() { 1 << 20 } else { 4 };
+        let put =
+            format!("PUT /post HTTP/1.1\r\nHost: h\r\n{more}Content-Length: {length}\r\n\r\n");
+        let answer = in_parts(&address, &[&put]).await;
+        assert!(
+            answer.to_lowercase().contains("connection: close\r\n"),
+            "{answer}"
+        );
+    }
+}
+
 /// A frame of the kind `first` with a mask of zeros.
 fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let length = u8::try_from(payload.len()).unwrap();

@@ -110,7 +110,8 @@ impl Playground {
         // One that does not say its length may have the longest.
         let length = announced.map_or(BODY_MAX, |it: usize| it.min(BODY_MAX));
         let Some(share) = self.room.share(length).await else {
-            discard_body(request.into_body(), BODY_MAX).await;
+            // What is longer is cut off with its connection.
+            let _is_read = discard_body(request.into_body(), BODY_MAX).await;
             return Err(busy());
         };
         match read_body(request.into_body(), length).await {
