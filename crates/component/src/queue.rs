@@ -52,6 +52,7 @@ pub fn queue<T: Weigh>(capacity: usize) -> (Sender<T>, Receiver<T>) {
         }),
         room: Condvar::new(),
         ready: Condvar::new(),
+        turn: tokio::sync::Mutex::new(()),
         room_for_tasks: Notify::new(),
         ready_for_tasks: Notify::new(),
         blocked: Mutex::new(Blocked::new()),
@@ -83,6 +84,8 @@ struct Shared<T> {
     state: Mutex<State<T>>,
     room: Condvar,
     ready: Condvar,
+    /// Has it who puts in next, of those who wait as tasks.
+    turn: tokio::sync::Mutex<()>,
     room_for_tasks: Notify,
     ready_for_tasks: Notify,
     blocked: Mutex<Blocked>,
@@ -228,11 +231,13 @@ impl<T: Weigh> Sender<T> {
     }
 
     /// Puts a run of items in, in order, waiting for room; what is left in `run` afterwards
-    /// could not be handed over because nobody receives any more.
+    /// could not be handed over because nobody receives any more. Tasks that wait for room get it in
+    /// the order in which they came, and nobody who comes later overtakes them.
     ///
     /// # Cancel safety
     /// What was not handed over stays in `run`.
     pub async fn push_run(&self, run: &mut VecDeque<T>) {
+        let _turn = self.shared.turn.lock().await;
         let mut blocked = None;
         while !run.is_empty() {
             let notified = self.shared.room_for_tasks.notified();

@@ -2,6 +2,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+
 use super::{Weigh, queue};
 
 /// Numbers count for one each.
@@ -49,6 +52,27 @@ async fn the_weight_of_what_is_queued_is_bounded_and_one_heavy_item_enters_alone
     assert_eq!(taken, [Heavy(1), Heavy(4)], "at most 7 in one step");
     assert!(receiver.pop_run(2, &mut taken).await);
     assert_eq!(taken.len(), 3, "at least one item in one step");
+}
+
+#[tokio::test]
+async fn tasks_that_wait_for_room_get_it_in_the_order_in_which_they_came() {
+    let (sender, receiver) = queue(10);
+    // Light ones would fit where a heavy one that came before them does not.
+    let weights = [6, 6, 1, 7, 2, 5, 1, 1, 9, 3];
+    let mut pushes: FuturesUnordered<_> = weights
+        .iter()
+        .map(|weight| sender.push(Heavy(*weight)))
+        .collect();
+    let mut came = Vec::new();
+    while came.len() < weights.len() {
+        let mut run = Vec::new();
+        tokio::select! {
+            biased;
+            Some(pushed) = pushes.next() => assert_eq!(pushed, Ok(())),
+            _ = receiver.pop_run(1, &mut run) => came.extend(run),
+        }
+    }
+    assert_eq!(came, weights.map(Heavy));
 }
 
 #[test]

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use millrace_component::{
     BlockingOutput, BuildContext, BuiltOutput, Descriptor, Interpolated, LeafOutput, OutputConfig,
@@ -14,6 +16,9 @@ use millrace_spec::Spec;
 
 use super::codec::Codec;
 use crate::whole_file;
+
+/// How often is looked whether the open file is still the one at its path.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Writes messages to files on the local disk.
 ///
@@ -30,6 +35,9 @@ use crate::whole_file;
 ///
 /// A file that does not end with the delimiter, as after `kill -9` in the middle of a write, gets one
 /// before anything is appended: the torn message stands alone, and no other one becomes a part of it.
+///
+/// The file stays open. That another program has deleted it or moved it away, as one does that rotates
+/// logs, is seen within a second: until then messages go into the old file, then into a new one.
 #[derive(Clone, Debug, Spec)]
 #[spec(output = "file", category = "Local")]
 pub struct Config {
@@ -59,10 +67,18 @@ pub const COMPONENT: Descriptor = Descriptor::output::<Config>();
 struct FileOutput {
     path: Interpolated,
     codec: Codec,
-    open: Option<(String, File)>,
+    open: Option<Opened>,
     /// What is to be written in one step.
     text: Vec<u8>,
     ends: Vec<End>,
+}
+
+/// The file that is appended to.
+struct Opened {
+    path: String,
+    file: File,
+    /// When it was known last to be the one at its path.
+    seen: Instant,
 }
 
 /// Where a message ends in the text of a step, and which one of the run it is.
@@ -109,7 +125,8 @@ impl FileOutput {
 
     /// The open file of this path.
     fn file(&mut self, path: &str) -> Result<&mut File, Error> {
-        let reuse = matches!(&self.open, Some((open, _)) if open == path);
+        let open_here = self.open.as_mut().filter(|it| it.path == path);
+        let reuse = open_here.is_some_and(Opened::is_there);
         if !reuse {
             let mut file =
                 open(Path::new(path)).map_err(|error| self.unusable("open", path, &error))?;
@@ -117,10 +134,14 @@ impl FileOutput {
                 end_torn_message(&mut file, Path::new(path), delimiter)
                     .map_err(|error| self.unusable("end the last message of", path, &error))?;
             }
-            self.open = Some((path.to_owned(), file));
+            self.open = Some(Opened {
+                path: path.to_owned(),
+                file,
+                seen: Instant::now(),
+            });
         }
         match &mut self.open {
-            Some((_, file)) => Ok(file),
+            Some(open) => Ok(&mut open.file),
             None => Err(Error::retry(format!("open `{path}`: it was closed"))),
         }
     }
@@ -218,6 +239,20 @@ impl BlockingOutput for FileOutput {
     fn close(&mut self) -> Result<(), Error> {
         self.open = None;
         Ok(())
+    }
+}
+
+impl Opened {
+    /// Whether it is still the file at its path, as far as was looked lately.
+    fn is_there(&mut self) -> bool {
+        if self.seen.elapsed() < LOOK {
+            return true;
+        }
+        self.seen = Instant::now();
+        let identity = |it: std::fs::Metadata| (it.dev(), it.ino());
+        let there = std::fs::metadata(&self.path).map(identity);
+        let own = self.file.metadata().map(identity);
+        matches!((there, own), (Ok(there), Ok(own)) if there == own)
     }
 }
 
@@ -425,6 +460,34 @@ mod tests {
                 assert_eq!(error.error().class(), class, "{error:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_file_that_was_moved_or_deleted_is_begun_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out");
+        let mut output = output(&path, Codec::Delimited(Box::from(*b"\n")));
+        let mut write = |text: &str, is_long_after: bool| {
+            if let Some(open) = output.open.as_mut().filter(|_| is_long_after) {
+                open.seen -= LOOK;
+            }
+            let mut results = Vec::new();
+            output.write(&[batch(&[text])], &mut results);
+            assert!(results.iter().all(Result::is_ok), "{text}");
+        };
+        let content = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+        write("one", false);
+        std::fs::rename(&path, folder.path().join("old")).unwrap();
+        write("two", false);
+        write("three", true);
+        assert_eq!(
+            (content("old"), content("out")),
+            ("one\ntwo\n".into(), "three\n".into())
+        );
+        std::fs::remove_file(&path).unwrap();
+        write("four", true);
+        write("five", true);
+        assert_eq!(content("out"), "four\nfive\n");
     }
 
     fn batch(texts: &[&str]) -> MessageBatch {
