@@ -190,6 +190,11 @@ fn a_program_without_end_or_measure_is_stopped_and_the_next_message_is_processed
     let identity = Arc::new(Identity::new("javascript", "root", ""));
     for (code, complaint) in [
         ("for (;;) {}", "ran for more than"),
+        // Nothing ends this before it is done.
+        (
+            "\"a\".repeat(60000).indexOf(\"a\".repeat(30000) + \"b\")",
+            "ran for more than",
+        ),
         ("const go = () => Promise.resolve().then(go); go()", ""),
         ("let a = \"x\"; for (;;) { a += a }", ""),
         (

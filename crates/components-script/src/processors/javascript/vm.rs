@@ -58,7 +58,7 @@ impl Watch {
 
     /// The program begins anew, with another message.
     fn restart(&mut self) {
-        self.deadline = None;
+        self.deadline = Some(Instant::now() + self.time_max);
         self.is_stopped = false;
         self.lost = 0;
     }
@@ -189,7 +189,13 @@ impl Vm {
         });
         let result = result.and_then(|()| self.settle());
         let mut work = std::mem::take(&mut *self.work.lock());
-        if let Some(reason) = self.watch.lock().stopped() {
+        let stopped = {
+            let mut watch = self.watch.lock();
+            // Some functions of the engine never ask.
+            watch.is_over();
+            watch.stopped()
+        };
+        if let Some(reason) = stopped {
             self.is_stopped = true;
             return Err(Error::rejected(reason));
         }

@@ -45,6 +45,33 @@ output: { probe: {} }
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn batches_of_an_output_keep_the_order_though_many_wait_for_it() {
+    const COUNT: usize = 5_000;
+    let folder = tempfile::tempdir().unwrap();
+    for (name, pattern) in [("one", "fan_out"), ("two", "fan_out_sequential")] {
+        let path = folder.path().join(name);
+        let mut bench = Bench::start(&format!(
+            "
+input: {{ probe: {{}} }}
+output:
+  broker:
+    pattern: {pattern}
+    outputs: [ {{ file: {{ path: '{}' }} }}, {{ drop: {{}} }} ]
+    batching: {{ count: 17, period: 10ms }}
+",
+            path.display()
+        ));
+        bench.send_numbers(0..COUNT);
+        bench.acks(COUNT).await;
+        bench.end().await.1.unwrap();
+        let written = std::fs::read_to_string(&path).unwrap();
+        let lines: Vec<_> = written.lines().collect();
+        assert_eq!(lines.len(), COUNT, "{pattern}");
+        assert!(lines.is_sorted(), "{pattern}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_message_goes_through_the_whole_pipeline_before_the_next_one_begins() {
     let counted = made(
         "{ branch: { processors: [ { cache: { resource: kept, operator: get, key: n } } ], \
