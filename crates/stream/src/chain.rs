@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use millrace_component::{AsyncProcessor, Batches, BuiltProcessor, Processor, TextFlood};
 use millrace_message::{Fault, MessageBatch};
@@ -14,6 +14,9 @@ use tracing::{error, warn};
 use crate::spans::{OpenSpans, SpanSource};
 
 use crate::on_error::OnError;
+
+/// How long processors may compute on a thread of the runtime before others have their turn.
+const TURN: Duration = Duration::from_millis(1);
 
 /// One processor with what is observed of it.
 pub(crate) struct Observed<P: ?Sized> {
@@ -162,7 +165,15 @@ impl Chain {
     pub(crate) async fn run_all(&self, mut batches: Batches) -> Batches {
         for segment in &self.segments {
             batches = match segment {
-                Segment::Sync(run) => self.run_segment(run, batches),
+                Segment::Sync(run) => {
+                    let started = Instant::now();
+                    let batches = self.run_segment(run, batches);
+                    if started.elapsed() > TURN {
+                        // Whom this task has woken waits for this thread, and no other one takes it.
+                        tokio::task::yield_now().await;
+                    }
+                    batches
+                }
                 Segment::Async(observed) => {
                     let run = observed.run_all(batches, &self.on_error);
                     let batches = self.abort.run_until_cancelled(run).await;

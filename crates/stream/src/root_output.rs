@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use futures::{Stream, StreamExt};
 use millrace_component::{Flow, Receiver, Sink, Urgency};
@@ -10,16 +11,18 @@ use millrace_message::{MessageBatch, settle_all};
 use crate::faulted::Faulted;
 
 /// Writes every batch of the queue, as many at a time as the sink has places for, and settles
-/// each by its outcome. Ends when the queue has ended and every write has returned. At the stream's
+/// each by its outcome. A batch is handed over before the next one is taken: what the sink has no room
+/// for waits in the queue, where it counts. Ends when the queue has ended and every write has returned. At the stream's
 /// abort no more writes begin, and what is then under way is given up somewhat later.
 ///
 /// While no more writes may be under way, the stream is stalled: a batching policy below the sink
 /// may hold all of them back, and would wait for ever for more.
 pub(crate) async fn drive(batches: Receiver<MessageBatch>, sink: Arc<dyn Sink>, flow: Flow) {
     let mut writes = FuturesUnordered::new();
+    let mut handing = None;
     let mut open = true;
     let mut stalled = None;
-    while open || !writes.is_empty() {
+    while open || handing.is_some() || !writes.is_empty() {
         let is_full = writes.len() >= sink.capacity();
         if !is_full {
             stalled = None;
@@ -30,14 +33,18 @@ pub(crate) async fn drive(batches: Receiver<MessageBatch>, sink: Arc<dyn Sink>, 
             biased;
             () = flow.abort().cancelled() => break,
             Some(()) = writes.next(), if !writes.is_empty() => {}
-            batch = batches.pop(), if open && !is_full => match batch {
-                Some(batch) => writes.push(write(&*sink, batch, &flow)),
+            write = handed_over(&mut handing) => {
+                handing = None;
+                writes.push(write);
+            }
+            batch = batches.pop(), if open && !is_full && handing.is_none() => match batch {
+                Some(batch) => handing = Some(Box::pin(hand_over(&*sink, batch, &flow))),
                 None => open = false,
             },
         }
     }
     // Whatever still arrives is dropped with the queue, and fails towards its source.
-    drop((batches, stalled));
+    drop((batches, handing, stalled));
     end_writes(writes, &flow).await;
     sink.close().await;
 }
@@ -52,13 +59,28 @@ pub(crate) async fn end_writes(mut writes: impl Stream + Unpin, flow: &Flow) {
     }
 }
 
-/// Writes a batch and settles it. When an output that it needs cannot go on at all, neither can the
-/// stream: the same would come again for ever.
-async fn write(sink: &dyn Sink, mut batch: MessageBatch, flow: &Flow) {
+/// Hands a batch over; what comes then is its write, which settles it. When an output that it needs
+/// cannot go on at all, neither can the stream: the same would come again for ever.
+async fn hand_over<'a>(
+    sink: &'a dyn Sink,
+    mut batch: MessageBatch,
+    flow: &'a Flow,
+) -> BoxFuture<'a, ()> {
     let origins = batch.take_origins();
     let faulted = Faulted::of(&batch, flow);
-    let outcomes = sink.write(batch).await;
-    faulted.count(&outcomes, flow);
-    flow.fail_if_fatal(&outcomes);
-    settle_all(origins, &outcomes);
+    let write = sink.hand_over(batch).await;
+    Box::pin(async move {
+        let outcomes = write.await;
+        faulted.count(&outcomes, flow);
+        flow.fail_if_fatal(&outcomes);
+        settle_all(origins, &outcomes);
+    })
+}
+
+/// Waits for the batch that is being handed over; for ever when there is none.
+async fn handed_over<F: Future + Unpin>(handing: &mut Option<F>) -> F::Output {
+    match handing {
+        Some(handing) => handing.await,
+        None => std::future::pending().await,
+    }
 }

@@ -1,5 +1,7 @@
 //! What one message leaves in a cache is what the next one finds there.
 
+use std::sync::atomic::Ordering;
+
 use super::bench::Bench;
 
 /// Takes the messages that a pipeline of one thread makes of twenty that are all waiting.
@@ -69,6 +71,33 @@ output:
         assert_eq!(lines.len(), COUNT, "{pattern}");
         assert!(lines.is_sorted(), "{pattern}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_output_has_processed_does_not_wait_for_what_it_is_to_process() {
+    const COUNT: usize = 300;
+    let mut bench = Bench::start(
+        "
+input: { probe: {} }
+output:
+  broker:
+    outputs: [ { drop: {} } ]
+    batching: { count: 5 }
+  processors:
+    - probe: {}
+    - mapping: 'root = range(0, 10000).fold(content().length(), it -> it.tally + it.value)'
+",
+    );
+    let wires = bench.wires.clone();
+    bench.send_numbers(0..COUNT);
+    bench.acks(1).await;
+    let processed = wires.stepped.load(Ordering::Relaxed);
+    assert!(
+        processed < COUNT / 2,
+        "{processed} were processed before one was delivered"
+    );
+    bench.acks(COUNT - 1).await;
+    bench.end().await.1.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
