@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, OptionFuture};
 use futures::stream::{FuturesOrdered, FuturesUnordered};
 use millrace_component::{
     AgeSlot, Backoff, Batches, BuiltProcessor, Charge, Flow, Kept, Source, SourceWriter, Urgency,
@@ -181,7 +181,7 @@ impl<S: Store> Running<S> {
                     // What is left is what nobody reads any more: dropped, it stays stored.
                     self.ready.clear();
                 }
-                rows = wait_for(&mut self.loading), if self.loading.is_some() => {
+                Some(rows) = OptionFuture::from(self.loading.as_mut()) => {
                     self.loading = None;
                     if let Err(error) = self.take_loaded(rows) {
                         result = Err(error);
@@ -198,11 +198,11 @@ impl<S: Store> Running<S> {
                 charge = budget.charge(cost), if may_leave && !self.under_way.is_empty() => {
                     self.leave(Some(charge));
                 }
-                batches = wait_for(&mut self.passing), if self.passing.is_some() => {
+                Some(batches) = OptionFuture::from(self.passing.as_mut()) => {
                     self.passing = None;
                     self.pass_on(batches);
                 }
-                batches = wait_for(&mut self.preparing), if self.preparing.is_some() => {
+                Some(batches) = OptionFuture::from(self.preparing.as_mut()) => {
                     self.preparing = None;
                     self.take_in(batches);
                 }
@@ -560,13 +560,6 @@ fn process(
     flow: Flow,
 ) -> BoxFuture<'static, Batches> {
     Box::pin(async move { process_all(&processors, batch, &flow).await })
-}
-
-async fn wait_for<T>(future: &mut Option<BoxFuture<'static, T>>) -> T {
-    match future {
-        Some(future) => future.await,
-        None => std::future::pending().await,
-    }
 }
 
 /// Waits for the end of the pause after which rows are to be read again; for ever without one.

@@ -156,9 +156,17 @@ impl Chain {
         })
     }
 
-    /// Runs a batch through the chain; nothing comes out when the stream gives up what waits.
+    /// Runs a batch through the chain. Nothing comes out once the stream has given up what it holds:
+    /// what one processor has let go of may be missing in what another one made of it.
     pub async fn run(&self, batch: MessageBatch) -> Batches {
-        self.run_all(smallvec::smallvec![batch]).await
+        if self.abort.is_cancelled() {
+            return Batches::new();
+        }
+        let batches = self.run_all(smallvec::smallvec![batch]).await;
+        match self.abort.is_cancelled() {
+            true => Batches::new(),
+            false => batches,
+        }
     }
 
     /// Runs what became of one batch through the chain, one processor after the other.

@@ -279,7 +279,7 @@ impl Engine for StreamEngine {
             return Ok(source);
         }
         let chain = self.chain(&child.processors, "processors", cx)?;
-        let source = processed_source(source, chain, cx.flow().clone());
+        let source = processed_source(source, chain);
         let path = format!("{}.processors", cx.path());
         cx.flow().edge(&path, source.batches().gauge());
         Ok(source)

@@ -21,7 +21,7 @@ mod processed;
 mod processors;
 mod resources;
 mod root_output;
-mod run_length;
+mod runs;
 mod sharded;
 mod spans;
 mod starting;

@@ -14,7 +14,7 @@ use crate::faulted::Faulted;
 const EDGE_CAPACITY: usize = 128;
 
 /// An input followed by its processors.
-pub(crate) fn processed_source(upstream: Source, chain: Chain, flow: Flow) -> Source {
+pub(crate) fn processed_source(upstream: Source, chain: Chain) -> Source {
     let mut exhausted = upstream.exhausted();
     Source::spawn(EDGE_CAPACITY, move |writer| async move {
         let stop = writer.stop().clone();
@@ -24,15 +24,7 @@ pub(crate) fn processed_source(upstream: Source, chain: Chain, flow: Flow) -> So
             tokio::select! {
                 batch = upstream.batches().pop() => {
                     let Some(batch) = batch else { break };
-                    if flow.abort().is_cancelled() {
-                        continue;
-                    }
-                    let batches = chain.run(batch).await;
-                    // What a processor has given up may be missing in what another one made of it.
-                    if flow.abort().is_cancelled() {
-                        continue;
-                    }
-                    for batch in batches {
+                    for batch in chain.run(batch).await {
                         if writer.batches.push(batch).await.is_err() {
                             return upstream.finish().await;
                         }
@@ -82,12 +74,7 @@ impl Sink for ProcessedSink {
         let outcomes = track(&mut batch);
         let mut known = Faulted::of(&batch, &self.flow).len();
         let mut writes = Vec::new();
-        let mut batches = self.chain.run(batch).await;
-        // What a processor has given up may be missing in what another one made of it.
-        if self.flow.abort().is_cancelled() {
-            batches.clear();
-        }
-        for mut batch in batches {
+        for mut batch in self.chain.run(batch).await {
             let origins = batch.take_origins();
             let faulted = Faulted::beyond(&mut known, &self.path, &batch, &self.flow);
             writes.push((origins, faulted, self.sink.hand_over(batch).await));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, OptionFuture};
 use futures::stream::FuturesUnordered;
 use futures::{Stream, StreamExt};
 use millrace_component::{Flow, Receiver, Sink, Urgency};
@@ -33,7 +33,7 @@ pub(crate) async fn drive(batches: Receiver<MessageBatch>, sink: Arc<dyn Sink>, 
             biased;
             () = flow.abort().cancelled() => break,
             Some(()) = writes.next(), if !writes.is_empty() => {}
-            write = handed_over(&mut handing) => {
+            Some(write) = OptionFuture::from(handing.as_mut()) => {
                 handing = None;
                 writes.push(write);
             }
@@ -75,12 +75,4 @@ async fn hand_over<'a>(
         flow.fail_if_fatal(&outcomes);
         settle_all(origins, &outcomes);
     })
-}
-
-/// Waits for the batch that is being handed over; for ever when there is none.
-async fn handed_over<F: Future + Unpin>(handing: &mut Option<F>) -> F::Output {
-    match handing {
-        Some(handing) => handing.await,
-        None => std::future::pending().await,
-    }
 }

@@ -15,7 +15,7 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -27,7 +27,7 @@ use tracing::{error, warn};
 use crate::chain::Chain;
 use crate::faulted::Faulted;
 use crate::root_output::end_writes;
-use crate::run_length::RunLength;
+use crate::runs;
 
 /// Messages that may wait for each pipeline thread, and for the writer.
 const EDGE_CAPACITY: usize = 128;
@@ -132,28 +132,16 @@ struct Worker {
 
 impl Worker {
     fn run(&self) {
-        let mut length = RunLength::up_to(RUN_MAX);
-        let mut run = Vec::with_capacity(RUN_MAX);
-        let mut results = VecDeque::with_capacity(RUN_MAX);
-        while self.input.pop_run_blocking(length.get(), &mut run) {
-            // What is still in the queue goes back.
-            if self.abort.is_cancelled() {
-                run.clear();
-                continue;
-            }
-            let (count, started) = (run.len(), Instant::now());
-            for (shard, batch) in run.drain(..) {
+        runs::work(
+            &self.input,
+            RUN_MAX,
+            &self.abort,
+            |(shard, batch), results| {
                 let batches = self.chain.run_on_thread(batch, &self.runtime);
                 results.extend(batches.into_iter().map(|it| (shard, it)));
-            }
-            length.took(count, started.elapsed());
-            // What a processor has given up may be missing in what another one made of it.
-            if self.abort.is_cancelled() {
-                results.clear();
-            }
-            self.output.push_run_blocking(&mut results);
-            results.clear();
-        }
+            },
+            |results| self.output.push_run_blocking(results),
+        );
     }
 }
 

@@ -1,16 +1,14 @@
 //! The pipeline threads: each takes what is ready, runs the chain, and hands over the results.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Instant;
 
 use millrace_component::{Reads, Receiver, Sender};
 use millrace_message::MessageBatch;
 use tokio_util::sync::CancellationToken;
 
 use crate::chain::Chain;
-use crate::run_length::RunLength;
+use crate::runs;
 
 /// Messages that a thread takes at once when its chain never waits.
 const RUN_MAX: usize = 64;
@@ -59,27 +57,15 @@ impl Worker {
     fn run(&self) {
         // A chain that waits holds one transaction at a time: Bento's meaning of `threads`.
         let max = if self.chain.is_sync() { RUN_MAX } else { 1 };
-        let mut length = RunLength::up_to(max);
-        let mut run = Vec::with_capacity(max);
-        let mut results = VecDeque::with_capacity(max);
-        while self.input.pop_run_blocking(length.get(), &mut run) {
-            // What is still in the queue goes back.
-            if self.abort.is_cancelled() {
-                run.clear();
-                continue;
-            }
-            let (count, started) = (run.len(), Instant::now());
-            for batch in run.drain(..) {
-                results.extend(self.chain.run_on_thread(batch, &self.runtime));
-            }
-            length.took(count, started.elapsed());
-            // What a processor has given up may be missing in what another one made of it.
-            if self.abort.is_cancelled() {
-                results.clear();
-            }
-            self.reads.strip(results.make_contiguous());
-            self.output.push_run_blocking(&mut results);
-            results.clear();
-        }
+        runs::work(
+            &self.input,
+            max,
+            &self.abort,
+            |batch, results| results.extend(self.chain.run_on_thread(batch, &self.runtime)),
+            |results| {
+                self.reads.strip(results.make_contiguous());
+                self.output.push_run_blocking(results);
+            },
+        );
     }
 }

@@ -38,7 +38,7 @@ struct Watch {
     time_max: Duration,
     /// Cancelled when the stream is given up.
     abort: CancellationToken,
-    deadline: Option<Instant>,
+    deadline: Instant,
     is_stopped: bool,
     /// Promises that were rejected with `null`, which nobody has looked at: without memory the engine
     /// can make no other reason.
@@ -50,7 +50,7 @@ impl Watch {
         Self {
             time_max,
             abort: abort.clone(),
-            deadline: None,
+            deadline: Instant::now() + time_max,
             is_stopped: false,
             lost: 0,
         }
@@ -58,16 +58,14 @@ impl Watch {
 
     /// The program begins anew, with another message.
     fn restart(&mut self) {
-        self.deadline = Some(Instant::now() + self.time_max);
+        self.deadline = Instant::now() + self.time_max;
         self.is_stopped = false;
         self.lost = 0;
     }
 
     /// Whether the program has to stop; the engine asks now and then.
     fn is_over(&mut self) -> bool {
-        let now = Instant::now();
-        let deadline = *self.deadline.get_or_insert(now + self.time_max);
-        self.is_stopped |= now > deadline || self.abort.is_cancelled();
+        self.is_stopped |= Instant::now() > self.deadline || self.abort.is_cancelled();
         self.is_stopped
     }
 

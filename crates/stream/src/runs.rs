@@ -1,32 +1,68 @@
-//! How many batches a pipeline thread takes at once.
+//! The loop of a pipeline thread: it takes what is ready, a run at a time.
 //!
 //! What is done goes on when the whole run is: runs save work where batches take microseconds, and
 //! where they take long each one goes on, and hears of a stop, by itself.
 
-use std::time::Duration;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use millrace_component::{Receiver, Weigh};
+use tokio_util::sync::CancellationToken;
 
 /// A run that takes longer is too long,
 const LONG: Duration = Duration::from_millis(2);
 /// and after one that takes so long, batches go one by one.
 const FAR_TOO_LONG: Duration = Duration::from_millis(10);
 
-pub(crate) struct RunLength {
+/// Works until the input ends: `process` adds the results of one item, `hand_over` takes those of a
+/// run. Once the stream has given up what it holds, nothing is handed over any more, and what is still
+/// in the queue goes back.
+pub(crate) fn work<T: Weigh, R>(
+    input: &Receiver<T>,
+    max: usize,
+    abort: &CancellationToken,
+    mut process: impl FnMut(T, &mut VecDeque<R>),
+    mut hand_over: impl FnMut(&mut VecDeque<R>),
+) {
+    let mut length = RunLength::up_to(max);
+    let mut run = Vec::with_capacity(max);
+    let mut results = VecDeque::with_capacity(max);
+    while input.pop_run_blocking(length.get(), &mut run) {
+        if abort.is_cancelled() {
+            run.clear();
+            continue;
+        }
+        let (count, started) = (run.len(), Instant::now());
+        for item in run.drain(..) {
+            process(item, &mut results);
+        }
+        length.took(count, started.elapsed());
+        // What a processor has given up may be missing in what another one made of it.
+        if !abort.is_cancelled() {
+            hand_over(&mut results);
+        }
+        results.clear();
+    }
+}
+
+/// How many items are taken at once.
+struct RunLength {
     now: usize,
     max: usize,
 }
 
 impl RunLength {
     /// One at first, and never more than `max`.
-    pub fn up_to(max: usize) -> Self {
+    fn up_to(max: usize) -> Self {
         Self { now: 1, max }
     }
 
-    pub fn get(&self) -> usize {
+    fn get(&self) -> usize {
         self.now
     }
 
     /// Notes how long a run of so many took.
-    pub fn took(&mut self, count: usize, time: Duration) {
+    fn took(&mut self, count: usize, time: Duration) {
         self.now = match time {
             _ if time > FAR_TOO_LONG => 1,
             _ if time > LONG => (self.now / 2).max(1),
