@@ -20,7 +20,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use millrace_log::files::sim::Skip;
 use millrace_testkit::millrace::Millrace;
-use millrace_testkit::programs;
+use millrace_testkit::{poll, programs};
 use rustix::process::{Pid, Signal, kill_process};
 
 use self::medium::{Moment, leave};
@@ -39,7 +39,7 @@ const FORGOTTEN_STATES: usize = 100;
 /// How long clients work.
 const LASTING: Duration = Duration::from_secs(3);
 const STOP: Duration = Duration::from_secs(60);
-/// How long it compacts and deletes after it was started again.
+/// How long it compacts and deletes at least after it was started again.
 const AFTERWARDS: Duration = Duration::from_millis(500);
 /// States that are looked at side by side.
 const THREADS: usize = 2;
@@ -111,6 +111,9 @@ fn record(binary: &Path, folder: &Path) -> Result<Recording> {
     let mut broker = traced(binary, folder, address)?;
     broker.wait_for_stderr(READY, STOP)?;
     thread::sleep(AFTERWARDS);
+    poll::until("compacted and deleted records", STOP, || {
+        has_cleaned(&root).then_some(())
+    })?;
     kill_process(tracee(&broker)?, Signal::TERM)?;
     broker.wait(STOP)?;
     let calls = strace::read(&traces, &root).context("read the traces")?;
@@ -123,6 +126,14 @@ fn record(binary: &Path, folder: &Path) -> Result<Recording> {
         }
     }
     Ok(Recording { calls, story, root })
+}
+
+/// Whether the first segment of the one topic is gone, and the other was compacted.
+fn has_cleaned(root: &Path) -> bool {
+    let first = root.join(format!("{RETAINED}-0/{:020}.log", 0));
+    let is_deleted = !first.exists() && !first.with_extension("log.deleted").exists();
+    let compacted = fs::read_to_string(root.join("cleaner-offset-checkpoint"));
+    is_deleted && compacted.is_ok_and(|it| it.contains(COMPACTED))
 }
 
 /// Starts the broker on the directory `data` of a folder, where `traces` are left.

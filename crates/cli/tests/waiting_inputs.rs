@@ -161,6 +161,7 @@ fn a_config_that_takes_over_loses_nothing_of_what_was_read_ahead() {
 }
 
 fn change(path: &Path) {
-    let louder = "\npipeline: { processors: [ { mapping: 'root = content().uppercase()' } ] }\n";
-    fs::write(path, config("stdin: {}") + louder).unwrap();
+    let louder = "{ threads: 1, processors: [ { mapping: 'root = content().uppercase()' } ] }";
+    let changed = format!("{}pipeline: {louder}\n", config("stdin: {}"));
+    fs::write(path, changed).unwrap();
 }

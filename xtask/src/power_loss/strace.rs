@@ -71,7 +71,11 @@ fn parse(line: &str, root: &Path) -> Result<Option<Call>> {
         return Ok(None);
     };
     // The process ended under it, when all was told.
-    if rest.ends_with("<unfinished ...>") || rest.trim_end().ends_with("= ?") {
+    let is_cut_off = |end| rest.trim_end().ends_with(end);
+    if ["<unfinished ...>", "= ?", "= ? <unavailable>"]
+        .into_iter()
+        .any(is_cut_off)
+    {
         return Ok(None);
     }
     let (arguments, result) = rest.rsplit_once(") = ").context("it has no end")?;
@@ -239,6 +243,7 @@ mod tests {
             "1.0 ???( <unfinished ...>",
             "1.0 ???()                 = ?",
             r#"1.0 pwritev(7<\x2f\x64\x2f\x61>, [{iov_base="\x01", iov_len=1}], 1, 0) = ?"#,
+            r#"1.0 writev(7<\x73\x6f>, [{iov_base="\x01", iov_len=1}], 1) = ? <unavailable>"#,
             r#"1.0 pwritev(7<\x2f\x64\x2f\x61>, [{iov_base="\x01" <unfinished ...>"#,
             "1.0 +++ exited with 0 +++",
             "1.0 --- SIGTERM {si_signo=SIGTERM} ---",

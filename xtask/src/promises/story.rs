@@ -1,7 +1,7 @@
 //! What clients ask of the broker while it is recorded, and what they are told.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -29,6 +29,9 @@ pub const RETAINED: &str = "events";
 pub const RETAINED_BYTES: usize = 64 << 10;
 pub const RETAINED_RECORD: usize = 2000;
 const COMPACTED_RECORD: usize = 500;
+/// How many records there are of the last two topics when clients are asked to end: so many that some
+/// are compacted, and some deleted, however slow the disk is.
+const COUNTED_LEAST: usize = 100;
 
 /// How a story ends.
 pub enum End<'a> {
@@ -78,7 +81,7 @@ pub struct Transaction {
 }
 
 impl Story {
-    /// Lets clients work for a while.
+    /// Lets clients work for a while, and longer where too little was compacted or deleted by then.
     ///
     /// # Errors
     /// The broker refuses something before its end.
@@ -109,6 +112,12 @@ impl Story {
             let compacted = scope.spawn(|| count(address, COMPACTED, COMPACTED_RECORD, on));
             let retained = scope.spawn(|| count(address, RETAINED, RETAINED_RECORD, on));
             thread::sleep(lasting);
+            while matches!(end, End::Asked)
+                && on.counted.load(Ordering::SeqCst) < 2 * COUNTED_LEAST
+                && !(compacted.is_finished() || retained.is_finished())
+            {
+                thread::sleep(Duration::from_millis(10));
+            }
             on.end(end)?;
             let mut records = Vec::new();
             for thread in producing {
@@ -145,6 +154,8 @@ struct Stage {
     is_over: AtomicBool,
     /// What fails now fails because the broker is gone.
     is_collapsing: AtomicBool,
+    /// Records of the counted topics that were told, up to [`COUNTED_LEAST`] of each.
+    counted: AtomicUsize,
 }
 
 impl Stage {
@@ -249,6 +260,9 @@ fn count(address: SocketAddr, topic: &str, size: usize, stage: &Stage) -> Result
             offset == i64::from(number),
             "{topic}: record {number} is at {offset}"
         );
+        if (number as usize) < COUNTED_LEAST {
+            stage.counted.fetch_add(1, Ordering::SeqCst);
+        }
         Ok(now())
     })
 }
