@@ -11,9 +11,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
-use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -29,22 +27,25 @@ use tracing::{debug, warn};
 mod access;
 mod cors;
 mod hold;
+mod lingering;
 pub(crate) mod reply;
+mod request_body;
 mod routes;
 mod tls;
-pub(crate) mod unread;
+mod unread;
 
 pub(crate) use access::Access;
 pub use access::BasicAuth;
 pub use cors::Cors;
 pub(crate) use hold::Hold;
-pub use hyper::body::Incoming as RequestBody;
 pub use reply::{json, text};
+pub use request_body::{RequestBody, read_body};
 pub(crate) use routes::check_path;
 pub use routes::{Handler, Params, Peer, Route, Routes, TlsDetails};
 
-use crate::Body;
+use lingering::{Cut, Lingering};
 use routes::Gate;
+use unread::{Answer, Unread};
 
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -168,48 +169,6 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.accepting.cancel();
         self.serving.cancel();
-    }
-}
-
-/// The longest silence within a body.
-const BODY_STALL: Duration = Duration::from_secs(30);
-
-/// Reads the body of a request whole.
-///
-/// # Errors
-/// It has more than `limit` bytes, stalls, or breaks off; the text says which.
-pub async fn read_body(mut body: RequestBody, limit: usize) -> Result<Bytes, String> {
-    let mut whole = BytesMut::new();
-    while let Some(chunk) = next_chunk(&mut body).await? {
-        if whole.len() + chunk.len() > limit {
-            return Err(format!("the body is longer than {limit} bytes"));
-        }
-        whole.extend_from_slice(&chunk);
-    }
-    Ok(whole.freeze())
-}
-
-/// Reads at most `limit` bytes of a body that nobody wants: a client that is still sending when its
-/// connection is closed may not see the answer. Whether that was all of it.
-pub async fn discard_body(mut body: RequestBody, limit: usize) -> bool {
-    let mut left = limit;
-    loop {
-        match next_chunk(&mut body).await {
-            Ok(None) => return true,
-            Ok(Some(chunk)) if chunk.len() <= left => left -= chunk.len(),
-            // One that breaks off has no end to wait for.
-            Ok(Some(_)) | Err(_) => return false,
-        }
-    }
-}
-
-async fn next_chunk(body: &mut RequestBody) -> Result<Option<Bytes>, String> {
-    let frame = std::future::poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx));
-    let frame = tokio::time::timeout(BODY_STALL, frame).await;
-    match frame.map_err(|_elapsed| "the body does not arrive".to_owned())? {
-        None => Ok(None),
-        Some(Err(error)) => Err(error.to_string()),
-        Some(Ok(frame)) => Ok(Some(frame.into_data().unwrap_or_default())),
     }
 }
 
@@ -349,10 +308,22 @@ async fn serve_tls(
     let session = stream.get_ref().1;
     let is_http2 = session.alpn_protocol() == Some(b"h2");
     let peer = Arc::new(Peer::tls(address, session));
-    if !is_http2 {
-        return serve_http1(stream, gate, peer, life).await;
+    match is_http2 {
+        true => serve_http2(stream, gate, peer, life).await,
+        false => serve_http1(stream, gate, peer, life).await,
     }
-    let service = service_fn(move |request| answer(Arc::clone(&gate), request, Arc::clone(&peer)));
+}
+
+async fn serve_http2<S>(stream: S, gate: Arc<Gate>, peer: Arc<Peer>, life: &Life)
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+{
+    let address = peer.address();
+    // Its streams end without the connection.
+    let cut = Cut::default();
+    let service = service_fn(move |request| {
+        answer(Arc::clone(&gate), request, Arc::clone(&peer), cut.clone())
+    });
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS_MAX)
@@ -371,11 +342,15 @@ where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
 {
     let address = peer.address();
-    let service = service_fn(move |request| answer(Arc::clone(&gate), request, Arc::clone(&peer)));
+    let cut = Cut::default();
+    let stream = TokioIo::new(Lingering::new(stream, cut.clone()));
+    let service = service_fn(move |request| {
+        answer(Arc::clone(&gate), request, Arc::clone(&peer), cut.clone())
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(stream, service)
         .with_upgrades();
     tokio::pin!(connection);
     match life.run(connection, |it| it.graceful_shutdown()).await {
@@ -389,69 +364,16 @@ async fn answer(
     gate: Arc<Gate>,
     request: Request<Incoming>,
     peer: Arc<Peer>,
-) -> Result<Response<Body>, std::convert::Infallible> {
-    Ok(gate.answer(request, &peer).await)
+    cut: Cut,
+) -> Result<Response<Answer>, std::convert::Infallible> {
+    let (request, unread) = Unread::watch(request);
+    let response = gate.answer(request, &peer).await;
+    let (answer, is_cut) = unread.settle(response).await;
+    if is_cut {
+        cut.set();
+    }
+    Ok(answer)
 }
 
 #[cfg(test)]
-mod tests {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
-    use super::*;
-
-    /// Answers when the body is there.
-    struct Echo;
-
-    #[async_trait::async_trait]
-    impl Handler for Echo {
-        async fn handle(
-            &self,
-            request: Request<RequestBody>,
-            _: Params,
-            _: &Arc<Peer>,
-        ) -> Response<Body> {
-            match read_body(request.into_body(), 100).await {
-                Ok(body) => json(http::StatusCode::OK, body),
-                Err(reason) => text(http::StatusCode::BAD_REQUEST, reason),
-            }
-        }
-    }
-
-    #[tokio::test]
-    async fn a_client_that_neither_sends_nor_leaves_loses_its_place_at_the_age_of_its_connection() {
-        let routes = Arc::new(Routes::default());
-        let _route = routes.add("/", "An echo.", Arc::new(Echo)).unwrap();
-        let options = ServerOptions {
-            field: "address",
-            address: "127.0.0.1:0",
-            cert_file: "",
-            key_file: "",
-            cors: None,
-            access: None,
-            limits: Limits {
-                connections: 1,
-                age: Some(Duration::from_millis(100)),
-            },
-        };
-        let server = Server::start(options, routes).await.unwrap();
-        let head = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\n";
-        // One is silent from the start, one in the middle of its body.
-        for part in ["", "a"] {
-            let mut slow = TcpStream::connect(server.address()).await.unwrap();
-            if !part.is_empty() {
-                let begun = format!("{head}{part}");
-                slow.write_all(begun.as_bytes()).await.unwrap();
-            }
-            let mut waiting = TcpStream::connect(server.address()).await.unwrap();
-            let whole = format!("{head}abc");
-            waiting.write_all(whole.as_bytes()).await.unwrap();
-            let mut answer = String::new();
-            waiting.read_to_string(&mut answer).await.unwrap();
-            assert!(answer.ends_with("\r\n\r\nabc"), "{answer}");
-            let mut rest = Vec::new();
-            // It is closed in one way or another.
-            let _ = slow.read_to_end(&mut rest).await;
-            assert!(rest.is_empty(), "{rest:?}");
-        }
-    }
-}
+mod tests;

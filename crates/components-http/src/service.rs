@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use http::{Method, Request, Response, StatusCode};
-use hyper::body::Incoming;
 use millrace_component::BuildContext;
 use millrace_message::Error;
 use millrace_spec::diagnostics::{Diagnostics, SourceMap};
@@ -20,8 +19,8 @@ use parking_lot::Mutex;
 
 use crate::Body;
 use crate::server::{
-    BasicAuth, Cors, Handler, Hold, Limits, Params, Peer, Route, Routes, Server, ServerOptions,
-    check_path, text,
+    BasicAuth, Cors, Handler, Hold, Limits, Params, Peer, RequestBody, Route, Routes, Server,
+    ServerOptions, check_path, text,
 };
 
 mod uses;
@@ -219,7 +218,7 @@ impl HttpService {
     /// As [`HttpService::mount`].
     pub fn mount_fn<F>(&self, path: &str, description: &str, answer: F) -> Result<Mount, Error>
     where
-        F: Fn(&Request<Incoming>) -> Response<Body> + Send + Sync + 'static,
+        F: Fn(&Request<RequestBody>) -> Response<Body> + Send + Sync + 'static,
     {
         let handler: Arc<dyn Handler> = Arc::new(FnHandler(answer));
         self.mount(path, description, &handler)
@@ -308,9 +307,14 @@ struct FnHandler<F>(F);
 #[async_trait]
 impl<F> Handler for FnHandler<F>
 where
-    F: Fn(&Request<Incoming>) -> Response<Body> + Send + Sync,
+    F: Fn(&Request<RequestBody>) -> Response<Body> + Send + Sync,
 {
-    async fn handle(&self, request: Request<Incoming>, _: Params, _: &Arc<Peer>) -> Response<Body> {
+    async fn handle(
+        &self,
+        request: Request<RequestBody>,
+        _: Params,
+        _: &Arc<Peer>,
+    ) -> Response<Body> {
         (self.0)(&request)
     }
 }

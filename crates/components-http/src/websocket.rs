@@ -10,7 +10,6 @@ use http::header::{
     SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use http::{Method, Request, Response, StatusCode};
-use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use millrace_component::Budget;
 use tokio_tungstenite::WebSocketStream;
@@ -18,7 +17,7 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use crate::Body;
 use crate::growing_charge::GrowingCharge;
-use crate::server::reply;
+use crate::server::{RequestBody, reply};
 
 mod metered;
 
@@ -46,7 +45,7 @@ pub(crate) struct Timing {
 /// # Errors
 /// The request asks for none: the response that refuses it.
 pub(crate) fn accept(
-    mut request: Request<Incoming>,
+    mut request: Request<RequestBody>,
     message_bytes_max: usize,
     budget: Option<Budget>,
 ) -> Result<(Response<Body>, impl Future<Output = Option<Socket>>), Response<Body>> {

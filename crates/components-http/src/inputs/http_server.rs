@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use hyper::body::Incoming as RequestBody;
 use millrace_component::{
     BuildContext, BuiltInput, BuiltRateLimit, Descriptor, Incoming, Input, InputConfig, InputPart,
     LeafInput, RateLimitRef, ReplayPolicy,
@@ -21,7 +20,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
 use crate::Body;
-use crate::server::{Cors, Handler, Params, Peer, reply, unread};
+use crate::server::{Cors, Handler, Params, Peer, RequestBody, reply};
 use crate::service::{self, Place, check_endpoints};
 use read::{BodyError, ReadLimits};
 use respond::{Responder, SyncResponse};
@@ -284,7 +283,7 @@ impl Handler for Endpoint {
         peer: &Arc<Peer>,
     ) -> Response<Body> {
         if let Some(refused) = self.refused(request.method()).await {
-            return unread::refuse(request, refused).await;
+            return refused;
         }
         let (head, body) = request.into_parts();
         let context = Arc::new(Context {
@@ -294,11 +293,7 @@ impl Handler for Endpoint {
         });
         let batch = match read::batch(&head, body, &params, peer, &context, &self.limits).await {
             Ok(batch) => batch,
-            Err(error) => {
-                let mut response = self.unreadable(&error);
-                unread::close(head.version, &mut response);
-                return response;
-            }
+            Err(error) => return self.unreadable(&error),
         };
         if batch.is_empty() {
             return Response::new(Body::EMPTY);

@@ -7,7 +7,6 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
-use hyper::body::Incoming as RequestBody;
 use millrace_component::{
     BuildContext, BuiltOutput, Descriptor, LeafOutput, Output, OutputConfig, OutputPart, WriteError,
 };
@@ -16,7 +15,7 @@ use millrace_spec::{Node, ReadContext, Spec, codes};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::server::{Cors, Handler, Params, Peer, reply};
+use crate::server::{Cors, Handler, Params, Peer, RequestBody, reply};
 use crate::service::{Endpoint, Place, check_endpoints};
 use crate::websocket::Timing;
 use crate::{Body, Chunk, multipart};

@@ -11,11 +11,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use http::{Request, Response, StatusCode};
-use hyper::body::Incoming;
 use millrace_message::Error;
 use parking_lot::Mutex;
 
-use super::{Access, Cors, Hold, reply, unread};
+use super::{Access, Cors, Hold, RequestBody, reply};
 use crate::Body;
 
 /// The values of a path's parameters, in the order of the path.
@@ -30,7 +29,7 @@ pub trait Handler: Send + Sync {
     /// The future is dropped when the client goes away.
     async fn handle(
         &self,
-        request: Request<Incoming>,
+        request: Request<RequestBody>,
         params: Params,
         peer: &Arc<Peer>,
     ) -> Response<Body>;
@@ -330,7 +329,7 @@ pub(super) struct Gate {
 impl Gate {
     pub(super) async fn answer(
         &self,
-        request: Request<Incoming>,
+        request: Request<RequestBody>,
         peer: &Arc<Peer>,
     ) -> Response<Body> {
         if let Some(cors) = &self.cors {
@@ -345,11 +344,11 @@ impl Gate {
         self.route(request, peer).await
     }
 
-    async fn route(&self, request: Request<Incoming>, peer: &Arc<Peer>) -> Response<Body> {
+    async fn route(&self, request: Request<RequestBody>, peer: &Arc<Peer>) -> Response<Body> {
         if let Some(access) = &self.access
             && !access.allows(request.headers()).await
         {
-            return unread::refuse(request, access.refusal()).await;
+            return access.refusal();
         }
         let found = self.routes.find(request.uri().path());
         let may_wait = match &found {
@@ -360,7 +359,7 @@ impl Gate {
             return self.enter(found, request, peer).await;
         }
         if found.is_none() && self.routes.is_ending.load(Ordering::Acquire) {
-            return unread::refuse(request, closing()).await;
+            return closing();
         }
         dispatch(found, request, peer).await
     }
@@ -369,11 +368,11 @@ impl Gate {
     async fn enter(
         &self,
         found: Option<(Arc<dyn Handler>, Params)>,
-        request: Request<Incoming>,
+        request: Request<RequestBody>,
         peer: &Arc<Peer>,
     ) -> Response<Body> {
         let Some(entered) = self.routes.hold.enter().await else {
-            return unread::refuse(request, closing()).await;
+            return closing();
         };
         let found = match entered.has_waited {
             true => self.routes.find(request.uri().path()),
@@ -389,15 +388,12 @@ fn closing() -> Response<Body> {
 
 async fn dispatch(
     found: Option<(Arc<dyn Handler>, Params)>,
-    request: Request<Incoming>,
+    request: Request<RequestBody>,
     peer: &Arc<Peer>,
 ) -> Response<Body> {
     match found {
         Some((handler, params)) => handler.handle(request, params, peer).await,
-        None => {
-            let response = reply::error(StatusCode::NOT_FOUND, "404 page not found");
-            unread::refuse(request, response).await
-        }
+        None => reply::error(StatusCode::NOT_FOUND, "404 page not found"),
     }
 }
 
@@ -409,7 +405,12 @@ mod tests {
 
     #[async_trait]
     impl Handler for Nothing {
-        async fn handle(&self, _: Request<Incoming>, _: Params, _: &Arc<Peer>) -> Response<Body> {
+        async fn handle(
+            &self,
+            _: Request<RequestBody>,
+            _: Params,
+            _: &Arc<Peer>,
+        ) -> Response<Body> {
             Response::new(Body::EMPTY)
         }
     }

@@ -5,13 +5,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use http::{Request, Response};
-use hyper::body::Incoming;
 use millrace_spec::diagnostics::{Diagnostic, Span};
 use millrace_spec::{ReadContext, codes};
 
 use super::{HttpConfig, HttpService, Mount};
 use crate::Body;
-use crate::server::{Handler, Params, Peer, Route, Routes, check_path};
+use crate::server::{Handler, Params, Peer, RequestBody, Route, Routes, check_path};
 
 /// Every component of a config that is reached over HTTP.
 #[derive(Default)]
@@ -131,7 +130,7 @@ struct Nothing;
 
 #[async_trait]
 impl Handler for Nothing {
-    async fn handle(&self, _: Request<Incoming>, _: Params, _: &Arc<Peer>) -> Response<Body> {
+    async fn handle(&self, _: Request<RequestBody>, _: Params, _: &Arc<Peer>) -> Response<Body> {
         Response::new(Body::EMPTY)
     }
 }

@@ -8,13 +8,12 @@ use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_TYPE, COOKIE, HeaderMap, HeaderName, USER_AGENT};
 use http::request::Parts;
 use http_body::Body as _;
-use hyper::body::Incoming;
 use millrace_component::{Budget, TooManyParts};
 use millrace_message::{Context, Message, MessageBatch, Metadata, Text, Value};
 
 use crate::growing_charge::GrowingCharge;
 use crate::multipart::{self, SplitError};
-use crate::server::{Params, Peer};
+use crate::server::{Params, Peer, RequestBody};
 
 /// How long the next part of a body may take.
 pub(super) const BODY_STALL: Duration = Duration::from_secs(30);
@@ -72,7 +71,7 @@ impl fmt::Display for BodyError {
 /// The messages of a request, each with the metadata of the request.
 pub(super) async fn batch(
     head: &Parts,
-    body: Incoming,
+    body: RequestBody,
     params: &Params,
     peer: &Peer,
     context: &Arc<Context>,
@@ -112,7 +111,7 @@ pub(super) fn frame(content: Bytes, metadata: &Metadata, context: &Arc<Context>)
 }
 
 /// Reads a whole body, at most `body_bytes` of it, and no more than could ever be charged.
-async fn read_body(mut body: Incoming, limits: &ReadLimits) -> Result<Bytes, BodyError> {
+async fn read_body(mut body: RequestBody, limits: &ReadLimits) -> Result<Bytes, BodyError> {
     let (limit, field) = limits.of_body();
     let announced = body.size_hint();
     if announced.lower() > limit as u64 {
@@ -151,7 +150,7 @@ async fn read_body(mut body: Incoming, limits: &ReadLimits) -> Result<Bytes, Bod
     Ok(whole.freeze())
 }
 
-async fn next_chunk(body: &mut Incoming) -> Result<Option<Bytes>, BodyError> {
+async fn next_chunk(body: &mut RequestBody) -> Result<Option<Bytes>, BodyError> {
     loop {
         let frame = std::future::poll_fn(|cx| std::pin::Pin::new(&mut *body).poll_frame(cx));
         match tokio::time::timeout(BODY_STALL, frame).await {

@@ -7,7 +7,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::{SinkExt, StreamExt};
 use http::{Request, Response};
-use hyper::body::Incoming;
 use millrace_component::Backoff;
 use millrace_message::{Context, Metadata, Replies};
 use tokio_tungstenite::tungstenite::Error as WebsocketError;
@@ -16,7 +15,7 @@ use tracing::{debug, warn};
 use super::read::BODY_STALL;
 use super::{Endpoint, Refusal, read, refuse};
 use crate::Body;
-use crate::server::{Handler, Params, Peer};
+use crate::server::{Handler, Params, Peer, RequestBody};
 use crate::websocket::{self, Frame, Socket};
 
 /// The pauses before a message that failed is delivered once more.
@@ -40,7 +39,7 @@ impl Handler for SocketEndpoint {
 
     async fn handle(
         &self,
-        request: Request<Incoming>,
+        request: Request<RequestBody>,
         params: Params,
         peer: &Arc<Peer>,
     ) -> Response<Body> {

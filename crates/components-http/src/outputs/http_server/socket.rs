@@ -5,14 +5,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::{SinkExt, StreamExt};
 use http::{Request, Response, StatusCode, header};
-use hyper::body::Incoming;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Error as SocketError;
 use tracing::debug;
 
 use super::{Offer, Shelf, server_closed};
 use crate::Body;
-use crate::server::{Cors, Handler, Params, Peer, reply};
+use crate::server::{Cors, Handler, Params, Peer, RequestBody, reply};
 use crate::websocket::{self, Frame, Socket, Timing};
 
 /// Clients send control frames only.
@@ -28,7 +27,12 @@ pub(super) struct GetSocket {
 
 #[async_trait]
 impl Handler for GetSocket {
-    async fn handle(&self, request: Request<Incoming>, _: Params, _: &Arc<Peer>) -> Response<Body> {
+    async fn handle(
+        &self,
+        request: Request<RequestBody>,
+        _: Params,
+        _: &Arc<Peer>,
+    ) -> Response<Body> {
         if self.shelf.closing.is_cancelled() {
             return server_closed();
         }

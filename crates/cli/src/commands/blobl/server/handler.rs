@@ -7,9 +7,7 @@ use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use millrace_components_http::Body;
-use millrace_components_http::server::{
-    Handler, Params, Peer, RequestBody, discard_body, read_body, text,
-};
+use millrace_components_http::server::{Handler, Params, Peer, RequestBody, read_body, text};
 use millrace_message::Value;
 
 use super::Texts;
@@ -110,8 +108,6 @@ impl Playground {
         // One that does not say its length may have the longest.
         let length = announced.map_or(BODY_MAX, |it: usize| it.min(BODY_MAX));
         let Some(share) = self.room.share(length).await else {
-            // What is longer is cut off with its connection.
-            let _is_read = discard_body(request.into_body(), BODY_MAX).await;
             return Err(busy());
         };
         match read_body(request.into_body(), length).await {
