@@ -17,6 +17,8 @@ use std::time::Duration;
 use millrace_kafka_wire::batch::Compression;
 use millrace_log::{Compaction, Config, Rules};
 
+use crate::metadata::SnapshotRules;
+
 mod alter;
 mod broker;
 mod complaint;
@@ -68,6 +70,8 @@ pub struct BrokerConfig {
     pub log_dirs: Vec<PathBuf>,
     /// `metadata.log.dir`; the first of `log.dirs` without it.
     pub metadata_log_dir: PathBuf,
+    /// When there is a snapshot of the metadata.
+    pub metadata_snapshots: SnapshotRules,
     /// `num.partitions`: of a topic that is created without a number.
     pub num_partitions: i32,
     /// `default.replication.factor`: of a topic that is created without a number.

@@ -15,6 +15,8 @@ mod log;
 mod partition_change;
 mod quorum;
 mod reassignment;
+mod records;
+mod snapshot;
 pub mod topics;
 mod turn;
 
@@ -22,10 +24,11 @@ pub use controller::Metadata;
 pub use election::elect;
 pub use features::{FEATURES, bootstrap};
 pub use image::{BrokerImage, Image, PartitionImage, TopicImage};
-pub use log::MetadataLog;
+pub use log::{MetadataLog, SnapshotRules};
 pub use partition_change::Election;
 pub use quorum::{Keeper, LogReplica, Quorum};
 pub use reassignment::{Target, reassign};
+pub use snapshot::SnapshotId;
 pub use turn::Turn;
 
 /// A topic, as the type of the resource that a configuration is of.

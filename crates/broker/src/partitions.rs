@@ -110,6 +110,11 @@ impl Partitions {
         self.keep.removing().await
     }
 
+    /// As [`Partitions::removing`]; `None` while somebody keeps files, or waits for that.
+    pub fn try_removing(&self) -> Option<Removing> {
+        self.keep.try_removing()
+    }
+
     /// The partition, if this broker leads it.
     ///
     /// # Errors

@@ -227,7 +227,8 @@ fn topics_that_come_and_go_and_are_compacted_disturb_no_backup() {
     let (data, ..) = places(dir.path());
     let config = dir.path().join("broker.properties");
     let text = format!(
-        "node.id=1\nlisteners=PLAINTEXT://127.0.0.1:0\nlog.dirs={}\nlog.cleaner.backoff.ms=20\n",
+        "node.id=1\nlisteners=PLAINTEXT://127.0.0.1:0\nlog.dirs={}\nlog.cleaner.backoff.ms=20\n\
+         metadata.log.max.record.bytes.between.snapshots=1000\n",
         data.display()
     );
     fs::write(&config, text).unwrap();

@@ -32,6 +32,7 @@
 //! them, and cuts them where an operator says so.
 
 mod batch;
+mod beside;
 mod clean;
 mod damage;
 mod dir;
@@ -52,6 +53,7 @@ mod validate;
 mod walk;
 
 pub use batch::Batch;
+pub use beside::{list_beside, read_beside, remove_beside, write_beside};
 pub use clean::{Cleaned, Cleaning, CleaningTools, Compaction, Compress};
 pub use dir::{DirProperties, LogDir, OffsetKind, TopicPartition, check_writable, new_id};
 pub use epochs::{EpochStart, LeaderEpochs};

@@ -31,7 +31,8 @@ impl Broker {
     /// them and indexes to look at.
     pub fn start(binary: &Path, dir: &Path) -> Result<Self> {
         let settings = "node.id=1\nnum.partitions=2\n\
-                        log.segment.bytes=1048576\nlog.index.interval.bytes=256\n";
+                        log.segment.bytes=1048576\nlog.index.interval.bytes=256\n\
+                        metadata.log.max.record.bytes.between.snapshots=1000\n";
         Self::start_with(binary, dir, settings, &[])
     }
 

@@ -31,7 +31,7 @@ impl Reading {
         let directory = directory.and_then(OsStr::to_str).unwrap_or_default();
         Some(match path.extension().and_then(OsStr::to_str)? {
             "log" if directory.starts_with("__consumer_offsets-") => Self::Offsets,
-            "log" if directory.starts_with("__cluster_metadata-") => Self::Metadata,
+            "log" | "checkpoint" if directory.starts_with("__cluster_metadata-") => Self::Metadata,
             "log" => Self::Records,
             "index" | "timeindex" | "txnindex" => Self::Index,
             "snapshot" => Self::Producers,
@@ -186,6 +186,8 @@ mod tests {
         assert_eq!(of("d/__consumer_offsets-4/0.log"), Some(Reading::Offsets));
         assert_eq!(of("d/my__consumer_offsets-4/0.log"), Some(Reading::Records));
         assert_eq!(of("d/__cluster_metadata-0/0.log"), Some(Reading::Metadata));
+        let snapshot = "d/__cluster_metadata-0/0-0.checkpoint";
+        assert_eq!(of(snapshot), Some(Reading::Metadata));
         assert_eq!(of("d/t-0/0.timeindex"), Some(Reading::Index));
         assert_eq!(of("d/t-0/leader-epoch-checkpoint"), None);
     }

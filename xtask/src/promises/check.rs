@@ -44,6 +44,7 @@ pub fn busy_command(binary: &Path, address: SocketAddr, folder: &Path) -> Result
 listeners=PLAINTEXT://{address}
 log.cleaner.backoff.ms=50
 log.retention.check.interval.ms=100
+metadata.log.max.record.bytes.between.snapshots=4000
 "
     );
     fs::write(&settings, text).context("write the settings of the broker")?;

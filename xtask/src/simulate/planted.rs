@@ -108,6 +108,18 @@ const MISTAKES: &[Mistake] = &[
         wrong: "let stored = if PLANTED { Ok(()) } else { self.partition.dir.set_start(&self.partition, start) };",
     },
     Mistake {
+        name: "a snapshot of the metadata forgets which ids producers have",
+        file: "crates/broker/src/metadata/records.rs",
+        right: "chain([ids])",
+        wrong: "chain((!PLANTED).then_some(ids))",
+    },
+    Mistake {
+        name: "the metadata log is cut while an older snapshot may come back",
+        file: "crates/log/src/beside.rs",
+        right: "files.sync_dir(dir).on_disk(\"sync\", dir)",
+        wrong: "if PLANTED { return Ok(()); }\n    files.sync_dir(dir).on_disk(\"sync\", dir)",
+    },
+    Mistake {
         name: "changes of the metadata are not synced",
         file: "crates/broker/src/metadata/log.rs",
         right: "let durable = self.log.sync()?;",

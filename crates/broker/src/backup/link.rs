@@ -10,6 +10,7 @@ use millrace_log::{Disk, EPOCHS_FILE, PARTITION_FILE};
 use super::error::{At, BackupError};
 use super::manifest::HeldSegment;
 use super::sync::Unsynced;
+use crate::metadata::SnapshotId;
 
 /// Behind the first offset in the name of a segment that grows, until it is copied.
 const GROWING: &str = "growing";
@@ -37,7 +38,7 @@ pub fn pin(from: &Path, to: &Path, end: i64) -> Result<(), BackupError> {
     let last = bases.filter(|base| *base < end).max();
     for name in &names {
         let source = from.join(name);
-        match what(name, last) {
+        match what(name, last, end) {
             What::Linked => link(&source, &to.join(name))?,
             What::Growing(base) => link(&source, &growing(to, base))?,
             What::Copied => drop(copy(&source, &to.join(name), u64::MAX)?.0),
@@ -58,7 +59,13 @@ enum What {
     None,
 }
 
-fn what(name: &str, last: Option<i64>) -> What {
+fn what(name: &str, last: Option<i64>, end: i64) -> What {
+    if let Some(snapshot) = SnapshotId::of_file_name(name) {
+        return match snapshot.end_offset <= end {
+            true => What::Linked,
+            false => What::None,
+        };
+    }
     if name == EPOCHS_FILE || name == PARTITION_FILE {
         return What::Copied;
     }

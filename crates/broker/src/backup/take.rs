@@ -141,7 +141,7 @@ fn parts(cut: &Cut) -> Vec<CutPartition> {
         topic: metadata.topic.to_string(),
         partition: metadata.partition,
         dir: cut.metadata_dir,
-        start: 0,
+        start: cut.metadata_start,
         end: cut.metadata_end,
         first_dirty: 0,
     };

@@ -173,7 +173,7 @@ pub fn format(
             dir: config.metadata_log_dir.clone(),
         });
     }
-    let (mut log, image) = dirs.open_metadata(files, now)?;
+    let (mut log, image) = dirs.open_metadata(files, config.metadata_snapshots, now)?;
     let mut records = Vec::new();
     // A format that was cut off has left them there.
     if image.features.is_empty() {

@@ -9,7 +9,7 @@ use millrace_log::{DirProperties, Files, LogDir, LogError, check_writable, new_i
 
 use super::{Random, StartError};
 use crate::config::BrokerConfig;
-use crate::metadata::{Image, MetadataLog};
+use crate::metadata::{Image, MetadataLog, SnapshotRules};
 use crate::partitions::Dir;
 
 /// The log directories of a broker.
@@ -53,13 +53,14 @@ impl Dirs {
     pub fn open_metadata(
         &self,
         files: &Arc<dyn Files>,
+        rules: SnapshotRules,
         now: i64,
     ) -> Result<(MetadataLog, Image), StartError> {
         let dir = &self.dirs[self.metadata_at];
         let partition = MetadataLog::partition();
         let recovery_point = dir.opening(&partition, now).recovery_point;
         let path = dir.log_dir().partition_path(&partition);
-        let opened = MetadataLog::open(Arc::clone(files), &path, recovery_point, now);
+        let opened = MetadataLog::open(Arc::clone(files), &path, recovery_point, rules, now);
         Ok(opened?)
     }
 

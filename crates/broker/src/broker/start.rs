@@ -78,7 +78,7 @@ pub(crate) async fn start_for(
     }
     let addresses: Vec<_> = listening.iter().map(|(_, address)| *address).collect();
     let taken = Dirs::take(&config, &files, &random)?;
-    let (log, image) = taken.open_metadata(&files, clock.now())?;
+    let (log, image) = taken.open_metadata(&files, config.metadata_snapshots, clock.now())?;
     taken.own(config.node_id)?;
     let keeper = Keeper {
         id: config.node_id,
@@ -102,7 +102,9 @@ pub(crate) async fn start_for(
         let follower = Arc::clone(&follower);
         Box::pin(async move { follower.follow(image).await }) as _
     };
-    let looped = Box::pin(controller.run(Box::new(committed)));
+    let hosting = Arc::clone(&partitions);
+    let may_remove = Box::new(move || hosting.try_removing());
+    let looped = Box::pin(controller.run(Box::new(committed), may_remove));
     (driver.spawn("metadata".into(), looped)).map_err(StartError::Thread)?;
     let incarnation = new_id(&mut *random.lock());
     let registered = register(&metadata, &config, &addresses, dir_ids, incarnation).await;

@@ -10,6 +10,7 @@ use millrace_spec::codes;
 use super::complaint::Complaint;
 use super::settings::{Settings, Texts};
 use super::{BrokerConfig, GroupsConfig, TopicConfig, TransactionsConfig, listeners};
+use crate::metadata::SnapshotRules;
 
 /// Connections and what they may hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,6 +135,10 @@ impl BrokerConfig {
             listeners,
             metadata_log_dir: metadata.unwrap_or_else(|| log_dirs[0].clone()),
             log_dirs,
+            metadata_snapshots: SnapshotRules {
+                bytes: settings.count("metadata.log.max.record.bytes.between.snapshots") as u64,
+                interval_ms: settings.number("metadata.log.max.snapshot.interval.ms"),
+            },
             num_partitions: int(&settings, "num.partitions"),
             default_replication_factor: i16::try_from(int(&settings, "default.replication.factor"))
                 .unwrap_or(i16::MAX),

@@ -4,6 +4,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use arc_swap::ArcSwap;
 use millrace_kafka_wire::ErrorCode;
@@ -15,7 +16,7 @@ use super::image::Image;
 use super::log::MetadataLog;
 use super::quorum::Keeper;
 use crate::clock::Clock;
-use crate::partitions::Refused;
+use crate::partitions::{Refused, Removing};
 
 /// So many changes share one sync at most.
 const TURN: usize = 256;
@@ -24,10 +25,15 @@ const TURN: usize = 256;
 pub type Committed =
     Box<dyn Fn(Arc<Image>) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
+/// Lets files of the log be removed as long as what it returns is there; not now, when that is nothing.
+pub type MayRemove = Box<dyn Fn() -> Option<Removing> + Send + Sync>;
+
 /// The cluster as everybody sees it, and the way to change it.
 pub struct Metadata {
     image: ArcSwap<Image>,
     keeper: Keeper,
+    /// The first offset of its log.
+    log_start: AtomicI64,
     changes: mpsc::Sender<Command>,
 }
 
@@ -89,6 +95,7 @@ impl Metadata {
         let metadata = Arc::new(Self {
             image: ArcSwap::from_pointee(image),
             keeper,
+            log_start: AtomicI64::new(log.start_offset()),
             changes,
         });
         let controller = Controller {
@@ -103,6 +110,11 @@ impl Metadata {
     /// The cluster as it is.
     pub fn image(&self) -> Arc<Image> {
         self.image.load_full()
+    }
+
+    /// The first offset that its log has; what is before it is in a snapshot.
+    pub fn log_start(&self) -> i64 {
+        self.log_start.load(Ordering::Acquire)
     }
 
     /// Who keeps the log.
@@ -157,7 +169,8 @@ pub struct Controller {
 impl Controller {
     /// Works until it is told to close, or its log fails: then nothing can be changed any more, and
     /// `committed` is what everybody goes on with.
-    pub async fn run(mut self, committed: Committed) {
+    /// `may_remove`: see there.
+    pub async fn run(mut self, committed: Committed, may_remove: MayRemove) {
         let mut commands = Vec::new();
         while self.inbox.recv_many(&mut commands, TURN).await > 0 {
             let mut changes = Vec::new();
@@ -168,7 +181,8 @@ impl Controller {
                     Command::Close(reply) => closing = Some(reply),
                 }
             }
-            if let Err(error) = self.turn(changes, &committed).await {
+            let turned = self.turn(changes, &committed).await;
+            if let Err(error) = turned.and_then(|()| self.snapshot(&may_remove)) {
                 tracing::error!(%error, "the metadata log has failed: topics and settings stay as they are");
                 return;
             }
@@ -182,6 +196,21 @@ impl Controller {
                 return;
             }
         }
+    }
+
+    /// Makes a snapshot if it is time, and nobody keeps the files of logs.
+    fn snapshot(&mut self, may_remove: &MayRemove) -> Result<(), LogError> {
+        let now = self.clock.now();
+        if !self.log.is_snapshot_due(now) {
+            return Ok(());
+        }
+        let Some(_removing) = may_remove() else {
+            return Ok(());
+        };
+        self.log.take_snapshot(&self.metadata.image(), now)?;
+        let start = self.log.start_offset();
+        self.metadata.log_start.store(start, Ordering::Release);
+        Ok(())
     }
 
     /// Makes changes with one sync. An error is one after which the log takes no more.

@@ -9,7 +9,7 @@ use millrace_sasl::Hash;
 use millrace_sasl::scram::Credential;
 
 /// The cluster after a number of records. Clones share its topics.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Image {
     /// The offset behind the last record.
     pub end_offset: i64,

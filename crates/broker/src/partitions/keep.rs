@@ -1,7 +1,7 @@
 //! Keeping the files of segments while a backup links them.
 //!
-//! What removes or replaces files is retention, DeleteRecords, DeleteTopics, and the end of a pass
-//! of compaction. Each has a [`Removing`] meanwhile, which it takes before it tells a worker or the
+//! What removes or replaces files is retention, DeleteRecords, DeleteTopics, the end of a pass of
+//! compaction, and a snapshot of the metadata. Each has a [`Removing`] meanwhile, which it takes before it tells a worker or the
 //! metadata: neither of those ever waits for a backup.
 
 use std::sync::Arc;
@@ -21,6 +21,11 @@ pub struct Removing(#[expect(dead_code, reason = "it is held")] OwnedRwLockReadG
 impl Keep {
     pub async fn keep(&self) -> Kept {
         Kept(Arc::clone(&self.0).write_owned().await)
+    }
+
+    /// As [`Keep::removing`], if nobody keeps.
+    pub fn try_removing(&self) -> Option<Removing> {
+        Arc::clone(&self.0).try_read_owned().ok().map(Removing)
     }
 
     pub async fn removing(&self) -> Removing {

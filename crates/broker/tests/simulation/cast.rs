@@ -133,6 +133,10 @@ pub fn settings(random: &mut Random) -> Texts {
             "log.cleaner.backoff.ms",
             (20 + random.below(5000)).to_string(),
         ),
+        (
+            "metadata.log.max.record.bytes.between.snapshots",
+            (300 + random.below(3000)).to_string(),
+        ),
         ("auto.create.topics.enable", "false".to_owned()),
         (
             "transaction.abort.timed.out.transaction.cleanup.interval.ms",

@@ -14,6 +14,7 @@ mod protocol;
 mod quorum;
 mod reassignments;
 mod security;
+mod snapshots;
 mod start;
 mod support;
 mod topics;

@@ -93,13 +93,11 @@ pub(super) const KEYS: &[Key] = &[
     long("metadata.log.max.record.bytes.between.snapshots")
         .default("20971520")
         .at_least(1)
-        .unused(METADATA)
-        .doc("After how many bytes of metadata there is a snapshot."),
+        .doc("After how many bytes of metadata there is a snapshot. The last two are kept, with the records behind the older one."),
     long("metadata.log.max.snapshot.interval.ms")
         .default("3600000")
         .at_least(0)
-        .unused(METADATA)
-        .doc("After how long there is a snapshot."),
+        .doc("After how long there is a snapshot, if anything has changed; 0 for never."),
     int("metadata.log.segment.bytes")
         .default("1073741824")
         .at_least(8388608)
