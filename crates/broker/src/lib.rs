@@ -36,3 +36,4 @@ pub use broker::{
 };
 pub use clock::Clock;
 pub use config::{BrokerConfig, Listener, TopicConfig};
+pub use metadata::{DamagedSnapshot, MetadataLog, SnapshotId, damaged_snapshots};

@@ -77,7 +77,12 @@ impl MetadataLog {
         let snapshots = snapshot::list(&*files, dir)?;
         let last = snapshots.last().map_or(0, |it| it.end_offset);
         let opening = Opening {
-            start_offset: start_behind(&snapshots),
+            start_offset: match snapshot::first_segment(&*files, dir)? {
+                // Nothing has been removed yet, or nothing by its name.
+                0 => start_behind(&snapshots),
+                // Somebody may have removed the other one.
+                _ => snapshots.first().map_or(0, |it| it.end_offset),
+            },
             // What a snapshot was made of was durable.
             recovery_point: recovery_point.max(last),
             first_dirty_offset: 0,

@@ -3,13 +3,14 @@
 //! Records that make the image behind the offset, in batches as in a log, between a control record
 //! that begins them and one that ends them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use millrace_kafka_wire::batch::{BatchBuilder, HEADER_SIZE, Records};
 use millrace_kafka_wire::metadata::MetadataRecord;
 use millrace_kafka_wire::records::control::{SnapshotFooterRecord, SnapshotHeaderRecord};
 use millrace_kafka_wire::{Message, WriteError, Writer};
+use millrace_log::offline::{FileKind, kind_of};
 use millrace_log::{Batch, Files, LogError, list_beside, read_beside, write_beside};
 
 use super::image::Image;
@@ -140,6 +141,51 @@ pub fn read(files: &dyn Files, dir: &Path, id: SnapshotId) -> Result<Image, LogE
     let mut image = decode(bytes.into()).map_err(malformed)?;
     image.end_offset = id.end_offset;
     Ok(image)
+}
+
+/// The snapshots in a directory of the metadata log that cannot be read, the oldest first.
+///
+/// # Errors
+/// The disk fails.
+pub fn damaged(files: &dyn Files, dir: &Path) -> Result<Vec<DamagedSnapshot>, LogError> {
+    let mut damaged = Vec::new();
+    let mut is_whole = false;
+    for id in list(files, dir)? {
+        match read(files, dir, id) {
+            Ok(_) => is_whole = true,
+            Err(LogError::Malformed { path, reason, .. }) => damaged.push(DamagedSnapshot {
+                path,
+                end_offset: id.end_offset,
+                reason,
+                is_needed: false,
+            }),
+            Err(error) => return Err(error),
+        }
+    }
+    let is_needed = !is_whole && first_segment(files, dir)? > 0;
+    damaged.iter_mut().for_each(|it| it.is_needed = is_needed);
+    Ok(damaged)
+}
+
+/// A snapshot that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DamagedSnapshot {
+    pub path: PathBuf,
+    /// The offset behind its last record.
+    pub end_offset: i64,
+    pub reason: String,
+    /// Neither another one nor the log has what is in it.
+    pub is_needed: bool,
+}
+
+/// The first offset of the first segment in a directory; 0 where there is none.
+pub fn first_segment(files: &dyn Files, dir: &Path) -> Result<i64, LogError> {
+    let names = list_beside(files, dir)?;
+    let bases = names.iter().filter_map(|name| match kind_of(name) {
+        Some((FileKind::Segment, base)) if name.ends_with(".log") => Some(base),
+        _ => None,
+    });
+    Ok(bases.min().unwrap_or(0))
 }
 
 fn decode(mut bytes: Bytes) -> Result<Image, String> {

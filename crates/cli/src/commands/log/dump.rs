@@ -8,6 +8,7 @@ use millrace_log::offline::{
     read_producers, read_time_index, read_txn_index,
 };
 use millrace_log::{AbortedTxn, LogError, Producer};
+use millrace_node::SnapshotId;
 use millrace_spec::Literal;
 use millrace_spec::render::emit;
 
@@ -81,10 +82,15 @@ impl Dump<'_> {
 
     fn file(&mut self, path: &Path) -> Ended {
         let name = path.file_name().and_then(|name| name.to_str());
+        if let Some(snapshot) = name.and_then(SnapshotId::of_file_name) {
+            self.title(path, "snapshot of the metadata", snapshot.end_offset)?;
+            return self.segment(path);
+        }
         let Some((kind, offset)) = name.and_then(kind_of) else {
             return Err(Failure::Failed(format!(
                 "{} is none of the files that can be printed: their names have twenty digits and \
-                 .log, .index, .timeindex, .txnindex or .snapshot",
+                 .log, .index, .timeindex, .txnindex or .snapshot, or are those of snapshots of the \
+                 metadata",
                 path.display()
             )));
         };
@@ -95,24 +101,7 @@ impl Dump<'_> {
             FileKind::TxnIndex => "aborted transactions",
             FileKind::Producers => "producers",
         };
-        let size = std::fs::metadata(path).map_or(0, |it| it.len());
-        self.out.line(
-            || {
-                format!(
-                    "{}: {title} at offset {offset}, {size} bytes",
-                    path.display()
-                )
-            },
-            || {
-                object([
-                    ("kind", text("file")),
-                    ("file", path_text(path)),
-                    ("holds", text(title)),
-                    ("offset", number(offset)),
-                    ("size", integer(size)),
-                ])
-            },
-        )?;
+        self.title(path, title, offset)?;
         match kind {
             FileKind::Segment => self.segment(path),
             FileKind::OffsetIndex => {
@@ -144,6 +133,28 @@ impl Dump<'_> {
                 self.entries(path, read, "producer", producer)
             }
         }
+    }
+
+    /// Says which file is printed.
+    fn title(&mut self, path: &Path, title: &str, offset: i64) -> Ended {
+        let size = std::fs::metadata(path).map_or(0, |it| it.len());
+        self.out.line(
+            || {
+                format!(
+                    "{}: {title} at offset {offset}, {size} bytes",
+                    path.display()
+                )
+            },
+            || {
+                object([
+                    ("kind", text("file")),
+                    ("file", path_text(path)),
+                    ("holds", text(title)),
+                    ("offset", number(offset)),
+                    ("size", integer(size)),
+                ])
+            },
+        )
     }
 
     fn segment(&mut self, path: &Path) -> Ended {

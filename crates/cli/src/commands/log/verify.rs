@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use millrace_log::offline::{self, Damaged, Meaning, State, Verification};
-use millrace_log::{Disk, LogDir, OffsetKind, Opening, TopicPartition};
+use millrace_log::offline::{self, Damage, Damaged, Meaning, State, Verification};
+use millrace_log::{Disk, LogDir, LogError, OffsetKind, Opening, TopicPartition};
+use millrace_node::{MetadataLog, damaged_snapshots};
 use millrace_spec::Literal;
 
 use super::super::kafka::{Ended, Failure, number, object, or_null, text};
@@ -18,7 +19,7 @@ pub fn verify(dir: &Path, out: &mut Out) -> Ended {
     let mut is_sound = true;
     for partition in &partitions {
         let opening = stored.opening(partition.name.as_ref());
-        let found = match offline::verify(&Disk, &partition.dir, &opening) {
+        let found = match found(partition, &opening) {
             Ok(found) => found,
             Err(error) => {
                 out.complain(&format!("{}: {error}", partition.title()))?;
@@ -36,6 +37,32 @@ pub fn verify(dir: &Path, out: &mut Out) -> Ended {
     }
 }
 
+/// What is found in a partition; of the metadata log, in its snapshots, too.
+fn found(partition: &Partition, opening: &Opening) -> Result<Verification, LogError> {
+    let mut found = offline::verify(&Disk, &partition.dir, opening)?;
+    if is_metadata(partition) {
+        for snapshot in damaged_snapshots(&Disk, &partition.dir)? {
+            found.damage.push(Damaged {
+                at: Damage {
+                    path: snapshot.path,
+                    position: 0,
+                    offset: snapshot.end_offset,
+                    reason: snapshot.reason,
+                },
+                meaning: match snapshot.is_needed {
+                    true => Meaning::Corrupt { next: None },
+                    false => Meaning::Derived,
+                },
+            });
+        }
+    }
+    Ok(found)
+}
+
+fn is_metadata(partition: &Partition) -> bool {
+    partition.name.as_ref() == Some(&MetadataLog::partition())
+}
+
 /// What the data directory knows of its partitions.
 struct Stored {
     is_clean: bool,
@@ -44,7 +71,7 @@ struct Stored {
 
 impl Stored {
     fn read(logs: &LogDir) -> Result<Self, Failure> {
-        let failed = |error: millrace_log::LogError| Failure::Failed(error.to_string());
+        let failed = |error: LogError| Failure::Failed(error.to_string());
         let read = |kind| logs.offsets(kind).map_err(failed);
         Ok(Self {
             is_clean: logs.has_clean_mark().map_err(failed)?,
@@ -114,6 +141,10 @@ fn remedy(partition: &Partition, damaged: &Damaged) -> String {
         Meaning::Derived => "it follows from the batches: remove it, and the broker makes it anew \
                              when it starts"
             .to_owned(),
+        Meaning::Corrupt { .. } if is_metadata(partition) => {
+            "what topics there are stands there: restore the data directory from a backup"
+                .to_owned()
+        }
         Meaning::Corrupt { next } => {
             let next = match next {
                 Some((next, Some(at))) => {
