@@ -4,6 +4,8 @@ use async_trait::async_trait;
 use futures::future::BoxFuture;
 use millrace_message::{MessageBatch, Outcomes};
 
+use crate::Intake;
+
 /// A running output.
 ///
 /// A leaf waits for its connection (for at most `connect_timeout`), for a free place among its
@@ -20,7 +22,9 @@ pub trait Sink: Send + Sync {
 
     /// As [`Sink::write`] in two steps: the first future ends when the output has taken the batch over,
     /// the second one tells what became of it. Most outputs take as many as [`Sink::capacity`] says
-    /// at once; one that collects batches has less room than that while it cannot write.
+    /// at once; one that collects batches has less room than that while it cannot write, and one with
+    /// processors takes one batch after the other. A [`CompositeSink`] has its children do so, so that
+    /// batches keep their order on all the way down.
     ///
     /// # Cancel safety
     /// The first future may be dropped: then the batch is not delivered.
@@ -34,4 +38,42 @@ pub trait Sink: Send + Sync {
 
     /// Closes the output after its last write has returned.
     async fn close(&self);
+}
+
+/// An output that has others write.
+#[async_trait]
+pub trait CompositeSink: Send + Sync {
+    /// As [`Sink::write`]; `intake` is to hear when the children have taken the batch.
+    ///
+    /// # Cancel safety
+    /// As of [`Sink::write`].
+    async fn deliver(&self, batch: MessageBatch, intake: &Intake) -> Outcomes;
+
+    /// As [`Sink::capacity`].
+    fn capacity(&self) -> usize;
+
+    /// As [`Sink::close`].
+    async fn close(&self);
+}
+
+#[async_trait]
+impl<C: CompositeSink> Sink for C {
+    async fn write(&self, batch: MessageBatch) -> Outcomes {
+        self.deliver(batch, &Intake::default()).await
+    }
+
+    async fn hand_over<'a>(&'a self, batch: MessageBatch) -> BoxFuture<'a, Outcomes> {
+        let intake = Intake::default();
+        let told = intake.clone();
+        let write = async move { self.deliver(batch, &told).await };
+        intake.wait(Box::pin(write)).await
+    }
+
+    fn capacity(&self) -> usize {
+        CompositeSink::capacity(self)
+    }
+
+    async fn close(&self) {
+        CompositeSink::close(self).await;
+    }
 }

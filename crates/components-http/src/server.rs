@@ -343,7 +343,7 @@ where
 {
     let address = peer.address();
     let cut = Cut::default();
-    let stream = TokioIo::new(Lingering::new(stream, cut.clone()));
+    let stream = TokioIo::new(Lingering::new(stream, cut.clone(), life.serving.clone()));
     let service = service_fn(move |request| {
         answer(Arc::clone(&gate), request, Arc::clone(&peer), cut.clone())
     });

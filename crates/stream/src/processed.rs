@@ -1,10 +1,11 @@
 //! The processors that stand beside the fields of an input or an output.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::future::BoxFuture;
-use millrace_component::{Flow, Sink, Source, track};
+use millrace_component::{CompositeSink, Flow, Intake, Sink, Source, track};
 use millrace_message::{MessageBatch, Outcomes};
 
 use crate::chain::Chain;
@@ -42,6 +43,12 @@ pub(crate) fn processed_source(upstream: Source, chain: Chain) -> Source {
     })
 }
 
+async fn first_of(writes: &mut VecDeque<BoxFuture<'_, ()>>) {
+    if let Some(first) = writes.front_mut() {
+        first.await;
+    }
+}
+
 /// An output preceded by its processors.
 pub(crate) struct ProcessedSink {
     chain: Chain,
@@ -63,30 +70,36 @@ impl ProcessedSink {
 }
 
 #[async_trait]
-impl Sink for ProcessedSink {
-    async fn write(&self, batch: MessageBatch) -> Outcomes {
-        self.hand_over(batch).await.await
-    }
-
-    async fn hand_over<'a>(&'a self, mut batch: MessageBatch) -> BoxFuture<'a, Outcomes> {
+impl CompositeSink for ProcessedSink {
+    async fn deliver(&self, mut batch: MessageBatch, intake: &Intake) -> Outcomes {
         // The processors may split, merge or remove messages: a transaction of its own tells
         // what became of each message of the batch.
         let outcomes = track(&mut batch);
         let mut known = Faulted::of(&batch, &self.flow).len();
-        let mut writes = Vec::new();
+        // Each is written when the one before is; handing the next one over may need its place.
+        let mut writes = VecDeque::new();
         for mut batch in self.chain.run(batch).await {
             let origins = batch.take_origins();
             let faulted = Faulted::beyond(&mut known, &self.path, &batch, &self.flow);
-            writes.push((origins, faulted, self.sink.hand_over(batch).await));
-        }
-        Box::pin(async move {
-            for (origins, faulted, write) in writes {
+            let mut handing = self.sink.hand_over(batch);
+            let write = loop {
+                tokio::select! {
+                    biased;
+                    write = &mut handing => break write,
+                    () = first_of(&mut writes), if !writes.is_empty() => drop(writes.pop_front()),
+                }
+            };
+            writes.push_back(Box::pin(async move {
                 let outcomes = write.await;
                 faulted.count(&outcomes, &self.flow);
                 millrace_message::settle_all(origins, &outcomes);
-            }
-            outcomes.await
-        })
+            }) as BoxFuture<'_, ()>);
+        }
+        intake.taken();
+        for write in writes {
+            write.await;
+        }
+        outcomes.await
     }
 
     fn capacity(&self) -> usize {

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
 
 /// How long it lingers while the client goes on sending.
 pub(super) const LINGER_MAX: Duration = Duration::from_secs(5);
@@ -33,10 +34,11 @@ impl Cut {
     }
 }
 
-/// Lingers when it is shut down after it was [`Cut`].
+/// Lingers when it is shut down after it was [`Cut`], while the server serves.
 pub(super) struct Lingering<S> {
     stream: S,
     cut: Cut,
+    serving: CancellationToken,
     end: Option<End>,
 }
 
@@ -47,10 +49,11 @@ struct End {
 }
 
 impl<S> Lingering<S> {
-    pub(super) fn new(stream: S, cut: Cut) -> Self {
+    pub(super) fn new(stream: S, cut: Cut, serving: CancellationToken) -> Self {
         Self {
             stream,
             cut,
+            serving,
             end: None,
         }
     }
@@ -125,12 +128,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Lingering<S> {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Self { stream, cut, end } = self.get_mut();
+        let Self {
+            stream,
+            cut,
+            serving,
+            end,
+        } = self.get_mut();
         if end.is_none() {
             ready!(Pin::new(&mut *stream).poll_shutdown(cx))?;
-            if !cut.is_set() {
-                return Poll::Ready(Ok(()));
-            }
+        }
+        // The deadline of a silence finds a server that ends, too.
+        if !cut.is_set() || serving.is_cancelled() {
+            return Poll::Ready(Ok(()));
         }
         let end = end.get_or_insert_with(End::begin);
         end.poll(Pin::new(stream), cx).map(Ok)

@@ -5,9 +5,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use futures::StreamExt;
+use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use millrace_component::{
-    BatchPolicy, BuildContext, Descriptor, OutputChild, OutputConfig, OutputPart, Sink,
+    BatchPolicy, BuildContext, CompositeSink, Descriptor, Intake, OutputChild, OutputConfig,
+    OutputPart, Sink,
 };
 use millrace_message::{Error, ErrorClass, MessageBatch, Outcome, Outcomes};
 use millrace_spec::{Node, ReadContext, Spec, codes};
@@ -62,9 +64,10 @@ enum Pattern {
     FanOut,
     /// Every output, at the same time; the first failure gives the message back to its source.
     FanOutFailFast,
-    /// Every output, one after the other; one that fails is written to again until it accepts.
+    /// Every output, one after the other; one that fails is written to again until it accepts. Messages
+    /// come to the second output when the first has written them, which may be in another order.
     FanOutSequential,
-    /// Every output, one after the other; the first failure gives the message back.
+    /// Every output, one after the other, in such an order; the first failure gives the message back.
     FanOutSequentialFailFast,
     /// One output, each in its turn.
     RoundRobin,
@@ -143,12 +146,13 @@ struct FanOut {
 }
 
 #[async_trait]
-impl Sink for FanOut {
-    async fn write(&self, batch: MessageBatch) -> Outcomes {
+impl CompositeSink for FanOut {
+    async fn deliver(&self, batch: MessageBatch, intake: &Intake) -> Outcomes {
+        intake.among(self.children.len());
         let mut writes: FuturesUnordered<_> = self
             .children
             .iter()
-            .map(|child| child.write(batch.detached()))
+            .map(|child| intake.through(&**child, batch.detached()))
             .collect();
         let mut worst = Outcomes::DELIVERED;
         // All are waited for: a message is delivered when every output has said so.
@@ -177,14 +181,14 @@ struct Sequential {
 }
 
 #[async_trait]
-impl Sink for Sequential {
-    async fn write(&self, batch: MessageBatch) -> Outcomes {
+impl CompositeSink for Sequential {
+    async fn deliver(&self, batch: MessageBatch, intake: &Intake) -> Outcomes {
         let mut outcomes = vec![Outcome::Delivered; batch.len()];
         // What an output did not accept goes to no further one.
         let mut open: Vec<usize> = (0..batch.len()).collect();
         for child in &self.children {
             let part = open.iter().map(|index| batch[*index].detached()).collect();
-            let written = child.write(part).await;
+            let written = intake.through(&**child, part).await;
             let mut position = 0;
             open.retain(|index| {
                 let outcome = written.get(position);
@@ -253,6 +257,11 @@ impl Sink for RoundRobin {
         self.children[turn].write(batch).await
     }
 
+    async fn hand_over<'a>(&'a self, batch: MessageBatch) -> BoxFuture<'a, Outcomes> {
+        let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.children.len();
+        self.children[turn].hand_over(batch).await
+    }
+
     fn capacity(&self) -> usize {
         self.children
             .iter()
@@ -314,10 +323,10 @@ impl Drop for Place<'_> {
 }
 
 #[async_trait]
-impl Sink for Greedy {
-    async fn write(&self, batch: MessageBatch) -> Outcomes {
+impl CompositeSink for Greedy {
+    async fn deliver(&self, batch: MessageBatch, intake: &Intake) -> Outcomes {
         let place = self.place().await;
-        place.sink.write(batch).await
+        intake.through(&**place.sink, batch).await
     }
 
     fn capacity(&self) -> usize {

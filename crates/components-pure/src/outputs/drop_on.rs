@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use millrace_component::{
-    BuildContext, Descriptor, Identity, OutputChild, OutputConfig, OutputPart, Pattern, Sink,
+    BuildContext, CompositeSink, Descriptor, Flow, Identity, Intake, OutputChild, OutputConfig,
+    OutputPart, Pattern, Sink,
 };
 use millrace_message::{Error, MessageBatch, Outcome, Outcomes};
 use millrace_spec::{Duration, Spec};
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
 
 /// Drops messages that its child does not accept, under the conditions given.
 ///
@@ -40,8 +41,10 @@ impl OutputConfig for Config {
             patterns: self.error_patterns.clone().unwrap_or_default(),
             back_pressure: self.back_pressure.as_ref().map(Duration::get),
             places: Semaphore::new(places),
+            turn: Mutex::new(()),
             child,
             identity: Arc::clone(cx.identity()),
+            flow: cx.flow().clone(),
         })))
     }
 }
@@ -53,8 +56,10 @@ struct DropOn {
     patterns: Vec<Pattern>,
     back_pressure: Option<std::time::Duration>,
     places: Semaphore,
+    turn: Mutex<()>,
     child: Arc<dyn Sink>,
     identity: Arc<Identity>,
+    flow: Flow,
 }
 
 impl DropOn {
@@ -70,7 +75,8 @@ impl DropOn {
 
     /// The outcomes of messages that the child has written.
     fn judge(&self, outcomes: Outcomes, messages: usize) -> Outcomes {
-        if outcomes.is_success() {
+        // What is given up goes back to its source: nothing is wrong with it.
+        if outcomes.is_success() || self.flow.abort().is_cancelled() {
             return outcomes;
         }
         let judge = |index| match outcomes.get(index) {
@@ -101,16 +107,20 @@ impl DropOn {
 }
 
 #[async_trait]
-impl Sink for DropOn {
-    async fn write(&self, batch: MessageBatch) -> Outcomes {
+impl CompositeSink for DropOn {
+    async fn deliver(&self, batch: MessageBatch, intake: &Intake) -> Outcomes {
         let messages = batch.len();
         let Some(limit) = self.back_pressure else {
             let _place = self.places.acquire().await;
-            return self.judge(self.child.write(batch).await, messages);
+            return self.judge(intake.through(&*self.child, batch).await, messages);
         };
+        // Those behind it wait here, or they would not be dropped in time.
+        intake.taken();
         // What counts is until the child has taken it: how long a batch collects, or a write takes,
         // is no back-pressure.
         let taken = tokio::time::timeout(limit, async {
+            // One after the other, so that they keep their order.
+            let _turn = self.turn.lock().await;
             let place = self.places.acquire().await;
             (place, self.child.hand_over(batch).await)
         });

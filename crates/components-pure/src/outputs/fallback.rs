@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use millrace_component::{BuildContext, Descriptor, OutputChild, OutputConfig, OutputPart, Sink};
+use millrace_component::{
+    BuildContext, CompositeSink, Descriptor, Flow, Intake, OutputChild, OutputConfig, OutputPart,
+    Sink,
+};
 use millrace_message::{Error, MessageBatch, Outcomes};
 use millrace_spec::{Node, ReadContext, Spec, codes};
 use millrace_telemetry::Redactor;
@@ -53,7 +56,10 @@ impl OutputConfig for Config {
             .enumerate()
             .map(build)
             .collect::<Result<_, _>>()?;
-        Ok(OutputPart::Composite(Arc::new(Fallback { tiers })))
+        Ok(OutputPart::Composite(Arc::new(Fallback {
+            tiers,
+            flow: cx.flow().clone(),
+        })))
     }
 }
 
@@ -61,16 +67,18 @@ pub const COMPONENT: Descriptor = Descriptor::output::<Config>();
 
 struct Fallback {
     tiers: Vec<Arc<dyn Sink>>,
+    flow: Flow,
 }
 
 #[async_trait]
-impl Sink for Fallback {
-    async fn write(&self, batch: MessageBatch) -> Outcomes {
+impl CompositeSink for Fallback {
+    async fn deliver(&self, batch: MessageBatch, intake: &Intake) -> Outcomes {
         let mut pending = Pending::new(batch);
         for tier in &self.tiers {
-            let outcomes = tier.write(pending.copies()).await;
+            let outcomes = intake.through(&**tier, pending.copies()).await;
             pending.settle(&outcomes);
-            if pending.is_empty() {
+            // What is given up goes back to its source: nothing is wrong with it.
+            if pending.is_empty() || self.flow.abort().is_cancelled() {
                 break;
             }
             pending.for_each(|message, error| {

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use millrace_component::{BuildContext, Descriptor, OutputChild, OutputConfig, OutputPart, Sink};
+use millrace_component::{
+    BuildContext, CompositeSink, Descriptor, Intake, OutputChild, OutputConfig, OutputPart, Sink,
+};
 use millrace_message::{Error, MessageBatch, Outcome, Outcomes};
 use millrace_spec::Spec;
 
@@ -32,10 +34,10 @@ struct RejectErrored {
 }
 
 #[async_trait]
-impl Sink for RejectErrored {
-    async fn write(&self, batch: MessageBatch) -> Outcomes {
+impl CompositeSink for RejectErrored {
+    async fn deliver(&self, batch: MessageBatch, intake: &Intake) -> Outcomes {
         if batch.iter().all(|message| message.fault().is_none()) {
-            return self.child.write(batch).await;
+            return intake.through(&*self.child, batch).await;
         }
         let rejected = |message: &millrace_message::Message| {
             message.fault().map(|fault| {
@@ -46,7 +48,7 @@ impl Sink for RejectErrored {
         let mut each: Vec<Option<Outcome>> = batch.iter().map(rejected).collect();
         let (passed, _) = batch.partition(|message| message.fault().is_none());
         if !passed.is_empty() {
-            let outcomes = self.child.write(passed).await;
+            let outcomes = intake.through(&*self.child, passed).await;
             let open = each.iter_mut().filter(|outcome| outcome.is_none());
             for (position, outcome) in open.enumerate() {
                 *outcome = Some(outcomes.get(position));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use millrace_component::{Backoff, BuildContext, Flow, Identity, Sink};
+use millrace_component::{Backoff, BuildContext, CompositeSink, Flow, Identity, Intake, Sink};
 use millrace_message::{Error, Message, MessageBatch, Outcome, Outcomes};
 use millrace_telemetry::metric::Counter;
 
@@ -76,14 +76,14 @@ impl Retrying {
 }
 
 #[async_trait]
-impl Sink for Retrying {
-    async fn write(&self, batch: MessageBatch) -> Outcomes {
+impl CompositeSink for Retrying {
+    async fn deliver(&self, batch: MessageBatch, intake: &Intake) -> Outcomes {
         let started = Instant::now();
         let mut backoff = Backoff::new(self.attempts.initial, self.attempts.max);
         let mut pending = Pending::new(batch);
         let mut retry = 0;
         loop {
-            let outcomes = self.sink.write(pending.copies()).await;
+            let outcomes = intake.through(&*self.sink, pending.copies()).await;
             pending.settle(&outcomes);
             self.tell(&pending);
             retry += 1;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures::future::join_all;
 use millrace_component::{
-    BuildContext, Descriptor, Identity, OutputChild, OutputConfig, OutputPart, Query, Sink,
+    BuildContext, CompositeSink, Descriptor, Identity, Intake, OutputChild, OutputConfig,
+    OutputPart, Query, Sink,
 };
 use millrace_message::{Error, MessageBatch, Outcome, Outcomes};
 use millrace_spec::{Node, ReadContext, Spec, codes};
@@ -147,8 +148,8 @@ impl Switch {
 }
 
 #[async_trait]
-impl Sink for Switch {
-    async fn write(&self, batch: MessageBatch) -> Outcomes {
+impl CompositeSink for Switch {
+    async fn deliver(&self, batch: MessageBatch, intake: &Intake) -> Outcomes {
         let (routes, all_match) = self.route(&batch);
         let mut each: Vec<Option<Outcome>> = vec![None; batch.len()];
         if self.strict && !all_match {
@@ -157,6 +158,7 @@ impl Sink for Switch {
                 .log_warning(format_args!("send message: {error}"));
             return Outcomes::failed(error);
         }
+        intake.among(routes.iter().filter(|it| !it.is_empty()).count());
         let writes = self
             .cases
             .iter()
@@ -164,7 +166,7 @@ impl Sink for Switch {
             .filter(|(_, route)| !route.is_empty())
             .map(|(case, route)| {
                 let part = route.iter().map(|index| batch[*index].detached()).collect();
-                async move { (route, case.sink.write(part).await) }
+                async move { (route, intake.through(&*case.sink, part).await) }
             });
         for (route, outcomes) in join_all(writes).await {
             for (position, index) in route.iter().enumerate() {

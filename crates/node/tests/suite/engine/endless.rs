@@ -75,6 +75,17 @@ async fn processors_that_wait_give_their_message_back_wherever_they_stand() {
          processors: WAIT } } }",
         "input: { probe: {} }\nbuffer: { batch: { period: 1ms, processors: WAIT } }\n\
          output: { drop: {} }",
+        // That it was given up is no failure of an output.
+        "input: { probe: {} }\noutput: { fallback: [ { drop: {}, processors: WAIT }, { drop: {} } ] }",
+        "input: { probe: {} }\noutput: { fallback: [ { broker: { outputs: [ { drop: {} } ], \
+         batching: { period: 1ms, processors: WAIT } } }, { drop: {} } ] }",
+        "input: { probe: {} }\noutput: { drop_on: { error: true, output: { drop: {}, processors: WAIT } } }",
+        "input: { probe: {} }\noutput: { drop_on: { error: true, back_pressure: 1h, \
+         output: { drop: {}, processors: WAIT } } }",
+        "input: { probe: {} }\noutput: { drop_on: { error_patterns: [ . ], \
+         output: { retry: { output: { drop: {}, processors: WAIT } } } } }",
+        "input: { probe: {} }\noutput: { broker: { pattern: fan_out, outputs: [ { drop: {} }, \
+         { drop_on: { error: true, output: { drop: {}, processors: WAIT } } } ] } }",
     ] {
         is_ended_by_the_abort(&yaml.replace("WAIT", WAIT)).await;
     }

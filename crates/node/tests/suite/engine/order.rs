@@ -73,31 +73,75 @@ output:
     }
 }
 
+/// Outputs that have others write, around one child.
+const AROUND: [&str; 9] = [
+    "CHILD",
+    "fallback: [ { CHILD }, { reject: no } ]",
+    "switch: { cases: [ { output: { CHILD } }, { output: { drop: {} } } ] }",
+    "retry: { output: { CHILD } }",
+    "drop_on: { error: true, output: { CHILD } }",
+    "drop_on: { back_pressure: 60s, output: { CHILD } }",
+    "reject_errored: { CHILD }",
+    "broker: { pattern: fan_out, outputs: [ { CHILD }, { drop: {} } ] }",
+    "broker: { pattern: fan_out_sequential, outputs: [ { CHILD }, { drop: {} } ] }",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_output_that_processes_keeps_the_order_below_every_other_one() {
+    const COUNT: usize = 200;
+    let folder = tempfile::tempdir().unwrap();
+    for (number, around) in AROUND.into_iter().enumerate() {
+        let path = folder.path().join(number.to_string());
+        // One in ten takes far longer than the others.
+        let child = format!(
+            "file: {{ path: '{}' }}, processors: [ {{ mapping: 'root = content()\n\n\
+             let x = range(0, if content().string().has_suffix(\"3\") {{ 10000 }} else {{ 1 }})\
+             .fold(0, it -> it.tally + it.value)' }} ]",
+            path.display()
+        );
+        let mut bench = Bench::start(&format!(
+            "
+input: {{ probe: {{}} }}
+pipeline: {{ threads: 1 }}
+output: {{ {} }}
+",
+            around.replace("CHILD", &child)
+        ));
+        bench.send_numbers(0..COUNT);
+        bench.acks(COUNT).await;
+        bench.end().await.1.unwrap();
+        let written = std::fs::read_to_string(&path).unwrap();
+        let lines: Vec<_> = written.lines().collect();
+        assert_eq!(lines.len(), COUNT, "{around}");
+        assert!(lines.is_sorted(), "{around}: {lines:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_an_output_has_processed_does_not_wait_for_what_it_is_to_process() {
     const COUNT: usize = 300;
-    let mut bench = Bench::start(
-        "
-input: { probe: {} }
-output:
-  broker:
-    outputs: [ { drop: {} } ]
-    batching: { count: 5 }
-  processors:
-    - probe: {}
-    - mapping: 'root = range(0, 10000).fold(content().length(), it -> it.tally + it.value)'
+    let child = "
+  broker: { outputs: [ { drop: {} } ], batching: { count: 5 } }, processors: [ { probe: {} }, \
+      { mapping: 'root = range(0, 10000).fold(content().length(), it -> it.tally + it.value)' } ]";
+    for around in AROUND {
+        let mut bench = Bench::start(&format!(
+            "
+input: {{ probe: {{}} }}
+output: {{ {} }}
 ",
-    );
-    let wires = bench.wires.clone();
-    bench.send_numbers(0..COUNT);
-    bench.acks(1).await;
-    let processed = wires.stepped.load(Ordering::Relaxed);
-    assert!(
-        processed < COUNT / 2,
-        "{processed} were processed before one was delivered"
-    );
-    bench.acks(COUNT - 1).await;
-    bench.end().await.1.unwrap();
+            around.replace("CHILD", child)
+        ));
+        let wires = bench.wires.clone();
+        bench.send_numbers(0..COUNT);
+        bench.acks(1).await;
+        let processed = wires.stepped.load(Ordering::Relaxed);
+        assert!(
+            processed < COUNT / 2,
+            "{around}: {processed} were processed before one was delivered"
+        );
+        bench.acks(COUNT - 1).await;
+        bench.end().await.1.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
