@@ -36,4 +36,4 @@ pub use broker::{
 };
 pub use clock::Clock;
 pub use config::{BrokerConfig, Listener, TopicConfig};
-pub use metadata::{DamagedSnapshot, MetadataLog, SnapshotId, damaged_snapshots};
+pub use metadata::{DamagedSnapshot, MetadataLog, SnapshotId, damaged_snapshots, metadata_start};

@@ -28,7 +28,7 @@ pub use log::{MetadataLog, SnapshotRules};
 pub use partition_change::Election;
 pub use quorum::{Keeper, LogReplica, Quorum};
 pub use reassignment::{Target, reassign};
-pub use snapshot::{DamagedSnapshot, SnapshotId, damaged as damaged_snapshots};
+pub use snapshot::{DamagedSnapshot, SnapshotId, damaged as damaged_snapshots, metadata_start};
 pub use turn::Turn;
 
 /// A topic, as the type of the resource that a configuration is of.

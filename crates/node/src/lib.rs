@@ -30,7 +30,9 @@ pub use logs::{install_default_logs, install_logs, install_logs_of_tests, log_fa
 pub use metrics::rename_metric;
 pub use millrace_broker::backup;
 pub use millrace_broker::config::{Texts as ClientTexts, client_properties};
-pub use millrace_broker::{BrokerConfig, MetadataLog, NewUser, SnapshotId, damaged_snapshots};
+pub use millrace_broker::{
+    BrokerConfig, MetadataLog, NewUser, SnapshotId, damaged_snapshots, metadata_start,
+};
 pub use millrace_components_io::kill_commands;
 pub use millrace_telemetry::log::{LogLevel, show_status};
 pub use report::Report;

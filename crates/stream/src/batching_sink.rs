@@ -1,14 +1,15 @@
 //! An output with a batching policy: writes are collected, and each waits for its batch.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::StreamExt;
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, OptionFuture};
 use futures::stream::FuturesUnordered;
 use millrace_component::{
-    BatchPolicy, Batcher, BuildContext, Flow, Receiver, Sender, Sink, Urgency, queue, track,
+    BatchPolicy, Batcher, BuildContext, Flow, Intake, Receiver, Sender, Sink, Urgency, queue, track,
 };
 use millrace_message::{Error, MessageBatch, Outcomes, settle_all};
 use parking_lot::Mutex;
@@ -41,6 +42,7 @@ impl BatchingSink {
         let collector = Collector {
             writes: receiver,
             batcher: policy.build(cx, "batching")?,
+            ready: VecDeque::new(),
             inner,
             urgency: cx.flow().urgency(),
             path: format!("{}.batching.processors.", cx.path()),
@@ -84,9 +86,14 @@ impl Sink for BatchingSink {
     }
 }
 
+/// A write, which settles its batch.
+type Write = BoxFuture<'static, ()>;
+
 struct Collector {
     writes: Receiver<MessageBatch>,
     batcher: Batcher,
+    /// What was collected, and is to be handed over, one batch after the other.
+    ready: VecDeque<(MessageBatch, Faulted)>,
     inner: Arc<dyn Sink>,
     urgency: watch::Receiver<Urgency>,
     /// Below which the policy's processors stand in the config.
@@ -96,13 +103,17 @@ struct Collector {
 
 impl Collector {
     async fn run(mut self) {
-        let mut under_way: FuturesUnordered<BoxFuture<'static, ()>> = FuturesUnordered::new();
+        let mut under_way = FuturesUnordered::new();
+        let mut handing: Option<BoxFuture<'static, Write>> = None;
         let abort = self.flow.abort().clone();
         let mut open = true;
-        while open || !under_way.is_empty() {
+        while open || handing.is_some() || !(self.ready.is_empty() && under_way.is_empty()) {
             let deadline = self.batcher.deadline();
+            if handing.is_none() {
+                handing = self.ready.pop_front().map(|it| self.hand_over(it));
+            }
             // A full output lets messages collect instead of queueing small batches.
-            let may_flush = under_way.len() < self.inner.capacity();
+            let may_flush = handing.is_none() && under_way.len() < self.inner.capacity();
             let is_draining = *self.urgency.borrow() == Urgency::Draining;
             let is_last = is_draining && may_flush && !self.batcher.is_empty();
             let flush = tokio::select! {
@@ -110,6 +121,11 @@ impl Collector {
                 // What is collected is dropped, and fails towards its source.
                 () = abort.cancelled() => break,
                 Some(()) = under_way.next(), if !under_way.is_empty() => false,
+                Some(write) = OptionFuture::from(handing.as_mut()) => {
+                    handing = None;
+                    under_way.push(write);
+                    false
+                }
                 batch = self.writes.pop(), if open && may_flush => match batch {
                     Some(batch) => self.batcher.add(batch),
                     None => {
@@ -124,7 +140,7 @@ impl Collector {
             let urgent = match *self.urgency.borrow() {
                 Urgency::Normal | Urgency::Draining => false,
                 // What is under way makes room when it settles.
-                Urgency::Stalled => under_way.is_empty(),
+                Urgency::Stalled => under_way.is_empty() && handing.is_none(),
                 Urgency::Pressed => true,
             };
             if (flush || urgent) && !self.batcher.is_empty() {
@@ -136,28 +152,39 @@ impl Collector {
                 for batch in ready {
                     self.batcher.add(batch);
                 }
-                self.flush(&mut under_way).await;
+                self.flush().await;
             }
         }
-        drop((self.writes, self.batcher));
+        drop((self.writes, self.batcher, self.ready, handing));
         end_writes(under_way, &self.flow).await;
         self.inner.close().await;
     }
 
-    async fn flush(&mut self, under_way: &mut FuturesUnordered<BoxFuture<'static, ()>>) {
+    /// Makes what is collected ready to be handed over.
+    async fn flush(&mut self) {
         let batch = self.batcher.take();
         let mut known = Faulted::of(&batch, &self.flow).len();
-        for mut batch in self.batcher.process(batch).await {
-            let inner = Arc::clone(&self.inner);
+        for batch in self.batcher.process(batch).await {
             let faulted = Faulted::beyond(&mut known, &self.path, &batch, &self.flow);
-            let flow = self.flow.clone();
-            under_way.push(Box::pin(async move {
-                let origins = batch.take_origins();
-                let outcomes = inner.write(batch).await;
-                faulted.count(&outcomes, &flow);
-                settle_all(origins, &outcomes);
-            }));
+            self.ready.push_back((batch, faulted));
         }
+    }
+
+    /// Hands a batch over; what comes then is its write, which settles it.
+    fn hand_over(
+        &self,
+        (mut batch, faulted): (MessageBatch, Faulted),
+    ) -> BoxFuture<'static, Write> {
+        let (inner, flow) = (Arc::clone(&self.inner), self.flow.clone());
+        let intake = Intake::default();
+        let told = intake.clone();
+        let write: Write = Box::pin(async move {
+            let origins = batch.take_origins();
+            let outcomes = told.through(&*inner, batch).await;
+            faulted.count(&outcomes, &flow);
+            settle_all(origins, &outcomes);
+        });
+        Box::pin(intake.wait(write))
     }
 }
 

@@ -1,10 +1,10 @@
 //! The processors that stand beside the fields of an input or an output.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use futures::future::BoxFuture;
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use millrace_component::{CompositeSink, Flow, Intake, Sink, Source, track};
 use millrace_message::{MessageBatch, Outcomes};
 
@@ -43,12 +43,6 @@ pub(crate) fn processed_source(upstream: Source, chain: Chain) -> Source {
     })
 }
 
-async fn first_of(writes: &mut VecDeque<BoxFuture<'_, ()>>) {
-    if let Some(first) = writes.front_mut() {
-        first.await;
-    }
-}
-
 /// An output preceded by its processors.
 pub(crate) struct ProcessedSink {
     chain: Chain,
@@ -76,8 +70,8 @@ impl CompositeSink for ProcessedSink {
         // what became of each message of the batch.
         let outcomes = track(&mut batch);
         let mut known = Faulted::of(&batch, &self.flow).len();
-        // Each is written when the one before is; handing the next one over may need its place.
-        let mut writes = VecDeque::new();
+        // What is handed over goes on: the next one may need its place.
+        let mut writes = FuturesUnordered::new();
         for mut batch in self.chain.run(batch).await {
             let origins = batch.take_origins();
             let faulted = Faulted::beyond(&mut known, &self.path, &batch, &self.flow);
@@ -86,19 +80,17 @@ impl CompositeSink for ProcessedSink {
                 tokio::select! {
                     biased;
                     write = &mut handing => break write,
-                    () = first_of(&mut writes), if !writes.is_empty() => drop(writes.pop_front()),
+                    Some(()) = writes.next(), if !writes.is_empty() => {}
                 }
             };
-            writes.push_back(Box::pin(async move {
+            writes.push(async move {
                 let outcomes = write.await;
                 faulted.count(&outcomes, &self.flow);
                 millrace_message::settle_all(origins, &outcomes);
-            }) as BoxFuture<'_, ()>);
+            });
         }
         intake.taken();
-        for write in writes {
-            write.await;
-        }
+        while writes.next().await.is_some() {}
         outcomes.await
     }
 

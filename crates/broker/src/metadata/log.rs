@@ -10,7 +10,7 @@ use std::sync::Arc;
 use millrace_kafka_wire::batch::BatchBuilder;
 use millrace_kafka_wire::metadata::MetadataRecord;
 use millrace_log::{
-    Batch, Config, Files, Log, LogError, Opening, Origin, TopicPartition, remove_beside,
+    Batch, Config, Files, Log, LogError, Opening, Origin, Refusal, TopicPartition, remove_beside,
 };
 
 use super::image::Image;
@@ -77,12 +77,7 @@ impl MetadataLog {
         let snapshots = snapshot::list(&*files, dir)?;
         let last = snapshots.last().map_or(0, |it| it.end_offset);
         let opening = Opening {
-            start_offset: match snapshot::first_segment(&*files, dir)? {
-                // Nothing has been removed yet, or nothing by its name.
-                0 => start_behind(&snapshots),
-                // Somebody may have removed the other one.
-                _ => snapshots.first().map_or(0, |it| it.end_offset),
-            },
+            start_offset: snapshot::log_start(&*files, dir, &snapshots)?,
             // What a snapshot was made of was durable.
             recovery_point: recovery_point.max(last),
             first_dirty_offset: 0,
@@ -150,7 +145,7 @@ impl MetadataLog {
         let names: Vec<_> = old.into_iter().map(SnapshotId::file_name).collect();
         // A start trusts the oldest snapshot that it finds to have all records behind it.
         remove_beside(&*self.files, &dir, &names)?;
-        let start = start_behind(&kept);
+        let start = snapshot::start_behind(&kept);
         if start > self.log.start_offset() || self.log.has_unwanted() {
             self.log.delete_records(start)?.unlink()?;
         }
@@ -177,15 +172,28 @@ impl MetadataLog {
             transaction_version: 0,
         };
         let size = batch.bytes().len() as u64;
-        let results = self.log.append(&[batch], origin, self.epoch, now)?;
-        match results.into_iter().all(|it| it.is_ok()) {
-            true => {
+        // A change is one batch, however small segments are.
+        let usual = self.log.config().clone();
+        let least = u32::try_from(size).unwrap_or(SEGMENT_MOST as u32);
+        if least > usual.segment_bytes {
+            self.log.set_config(Config {
+                segment_bytes: least,
+                ..usual.clone()
+            });
+        }
+        let results = self.log.append(&[batch], origin, self.epoch, now);
+        self.log.set_config(usual);
+        match results?.into_iter().find_map(Result::err) {
+            None => {
                 self.behind += size;
                 Ok(())
             }
-            false => Err(LogError::NoSpace {
+            Some(Refusal::NoSpace) => Err(LogError::NoSpace {
                 path: self.log.dir().to_owned(),
             }),
+            Some(_) => Err(LogError::Misuse(
+                "the metadata log refuses a change: it is larger than 1 GiB",
+            )),
         }
     }
 
@@ -206,15 +214,6 @@ impl MetadataLog {
     /// As of [`MetadataLog::sync`].
     pub fn close(&mut self) -> Result<(), LogError> {
         self.log.close().map(drop)
-    }
-}
-
-/// Where the log starts that has these snapshots, the oldest first: records are removed behind the older
-/// of two, when the newer one is durable.
-fn start_behind(snapshots: &[SnapshotId]) -> i64 {
-    match snapshots {
-        [older, _, ..] => older.end_offset,
-        _ => 0,
     }
 }
 

@@ -178,6 +178,36 @@ pub struct DamagedSnapshot {
     pub is_needed: bool,
 }
 
+/// Where the log starts that has these snapshots, the oldest first: records are removed behind the older
+/// of two, when the newer one is durable.
+pub fn start_behind(snapshots: &[SnapshotId]) -> i64 {
+    match snapshots {
+        [older, _, ..] => older.end_offset,
+        _ => 0,
+    }
+}
+
+/// Where the log in a directory starts that has these snapshots.
+///
+/// # Errors
+/// The disk fails.
+pub fn log_start(files: &dyn Files, dir: &Path, snapshots: &[SnapshotId]) -> Result<i64, LogError> {
+    Ok(match first_segment(files, dir)? {
+        // Nothing has been removed yet, or nothing by its name.
+        0 => start_behind(snapshots),
+        // Somebody may have removed the other one.
+        _ => snapshots.first().map_or(0, |it| it.end_offset),
+    })
+}
+
+/// Where the metadata log in a directory starts.
+///
+/// # Errors
+/// The disk fails.
+pub fn metadata_start(files: &dyn Files, dir: &Path) -> Result<i64, LogError> {
+    log_start(files, dir, &list(files, dir)?)
+}
+
 /// The first offset of the first segment in a directory; 0 where there is none.
 pub fn first_segment(files: &dyn Files, dir: &Path) -> Result<i64, LogError> {
     let names = list_beside(files, dir)?;

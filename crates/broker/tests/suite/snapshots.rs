@@ -125,3 +125,16 @@ fn of_two_snapshots_one_may_be_damaged() {
     let name = snapshots[0].file_name().unwrap().to_string_lossy();
     assert!(text.contains(&*name) && text.contains("backup"), "{text}");
 }
+
+#[test]
+fn a_change_may_be_larger_than_a_segment() {
+    let dir = tempfile::tempdir().unwrap();
+    let broker = TestBroker::start(often(dir.path()));
+    broker.client().create_topic("wide", 200);
+    let left = come_and_go(&mut broker.client(), 0);
+    assert!(broker.stop());
+    // A start tells of every partition in one change.
+    let broker = TestBroker::start(often(dir.path()));
+    assert_eq!(topics(&mut broker.client()), left);
+    assert!(broker.stop());
+}

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use millrace_log::offline::{self, Damage, Damaged, Meaning, State, Verification};
 use millrace_log::{Disk, LogDir, LogError, OffsetKind, Opening, TopicPartition};
-use millrace_node::{MetadataLog, damaged_snapshots};
+use millrace_node::{MetadataLog, damaged_snapshots, metadata_start};
 use millrace_spec::Literal;
 
 use super::super::kafka::{Ended, Failure, number, object, or_null, text};
@@ -39,7 +39,11 @@ pub fn verify(dir: &Path, out: &mut Out) -> Ended {
 
 /// What is found in a partition; of the metadata log, in its snapshots, too.
 fn found(partition: &Partition, opening: &Opening) -> Result<Verification, LogError> {
-    let mut found = offline::verify(&Disk, &partition.dir, opening)?;
+    let mut opening = *opening;
+    if is_metadata(partition) {
+        opening.start_offset = metadata_start(&Disk, &partition.dir)?;
+    }
+    let mut found = offline::verify(&Disk, &partition.dir, &opening)?;
     if is_metadata(partition) {
         for snapshot in damaged_snapshots(&Disk, &partition.dir)? {
             found.damage.push(Damaged {

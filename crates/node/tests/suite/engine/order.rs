@@ -74,7 +74,7 @@ output:
 }
 
 /// Outputs that have others write, around one child.
-const AROUND: [&str; 9] = [
+const AROUND: [&str; 11] = [
     "CHILD",
     "fallback: [ { CHILD }, { reject: no } ]",
     "switch: { cases: [ { output: { CHILD } }, { output: { drop: {} } } ] }",
@@ -83,6 +83,8 @@ const AROUND: [&str; 9] = [
     "drop_on: { back_pressure: 60s, output: { CHILD } }",
     "reject_errored: { CHILD }",
     "broker: { pattern: fan_out, outputs: [ { CHILD }, { drop: {} } ] }",
+    "broker: { batching: { count: 2, period: 5ms }, outputs: [ { CHILD }, { drop: {} } ] }",
+    "broker: { batching: { count: 2, period: 5ms }, outputs: [ { fallback: [ { CHILD }, { reject: no } ] } ] }",
     "broker: { pattern: fan_out_sequential, outputs: [ { CHILD }, { drop: {} } ] }",
 ];
 
@@ -114,6 +116,33 @@ output: {{ {} }}
         let lines: Vec<_> = written.lines().collect();
         assert_eq!(lines.len(), COUNT, "{around}");
         assert!(lines.is_sorted(), "{around}: {lines:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parts_of_a_batch_go_on_though_one_of_them_is_written_again() {
+    const COUNT: usize = 5;
+    for around in &AROUND[1..] {
+        let mut bench = Bench::start(&format!(
+            "
+input: {{ probe: {{}} }}
+output:
+  {}
+  processors:
+    - mapping: 'root = range(0, 6).map_each(n -> content().string() + n.string())'
+    - unarchive: {{ format: json_array }}
+    - split: {{ size: 1 }}
+",
+            around.replace(
+                "CHILD",
+                "retry: { backoff: { initial_interval: 1ms }, output: { probe: { max_in_flight: 1, refuse: '0', refusals: 1 } } }"
+            )
+        ));
+        for number in 0..COUNT {
+            bench.send(number.to_string());
+        }
+        bench.acks(COUNT).await;
+        bench.end().await.1.unwrap();
     }
 }
 
