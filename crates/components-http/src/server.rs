@@ -4,6 +4,7 @@
 //! unless [`Limits`] say otherwise, 30 seconds for the head of a request, 100 headers and about 400 kB
 //! of them; what exceeds them is closed or answered with a 4xx status by hyper.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -319,10 +320,10 @@ where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
 {
     let address = peer.address();
-    // Its streams end without the connection.
-    let cut = Cut::default();
     let service = service_fn(move |request| {
-        answer(Arc::clone(&gate), request, Arc::clone(&peer), cut.clone())
+        let answering = answer(Arc::clone(&gate), request, Arc::clone(&peer));
+        // Its streams end without the connection.
+        async { Ok::<_, Infallible>(answering.await.0) }
     });
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
@@ -345,7 +346,15 @@ where
     let cut = Cut::default();
     let stream = TokioIo::new(Lingering::new(stream, cut.clone(), life.serving.clone()));
     let service = service_fn(move |request| {
-        answer(Arc::clone(&gate), request, Arc::clone(&peer), cut.clone())
+        let answering = answer(Arc::clone(&gate), request, Arc::clone(&peer));
+        let cut = cut.clone();
+        async move {
+            let (answer, is_cut) = answering.await;
+            if is_cut {
+                cut.set();
+            }
+            Ok::<_, Infallible>(answer)
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -360,19 +369,16 @@ where
     }
 }
 
+/// The answer to a request, and whether a part of the request is then still in the way of its
+/// connection.
 async fn answer(
     gate: Arc<Gate>,
     request: Request<Incoming>,
     peer: Arc<Peer>,
-    cut: Cut,
-) -> Result<Response<Answer>, std::convert::Infallible> {
+) -> (Response<Answer>, bool) {
     let (request, unread) = Unread::watch(request);
     let response = gate.answer(request, &peer).await;
-    let (answer, is_cut) = unread.settle(response).await;
-    if is_cut {
-        cut.set();
-    }
-    Ok(answer)
+    unread.settle(response).await
 }
 
 #[cfg(test)]

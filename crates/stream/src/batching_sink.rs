@@ -5,9 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures::StreamExt;
-use futures::future::{BoxFuture, OptionFuture};
-use futures::stream::FuturesUnordered;
+use futures::future::BoxFuture;
 use millrace_component::{
     BatchPolicy, Batcher, BuildContext, Flow, Intake, Receiver, Sender, Sink, Urgency, queue, track,
 };
@@ -17,7 +15,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::faulted::Faulted;
-use crate::root_output::end_writes;
+use crate::writes::{Write, Writes};
 
 /// Messages that may wait for the collecting task; it takes them as fast as they come.
 const EDGE_CAPACITY: usize = 64;
@@ -86,9 +84,6 @@ impl Sink for BatchingSink {
     }
 }
 
-/// A write, which settles its batch.
-type Write = BoxFuture<'static, ()>;
-
 struct Collector {
     writes: Receiver<MessageBatch>,
     batcher: Batcher,
@@ -103,29 +98,25 @@ struct Collector {
 
 impl Collector {
     async fn run(mut self) {
-        let mut under_way = FuturesUnordered::new();
-        let mut handing: Option<BoxFuture<'static, Write>> = None;
+        let mut under_way = Writes::default();
         let abort = self.flow.abort().clone();
         let mut open = true;
-        while open || handing.is_some() || !(self.ready.is_empty() && under_way.is_empty()) {
+        while open || !(self.ready.is_empty() && under_way.is_empty()) {
             let deadline = self.batcher.deadline();
-            if handing.is_none() {
-                handing = self.ready.pop_front().map(|it| self.hand_over(it));
+            if under_way.are_free()
+                && let Some(next) = self.ready.pop_front()
+            {
+                under_way.hand_over(self.hand_over(next));
             }
             // A full output lets messages collect instead of queueing small batches.
-            let may_flush = handing.is_none() && under_way.len() < self.inner.capacity();
+            let may_flush = under_way.are_free() && !under_way.are_full(&*self.inner);
             let is_draining = *self.urgency.borrow() == Urgency::Draining;
             let is_last = is_draining && may_flush && !self.batcher.is_empty();
             let flush = tokio::select! {
                 biased;
                 // What is collected is dropped, and fails towards its source.
                 () = abort.cancelled() => break,
-                Some(()) = under_way.next(), if !under_way.is_empty() => false,
-                Some(write) = OptionFuture::from(handing.as_mut()) => {
-                    handing = None;
-                    under_way.push(write);
-                    false
-                }
+                () = under_way.next(), if !under_way.is_empty() => false,
                 batch = self.writes.pop(), if open && may_flush => match batch {
                     Some(batch) => self.batcher.add(batch),
                     None => {
@@ -140,7 +131,7 @@ impl Collector {
             let urgent = match *self.urgency.borrow() {
                 Urgency::Normal | Urgency::Draining => false,
                 // What is under way makes room when it settles.
-                Urgency::Stalled => under_way.is_empty() && handing.is_none(),
+                Urgency::Stalled => under_way.is_empty(),
                 Urgency::Pressed => true,
             };
             if (flush || urgent) && !self.batcher.is_empty() {
@@ -155,8 +146,8 @@ impl Collector {
                 self.flush().await;
             }
         }
-        drop((self.writes, self.batcher, self.ready, handing));
-        end_writes(under_way, &self.flow).await;
+        drop((self.writes, self.batcher, self.ready));
+        under_way.end(&self.flow).await;
         self.inner.close().await;
     }
 
@@ -174,17 +165,17 @@ impl Collector {
     fn hand_over(
         &self,
         (mut batch, faulted): (MessageBatch, Faulted),
-    ) -> BoxFuture<'static, Write> {
+    ) -> impl Future<Output = Write<'static>> + use<> {
         let (inner, flow) = (Arc::clone(&self.inner), self.flow.clone());
         let intake = Intake::default();
         let told = intake.clone();
-        let write: Write = Box::pin(async move {
+        let write: Write<'static> = Box::pin(async move {
             let origins = batch.take_origins();
             let outcomes = told.through(&*inner, batch).await;
             faulted.count(&outcomes, &flow);
             settle_all(origins, &outcomes);
         });
-        Box::pin(intake.wait(write))
+        intake.wait(write)
     }
 }
 

@@ -27,6 +27,7 @@ mod spans;
 mod starting;
 mod stream;
 mod threads;
+mod writes;
 
 pub use config::{PipelineConfig, PlacedResources, ResourcesConfig, StreamConfig};
 pub use on_error::{ErrorHandling, ErrorLog};

@@ -2,28 +2,25 @@
 
 use std::sync::Arc;
 
-use futures::future::{BoxFuture, OptionFuture};
-use futures::stream::FuturesUnordered;
-use futures::{Stream, StreamExt};
 use millrace_component::{Flow, Receiver, Sink, Urgency};
 use millrace_message::{MessageBatch, settle_all};
 
 use crate::faulted::Faulted;
+use crate::writes::{Write, Writes};
 
 /// Writes every batch of the queue, as many at a time as the sink has places for, and settles
 /// each by its outcome. A batch is handed over before the next one is taken: what the sink has no room
-/// for waits in the queue, where it counts. Ends when the queue has ended and every write has returned. At the stream's
-/// abort no more writes begin, and what is then under way is given up somewhat later.
+/// for waits in the queue, where it counts. Ends when the queue has ended and every write has returned.
+/// At the stream's abort no more writes begin, and what is then under way is given up somewhat later.
 ///
 /// While no more writes may be under way, the stream is stalled: a batching policy below the sink
 /// may hold all of them back, and would wait for ever for more.
 pub(crate) async fn drive(batches: Receiver<MessageBatch>, sink: Arc<dyn Sink>, flow: Flow) {
-    let mut writes = FuturesUnordered::new();
-    let mut handing = None;
+    let mut writes = Writes::default();
     let mut open = true;
     let mut stalled = None;
-    while open || handing.is_some() || !writes.is_empty() {
-        let is_full = writes.len() >= sink.capacity();
+    while open || !writes.is_empty() {
+        let is_full = writes.are_full(&*sink);
         if !is_full {
             stalled = None;
         } else if stalled.is_none() {
@@ -32,40 +29,22 @@ pub(crate) async fn drive(batches: Receiver<MessageBatch>, sink: Arc<dyn Sink>, 
         tokio::select! {
             biased;
             () = flow.abort().cancelled() => break,
-            Some(()) = writes.next(), if !writes.is_empty() => {}
-            Some(write) = OptionFuture::from(handing.as_mut()) => {
-                handing = None;
-                writes.push(write);
-            }
-            batch = batches.pop(), if open && !is_full && handing.is_none() => match batch {
-                Some(batch) => handing = Some(Box::pin(hand_over(&*sink, batch, &flow))),
+            () = writes.next(), if !writes.is_empty() => {}
+            batch = batches.pop(), if open && !is_full && writes.are_free() => match batch {
+                Some(batch) => writes.hand_over(hand_over(&*sink, batch, &flow)),
                 None => open = false,
             },
         }
     }
     // Whatever still arrives is dropped with the queue, and fails towards its source.
-    drop((batches, handing, stalled));
-    end_writes(writes, &flow).await;
+    drop((batches, stalled));
+    writes.end(&flow).await;
     sink.close().await;
-}
-
-/// Drives writes to their end, until the stream gives them up: what is dropped then counts as not
-/// written, which nobody knows.
-pub(crate) async fn end_writes(mut writes: impl Stream + Unpin, flow: &Flow) {
-    let ended = async { while writes.next().await.is_some() {} };
-    tokio::select! {
-        () = ended => {}
-        () = flow.writes_given_up() => {}
-    }
 }
 
 /// Hands a batch over; what comes then is its write, which settles it. When an output that it needs
 /// cannot go on at all, neither can the stream: the same would come again for ever.
-async fn hand_over<'a>(
-    sink: &'a dyn Sink,
-    mut batch: MessageBatch,
-    flow: &'a Flow,
-) -> BoxFuture<'a, ()> {
+async fn hand_over<'a>(sink: &'a dyn Sink, mut batch: MessageBatch, flow: &'a Flow) -> Write<'a> {
     let origins = batch.take_origins();
     let faulted = Faulted::of(&batch, flow);
     let write = sink.hand_over(batch).await;

@@ -26,8 +26,8 @@ use tracing::{error, warn};
 
 use crate::chain::Chain;
 use crate::faulted::Faulted;
-use crate::root_output::end_writes;
 use crate::runs;
+use crate::writes::end_writes;
 
 /// Messages that may wait for each pipeline thread, and for the writer.
 const EDGE_CAPACITY: usize = 128;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use bytes::Bytes;
+use millrace_testkit::poll::{self, PATIENCE};
 
 use super::client::{Client, batch, keyed, now};
 
@@ -112,13 +113,17 @@ impl Story {
             let compacted = scope.spawn(|| count(address, COMPACTED, COMPACTED_RECORD, on));
             let retained = scope.spawn(|| count(address, RETAINED, RETAINED_RECORD, on));
             thread::sleep(lasting);
-            while matches!(end, End::Asked)
-                && on.counted.load(Ordering::SeqCst) < 2 * COUNTED_LEAST
-                && !(compacted.is_finished() || retained.is_finished())
-            {
-                thread::sleep(Duration::from_millis(10));
-            }
+            let is_enough = || {
+                on.counted.load(Ordering::SeqCst) >= 2 * COUNTED_LEAST
+                    || compacted.is_finished()
+                    || retained.is_finished()
+            };
+            let counted = match end {
+                End::Asked => poll::until("enough records", PATIENCE, || is_enough().then_some(())),
+                End::Sudden(_) => Ok(()),
+            };
             on.end(end)?;
+            counted?;
             let mut records = Vec::new();
             for thread in producing {
                 records.extend(on.joined(thread)?);

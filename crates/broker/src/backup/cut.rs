@@ -30,8 +30,6 @@ pub struct Cut {
     pub dirs: Vec<PathBuf>,
     /// Which of them has the metadata log.
     pub metadata_dir: usize,
-    /// The first offset of the metadata log.
-    pub metadata_start: i64,
     /// The offset behind the last metadata record.
     pub metadata_end: i64,
     pub partitions: Vec<CutPartition>,
@@ -114,7 +112,6 @@ pub(super) async fn cut_within(
         directory_id: broker.partitions().dirs()[metadata_dir].id.to_string(),
         dirs,
         metadata_dir,
-        metadata_start: broker.metadata().log_start(),
         metadata_end: image.end_offset,
         partitions,
         staging: staging::name_for(broker.random_bytes()),

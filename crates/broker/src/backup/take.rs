@@ -17,7 +17,7 @@ use super::staging::Staging;
 use super::sync::Unsynced;
 use crate::clock::Clock;
 use crate::control::Client;
-use crate::metadata::MetadataLog;
+use crate::metadata::{MetadataLog, metadata_start};
 
 /// What a data directory is called in complaints.
 const DATA: &str = "data directory";
@@ -55,7 +55,7 @@ pub fn take(data: &Path, target: &Path) -> Result<Taken, BackupError> {
     let cut = broker.ask::<Cut>("backup").map_err(refused)?;
     let mut dirs = cut.dirs.iter();
     dirs.try_for_each(|dir| check_place(dir, DATA, target))?;
-    let parts = parts(&cut);
+    let parts = parts(&cut)?;
     let staging = Staging::for_cut(&cut, target, can_link)?;
     for part in &parts {
         let place = staging.place(part.dir, &part.name());
@@ -135,17 +135,19 @@ impl CutPartition {
 }
 
 /// The partitions of a cut, that of the metadata last.
-fn parts(cut: &Cut) -> Vec<CutPartition> {
+fn parts(cut: &Cut) -> Result<Vec<CutPartition>, BackupError> {
     let metadata = MetadataLog::partition();
+    let dir = cut.dirs[cut.metadata_dir].join(metadata.to_string());
+    let start = metadata_start(&Disk, &dir).at("look at", &dir)?;
     let metadata = CutPartition {
         topic: metadata.topic.to_string(),
         partition: metadata.partition,
         dir: cut.metadata_dir,
-        start: cut.metadata_start,
+        start,
         end: cut.metadata_end,
         first_dirty: 0,
     };
-    cut.partitions.iter().cloned().chain([metadata]).collect()
+    Ok(cut.partitions.iter().cloned().chain([metadata]).collect())
 }
 
 fn connect(data: &Path) -> Result<Client, BackupError> {

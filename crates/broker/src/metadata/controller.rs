@@ -4,7 +4,6 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 
 use arc_swap::ArcSwap;
 use millrace_kafka_wire::ErrorCode;
@@ -32,8 +31,6 @@ pub type MayRemove = Box<dyn Fn() -> Option<Removing> + Send + Sync>;
 pub struct Metadata {
     image: ArcSwap<Image>,
     keeper: Keeper,
-    /// The first offset of its log.
-    log_start: AtomicI64,
     changes: mpsc::Sender<Command>,
 }
 
@@ -95,7 +92,6 @@ impl Metadata {
         let metadata = Arc::new(Self {
             image: ArcSwap::from_pointee(image),
             keeper,
-            log_start: AtomicI64::new(log.start_offset()),
             changes,
         });
         let controller = Controller {
@@ -110,11 +106,6 @@ impl Metadata {
     /// The cluster as it is.
     pub fn image(&self) -> Arc<Image> {
         self.image.load_full()
-    }
-
-    /// The first offset that its log has; what is before it is in a snapshot.
-    pub fn log_start(&self) -> i64 {
-        self.log_start.load(Ordering::Acquire)
     }
 
     /// Who keeps the log.
@@ -169,7 +160,6 @@ pub struct Controller {
 impl Controller {
     /// Works until it is told to close, or its log fails: then nothing can be changed any more, and
     /// `committed` is what everybody goes on with.
-    /// `may_remove`: see there.
     pub async fn run(mut self, committed: Committed, may_remove: MayRemove) {
         let mut commands = Vec::new();
         while self.inbox.recv_many(&mut commands, TURN).await > 0 {
@@ -207,10 +197,7 @@ impl Controller {
         let Some(_removing) = may_remove() else {
             return Ok(());
         };
-        self.log.take_snapshot(&self.metadata.image(), now)?;
-        let start = self.log.start_offset();
-        self.metadata.log_start.store(start, Ordering::Release);
-        Ok(())
+        self.log.take_snapshot(&self.metadata.image(), now)
     }
 
     /// Makes changes with one sync. An error is one after which the log takes no more.

@@ -77,7 +77,7 @@ impl MetadataLog {
         let snapshots = snapshot::list(&*files, dir)?;
         let last = snapshots.last().map_or(0, |it| it.end_offset);
         let opening = Opening {
-            start_offset: snapshot::log_start(&*files, dir, &snapshots)?,
+            start_offset: snapshot::metadata_start(&*files, dir)?,
             // What a snapshot was made of was durable.
             recovery_point: recovery_point.max(last),
             first_dirty_offset: 0,
@@ -111,11 +111,6 @@ impl MetadataLog {
         Ok((opened, image))
     }
 
-    /// The first offset that can be read.
-    pub fn start_offset(&self) -> i64 {
-        self.log.start_offset()
-    }
-
     /// Whether it is time for a snapshot.
     pub fn is_snapshot_due(&self, now: i64) -> bool {
         let SnapshotRules { interval_ms, .. } = self.rules;
@@ -132,7 +127,7 @@ impl MetadataLog {
         self.last = now;
         let dir = self.log.dir().to_owned();
         match snapshot::write(&*self.files, &dir, image, now) {
-            Ok(_) => (self.behind, self.due) = (0, self.rules.bytes),
+            Ok(()) => (self.behind, self.due) = (0, self.rules.bytes),
             Err(error @ LogError::NoSpace { .. }) => {
                 tracing::warn!(%error, "there is no snapshot of the metadata, whose log grows on");
                 self.due = self.behind + self.rules.bytes / RETRY;

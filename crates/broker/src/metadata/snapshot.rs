@@ -70,18 +70,12 @@ pub fn list(files: &dyn Files, dir: &Path) -> Result<Vec<SnapshotId>, LogError> 
 ///
 /// # Errors
 /// The disk fails or has no room: there is no such snapshot.
-pub fn write(
-    files: &dyn Files,
-    dir: &Path,
-    image: &Image,
-    now: i64,
-) -> Result<SnapshotId, LogError> {
+pub fn write(files: &dyn Files, dir: &Path, image: &Image, now: i64) -> Result<(), LogError> {
     let id = SnapshotId {
         end_offset: image.end_offset,
         epoch: image.epoch,
     };
-    write_beside(files, &dir.join(id.file_name()), &encode(image, now)?)?;
-    Ok(id)
+    write_beside(files, &dir.join(id.file_name()), &encode(image, now)?)
 }
 
 fn encode(image: &Image, now: i64) -> Result<Vec<u8>, LogError> {
@@ -187,29 +181,22 @@ pub fn start_behind(snapshots: &[SnapshotId]) -> i64 {
     }
 }
 
-/// Where the log in a directory starts that has these snapshots.
-///
-/// # Errors
-/// The disk fails.
-pub fn log_start(files: &dyn Files, dir: &Path, snapshots: &[SnapshotId]) -> Result<i64, LogError> {
-    Ok(match first_segment(files, dir)? {
-        // Nothing has been removed yet, or nothing by its name.
-        0 => start_behind(snapshots),
-        // Somebody may have removed the other one.
-        _ => snapshots.first().map_or(0, |it| it.end_offset),
-    })
-}
-
 /// Where the metadata log in a directory starts.
 ///
 /// # Errors
 /// The disk fails.
 pub fn metadata_start(files: &dyn Files, dir: &Path) -> Result<i64, LogError> {
-    log_start(files, dir, &list(files, dir)?)
+    let snapshots = list(files, dir)?;
+    Ok(match first_segment(files, dir)? {
+        // Nothing has been removed yet, or nothing by its name.
+        0 => start_behind(&snapshots),
+        // Somebody may have removed the other one.
+        _ => snapshots.first().map_or(0, |it| it.end_offset),
+    })
 }
 
 /// The first offset of the first segment in a directory; 0 where there is none.
-pub fn first_segment(files: &dyn Files, dir: &Path) -> Result<i64, LogError> {
+fn first_segment(files: &dyn Files, dir: &Path) -> Result<i64, LogError> {
     let names = list_beside(files, dir)?;
     let bases = names.iter().filter_map(|name| match kind_of(name) {
         Some((FileKind::Segment, base)) if name.ends_with(".log") => Some(base),

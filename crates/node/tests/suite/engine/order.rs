@@ -1,4 +1,4 @@
-//! What one message leaves in a cache is what the next one finds there.
+//! In which order messages are processed and written, and what one leaves in a cache for the next.
 
 use std::sync::atomic::Ordering;
 
